@@ -1,0 +1,1 @@
+"""Foundation models in coffea analyses."""

@@ -1,0 +1,75 @@
+"""The canonical raw fields: one place for names, units and plausible ranges.
+
+Every schema maps its branches to these names and units; every input specification is a choice of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Unit = Literal["GeV", "mm", "rad", "e", "ns", "1"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """A raw quantity of a token or of a jet.
+
+    Parameters
+    ----------
+    name : str
+        Canonical name, e.g. ``"pt"``.
+    unit : {"GeV", "mm", "rad", "e", "ns", "1"}
+        Unit of the stored number.
+    missing : bool
+        Whether single tokens may lack the value (the impact parameter of a photon). Such values travel as an
+        explicit mask, never as a special number.
+    plausible : tuple of float, optional
+        Range of the *median* outside which the unit is probably wrong.
+    trained : tuple of float, optional
+        Range seen in training; sets outside are counted and warned of.
+    """
+
+    name: str
+    unit: Unit
+    missing: bool = False
+    plausible: tuple[float, float] | None = None
+    trained: tuple[float, float] | None = None
+
+
+def _by_name(*fields: Field) -> dict[str, Field]:
+    return {field.name: field for field in fields}
+
+
+CONSTITUENT_FIELDS = _by_name(
+    Field("pt", "GeV", plausible=(0.05, 300.0)),
+    Field("eta", "1", plausible=(-6.0, 6.0)),
+    Field("phi", "rad", plausible=(-3.2, 3.2)),
+    Field("mass", "GeV", plausible=(0.0, 2.0)),
+    Field("charge", "e", plausible=(-1.0, 1.0)),
+    Field("pdgId", "1"),
+    Field("d0", "mm", missing=True, plausible=(-5.0, 5.0)),
+    Field("d0_error", "mm", missing=True, plausible=(1e-4, 2.0)),
+    Field("dz", "mm", missing=True, plausible=(-10.0, 10.0)),
+    Field("dz_error", "mm", missing=True, plausible=(1e-4, 5.0)),
+    Field("weight", "1", plausible=(0.0, 1.0)),
+)
+
+VERTEX_FIELDS = _by_name(
+    Field("pt", "GeV", plausible=(0.05, 2000.0)),
+    Field("eta", "1", plausible=(-6.0, 6.0)),
+    Field("phi", "rad", plausible=(-3.2, 3.2)),
+    Field("mass", "GeV", plausible=(0.0, 20.0)),
+    Field("n_tracks", "1"),
+    Field("chi2", "1", missing=True),
+    Field("d3d", "mm", missing=True),
+    Field("d3d_significance", "1", missing=True),
+)
+
+JET_FIELDS = _by_name(
+    Field("pt", "GeV", plausible=(1.0, 5000.0)),
+    Field("eta", "1", plausible=(-6.0, 6.0)),
+    Field("phi", "rad", plausible=(-3.2, 3.2)),
+    Field("mass", "GeV", plausible=(0.0, 1000.0)),
+    Field("msoftdrop", "GeV", plausible=(0.0, 1000.0)),
+)
