@@ -1,0 +1,30 @@
+"""The data model: raw fields, packed tokens, padded batches."""
+
+from __future__ import annotations
+
+from coffea_fm.tokens.classes import JET_CLASSES
+from coffea_fm.tokens.fields import CONSTITUENT_FIELDS, JET_FIELDS, VERTEX_FIELDS, Field
+from coffea_fm.tokens.jagged import flatten
+from coffea_fm.tokens.pack import columns, pack
+from coffea_fm.tokens.packed import PackedSets, PackedTokens
+from coffea_fm.tokens.padding import length_buckets, pad
+from coffea_fm.tokens.spec import InputSpec, TokenGroup, jet_fields, token_group
+
+__all__ = [
+    "CONSTITUENT_FIELDS",
+    "JET_CLASSES",
+    "JET_FIELDS",
+    "VERTEX_FIELDS",
+    "Field",
+    "InputSpec",
+    "PackedSets",
+    "PackedTokens",
+    "TokenGroup",
+    "columns",
+    "flatten",
+    "jet_fields",
+    "length_buckets",
+    "pack",
+    "pad",
+    "token_group",
+]
