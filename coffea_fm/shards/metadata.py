@@ -1,0 +1,101 @@
+"""What a shard says about itself: the specification of its columns, its classes, and where its jets come from."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, Literal
+
+import awkward as ak
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from coffea_fm.errors import InputError
+from coffea_fm.tokens import InputSpec
+
+KEY = b"coffea_fm"
+SCHEMA_VERSION = 1
+
+
+class Source(BaseModel):
+    """The entries of a file that the jets of a shard were made from.
+
+    Parameters
+    ----------
+    dataset : str
+        Name of the dataset in the fileset.
+    file : str
+        Identity of the file: its UUID where it has one, its path otherwise.
+    start, stop : int
+        Range of entries, end excluded.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset: str
+    file: str
+    start: int
+    stop: int
+
+    @classmethod
+    def of(cls, metadata: dict[str, Any]) -> Source:
+        """The source of a chunk of events, from the ``metadata`` that coffea gives them."""
+        file = str(metadata.get("fileuuid") or metadata["filename"])
+        return cls(
+            dataset=str(metadata["dataset"]), file=file, start=int(metadata["entrystart"]), stop=int(metadata["entrystop"])
+        )
+
+    @property
+    def shard_name(self) -> str:
+        """File name of the shard: the same chunk always gives the same name."""
+        file = re.sub(r"[^A-Za-z0-9]+", "-", self.file)[-40:].strip("-")
+        dataset = re.sub(r"[^A-Za-z0-9_.]+", "-", self.dataset)
+        return f"{dataset}_{file}_{self.start}-{self.stop}.parquet"
+
+
+class ShardMetadata(BaseModel):
+    """The description that every shard carries in its parquet metadata.
+
+    Parameters
+    ----------
+    schema_version : int
+        Version of the layout of columns.
+    spec : InputSpec
+        Groups and fields of the columns, with units.
+    classes : tuple of str
+        Meaning of the numbers in ``target``.
+    source : Source
+        Where the jets come from.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    spec: InputSpec
+    classes: tuple[str, ...]
+    source: Source
+
+
+def shard_name(events: ak.Array) -> str:
+    """File name of the shard of a chunk of NanoEvents: dataset, file and entry range."""
+    return Source.of(events.metadata).shard_name
+
+
+def read_metadata(path: str | os.PathLike[str], parquet: pq.FileMetaData) -> ShardMetadata:
+    """The description inside a parquet file.
+
+    Raises
+    ------
+    InputError
+        If the file is not a shard, or one of another version.
+    """
+    text = (parquet.metadata or {}).get(KEY)
+    if text is None:
+        raise InputError(f"{path} is not a coffea-fm shard (no {KEY.decode()!r} in its metadata): write shards with 'coffea-fm collect'")
+    try:
+        return ShardMetadata.model_validate_json(text)
+    except ValidationError as error:
+        raise InputError(
+            f"{path} describes itself in a way that this coffea-fm does not read ({error.errors()[0]['msg']}): "
+            "collect it again with this version"
+        ) from error

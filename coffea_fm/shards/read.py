@@ -1,0 +1,164 @@
+"""A folder of shards as one data set, read a few row groups at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from coffea_fm.errors import InputError
+from coffea_fm.shards.columns import packed_sets, select
+from coffea_fm.shards.metadata import ShardMetadata, read_metadata
+from coffea_fm.tokens import InputSpec, PackedSets
+
+Columns = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """Some thousand jets that are read together.
+
+    Parameters
+    ----------
+    path : Path
+        The shard.
+    index : int
+        Which of its row groups.
+    n_jets : int
+        How many jets it has.
+    targets : tuple of int
+        Smallest and largest class in it.
+    """
+
+    path: Path
+    index: int
+    n_jets: int
+    targets: tuple[int, int]
+
+
+class ShardDataset:
+    """All shards of a folder.
+
+    Parameters
+    ----------
+    folder : path-like
+        Holds ``*.parquet`` as `write_shard` writes them.
+    spec : InputSpec, optional
+        What to read: fields that the shards have, as many tokens at most. All that is stored, by default.
+
+    Raises
+    ------
+    InputError
+        If there are no shards, they are not of one kind, two of them hold the same entries of a file, or they lack
+        what `spec` asks for.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], spec: InputSpec | None = None) -> None:
+        self.folder = Path(folder)
+        paths = sorted(self.folder.glob("*.parquet"))
+        if not paths:
+            raise InputError(f"no shards (*.parquet) in {self.folder}: make them with 'coffea-fm collect'")
+        self.row_groups: list[RowGroup] = []
+        described: dict[Path, ShardMetadata] = {}
+        for path in paths:
+            parquet = _open(path).metadata
+            described[path] = read_metadata(path, parquet)
+            self.row_groups += _row_groups(path, parquet)
+        first = described[paths[0]]
+        for path, metadata in described.items():
+            if (metadata.spec, metadata.classes) != (first.spec, first.classes):
+                raise InputError(f"{path} has other fields or classes than {paths[0].name}: keep them in different folders")
+        _refuse_overlaps(described)
+        self.stored = first.spec
+        self.spec = spec or first.spec
+        self.classes = first.classes
+        self._names = select(self.spec, self.stored, self.folder)
+
+    @property
+    def n_jets(self) -> int:
+        """How many jets all shards have."""
+        return sum(group.n_jets for group in self.row_groups)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes when shards are added, removed, or have other numbers of jets."""
+        text = "\n".join(f"{group.path.name} {group.index} {group.n_jets} {group.targets}" for group in self.row_groups)
+        return sha256(text.encode()).hexdigest()
+
+    def read(self, row_groups: Sequence[RowGroup]) -> tuple[PackedSets, Columns]:
+        """The jets of these row groups, in this order, and their scalar columns."""
+        tables = []
+        for path, chosen in groupby(row_groups, key=lambda group: group.path):
+            with _open(path) as file:
+                tables.append(file.read_row_groups([group.index for group in chosen], columns=self._wanted(file)))
+        table = pa.concat_tables(tables).combine_chunks()
+        scalars = [name for name in table.column_names if "." not in name]
+        columns = {name: table.column(name).to_numpy() for name in scalars}
+        return packed_sets(table, self.spec), columns
+
+    def __iter__(self) -> Iterator[tuple[PackedSets, Columns]]:
+        for group in self.row_groups:
+            yield self.read([group])
+
+    def scalars(self, *names: str) -> Columns:
+        """Whole columns of one number a jet: jet fields or extra columns, by name.
+
+        Raises
+        ------
+        InputError
+            If the shards have no such column.
+        """
+        with _open(self.row_groups[0].path) as file:
+            stored = set(file.schema_arrow.names)
+        found = {name: f"jet.{name}" if f"jet.{name}" in stored else name for name in names}
+        for name, column in found.items():
+            if column not in stored:
+                raise InputError(f"the shards in {self.folder} have no column {name!r}: collect them again with it")
+        paths = dict.fromkeys(group.path for group in self.row_groups)
+        tables = [pq.read_table(path, columns=list(found.values()), partitioning=None) for path in paths]
+        table = pa.concat_tables(tables)
+        return {name: table.column(column).to_numpy() for name, column in found.items()}
+
+    def _wanted(self, file: pq.ParquetFile) -> list[str]:
+        return [*self._names, *(name for name in file.schema_arrow.names if "." not in name)]
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"{path} cannot be read as parquet ({error}): delete it and collect again") from error
+
+
+def _row_groups(path: Path, parquet: pq.FileMetaData) -> list[RowGroup]:
+    column = parquet.schema.to_arrow_schema().names
+    if "target" not in column:
+        raise InputError(f"{path} has no column 'target': collect it again")
+    flat = [parquet.schema.column(index).path for index in range(parquet.num_columns)].index("target")
+    groups = []
+    for index in range(parquet.num_row_groups):
+        rows = parquet.row_group(index)
+        statistics = rows.column(flat).statistics
+        groups.append(RowGroup(path, index, rows.num_rows, (int(statistics.min), int(statistics.max))))
+    return groups
+
+
+def _refuse_overlaps(described: dict[Path, ShardMetadata]) -> None:
+    by_entry = sorted(described.items(), key=lambda item: (item[1].source.dataset, item[1].source.file, item[1].source.start))
+    for (path, metadata), (next_path, following) in pairwise(by_entry):
+        source, after = metadata.source, following.source
+        if (source.dataset, source.file) == (after.dataset, after.file) and after.start < source.stop:
+            raise InputError(
+                f"{path.name} and {next_path.name} hold the same entries of {source.file}: "
+                f"empty {path.parent} and collect again with one chunk size"
+            )

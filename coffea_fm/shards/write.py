@@ -1,0 +1,91 @@
+"""Packed, labelled jets to a parquet file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from coffea_fm.errors import InputError
+from coffea_fm.files import atomic
+from coffea_fm.shards.metadata import KEY, ShardMetadata, Source
+from coffea_fm.tokens import InputSpec, PackedSets
+
+ROW_GROUP = 2048
+
+
+def write_shard(
+    path: str | os.PathLike[str],
+    packed: PackedSets,
+    spec: InputSpec,
+    *,
+    columns: Mapping[str, npt.ArrayLike],
+    classes: Sequence[str],
+    source: Source,
+) -> None:
+    """Write one shard; the file is complete or absent.
+
+    Parameters
+    ----------
+    path : path-like
+        Where to; an older file of that name is replaced.
+    packed : PackedSets
+        The jets, a row each.
+    spec : InputSpec
+        Describes `packed`.
+    columns : mapping of str to array of shape [n_jets]
+        ``target`` (class index) and any number per jet besides; ``weight`` is 1 where not given.
+    classes : sequence of str
+        Names of the classes that ``target`` counts.
+    source : Source
+        Where the jets come from.
+
+    Raises
+    ------
+    InputError
+        If a column has another length, a target is not one of the classes, or a value is not finite.
+    """
+    scalars = {name: np.asarray(values) for name, values in columns.items()}
+    scalars.setdefault("weight", np.ones(len(packed), dtype=np.float32))
+    _check(path, packed, scalars, len(classes))
+    arrays: dict[str, pa.Array] = {}
+    for group in spec.groups:
+        tokens = packed.groups[group.name]
+        offsets = pa.array(tokens.offsets.astype(np.int32))
+        for index, field in enumerate(group.fields):
+            missing = tokens.missing[:, group.missing_names.index(field.name)] if field.missing else None
+            values = pa.array(np.ascontiguousarray(tokens.values[:, index]), mask=missing)
+            arrays[f"{group.name}.{field.name}"] = pa.ListArray.from_arrays(offsets, values)
+    for index, name in enumerate(spec.jet_names):
+        arrays[f"jet.{name}"] = pa.array(np.ascontiguousarray(packed.jet[:, index]))
+    for name, values in scalars.items():
+        dtype = {"target": np.int32, "weight": np.float32}.get(name, values.dtype)
+        arrays[name] = pa.array(values.astype(dtype))
+    metadata = ShardMetadata(spec=spec, classes=tuple(classes), source=source)
+    table = pa.table(arrays).replace_schema_metadata({KEY: metadata.model_dump_json()})
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary, row_group_size=ROW_GROUP, compression="zstd", use_dictionary=False)
+
+
+def _check(
+    path: str | os.PathLike[str], packed: PackedSets, scalars: Mapping[str, npt.NDArray[np.generic]], n_classes: int
+) -> None:
+    if "target" not in scalars:
+        raise InputError(f"{path}: training needs the class of each jet, give columns={{'target': ...}}")
+    for name, values in scalars.items():
+        if values.shape != (len(packed),):
+            raise InputError(f"{path}: column {name!r} has shape {values.shape} for {len(packed)} jets")
+    target = scalars["target"]
+    if len(target) and not (0 <= int(target.min()) and int(target.max()) < n_classes):
+        raise InputError(
+            f"{path}: targets run from {target.min()} to {target.max()} but there are {n_classes} classes: "
+            "drop unmatched jets before writing"
+        )
+    contents = {"jet": packed.jet, **{name: tokens.values for name, tokens in packed.groups.items()}}
+    for name, matrix in contents.items():
+        if not np.isfinite(matrix).all():
+            raise InputError(f"{path}: {name} have values that are not finite: drop those jets before writing")
