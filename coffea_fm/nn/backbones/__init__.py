@@ -1,0 +1,1 @@
+"""Networks that turn a set of raw tokens into one embedding and a vector a token."""

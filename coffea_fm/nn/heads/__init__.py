@@ -1,0 +1,1 @@
+"""Networks that turn an embedding into an answer."""

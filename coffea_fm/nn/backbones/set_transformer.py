@@ -1,0 +1,116 @@
+"""A plain pre-norm transformer on sets, with learned tokens beside the real ones."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
+from torch import Tensor, nn
+
+from coffea_fm.nn.attention import Attention
+from coffea_fm.nn.features import FeatureKind, Features
+from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
+from coffea_fm.nn.pair_bias import PairBias
+from coffea_fm.tokens.spec import InputSpec
+
+
+class SetTransformerConfig(BaseModel):
+    """Size and parts of a set transformer.
+
+    Parameters
+    ----------
+    dim : int
+        Width of token vectors and embedding, a multiple of `heads`.
+    layers, heads : int
+    registers : int
+        Learned tokens that take part in the attention, at least one: the first becomes the embedding.
+    pair_bias : bool
+        Add the physics of each pair to the attention.
+    features : {"full", "jetclass", "kinematic"}
+        Network inputs made of the raw fields.
+    feed_forward : int
+        Hidden width of the feed-forward layers, in units of `dim`.
+    dropout : float
+        Probability of dropping a unit of each layer's update, in training.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["set-transformer"] = "set-transformer"
+    dim: PositiveInt = 96
+    layers: PositiveInt = 4
+    heads: PositiveInt = 8
+    registers: PositiveInt = 4
+    pair_bias: bool = False
+    features: FeatureKind = "full"
+    feed_forward: PositiveInt = 2
+    dropout: float = 0.0
+
+    @model_validator(mode="after")
+    def _heads_divide_dim(self) -> SetTransformerConfig:
+        if self.dim % self.heads:
+            raise ValueError(f"dim {self.dim} is not a multiple of heads {self.heads}; choose one that is")
+        return self
+
+
+class _Block(nn.Module):
+    def __init__(self, config: SetTransformerConfig) -> None:
+        super().__init__()
+        dim, hidden = config.dim, config.dim * config.feed_forward
+        self.attention_norm = nn.LayerNorm(dim)
+        self.attention = Attention(dim, config.heads)
+        last = nn.Linear(hidden, dim)
+        self.feed_forward = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, hidden), nn.GELU(), last)
+        self.dropout = nn.Dropout(config.dropout)
+        for update in (self.attention.project_out, last):
+            nn.init.normal_(update.weight, std=0.5 / math.sqrt(update.in_features * 2 * config.layers))
+
+    def forward(self, vectors: Tensor, bias: Tensor) -> Tensor:
+        vectors = vectors + self.dropout(self.attention(self.attention_norm(vectors), bias))
+        updated: Tensor = vectors + self.dropout(self.feed_forward(vectors))
+        return updated
+
+
+class SetTransformer(nn.Module):
+    """Attention among the tokens of a set and a few learned ones.
+
+    The learned tokens always take part, so that a set without tokens has a defined embedding too.
+
+    Parameters
+    ----------
+    config : SetTransformerConfig
+    spec : InputSpec
+        The raw fields given to it.
+    """
+
+    def __init__(self, config: SetTransformerConfig, spec: InputSpec) -> None:
+        super().__init__()
+        self.config = config
+        self.dim = config.dim
+        self.features = Features(spec, config.features)
+        self.embed = nn.Sequential(
+            nn.Linear(self.features.n_features, config.dim), nn.GELU(), nn.Linear(config.dim, config.dim)
+        )
+        self.embed_jet = nn.Linear(self.features.n_jet_features, config.dim)
+        self.registers = nn.Parameter(0.02 * torch.randn(config.registers, config.dim))
+        self.pair_bias = PairBias((32, 32), config.heads) if config.pair_bias else None
+        self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.dim)
+
+    def forward(self, inputs: Inputs) -> BackboneOutput:
+        """Embed a batch of sets."""
+        features = self.features(inputs)
+        registers = self.registers + self.embed_jet(features.jet).unsqueeze(1)
+        vectors = torch.cat((registers, self.embed(features.tokens)), dim=1)
+        real = nn.functional.pad(inputs.mask, (self.config.registers, 0), value=True)
+        bias = torch.zeros_like(real, dtype=vectors.dtype).masked_fill(~real, -math.inf)[:, None, None, :]
+        if self.pair_bias is not None:
+            pairs = self.pair_bias(features.momenta, inputs.mask)
+            bias = bias + nn.functional.pad(pairs, (self.config.registers, 0, self.config.registers, 0))
+        for block in self.blocks:
+            vectors = block(vectors, bias)
+        vectors = self.norm(vectors)
+        token_vectors = vectors[:, self.config.registers :].masked_fill(~inputs.mask.unsqueeze(-1), 0.0)
+        return BackboneOutput(vectors[:, 0] + not_finite(inputs), token_vectors)

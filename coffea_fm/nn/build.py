@@ -1,0 +1,56 @@
+"""From configurations to networks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from coffea_fm.nn.backbones.set_transformer import SetTransformer, SetTransformerConfig
+from coffea_fm.nn.heads.classification import ClassificationHead, ClassificationHeadConfig
+from coffea_fm.nn.inputs import BackboneOutput, Inputs
+from coffea_fm.tokens.spec import InputSpec
+
+BackboneConfig = Annotated[SetTransformerConfig, Field(discriminator="kind")]
+Backbone = SetTransformer
+
+
+class Model(nn.Module):
+    """A backbone and a head.
+
+    Parameters
+    ----------
+    backbone : nn.Module
+        Takes `Inputs`, gives `BackboneOutput`; has the width of its embedding as ``dim``.
+    head : nn.Module
+        Takes the embedding.
+    """
+
+    def __init__(self, backbone: Backbone, head: ClassificationHead) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Logits, [sets, classes]."""
+        output: BackboneOutput = self.backbone(inputs)
+        logits: Tensor = self.head(output.embedding)
+        return logits
+
+
+def build_backbone(config: BackboneConfig, spec: InputSpec) -> Backbone:
+    """A backbone of that configuration, freshly initialised from torch's global random state.
+
+    Raises
+    ------
+    RecipeError
+        If the inputs lack a field that the backbone's features read.
+    """
+    return SetTransformer(config, spec)
+
+
+def build_model(config: BackboneConfig, head: ClassificationHeadConfig, spec: InputSpec, classes: int) -> Model:
+    """A backbone with a classification head for that many classes."""
+    backbone = build_backbone(config, spec)
+    return Model(backbone, ClassificationHead(head, backbone.dim, classes))
