@@ -1,0 +1,137 @@
+"""Load a bundle: read, verify, and keep remote ones in a local cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import platformdirs
+from pydantic import ValidationError
+
+from coffea_fm.bundle.manifest import SCHEMA_VERSION, Graph, Manifest
+from coffea_fm.bundle.read import MANIFEST, Read, is_remote, locate, reader
+from coffea_fm.bundle.save import bundle_files, write_folder
+from coffea_fm.errors import BundleError, InputError, InputWarning
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded and verified bundle.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Its description.
+    graphs : dict of str to bytes
+        The ONNX files by graph name.
+    source : str
+        Absolute path or URL it was asked for by.
+    """
+
+    manifest: Manifest
+    graphs: dict[str, bytes]
+    source: str
+
+    @property
+    def checksum(self) -> str:
+        """Content hash of the manifest and the graphs."""
+        return self.manifest.checksum
+
+    def graph_bytes(self, name: str) -> bytes:
+        """The ONNX file of one graph."""
+        return self.graphs[name]
+
+
+def load_bundle(path: str | os.PathLike[str], *, checksum: str | None = None) -> Bundle:
+    """Load a bundle and verify it.
+
+    Parameters
+    ----------
+    path : path-like
+        A folder, a ``.zip`` of it, or an fsspec URL of either. Remote bundles are kept in the user's cache folder.
+    checksum : str, optional
+        Content hash that the bundle must have; a cached bundle of that hash is used without asking the network.
+
+    Raises
+    ------
+    BundleError
+        If the bundle is absent, incomplete, edited, damaged, of another content than `checksum`, or of a schema
+        version that this coffea-fm does not read.
+    """
+    source = locate(path)
+    remote = is_remote(source)
+    if remote and checksum is not None and (cached := _cached(checksum)) is not None:
+        return replace(cached, source=source)
+    read = reader(source)
+    manifest = _manifest(read(MANIFEST), source)
+    if checksum is not None and manifest.checksum != checksum:
+        raise BundleError(
+            f"the bundle {source} has the checksum {manifest.checksum[:12]} and not {checksum[:12]}: "
+            "it was exchanged meanwhile; load it anew, or bring the old one back"
+        )
+    if remote and (cached := _cached(manifest.checksum)) is not None:
+        return replace(cached, source=source)
+    bundle = Bundle(manifest, {graph.name: _graph(read, graph, source) for graph in manifest.graphs}, source)
+    if remote:
+        _keep(bundle)
+    return bundle
+
+
+def _manifest(data: bytes, source: str) -> Manifest:
+    damaged = f"the {MANIFEST} of the bundle {source} is damaged"
+    try:
+        content = json.loads(data)
+    except ValueError as error:
+        raise BundleError(f"{damaged}: it is not JSON ({error}); copy the bundle again, or export it again") from error
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if not isinstance(version, int):
+        raise BundleError(f"{damaged}: it has no schema_version; copy the bundle again, or export it again")
+    if version != SCHEMA_VERSION:
+        cure = "upgrade coffea-fm" if version > SCHEMA_VERSION else "export the bundle again"
+        raise BundleError(
+            f"the bundle {source} has schema_version {version}, and this coffea-fm reads {SCHEMA_VERSION}: {cure}"
+        )
+    try:
+        manifest = Manifest.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        raise BundleError(f"{damaged}: {where}: {first['msg']}; export the bundle again") from error
+    if manifest.content_hash() != manifest.checksum:
+        raise BundleError(
+            f"the {MANIFEST} of the bundle {source} was edited or damaged; copy or export the bundle again"
+        )
+    return manifest
+
+
+def _graph(read: Read, graph: Graph, source: str) -> bytes:
+    data = read(graph.file)
+    if hashlib.sha256(data).hexdigest() != graph.sha256:
+        raise BundleError(
+            f"{graph.file} of the bundle {source} does not have the checksum that its manifest states: "
+            "it was edited or damaged; copy or export the bundle again"
+        )
+    return data
+
+
+def _cache_folder(checksum: str) -> Path:
+    return platformdirs.user_cache_path("coffea-fm") / "bundles" / checksum
+
+
+def _cached(checksum: str) -> Bundle | None:
+    folder = _cache_folder(checksum)
+    try:
+        return load_bundle(folder, checksum=checksum) if folder.is_dir() else None
+    except BundleError:
+        return None
+
+
+def _keep(bundle: Bundle) -> None:
+    try:
+        write_folder(_cache_folder(bundle.checksum), bundle_files(bundle.manifest, bundle.graphs))
+    except InputError as error:
+        warnings.warn(f"the bundle {bundle.source} is not kept for the next time: {error}", InputWarning, stacklevel=3)

@@ -1,0 +1,97 @@
+"""Files of a bundle by name, wherever it lies: a folder, a zip of it, or any fsspec URL of either."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+import fsspec
+
+from coffea_fm.errors import BundleError
+
+MANIFEST = "manifest.json"
+Read = Callable[[str], bytes]
+
+
+def locate(path: str | os.PathLike[str]) -> str:
+    """The absolute path of a local bundle, or the URL as it is."""
+    text = os.fspath(path)
+    return text if is_remote(text) else str(Path(text).expanduser().absolute())
+
+
+def is_remote(source: str) -> bool:
+    """Whether a source is an fsspec URL."""
+    return "://" in source or "::" in source
+
+
+def reader(source: str) -> Read:
+    """A function that gives the bytes of a bundle's file.
+
+    Parameters
+    ----------
+    source : str
+        Absolute path or fsspec URL of a folder or of a ``.zip``.
+
+    Raises
+    ------
+    BundleError
+        If there is nothing at `source`, or it cannot be read; the returned function raises it for a missing file.
+    """
+    try:
+        files, path = fsspec.core.url_to_fs(source)
+        if path.endswith(".zip"):
+            return _zip_reader(source, files.cat_file(path))
+        if not is_remote(source) and not files.isdir(path):
+            what = "is not a folder or a .zip" if files.exists(path) else "does not exist"
+            raise BundleError(f"cannot load the bundle {source}: it {what}; give the folder that holds {MANIFEST}")
+    except BundleError:
+        raise
+    except FileNotFoundError as error:
+        raise BundleError(f"cannot load the bundle {source}: it does not exist; check the path") from error
+    except Exception as error:
+        raise BundleError(f"cannot load the bundle {source}: {_sentence(error)}; check the address") from error
+
+    def read(name: str) -> bytes:
+        try:
+            return bytes(files.cat_file(f"{path.rstrip('/')}/{name}"))
+        except FileNotFoundError as error:
+            raise _absent(source, name) from error
+        except Exception as error:
+            raise BundleError(f"cannot read {name} of the bundle {source}: {_sentence(error)}; try again") from error
+
+    return read
+
+
+def _zip_reader(source: str, data: bytes) -> Read:
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except zipfile.BadZipFile as error:
+        raise BundleError(f"the bundle {source} is a damaged zip file; copy or download it again") from error
+    manifests = [PurePosixPath(name) for name in archive.namelist() if PurePosixPath(name).name == MANIFEST]
+    folder = min(manifests, key=lambda path: len(path.parts)).parent if manifests else PurePosixPath()
+
+    def read(name: str) -> bytes:
+        try:
+            return archive.read(str(folder / name))
+        except KeyError as error:
+            raise _absent(source, name) from error
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise BundleError(f"{name} in the bundle {source} is damaged; copy or download it again") from error
+
+    return read
+
+
+def _absent(source: str, name: str) -> BundleError:
+    if name == MANIFEST:
+        return BundleError(
+            f"{source} is not a bundle: it has no {MANIFEST}; give the folder that coffea-fm export wrote"
+        )
+    return BundleError(f"the bundle {source} lacks its file {name}; copy it again, or export it again")
+
+
+def _sentence(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(". ").splitlines()[0]

@@ -1,0 +1,99 @@
+"""Save a bundle: a folder that is either complete or absent."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from coffea_fm.bundle.manifest import Manifest
+from coffea_fm.bundle.read import MANIFEST
+from coffea_fm.errors import BundleError, InputError
+
+CARD = "README.md"
+
+
+def save_bundle(folder: str | os.PathLike[str], manifest: Manifest, graphs: Mapping[str, bytes], card: str) -> Manifest:
+    """Write a bundle, replacing an older one at the same place.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where; the bundle appears there complete, or not at all.
+    manifest : Manifest
+        The description; its checksums are filled in.
+    graphs : mapping of str to bytes
+        ONNX files by the graph names of the manifest.
+    card : str
+        The model card, Markdown.
+
+    Returns
+    -------
+    Manifest
+        As written, with the checksums.
+
+    Raises
+    ------
+    BundleError
+        If `graphs` are not those of the manifest, or `folder` holds something else than a bundle.
+    InputError
+        If the place cannot be written to.
+    """
+    target = Path(folder)
+    expected = [graph.name for graph in manifest.graphs]
+    if sorted(expected) != sorted(graphs):
+        raise BundleError(f"the manifest names the graphs {', '.join(expected)}, but {', '.join(graphs)} were given")
+    if target.exists() and not (target / MANIFEST).is_file() and not _is_empty_folder(target):
+        raise BundleError(f"{target} exists and is not a bundle: choose another folder")
+    signed = sign(manifest, graphs)
+    write_folder(target, bundle_files(signed, graphs) | {CARD: card.encode()})
+    return signed
+
+
+def sign(manifest: Manifest, graphs: Mapping[str, bytes]) -> Manifest:
+    """The manifest with the checksums of its graphs and its own."""
+    signed = [
+        graph.model_copy(update={"sha256": hashlib.sha256(graphs[graph.name]).hexdigest()}) for graph in manifest.graphs
+    ]
+    manifest = manifest.model_copy(update={"graphs": tuple(signed)})
+    return manifest.model_copy(update={"checksum": manifest.content_hash()})
+
+
+def bundle_files(manifest: Manifest, graphs: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Contents of the bundle's files by name, without the card."""
+    files = {graph.file: graphs[graph.name] for graph in manifest.graphs}
+    return files | {MANIFEST: manifest.model_dump_json(indent=2).encode()}
+
+
+def write_folder(target: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder of files under a temporary name, then rename it to `target`.
+
+    Raises
+    ------
+    InputError
+        If the place cannot be written to; what was there before stays.
+    """
+    mark = uuid.uuid4().hex[:8]
+    temporary = target.with_name(f".{target.name}.{mark}.tmp")
+    replaced = target.with_name(f".{target.name}.{mark}.old")
+    try:
+        temporary.mkdir(parents=True)
+        for name, data in files.items():
+            (temporary / name).write_bytes(data)
+        if target.exists():
+            target.rename(replaced)
+        temporary.rename(target)
+    except OSError as error:
+        if replaced.exists() and not target.exists():
+            replaced.rename(target)
+        raise InputError(f"cannot write {target}: {error.strerror}; choose another output folder") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
