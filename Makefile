@@ -1,0 +1,51 @@
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.PHONY: demo test lint docs benchmark-tokens benchmark-inference benchmark-training benchmark-simulation benchmark-processor
+
+demo: .venv/.demo  ## tag the shipped sample on a local dask cluster; needs no torch and no network
+	$(BIN)/coffea-fm demo
+
+test: .venv/.test .venv-dask-awkward/.test  ## everything but the long physics runs
+	$(BIN)/python -m pytest
+	.venv-dask-awkward/bin/python -m pytest tests/dask_awkward
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: .venv/.docs
+	$(BIN)/mkdocs build --strict
+
+benchmark-tokens: .venv/.demo  ## packing against pad_none + concatenate
+	$(BIN)/python benchmarks/tokens/packing.py
+
+.venv/.pip:
+	$(PYTHON) -m venv .venv
+	$(PIP) install --constraint constraints.txt --upgrade pip
+	touch $@
+
+.venv/.demo: .venv/.pip pyproject.toml constraints.txt
+	$(PIP) install --constraint constraints.txt --editable '.[cpu]'
+	touch $@
+
+.venv/.test: .venv/.demo
+	$(PIP) install --constraint constraints.txt --editable '.[cpu,train,simulate]' --group test
+	touch $@
+
+.venv/.dev: .venv/.test
+	$(PIP) install --constraint constraints.txt --group dev
+	touch $@
+
+.venv/.docs: .venv/.demo
+	$(PIP) install --constraint constraints.txt --group docs
+	touch $@
+
+.venv-dask-awkward/.test: pyproject.toml constraints-dask-awkward.txt
+	$(PYTHON) -m venv .venv-dask-awkward
+	.venv-dask-awkward/bin/python -m pip --quiet install --constraint constraints-dask-awkward.txt --upgrade pip
+	.venv-dask-awkward/bin/python -m pip --quiet install --constraint constraints-dask-awkward.txt --editable '.[cpu]' onnx pytest 'coffea[dask]'
+	touch $@
