@@ -1,0 +1,5 @@
+"""One file a format: NanoEvents schemas that give jets their constituents as a field.
+
+Importing this package registers the steps that compute them with coffea, which every process that opens files needs;
+a schema passed to ``Runner`` brings the import along.
+"""

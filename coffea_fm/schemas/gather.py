@@ -1,0 +1,76 @@
+"""The gathered column: tokens of each jet as a field of the jet itself.
+
+The tokens are copied, jet by jet, when they are read, so that they survive every selection, sort, combination and
+concatenation of the jets. (A link resolved later, through the array's events, does not: after concatenating two
+chunks it gives other jets' tokens.)
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+
+from coffea.nanoevents.util import concat, quote
+
+from coffea_fm.schemas.registry import PREFIX, Form
+
+
+def gather(links: Form, name: str, fields: Mapping[str, Form]) -> Form:
+    """Linked tokens as a list of records per owner.
+
+    Parameters
+    ----------
+    links : form
+        From :mod:`coffea_fm.schemas.links`.
+    name : str
+        Record name of a token (its behaviour), e.g. ``"PFCand"``.
+    fields : mapping of str to form
+        Columns of the target collection: leaves, or optional leaves.
+
+    Returns
+    -------
+    form
+        Lists of records, to be added to the owners with :func:`add_field`.
+    """
+    index = links["content"]["form_key"]
+    return {
+        "class": "ListOffsetArray",
+        "offsets": "i64",
+        "content": record(name, {field: _taken(form, index) for field, form in fields.items()}),
+        "parameters": {},
+        "form_key": links["form_key"],
+    }
+
+
+def record(name: str, fields: Mapping[str, Form]) -> Form:
+    """A record form of equally long columns."""
+    return {
+        "class": "RecordArray",
+        "fields": list(fields),
+        "contents": list(fields.values()),
+        "parameters": {"__record__": name},
+        "form_key": quote(f"!invalid,{name}"),
+    }
+
+
+def _taken(form: Form, index: str) -> Form:
+    taken = copy.copy(form)
+    taken["form_key"] = concat(form["form_key"], index, f"!{PREFIX}take")
+    if form["class"] == "ByteMaskedArray":
+        taken["content"] = _taken(form["content"], index)
+    elif form["class"] != "NumpyArray":
+        raise TypeError(f"a column of class {form['class']} cannot be gathered")
+    return taken
+
+
+def fields_of(collection: Form) -> dict[str, Form]:
+    """Name and form of each field of a collection (a list of records, or records)."""
+    content = collection.get("content", collection)
+    return dict(zip(content["fields"], content["contents"], strict=True))
+
+
+def add_field(collection: Form, name: str, form: Form) -> None:
+    """Add a field to a collection's records, in place; one of that name is replaced."""
+    content = collection.get("content", collection)
+    fields = fields_of(collection) | {name: form}
+    content["fields"], content["contents"] = list(fields), list(fields.values())
