@@ -1,0 +1,61 @@
+"""Between awkward and the model: typetracers become empty arrays of the same form, rows become records again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from coffea_fm.bundle.manifest import Output
+from coffea_fm.tokens.jagged import Rewrap
+from coffea_fm.tokens.pack import columns, require
+from coffea_fm.tokens.packed import FloatArray
+from coffea_fm.tokens.spec import InputSpec
+
+
+def is_typetracer(array: ak.Array) -> bool:
+    """Whether an array has a form and no data."""
+    return bool(ak.backend(array) == "typetracer")
+
+
+def touch(jets: ak.Array, spec: InputSpec) -> ak.Array:
+    """Report the columns that a model reads to the tracer, and give an empty array of the same form."""
+    require(jets, spec)
+    for path in columns(jets, spec):
+        ak.typetracer.touch_data(jets[path])
+    return ak.Array(jets.layout.form.length_zero_array(highlevel=False))
+
+
+def to_typetracer(array: ak.Array) -> ak.Array:
+    """A typetracer of unknown length with the form of an array."""
+    return ak.Array(array.layout.to_typetracer(forget_length=True), attrs=array.attrs)
+
+
+def assemble(results: Mapping[str, FloatArray], outputs: list[Output], rewrap: Rewrap, *, record: bool) -> ak.Array:
+    """Rows of the outputs, one a jet, in the layout of the jets.
+
+    Parameters
+    ----------
+    results : dict of str to float32 array of shape [n_sets, dim]
+        One row a jet.
+    outputs : list of Output
+        Which, in order.
+    rewrap : callable
+        Puts a layout of one element a jet back under the lists and options of the jets.
+    record : bool
+        Give a record of the outputs, and not the single output bare.
+    """
+    contents = [_content(results[output.name], output) for output in outputs]
+    if record:
+        return rewrap(ak.contents.RecordArray(contents, [output.name for output in outputs]))
+    return rewrap(contents[0])
+
+
+def _content(rows: FloatArray, output: Output) -> Any:
+    if output.classes:
+        columns = [ak.contents.NumpyArray(column) for column in np.ascontiguousarray(rows.T)]
+        return ak.contents.RecordArray(columns, list(output.classes), length=len(rows))
+    values = ak.contents.NumpyArray(np.ascontiguousarray(rows).reshape(-1))
+    return ak.contents.RegularArray(values, output.dim, zeros_length=len(rows))

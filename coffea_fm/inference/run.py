@@ -1,0 +1,100 @@
+"""Run a bundle's chain of graphs over packed jets, in length buckets that fit the cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from coffea_fm.bundle.manifest import Graph, Manifest
+from coffea_fm.tokens.jagged import IntArray
+from coffea_fm.tokens.packed import FloatArray, PackedSets
+from coffea_fm.tokens.padding import length_buckets, pad
+
+BATCH_TOKENS = 1024
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def run(
+    packed: PackedSets,
+    manifest: Manifest,
+    sessions: Callable[[Graph], Any],
+    wanted: Sequence[str],
+    *,
+    sets: IntArray,
+    threads: int = 1,
+    batch_tokens: int = BATCH_TOKENS,
+) -> dict[str, FloatArray]:
+    """Evaluate outputs of a bundle.
+
+    Parameters
+    ----------
+    packed : PackedSets
+        The jets.
+    manifest : Manifest
+        The chain of graphs and its outputs.
+    sessions : callable
+        Gives the onnxruntime session of a graph.
+    wanted : sequence of str
+        Names of outputs.
+    sets : int64 array
+        Which jets to run.
+    threads : int
+        How many batches run side by side.
+    batch_tokens : int
+        Padded tokens of a batch.
+
+    Returns
+    -------
+    dict of str to float32 array of shape [n_sets, dim]
+        One row a jet of `packed`; NaN for the jets that are not in `sets`.
+    """
+    results = {name: np.full((len(packed), manifest.output(name).dim), np.nan, dtype=np.float32) for name in wanted}
+    if len(sets) == 0:
+        return results
+    steps = [(sessions(graph), graph.inputs, outputs) for graph, outputs in needed(manifest.graphs, wanted)]
+    lengths = np.max([group.lengths[sets] for group in packed.groups.values()], axis=0)
+
+    def evaluate(bucket: IntArray) -> None:
+        chosen = sets[bucket]
+        arrays: Arrays = pad(packed.take(chosen), manifest.inputs)
+        for session, inputs, outputs in steps:
+            values = session.run(outputs, {name: arrays[name] for name in inputs})
+            arrays.update(zip(outputs, values, strict=True))
+        for name, rows in results.items():
+            rows[chosen] = arrays[name]
+
+    _each(evaluate, length_buckets(lengths, batch_tokens), threads)
+    return results
+
+
+def needed(graphs: Sequence[Graph], wanted: Iterable[str]) -> list[tuple[Graph, list[str]]]:
+    """Graphs that the wanted outputs need, in order, and which of their outputs."""
+    missing = set(wanted)
+    chain: list[tuple[Graph, list[str]]] = []
+    for graph in reversed(graphs):
+        outputs = [name for name in graph.outputs if name in missing]
+        if outputs:
+            chain.insert(0, (graph, outputs))
+            missing = (missing - set(outputs)) | set(graph.inputs)
+    return chain
+
+
+def _each(evaluate: Callable[[IntArray], None], buckets: Sequence[IntArray], threads: int) -> None:
+    if threads == 1:
+        for bucket in buckets:
+            evaluate(bucket)
+    else:
+        for _ in _pool(os.getpid(), threads).map(evaluate, buckets):
+            pass
+
+
+@lru_cache
+def _pool(pid: int, threads: int) -> ThreadPoolExecutor:  # noqa: ARG001 - a forked child has none of the threads
+    """One pool for all that tags in this process, so that tasks side by side share the worker's threads."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="coffea-fm")

@@ -1,0 +1,196 @@
+"""The tagger: a bundle as a function of awkward arrays, in every mode of coffea."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import awkward as ak
+
+from coffea_fm.bundle.load import Bundle, load_bundle
+from coffea_fm.bundle.manifest import Graph, Manifest
+from coffea_fm.errors import InputError
+from coffea_fm.inference import resident
+from coffea_fm.inference.arrays import assemble, is_typetracer, to_typetracer, touch
+from coffea_fm.inference.checks import inspect, warn_once
+from coffea_fm.inference.providers import owned_threads
+from coffea_fm.inference.reports import Report, attach
+from coffea_fm.inference.run import run
+from coffea_fm.inference.sessions import Session, session
+from coffea_fm.inference.trace import branches, collection
+from coffea_fm.tokens.pack import pack
+
+
+@dataclass(frozen=True)
+class Tagger:
+    """A model as a function of jets; made by `load`.
+
+    It may be an attribute of a processor: it pickles to a few hundred bytes, holds no session, and every copy of it in
+    a process shares one.
+
+    Parameters
+    ----------
+    source : str
+        Absolute path or URL of the bundle.
+    checksum : str
+        Its content hash.
+    carried : Bundle, optional
+        The bundle itself, for workers that do not see `source`.
+    providers : tuple of str, optional
+        Execution providers; by default what the worker has.
+    threads : int, optional
+        Threads to run on; by default what the worker owns.
+    """
+
+    source: str
+    checksum: str
+    carried: Bundle | None = None
+    providers: tuple[str, ...] | None = None
+    threads: int | None = None
+
+    @property
+    def manifest(self) -> Manifest:
+        """The bundle's description."""
+        return self._bundle.manifest
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the scores."""
+        return self.manifest.output("scores").classes
+
+    def __call__(self, jets: ak.Array, outputs: str | Sequence[str] = "scores") -> ak.Array:
+        """Tag jets.
+
+        Parameters
+        ----------
+        jets : awkward.Array
+            Jets with the fields that the bundle reads, under any lists and options; virtual, eager, typetracer or
+            dask-awkward.
+        outputs : str or sequence of str
+            One output by name, or several as a record of them.
+
+        Returns
+        -------
+        awkward.Array
+            In exactly the layout of `jets`. Scores are a record of float32, one field a class; the embedding is a
+            float32 vector of fixed length. Jets without tokens or with non-finite inputs give NaN.
+            ``coffea_fm.report(result)`` tells how many, and which bundle made it.
+
+        Raises
+        ------
+        InputError
+            If the jets lack a field, or the bundle an output.
+        BundleError
+            If this worker cannot read the bundle.
+
+        Warns
+        -----
+        InputWarning
+            Once a process: non-finite fields, implausible units, jets outside the trained range.
+        """
+        record = not isinstance(outputs, str)
+        names = tuple(outputs) if record else (str(outputs),)
+        self._require(names)
+        if type(jets).__module__.startswith("dask_awkward"):
+            import dask_awkward
+
+            return dask_awkward.map_partitions(self, jets, outputs, label=f"tag-{self.manifest.name}")
+        if not isinstance(jets, ak.Array):
+            raise InputError(f"expected an awkward array of jets, got {type(jets).__name__}: give e.g. events.FatJet")
+        with self._named(jets):
+            if is_typetracer(jets):
+                return to_typetracer(self._tag(touch(jets, self.manifest.inputs), names, record=record))
+            return self._tag(jets, names, record=record)
+
+    def embed(self, jets: ak.Array) -> ak.Array:
+        """The embedding of each jet, a float32 vector of fixed length in the layout of `jets`."""
+        return self(jets, "embedding")
+
+    def columns(self, jets: ak.Array) -> frozenset[str]:
+        """Names of the branches that tagging these jets reads, or of their fields if no file is behind them.
+
+        Parameters
+        ----------
+        jets : awkward.Array
+            A collection of NanoEvents, e.g. ``events.FatJet``, or any jets.
+        """
+        with self._named(jets):
+            return branches(self, jets, self.manifest.inputs)
+
+    def __dask_tokenize__(self) -> tuple[object, ...]:
+        return ("coffea_fm.Tagger", self.checksum, self.providers, self.threads)
+
+    def __repr__(self) -> str:
+        return f"Tagger({self.source!r}, checksum={self.checksum[:12]!r})"
+
+    @property
+    def _bundle(self) -> Bundle:
+        return resident.keep(self.carried) if self.carried else resident.find(self.source, self.checksum)
+
+    def _session(self, graph: Graph) -> Session:
+        return session(graph.sha256, self._bundle.graph_bytes(graph.name), self.providers)
+
+    def _require(self, names: tuple[str, ...]) -> None:
+        known = [output.name for output in self.manifest.outputs]
+        unknown = [name for name in names if name not in known]
+        if unknown or not names:
+            raise InputError(
+                f"the bundle {self.manifest.name!r} has no output {', '.join(unknown) or 'in an empty list'}: "
+                f"choose from {', '.join(known)}"
+            )
+
+    @contextmanager
+    def _named(self, jets: ak.Array) -> Iterator[None]:
+        """Say in every complaint about the jets which they are, and for which bundle."""
+        try:
+            yield
+        except InputError as error:
+            raise InputError(f"bundle {self.manifest.name!r} on {collection(jets)}: {error}") from error
+
+    def _tag(self, jets: ak.Array, names: tuple[str, ...], *, record: bool) -> ak.Array:
+        manifest = self.manifest
+        packed, rewrap = pack(jets, manifest.inputs)
+        findings = inspect(packed, manifest.inputs)
+        warn_once(findings, self.checksum, f"bundle {manifest.name!r} on {collection(jets)}")
+        results = run(
+            packed, manifest, self._session, names, sets=findings.scored, threads=self.threads or owned_threads()
+        )
+        tagged = assemble(results, [manifest.output(name) for name in names], rewrap, record=record)
+        return attach(tagged, Report(manifest.name, self.checksum, findings.counts))
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    ship: Literal["path", "bytes"] = "path",
+    providers: Sequence[str] | None = None,
+    threads: int | None = None,
+) -> Tagger:
+    """Load a bundle as a tagger.
+
+    Parameters
+    ----------
+    path : path-like
+        A bundle: its folder, a ``.zip`` of it, or an fsspec URL of either.
+    ship : {"path", "bytes"}
+        What travels to workers: where the bundle is, or the bundle itself where they do not see the file.
+    providers : sequence of str, optional
+        ``"cuda"``, ``"cpu"`` or onnxruntime's names; by default CUDA where a worker has it, then CPU.
+    threads : int, optional
+        By default what the dask worker, the batch job or this process owns.
+
+    Raises
+    ------
+    BundleError
+        If the bundle cannot be read, or is not what was saved.
+    """
+    if threads is not None and threads < 1:
+        raise InputError(f"threads={threads}: give at least 1, or leave it out")
+    if ship not in ("path", "bytes"):
+        raise InputError(f"ship={ship!r}: choose 'path' or 'bytes'")
+    bundle = resident.keep(load_bundle(path))
+    carried = bundle if ship == "bytes" else None
+    return Tagger(bundle.source, bundle.checksum, carried, tuple(providers) if providers else None, threads)

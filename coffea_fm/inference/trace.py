@@ -1,0 +1,28 @@
+"""Which branches of a file a tagger will read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import awkward as ak
+
+from coffea_fm.tokens.pack import columns, require
+from coffea_fm.tokens.spec import InputSpec
+
+
+def collection(jets: ak.Array) -> str:
+    """Name of the collection that jets belong to, e.g. ``"FatJet"``; ``"jets"`` where they do not tell."""
+    layout = jets.layout
+    return layout.purelist_parameter("collection_name") or layout.purelist_parameter("__record__") or "jets"
+
+
+def branches(tag: Callable[[ak.Array], ak.Array], jets: ak.Array, spec: InputSpec) -> frozenset[str]:
+    """Branches behind the jets that `tag` reads, or the paths of its fields if no file is behind them."""
+    require(jets, spec)
+    name = collection(jets)
+    form = jets.attrs.get("@form")
+    if form is None or name not in form["fields"]:
+        return frozenset(".".join(path) for path in columns(jets, spec))
+    from coffea.nanoevents.trace import trace_with_typetracer
+
+    return frozenset(trace_with_typetracer(lambda events: tag(events[name]), jets, throw=True))

@@ -1,0 +1,143 @@
+"""A bundle whose scores anyone can recompute: masked sums of raw columns, weighted and put through a softmax."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from coffea_fm.bundle import Graph, Manifest, Output, save_bundle
+from coffea_fm.tokens.spec import InputSpec, jet_fields, token_group
+
+CLASSES = ("QCD", "Hbb", "Tbqq")
+MAX_TOKENS = 20
+WEIGHTS = np.random.default_rng(0).normal(0, 0.02, size=(6, 3)).astype(np.float32)
+
+
+def spec() -> InputSpec:
+    group = token_group("constituents", ("pt", "eta", "charge", "d0"), max_tokens=MAX_TOKENS)
+    pt, mass = jet_fields(("pt", "mass"))
+    return InputSpec((group,), (replace(pt, trained=(100.0, 2000.0)), mass))
+
+
+def onnx_bytes(nodes: list[object], inputs: list[object], outputs: list[object], constants: dict[str, object]) -> bytes:
+    constants_ = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, "tiny", inputs, outputs, constants_)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    return bytes(model.SerializeToString())
+
+
+def backbone_bytes() -> bytes:
+    """Embedding: the sum of each constituent field, how many lack d0, and the jet's mass over its pt."""
+    boolean, number = TensorProto.BOOL, TensorProto.FLOAT
+    nodes = [
+        helper.make_node("Cast", ["constituents_mask"], ["mask_number"], to=number),
+        helper.make_node("Unsqueeze", ["mask_number", "last"], ["mask"]),
+        helper.make_node("Mul", ["constituents", "mask"], ["masked"]),
+        helper.make_node("ReduceSum", ["masked", "tokens_axis"], ["sums"], keepdims=0),
+        helper.make_node("Cast", ["constituents_missing"], ["missing_number"], to=number),
+        helper.make_node("ReduceSum", ["missing_number", "tokens_axis"], ["lacking"], keepdims=0),
+        helper.make_node("Split", ["jet", "ones"], ["jet_pt", "jet_mass"], axis=1),
+        helper.make_node("Div", ["jet_mass", "jet_pt"], ["ratio"]),
+        helper.make_node("Concat", ["sums", "lacking", "ratio"], ["embedding"], axis=1),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("constituents", number, ["sets", "tokens", 4]),
+        helper.make_tensor_value_info("constituents_mask", boolean, ["sets", "tokens"]),
+        helper.make_tensor_value_info("constituents_missing", boolean, ["sets", "tokens", 1]),
+        helper.make_tensor_value_info("jet", number, ["sets", 2]),
+    ]
+    outputs = [helper.make_tensor_value_info("embedding", number, ["sets", 6])]
+    constants = {"last": np.array([-1]), "tokens_axis": np.array([1]), "ones": np.array([1, 1])}
+    return onnx_bytes(nodes, inputs, outputs, constants)
+
+
+def head_bytes() -> bytes:
+    nodes = [
+        helper.make_node("MatMul", ["embedding", "weights"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["scores"], axis=1),
+    ]
+    number = TensorProto.FLOAT
+    inputs = [helper.make_tensor_value_info("embedding", number, ["sets", 6])]
+    outputs = [helper.make_tensor_value_info("scores", number, ["sets", 3])]
+    return onnx_bytes(nodes, inputs, outputs, {"weights": WEIGHTS})
+
+
+def tiny_manifest(name: str = "tiny") -> Manifest:
+    raw = ("constituents", "constituents_mask", "constituents_missing", "jet")
+    return Manifest(
+        name=name,
+        inputs=spec(),
+        outputs=(Output(name="scores", dim=3, classes=CLASSES), Output(name="embedding", dim=6)),
+        graphs=(
+            Graph(name="backbone", file="backbone.onnx", inputs=raw, outputs=("embedding",)),
+            Graph(name="head", file="head.onnx", inputs=("embedding",), outputs=("scores",)),
+        ),
+    )
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A bundle of its own for every test, so that what is done once a process is done once a test."""
+    name = "tiny-" + "".join(letter if letter.isalnum() else "-" for letter in request.node.nodeid)
+    save_bundle(tmp_path / "tiny", tiny_manifest(name), {"backbone": backbone_bytes(), "head": head_bytes()}, "")
+    return tmp_path / "tiny"
+
+
+@pytest.fixture
+def reference() -> Callable[[ak.Array], np.ndarray]:
+    """Scores of a flat list of jets by plain Python, in float64: [n_jets, 3]."""
+
+    def scores(jets: ak.Array) -> np.ndarray:
+        rows = []
+        for jet in ak.to_list(jets[["pt", "mass", "constituents"]]):
+            tokens = sorted(jet["constituents"], key=lambda token: -token["pt"])[:MAX_TOKENS]
+            sums = [sum(token[name] or 0.0 for token in tokens) for name in ("pt", "eta", "charge", "d0")]
+            lacking = sum(token["d0"] is None for token in tokens)
+            logits = np.array([*sums, lacking, jet["mass"] / jet["pt"]]) @ WEIGHTS.astype(np.float64)
+            weights = np.exp(logits - logits.max())
+            rows.append(weights / weights.sum() if tokens else np.full(3, np.nan))
+        return np.array(rows).reshape(-1, 3)
+
+    return scores
+
+
+def make_jets(n_events: int, seed: int) -> ak.Array:
+    """Events of 0 to 4 jets of 0 to 40 constituents, some without d0; dyadic numbers, so that sums are exact."""
+    rng = np.random.default_rng(seed)
+    n_jets = rng.integers(0, 5, n_events)
+    n_tokens = rng.integers(0, 41, n_jets.sum())
+    total = int(n_tokens.sum())
+    d0 = ak.mask(rng.integers(-64, 64, total).astype(np.float32) / 64, rng.random(total) > 0.3)
+    tokens = ak.zip(
+        {
+            "pt": rng.integers(1, 4096, total).astype(np.float32) / 512,
+            "eta": rng.integers(-128, 128, total).astype(np.float32) / 64,
+            "charge": rng.integers(-1, 2, total).astype(np.float32),
+            "d0": d0,
+            "unused": np.zeros(total),
+        }
+    )
+    jets = ak.Array(
+        {
+            "pt": rng.uniform(200, 1000, len(n_tokens)).astype(np.float32),
+            "mass": rng.uniform(10, 200, len(n_tokens)).astype(np.float32),
+            "constituents": ak.unflatten(tokens, n_tokens),
+        }
+    )
+    return ak.unflatten(jets, n_jets)
+
+
+@pytest.fixture
+def jets() -> ak.Array:
+    return make_jets(40, seed=1)
+
+
+@pytest.fixture
+def random_jets() -> Callable[[int, int], ak.Array]:
+    return make_jets
