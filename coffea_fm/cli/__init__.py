@@ -1,0 +1,77 @@
+"""The command ``coffea-fm``: one thin module a command, imported when it is asked for.
+
+The module ``coffea_fm.cli.NAME`` holds either a function ``NAME`` or, where the command has commands of its own, a
+`typer.Typer` called ``app``. Its heavy imports stay inside the function, so that ``--help`` is instant.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import typer
+import typer.core
+
+from coffea_fm.errors import CoffeaFMError
+
+COMMANDS = ("demo", "simulate", "collect", "pretrain", "export", "evaluate", "run", "info")
+EXTRAS = {
+    "torch": "train",
+    "lightning_fabric": "train",
+    "safetensors": "train",
+    "onnx": "train",
+    "sklearn": "train",
+    "tensorboard": "train",
+    "pythia8mc": "simulate",
+    "fastjet": "simulate",
+    "onnxruntime": "cpu",
+    "distributed": "dask",
+}
+
+
+class Commands(typer.core.TyperGroup):
+    """The group of commands: finds each by name and turns expected errors into one sentence."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """Names of the commands, in the order of the workflow."""
+        return [name for name in COMMANDS if find_spec(f"{__name__}.{name}")]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> typer.core.TyperCommand | None:
+        """The command of that name, imported now."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = import_module(f"{__name__}.{cmd_name}")
+        app = getattr(module, "app", None)
+        if app is None:
+            app = typer.Typer(add_completion=False)
+            app.command(cmd_name)(getattr(module, cmd_name))
+        command = typer.main.get_command(app)
+        command.name = cmd_name
+        return command  # type: ignore[return-value]
+
+    def invoke(self, ctx: Any) -> object:
+        """Run the command; an error that a user can act on ends it with one sentence and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except CoffeaFMError as error:
+            print(f"coffea-fm: {error}", file=sys.stderr)
+            raise typer.Exit(1) from error
+        except ModuleNotFoundError as error:
+            extra = EXTRAS.get((error.name or "").partition(".")[0])
+            if extra is None:
+                raise
+            print(f"coffea-fm: {error.name} is not installed: pip install 'coffea-fm[{extra}]'", file=sys.stderr)
+            raise typer.Exit(1) from error
+        except KeyboardInterrupt as error:
+            print("coffea-fm: stopped; files written so far are complete", file=sys.stderr)
+            raise typer.Exit(130) from error
+
+
+main = typer.Typer(cls=Commands, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@main.callback()
+def _group() -> None:
+    """Foundation models in coffea analyses: train in torch, export to ONNX, call on awkward arrays."""

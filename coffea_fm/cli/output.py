@@ -1,0 +1,16 @@
+"""What commands print at their end: for a person, or as JSON for a program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON, and nothing else.")]
+
+
+def show(summary: Mapping[str, Any], text: str, *, as_json: bool) -> None:
+    """Print the summary on standard output: as JSON, or as text for a person."""
+    print(json.dumps(summary, indent=2) if as_json else text)

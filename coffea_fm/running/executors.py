@@ -1,0 +1,130 @@
+"""coffea's executors, with failures told in one sentence and unreadable files counted or fatal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+from coffea.processor import DaskExecutor, FuturesExecutor, IterativeExecutor
+from coffea.processor.executor import ExecutorBase
+from coffea.util import coffea_console
+from rich.console import ConsoleRenderable, RenderHook
+from rich.traceback import Traceback
+
+from coffea_fm.errors import CoffeaFMError
+from coffea_fm.running.failures import UnreadableFileError, explain
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Told:
+    """A function of one item (a file or a chunk) whose failures are sentences.
+
+    Reading is tried three times, since remote storage has its moments; what then still cannot be read is returned as
+    ``{"failed": {item: sentence}}`` if `skip_unreadable`, and raised otherwise. All other failures are raised at once.
+    """
+
+    function: Callable[[Any], Any]
+    skip_unreadable: bool
+
+    def __call__(self, item: Any) -> Any:
+        """Call the function on a file or a chunk."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                return self.function(item)
+            except Exception as error:  # noqa: BLE001
+                told = explain(error, describe(_bare(item)))
+            if not isinstance(told, UnreadableFileError):
+                raise told
+            if attempt == _ATTEMPTS - 1 and not self.skip_unreadable:
+                raise UnreadableFileError(f"{told}; give --skip-bad-files to run without it")
+        return {"failed": {_bare(item): str(told)}}
+
+
+def _bare(item: Any) -> Any:
+    """The file or chunk: on dask it comes in a pair with the pickled processor."""
+    return item[0] if isinstance(item, tuple) else item
+
+
+def describe(item: Any) -> str:
+    """The file and, for a chunk, its entries."""
+    entries = f", entries {item.entrystart} to {item.entrystop}" if hasattr(item, "entrystart") else ""
+    return f"{item.filename}{entries}"
+
+
+@dataclass
+class _Telling(ExecutorBase):  # type: ignore[misc]
+    skip_unreadable: bool = False
+
+    def __call__(self, items: Any, function: Callable[[Any], Any], accumulator: Any) -> Any:
+        return super().__call__(items, Told(function, self.skip_unreadable), accumulator)
+
+
+@dataclass
+class TellingIterativeExecutor(_Telling, IterativeExecutor):  # type: ignore[misc]
+    """One chunk after the other in this process."""
+
+
+@dataclass
+class TellingFuturesExecutor(_Telling, FuturesExecutor):  # type: ignore[misc]
+    """Processes of this machine."""
+
+    def __call__(self, items: Any, function: Callable[[Any], Any], accumulator: Any) -> Any:
+        """Run; coffea prints the traceback of whatever it raises, which is not for errors that are sentences."""
+        printed = StringIO()
+        try:
+            with redirect_stderr(printed):
+                return super().__call__(items, function, accumulator)
+        except CoffeaFMError:
+            printed = StringIO()
+            raise
+        finally:
+            sys.stderr.write(printed.getvalue())
+
+
+@dataclass
+class TellingDaskExecutor(_Telling, DaskExecutor):  # type: ignore[misc]
+    """Workers of a dask cluster."""
+
+
+def make_executor(*, workers: int = 1, client: Any = None, skip_unreadable: bool = False) -> ExecutorBase:
+    """An executor for coffea's Runner.
+
+    Parameters
+    ----------
+    workers : int
+        Processes of this machine, if no client is given; 1 runs in this process.
+    client : distributed.Client, optional
+        The cluster to run on.
+    skip_unreadable : bool
+        Leave out, and count, files that cannot be read; otherwise the first of them ends the run.
+    """
+    common: dict[str, Any] = {"skip_unreadable": skip_unreadable, "retries": 0}
+    if client is not None:
+        return TellingDaskExecutor(client=client, **common)
+    if workers > 1:
+        return TellingFuturesExecutor(workers=workers, **common)
+    return TellingIterativeExecutor(**common)
+
+
+class _WithoutTracebacks(RenderHook):
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [renderable for renderable in renderables if not isinstance(renderable, Traceback)]
+
+
+@contextmanager
+def progress_on_stderr(*, quiet: bool = False) -> Iterator[None]:
+    """Show coffea's progress on standard error, without the tracebacks that it draws on failure."""
+    before = coffea_console.file, coffea_console.quiet
+    coffea_console.file, coffea_console.quiet = sys.stderr, quiet
+    coffea_console.push_render_hook(_WithoutTracebacks())
+    try:
+        yield
+    finally:
+        coffea_console.pop_render_hook()
+        coffea_console.file, coffea_console.quiet = before

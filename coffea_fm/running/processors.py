@@ -1,0 +1,116 @@
+"""Find a processor in a Python file and make it travel to workers that do not have the file."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib.machinery import PathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cloudpickle  # type: ignore[import-untyped]
+from coffea.processor import ProcessorABC
+
+from coffea_fm.errors import CoffeaFMError, RecipeError
+from coffea_fm.shipped import shipped
+
+
+def load_processor(source: str, options: Mapping[str, Any] | None = None) -> ProcessorABC:
+    """An instance of the processor class in a file.
+
+    Its module, and the modules beside it that it imports, are pickled by value: workers on other machines, started
+    in other folders, need not have them.
+
+    Parameters
+    ----------
+    source : str
+        ``path/to/file.py``, ``path/to/file.py:ClassName``, or the name of a shipped processor (``tag_jets``).
+    options : mapping, optional
+        Keyword arguments of the constructor.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such file or class, or the constructor does not take these options.
+    """
+    file, _, name = source.partition(".py:")
+    path = Path(f"{file}.py" if name else file)
+    if not path.suffix and not path.exists():
+        path = shipped("processors", f"{path}.py")
+    if not path.is_file():
+        raise RecipeError(f"there is no processor file {path}")
+    return _instantiate(_processor_class(_import(path), name, path), dict(options or {}), path)
+
+
+def _import(path: Path) -> ModuleType:
+    path = path.resolve()
+    name = f"coffea_fm_processor_{path.stem}"
+    specification = importlib.util.spec_from_file_location(name, path)
+    if specification is None or specification.loader is None:
+        raise RecipeError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))
+    try:
+        specification.loader.exec_module(module)
+    except CoffeaFMError:
+        raise
+    except Exception as error:
+        raise RecipeError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(path.parent))
+    cloudpickle.register_pickle_by_value(module)
+    for beside in _importable_only_from(path.parent):
+        cloudpickle.register_pickle_by_value(beside)
+    return module
+
+
+def _importable_only_from(folder: Path) -> list[ModuleType]:
+    elsewhere = [entry for entry in sys.path if Path(entry).resolve() != folder]
+    return [
+        module
+        for name, module in list(sys.modules.items())
+        if folder in Path(getattr(module, "__file__", None) or "/").parents
+        and name != "__main__"
+        and PathFinder.find_spec(name.partition(".")[0], elsewhere) is None
+    ]
+
+
+def _processor_class(module: ModuleType, name: str, path: Path) -> type[ProcessorABC]:
+    classes = {
+        key: value
+        for key, value in vars(module).items()
+        if inspect.isclass(value) and issubclass(value, ProcessorABC) and value.__module__ == module.__name__
+    }
+    if name:
+        if name not in classes:
+            raise RecipeError(f"{path} has no processor {name!r}: it has {', '.join(classes) or 'none'}")
+        return classes[name]
+    if len(classes) != 1:
+        choice = f"choose one with {path}:NAME, of {', '.join(classes)}" if classes else "derive one from ProcessorABC"
+        raise RecipeError(f"{path} has {len(classes)} processors instead of one: {choice}")
+    return next(iter(classes.values()))
+
+
+def _instantiate(processor: type[ProcessorABC], options: dict[str, Any], path: Path) -> ProcessorABC:
+    parameters = inspect.signature(processor).parameters
+    open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    for option in options:
+        if option not in parameters and not open_ended:
+            nearest = get_close_matches(option, parameters, n=1)
+            hint = f"did you mean {nearest[0]!r}?" if nearest else f"it takes {', '.join(parameters) or 'none'}"
+            raise RecipeError(f"{processor.__name__} in {path} has no option {option!r}: {hint}")
+    for parameter in parameters.values():
+        required = parameter.default is parameter.empty and parameter.kind not in (
+            parameter.VAR_KEYWORD,
+            parameter.VAR_POSITIONAL,
+        )
+        if required and parameter.name not in options:
+            raise RecipeError(
+                f"{processor.__name__} in {path} needs the option {parameter.name!r}: give --option {parameter.name}=..."
+            )
+    return processor(**options)

@@ -1,0 +1,162 @@
+"""Execute a processor over a fileset with coffea's Runner, and account for every event."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import uproot
+from coffea.processor import ProcessorABC, Runner
+from coffea.processor.executor import ExecutorBase, FileMeta, WorkItem
+
+from coffea_fm.errors import InputError
+from coffea_fm.running.executors import describe, progress_on_stderr
+from coffea_fm.running.fileset import Fileset, file_format
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a processor returned over a whole fileset, and the account of what was read.
+
+    Parameters
+    ----------
+    output : dict
+        The accumulated (and postprocessed) output.
+    events : dict of str to int
+        Processed events by dataset.
+    seconds : float
+        Wall time, with the reading of the file headers.
+    files : int
+        Files that were read completely.
+    chunks : int
+        Processed chunks.
+    skipped : dict of str to str
+        Why a file, or a range of its entries, was left out.
+    events_skipped : int
+        Events of skipped ranges; files whose header cannot be read are not among them.
+    empty_files : list of str
+        Files without events.
+    columns : list of str
+        Branches that were read.
+    """
+
+    output: Any
+    events: dict[str, int]
+    seconds: float
+    files: int
+    chunks: int
+    skipped: dict[str, str] = field(default_factory=dict)
+    events_skipped: int = 0
+    empty_files: list[str] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+
+    @property
+    def n_events(self) -> int:
+        """Processed events of all datasets."""
+        return sum(self.events.values())
+
+
+def run(
+    processor: ProcessorABC,
+    fileset: Fileset,
+    schema: Any,
+    executor: ExecutorBase,
+    *,
+    chunksize: int = 100_000,
+    quiet: bool = False,
+) -> RunResult:
+    """Run a processor over all files of a fileset.
+
+    Parameters
+    ----------
+    processor : ProcessorABC
+        The processor; it is pickled to the workers.
+    fileset : Fileset
+        As `coffea_fm.running.fileset.read_fileset` gives it.
+    schema : type
+        A NanoEvents schema class.
+    executor : ExecutorBase
+        From `coffea_fm.running.executors.make_executor`.
+    chunksize : int
+        Events a chunk, about.
+    quiet : bool
+        Show no progress.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read (and is not to be skipped), or the processor fails, or there are no events at all.
+    """
+    start = time.perf_counter()
+    data_format = file_format(fileset)
+    with progress_on_stderr(quiet=quiet):
+        metas, failed_files = _read_headers(fileset, executor, data_format)
+        chunks = [chunk for meta in metas for chunk in meta.chunks(chunksize, False) if len(chunk)]
+        if not chunks:
+            raise InputError(
+                f"the fileset has no events: of its files {len(metas)} are empty and {len(failed_files)} unreadable"
+            )
+        runner = Runner(executor=executor, schema=schema, format=data_format, savemetrics=True)
+        out = runner.run(list(chunks), processor.process)
+    failed: dict[WorkItem, str] = out.get("failed", {})
+    if len(failed) == len(chunks):
+        raise InputError(f"no chunk of the fileset could be read; the first: {next(iter(failed.values()))}")
+    _check_account(chunks, out["processed"], failed)
+    events: Counter[str] = Counter()
+    for chunk in sorted(out["processed"], key=lambda item: item.dataset):
+        events[chunk.dataset] += len(chunk)
+    output = out["out"]
+    postprocessed = processor.postprocess(output)
+    return RunResult(
+        output=output if postprocessed is None else postprocessed,
+        events=dict(events),
+        seconds=time.perf_counter() - start,
+        files=len({chunk.filename for chunk in chunks} - {chunk.filename for chunk in failed}),
+        chunks=len(out["processed"]),
+        skipped={describe(item): why for item, why in (failed_files | failed).items()},
+        events_skipped=sum(map(len, failed)),
+        empty_files=[meta.filename for meta in metas if not meta.metadata["numentries"]],
+        columns=sorted(out["metrics"].get("columns", ())),
+    )
+
+
+def _read_headers(
+    fileset: Fileset, executor: ExecutorBase, data_format: str
+) -> tuple[list[FileMeta], dict[FileMeta, str]]:
+    metas = [
+        FileMeta(name, file, tree, dict(dataset.metadata))
+        for name, dataset in fileset.items()
+        for file, tree in dataset.files.items()
+    ]
+    headers = executor.copy(desc="Reading headers", unit="file", function_name="get_metadata", compression=None)
+    found, _ = headers(metas, partial(_header, data_format), None)
+    for meta in metas:
+        meta.metadata |= found.get("found", {}).get(meta, {})
+    failed = found.get("failed", {})
+    return [meta for meta in metas if meta not in failed], failed
+
+
+def _header(data_format: str, meta: FileMeta) -> dict[str, Any]:
+    """Number of entries and identifier of one file, read on a worker."""
+    if data_format == "parquet":
+        header = Runner.metadata_fetcher_parquet(meta).pop().metadata
+    else:
+        with uproot.open({meta.filename: None}, timeout=60) as file:
+            trees = file.keys(cycle=False, filter_classname=["TTree", "ROOT::RNTuple", "ROOT::Experimental::RNTuple"])
+            if meta.treename not in trees:
+                has = ", ".join(dict.fromkeys(trees)) or "no tree at all"
+                raise InputError(f"{meta.filename} has no tree {meta.treename!r}: it has {has}")
+            header = {"numentries": file[meta.treename].num_entries, "uuid": file.file.fUUID}
+    return {"found": {meta: {key: header[key] for key in ("numentries", "uuid")}}}
+
+
+def _check_account(chunks: Sequence[WorkItem], processed: set[WorkItem], failed: dict[WorkItem, str]) -> None:
+    lost = set(chunks) - set(processed) - failed.keys()
+    if lost:
+        raise InputError(
+            f"{len(lost)} of {len(chunks)} chunks gave no result, the first {describe(min(lost, key=str))}"
+        )

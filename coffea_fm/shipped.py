@@ -1,0 +1,38 @@
+"""Where the ready processors, recipes, bundles and sample files are: in a wheel and in a checkout alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from coffea_fm.errors import InputError
+
+Kind = Literal["processors", "models", "exports", "samples"]
+
+_PACKAGE = Path(__file__).parent
+
+
+def shipped(kind: Kind, name: str = "") -> Path:
+    """Path of something that comes with coffea-fm.
+
+    Parameters
+    ----------
+    kind : {"processors", "models", "exports", "samples"}
+        Which of the shipped folders.
+    name : str
+        A file or folder in it; the folder itself if not given.
+
+    Raises
+    ------
+    InputError
+        If it does not come with this installation; the message lists what does.
+    """
+    for root in (_PACKAGE / "shipped", _PACKAGE.parent):
+        folder = root / kind
+        if folder.is_dir():
+            path = folder / name
+            if path.exists():
+                return path
+            present = ", ".join(sorted(entry.name for entry in folder.iterdir())) or "nothing"
+            raise InputError(f"there is no {name!r} among the shipped {kind}: {folder} holds {present}")
+    raise InputError(f"this installation of coffea-fm has no {kind}: reinstall it, or run from a checkout")
