@@ -13,8 +13,13 @@ from coffea_fm.tokens import InputSpec, PackedSets, PackedTokens, TokenGroup
 from coffea_fm.tokens.jagged import IntArray, offsets_of, ranges
 
 
+def scalar_columns(schema: pa.Schema) -> dict[str, str]:
+    """Names of what a shard stores once a jet, without and with the prefix ``jet.`` that jet fields have."""
+    return {name.removeprefix("jet."): name for name in schema.names if not pa.types.is_list(schema.field(name).type)}
+
+
 def select(spec: InputSpec, stored: InputSpec, folder: Path) -> list[str]:
-    """Names of the columns to read for `spec` from shards that hold `stored`.
+    """Names of the token columns to read for `spec` from shards that hold `stored`.
 
     Raises
     ------
@@ -22,7 +27,7 @@ def select(spec: InputSpec, stored: InputSpec, folder: Path) -> list[str]:
         If the shards lack a field, hold fewer tokens or another order, or another jet momentum.
     """
     by_name = {group.name: group for group in stored.groups}
-    names = [f"jet.{name}" for name in spec.jet_names]
+    names = []
     lacking = [f"jet.{name}" for name in spec.jet_names if name not in stored.jet_names]
     for group in spec.groups:
         names += [f"{group.name}.{name}" for name in group.names]

@@ -14,7 +14,7 @@ from coffea_fm.errors import InputError
 from coffea_fm.tokens import InputSpec
 
 KEY = b"coffea_fm"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 
 
 class Source(BaseModel):
@@ -42,7 +42,10 @@ class Source(BaseModel):
         """The source of a chunk of events, from the ``metadata`` that coffea gives them."""
         file = str(metadata.get("fileuuid") or metadata["filename"])
         return cls(
-            dataset=str(metadata["dataset"]), file=file, start=int(metadata["entrystart"]), stop=int(metadata["entrystop"])
+            dataset=str(metadata["dataset"]),
+            file=file,
+            start=int(metadata["entrystart"]),
+            stop=int(metadata["entrystop"]),
         )
 
     @property
@@ -91,7 +94,9 @@ def read_metadata(path: str | os.PathLike[str], parquet: pq.FileMetaData) -> Sha
     """
     text = (parquet.metadata or {}).get(KEY)
     if text is None:
-        raise InputError(f"{path} is not a coffea-fm shard (no {KEY.decode()!r} in its metadata): write shards with 'coffea-fm collect'")
+        raise InputError(
+            f"{path} is not a coffea-fm shard (no {KEY.decode()!r} in its metadata): write shards with 'coffea-fm collect'"
+        )
     try:
         return ShardMetadata.model_validate_json(text)
     except ValidationError as error:

@@ -11,13 +11,12 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from coffea_fm.errors import InputError
-from coffea_fm.shards.columns import packed_sets, select
+from coffea_fm.shards.columns import packed_sets, scalar_columns, select
 from coffea_fm.shards.metadata import ShardMetadata, read_metadata
 from coffea_fm.tokens import InputSpec, PackedSets
 
@@ -70,19 +69,25 @@ class ShardDataset:
             raise InputError(f"no shards (*.parquet) in {self.folder}: make them with 'coffea-fm collect'")
         self.row_groups: list[RowGroup] = []
         described: dict[Path, ShardMetadata] = {}
+        scalars: dict[Path, dict[str, str]] = {}
         for path in paths:
             parquet = _open(path).metadata
             described[path] = read_metadata(path, parquet)
+            scalars[path] = scalar_columns(parquet.schema.to_arrow_schema())
             self.row_groups += _row_groups(path, parquet)
         first = described[paths[0]]
         for path, metadata in described.items():
-            if (metadata.spec, metadata.classes) != (first.spec, first.classes):
-                raise InputError(f"{path} has other fields or classes than {paths[0].name}: keep them in different folders")
+            same = (metadata.spec, metadata.classes, scalars[path]) == (first.spec, first.classes, scalars[paths[0]])
+            if not same:
+                raise InputError(
+                    f"{path} has other columns or classes than {paths[0].name}: keep them in different folders"
+                )
         _refuse_overlaps(described)
         self.stored = first.spec
         self.spec = spec or first.spec
         self.classes = first.classes
-        self._names = select(self.spec, self.stored, self.folder)
+        self._tokens = select(self.spec, self.stored, self.folder)
+        self._scalars = scalars[paths[0]]
 
     @property
     def n_jets(self) -> int:
@@ -96,14 +101,21 @@ class ShardDataset:
         return sha256(text.encode()).hexdigest()
 
     def read(self, row_groups: Sequence[RowGroup]) -> tuple[PackedSets, Columns]:
-        """The jets of these row groups, in this order, and their scalar columns."""
+        """The jets of these row groups, in this order.
+
+        Returns
+        -------
+        packed : PackedSets
+            What the specification asks for.
+        columns : dict of str to array of shape [n_jets]
+            Every number that is stored once a jet, asked for or not: ``target``, ``weight``, ``pt``, ...
+        """
         tables = []
+        wanted = [*self._tokens, *self._scalars.values()]
         for path, chosen in groupby(row_groups, key=lambda group: group.path):
-            with _open(path) as file:
-                tables.append(file.read_row_groups([group.index for group in chosen], columns=self._wanted(file)))
+            tables.append(_read(path, [group.index for group in chosen], wanted))
         table = pa.concat_tables(tables).combine_chunks()
-        scalars = [name for name in table.column_names if "." not in name]
-        columns = {name: table.column(name).to_numpy() for name in scalars}
+        columns = {name: table.column(column).to_numpy() for name, column in self._scalars.items()}
         return packed_sets(table, self.spec), columns
 
     def __iter__(self) -> Iterator[tuple[PackedSets, Columns]]:
@@ -111,39 +123,39 @@ class ShardDataset:
             yield self.read([group])
 
     def scalars(self, *names: str) -> Columns:
-        """Whole columns of one number a jet: jet fields or extra columns, by name.
+        """Whole columns of one number a jet, by name.
 
         Raises
         ------
         InputError
             If the shards have no such column.
         """
-        with _open(self.row_groups[0].path) as file:
-            stored = set(file.schema_arrow.names)
-        found = {name: f"jet.{name}" if f"jet.{name}" in stored else name for name in names}
-        for name, column in found.items():
-            if column not in stored:
+        for name in names:
+            if name not in self._scalars:
                 raise InputError(f"the shards in {self.folder} have no column {name!r}: collect them again with it")
         paths = dict.fromkeys(group.path for group in self.row_groups)
-        tables = [pq.read_table(path, columns=list(found.values()), partitioning=None) for path in paths]
-        table = pa.concat_tables(tables)
-        return {name: table.column(column).to_numpy() for name, column in found.items()}
-
-    def _wanted(self, file: pq.ParquetFile) -> list[str]:
-        return [*self._names, *(name for name in file.schema_arrow.names if "." not in name)]
+        wanted = [self._scalars[name] for name in names]
+        table = pa.concat_tables([_read(path, None, wanted) for path in paths])
+        return {name: table.column(self._scalars[name]).to_numpy() for name in names}
 
 
 def _open(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path} cannot be read as parquet ({error}): delete it and collect again") from error
 
 
+def _read(path: Path, row_groups: list[int] | None, columns: list[str]) -> pa.Table:
+    with _open(path) as file:
+        chosen = range(file.num_row_groups) if row_groups is None else row_groups
+        try:
+            return file.read_row_groups(list(chosen), columns=columns)
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(f"{path} is damaged ({error}): delete it and collect again") from error
+
+
 def _row_groups(path: Path, parquet: pq.FileMetaData) -> list[RowGroup]:
-    column = parquet.schema.to_arrow_schema().names
-    if "target" not in column:
-        raise InputError(f"{path} has no column 'target': collect it again")
     flat = [parquet.schema.column(index).path for index in range(parquet.num_columns)].index("target")
     groups = []
     for index in range(parquet.num_row_groups):
@@ -154,7 +166,9 @@ def _row_groups(path: Path, parquet: pq.FileMetaData) -> list[RowGroup]:
 
 
 def _refuse_overlaps(described: dict[Path, ShardMetadata]) -> None:
-    by_entry = sorted(described.items(), key=lambda item: (item[1].source.dataset, item[1].source.file, item[1].source.start))
+    by_entry = sorted(
+        described.items(), key=lambda item: (item[1].source.dataset, item[1].source.file, item[1].source.start)
+    )
     for (path, metadata), (next_path, following) in pairwise(by_entry):
         source, after = metadata.source, following.source
         if (source.dataset, source.file) == (after.dataset, after.file) and after.start < source.stop:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +52,7 @@ def write_shard(
     """
     scalars = {name: np.asarray(values) for name, values in columns.items()}
     scalars.setdefault("weight", np.ones(len(packed), dtype=np.float32))
-    _check(path, packed, scalars, len(classes))
+    _check(path, packed, spec, scalars, len(classes))
     arrays: dict[str, pa.Array] = {}
     for group in spec.groups:
         tokens = packed.groups[group.name]
@@ -72,15 +73,21 @@ def write_shard(
 
 
 def _check(
-    path: str | os.PathLike[str], packed: PackedSets, scalars: Mapping[str, npt.NDArray[np.generic]], n_classes: int
+    path: str | os.PathLike[str],
+    packed: PackedSets,
+    spec: InputSpec,
+    scalars: Mapping[str, npt.NDArray[Any]],
+    n_classes: int,
 ) -> None:
     if "target" not in scalars:
         raise InputError(f"{path}: training needs the class of each jet, give columns={{'target': ...}}")
     for name, values in scalars.items():
+        if name in spec.jet_names or "." in name:
+            raise InputError(f"{path}: an extra column cannot be called {name!r}: choose another name")
         if values.shape != (len(packed),):
             raise InputError(f"{path}: column {name!r} has shape {values.shape} for {len(packed)} jets")
     target = scalars["target"]
-    if len(target) and not (0 <= int(target.min()) and int(target.max()) < n_classes):
+    if len(target) and (target.min() < 0 or target.max() >= n_classes):
         raise InputError(
             f"{path}: targets run from {target.min()} to {target.max()} but there are {n_classes} classes: "
             "drop unmatched jets before writing"
