@@ -9,6 +9,7 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 import pytest
+import uproot
 from onnx import TensorProto, helper, numpy_helper
 
 from coffea_fm.bundle import Graph, Manifest, Output, save_bundle
@@ -141,3 +142,36 @@ def jets() -> ak.Array:
 @pytest.fixture
 def random_jets() -> Callable[[int, int], ak.Array]:
     return make_jets
+
+
+def write_jets(path: Path, n_jets: int, seed: int) -> None:
+    """A file in JetClass layout; every seventh jet has no constituents."""
+    rng = np.random.default_rng(seed)
+    n_tokens = rng.integers(1, 40, n_jets) * (np.arange(n_jets) % 7 > 0)
+    total = int(n_tokens.sum())
+    momentum = rng.normal(0, 3, size=(3, total))
+    charge = rng.integers(-1, 2, total)
+    columns = {
+        "px": momentum[0],
+        "py": momentum[1],
+        "pz": momentum[2],
+        "energy": np.sqrt((momentum**2).sum(axis=0) + 0.02),
+        "charge": charge,
+        "d0val": rng.normal(0, 0.1, total) * abs(charge),
+        "d0err": 0.02 * abs(charge),
+        "dzval": rng.normal(0, 0.1, total) * abs(charge),
+        "dzerr": 0.02 * abs(charge),
+    }
+    jets = {"pt": rng.uniform(500, 1000, n_jets), "eta": rng.uniform(-2, 2, n_jets), "phi": rng.uniform(-3, 3, n_jets)}
+    jets["energy"] = 1.1 * jets["pt"] * np.cosh(jets["eta"])
+    tree = {f"jet_{name}": values.astype(np.float32) for name, values in jets.items()}
+    for name, values in columns.items():
+        tree[f"part_{name}"] = ak.unflatten(values.astype(np.float32), n_tokens)
+    with uproot.recreate(path) as file:
+        file["tree"] = tree
+
+
+@pytest.fixture
+def jetclass_file(tmp_path: Path) -> Path:
+    write_jets(tmp_path / "jets.root", 100, seed=3)
+    return tmp_path / "jets.root"
