@@ -43,7 +43,7 @@ class Operation:
         self.arity = len(inspect.signature(function).parameters)
         self.__name__ = function.__name__
         self.__doc__ = function.__doc__
-        register(self._step, self.__name__)
+        register(self._step, function)
 
     def __call__(self, *operands: Form | float) -> Form:
         """The leaf of the result.
@@ -165,12 +165,6 @@ def differs(values: Array, sentinel: float) -> Array:
 def both(first: Array, second: Array) -> Array:
     """1 where both are."""
     return (first != 0) & (second != 0)
-
-
-@operation("float32")
-def constant(like: Array, value: float) -> Array:
-    """One number for all: what a collection lacks and physics fixes (the charge of a photon)."""
-    return np.full(len(like), value, np.float32)
 
 
 @operation("int64")

@@ -23,9 +23,24 @@ Array: TypeAlias = Any
 PREFIX = "fm_"
 
 
-def register(step: Callable[[Stack], None], name: str | None = None) -> Callable[[Stack], None]:
-    """Make a function over the stack known to coffea as the step ``!fm_<name>``, its own name by default."""
-    setattr(transforms, PREFIX + (name or step.__name__), step)
+_MODULE_OF: dict[str, str] = {}
+
+
+def register(step: Callable[[Stack], None], function: Callable[..., Any] | None = None) -> Callable[[Stack], None]:
+    """Make a function over the stack known to coffea as the step ``!fm_<its name>``.
+
+    Parameters
+    ----------
+    step : callable
+        Takes its operands from the end of the stack and leaves its result there.
+    function : callable, optional
+        Whose name the step has; by default its own.
+    """
+    function = function or step
+    name, module = function.__name__, function.__module__
+    if _MODULE_OF.setdefault(name, module) != module:
+        raise RuntimeError(f"the step {name} of {module} exists in {_MODULE_OF[name]} already: rename one of them")
+    setattr(transforms, PREFIX + name, step)
     return step
 
 

@@ -1,0 +1,172 @@
+"""CMS NanoAOD and PFNano: coffea's schemas, with jets that hold their constituents and secondary vertices.
+
+======================  ==================================  =====================================================
+jets                    link branches                       momentum of a constituent
+======================  ==================================  =====================================================
+PFNano ``FatJet``       ``FatJetPFCands_{jetIdx,...}``      times ``puppiWeight``: the sum closes on the
+                                                            uncorrected jet
+PFNano ``Jet``          ``JetPFCands_{jetIdx,...}``         as stored (jets of charged-hadron subtraction)
+NanoAOD v15 ``FatJet``  ``FatJetPFCand_{jetIdx,...}``       as stored (already weighted)
+NanoAOD v15 ``Jet``     ``JetPFCand_{jetIdx,...}``          as stored (already weighted)
+generated jets          ``GenJetCands_...`` and the like    as stored
+======================  ==================================  =====================================================
+
+Jets get ``uncorrected``, the four-momentum before jet energy corrections, which is that of the constituents.
+Vertices come from PFNano's tables (``FatJetSVs``, ``JetSVs``); associated vertices that the file did not keep are left
+out. NanoAOD's ``Jet_svIdx1`` is not used: in v15 it counts vertices before the selection that the stored ones passed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from coffea.nanoevents import schemas
+
+from coffea_fm.schemas.cms_jets import BEHAVIOR
+from coffea_fm.schemas.cms_tokens import candidate_fields, vertex_fields
+from coffea_fm.schemas.columns import charge_of_pdg_id, leaf, local_index, uncorrected
+from coffea_fm.schemas.gather import add_field, fields_of, gather, record
+from coffea_fm.schemas.links import links_from_table, offsets_of
+from coffea_fm.schemas.registry import Form
+
+VECTOR = "PtEtaPhiMLorentzVector"
+FOUR_MOMENTUM = ("pt", "eta", "phi", "mass")
+
+
+@dataclass(frozen=True)
+class Link:
+    """A table that links jets to candidates or vertices.
+
+    Parameters
+    ----------
+    jets, table, targets : str
+        Collections: the jets, the pairs, what they point to.
+    target_index : str
+        Branch of the table with the position in `targets`; that in `jets` is ``jetIdx``.
+    weight : str, optional
+        Branch of `targets` to multiply momenta with.
+    """
+
+    jets: str
+    table: str
+    targets: str
+    target_index: str
+    weight: str | None = None
+
+
+CONSTITUENTS = (
+    Link("FatJet", "FatJetPFCands", "PFCands", "pFCandsIdx", weight="puppiWeight"),
+    Link("Jet", "JetPFCands", "PFCands", "pFCandsIdx"),
+    Link("FatJet", "FatJetPFCand", "PFCand", "pfCandIdx"),
+    Link("Jet", "JetPFCand", "PFCand", "pfCandIdx"),
+    Link("GenJetAK8", "GenFatJetCands", "GenCands", "pFCandsIdx"),
+    Link("GenJet", "GenJetCands", "GenCands", "pFCandsIdx"),
+)
+VERTICES = (
+    Link("FatJet", "FatJetSVs", "SV", "sVIdx"),
+    Link("Jet", "JetSVs", "SV", "sVIdx"),
+)
+
+
+class _LinkedJets(schemas.NanoAODSchema):  # type: ignore[misc]
+    """What the schemas below add to coffea's."""
+
+    full_like_items: dict[str, Any]
+
+    warn_missing_crossrefs = False
+
+    def __init__(self, base_form: Form, version: str = "latest") -> None:
+        # coffea replaces stored branches by constants, with a warning each
+        absent = set(self.full_like_items) - set(base_form["fields"])
+        self.full_like_items = {name: item for name, item in self.full_like_items.items() if name in absent}
+        super().__init__(base_form, version)
+
+    def _build_collections(self, field_names: list[str], input_contents: list[Form]) -> tuple[list[str], list[Form]]:
+        names, forms = super()._build_collections(field_names, input_contents)
+        collections = dict(zip(names, forms, strict=True))
+        _derive_charge(collections)
+        _add_stored_index(collections, set(self.cross_references.values()))
+        for link in CONSTITUENTS:
+            _add_tokens(collections, link, "constituents")
+        for link in VERTICES:
+            _add_tokens(collections, link, "vertices")
+        for jets in ("Jet", "FatJet"):
+            _add_uncorrected(collections, jets)
+        return list(collections), list(collections.values())
+
+    @classmethod
+    def behavior(cls) -> dict[Any, Any]:
+        """Behaviours of the records."""
+        return BEHAVIOR
+
+
+class NanoAODSchema(_LinkedJets, schemas.NanoAODSchema):  # type: ignore[misc]
+    """CMS NanoAOD: coffea's schema, with ``FatJet.constituents`` where the file links candidates (v15)."""
+
+    mixins: ClassVar = {**schemas.NanoAODSchema.mixins, "PFCand": "PFCand"}
+
+
+class PFNanoAODSchema(_LinkedJets, schemas.PFNanoAODSchema):  # type: ignore[misc]
+    """CMS PFNano: coffea's schema, with ``constituents`` and ``vertices`` of ``Jet`` and ``FatJet``.
+
+    ``jets.constituents`` are the candidates themselves, in canonical units; coffea's has them at ``.constituents.pf``.
+    """
+
+    mixins: ClassVar = {**schemas.PFNanoAODSchema.mixins, "PFCand": "PFCand"}
+
+
+def _is_table(form: Form | None) -> bool:
+    return form is not None and form["class"].startswith("ListOffset") and form["content"]["class"] == "RecordArray"
+
+
+def _derive_charge(collections: dict[str, Form]) -> None:
+    candidates = collections.get("PFCand")
+    if candidates is None or not _is_table(candidates):
+        return
+    fields = fields_of(candidates)
+    if "charge" not in fields and "pdgId" in fields:
+        add_field(candidates, "charge", charge_of_pdg_id(fields["pdgId"]))
+    if not {*FOUR_MOMENTUM, "charge"} <= set(fields_of(candidates)):
+        candidates["content"]["parameters"]["__record__"] = "NanoCollection"
+
+
+def _add_stored_index(collections: dict[str, Form], referenced: set[str]) -> None:
+    """Position in the file's event, of everything that something refers to: what a skim re-indexes by."""
+    linked = {name for link in CONSTITUENTS + VERTICES for name in (link.jets, link.targets)}
+    for name in referenced | linked:
+        form = collections.get(name)
+        if form is not None and _is_table(form):
+            add_field(form, "stored_index", local_index(leaf("int64", offsets_of(form))))
+
+
+def _add_tokens(collections: dict[str, Form], link: Link, name: str) -> None:
+    jets, table, targets = (collections.get(part) for part in (link.jets, link.table, link.targets))
+    if jets is None or table is None or targets is None or not all(map(_is_table, (jets, table, targets))):
+        return
+    pairs = fields_of(table)
+    if "jetIdx" not in pairs or link.target_index not in pairs:
+        return
+    links = links_from_table(
+        offsets_of(jets), offsets_of(table), pairs["jetIdx"], pairs[link.target_index], offsets_of(targets), link.table
+    )
+    stored = {field: form for field, form in fields_of(targets).items() if form["class"] == "NumpyArray"}
+    if name == "constituents":
+        fields = candidate_fields(stored, link.weight)
+        record_name = "PFCand" if {*FOUR_MOMENTUM, "charge"} <= set(fields) else "NanoCollection"
+    else:
+        fields = vertex_fields(stored)
+        record_name = "SecondaryVertex" if {*FOUR_MOMENTUM, "x", "y", "z"} <= set(fields) else "NanoCollection"
+    add_field(jets, name, gather(links, record_name, fields))
+
+
+def _add_uncorrected(collections: dict[str, Form], name: str) -> None:
+    jets = collections.get(name)
+    if jets is None or not _is_table(jets):
+        return
+    fields = fields_of(jets)
+    if not {*FOUR_MOMENTUM, "rawFactor"} <= set(fields):
+        return
+    momentum = {part: fields[part] for part in FOUR_MOMENTUM}
+    momentum |= {part: uncorrected(fields[part], fields["rawFactor"]) for part in ("pt", "mass")}
+    add_field(jets, "uncorrected", record(VECTOR, momentum))

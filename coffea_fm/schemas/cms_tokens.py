@@ -1,0 +1,100 @@
+"""CMS branches to canonical fields and units: particle-flow candidates and secondary vertices.
+
+Sentinels of NanoAOD and PFNano: impact parameters and their errors are -1 where there is no track (all neutrals, and
+two fifths of the charged candidates, whose track details are not kept): missing. Lengths are stored in cm. Masses of
+candidates may be negative by rounding: 0. Particle identities 1 and 2 are hadronic and electromagnetic deposits of
+the forward calorimeter: neutral hadron and photon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from coffea_fm.schemas.columns import (
+    both,
+    canonical_pdg_id,
+    charge_of_pdg_id,
+    differs,
+    finite,
+    non_negative,
+    optional,
+    positive,
+    product,
+    scaled,
+)
+from coffea_fm.schemas.registry import Form
+
+MM_PER_CM = 10.0
+SENTINEL = -1.0
+
+
+def candidate_fields(stored: Mapping[str, Form], weight: str | None) -> dict[str, Form]:
+    """Canonical fields of particle-flow candidates, and the others under their own names.
+
+    Parameters
+    ----------
+    stored : mapping of str to leaf
+        The candidates' branches.
+    weight : str or None
+        Branch of the weight to apply to the momentum, where the jets were clustered from weighted candidates and the
+        stored momentum is unweighted.
+
+    Returns
+    -------
+    dict of str to form
+        ``pt mass`` GeV, ``d0 d0_error dz dz_error`` mm, ...: those that the file has or that follow from what it has.
+    """
+    renamed = {"d0Err", "dzErr", "puppiWeight"}
+    fields = {name: form for name, form in stored.items() if name not in renamed}
+    if "mass" in stored:
+        fields["mass"] = non_negative(stored["mass"])
+    if weight is not None and weight in stored:
+        fields |= {name: product(fields[name], stored[weight]) for name in ("pt", "mass") if name in fields}
+    if "pdgId" in stored:
+        fields["charge"] = fields.get("charge", charge_of_pdg_id(stored["pdgId"]))
+        fields["pdgId"] = canonical_pdg_id(stored["pdgId"], fields["charge"])
+    for name in ("d0", "dz"):
+        fields |= _impact_parameter(stored, name)
+    if "puppiWeight" in stored:
+        fields["weight"] = stored["puppiWeight"]
+    return fields
+
+
+def _impact_parameter(stored: Mapping[str, Form], name: str) -> dict[str, Form]:
+    value, error = stored.get(name), stored.get(f"{name}Err")
+    fields = {}
+    if value is not None:
+        known = differs(value, SENTINEL) if error is None else both(finite(value), positive(error))
+        fields[name] = optional(scaled(value, MM_PER_CM), known)
+    if error is not None:
+        fields[f"{name}_error"] = optional(scaled(error, MM_PER_CM), positive(error))
+    return fields
+
+
+def vertex_fields(stored: Mapping[str, Form]) -> dict[str, Form]:
+    """Canonical fields of secondary vertices, and the others under their own names.
+
+    Parameters
+    ----------
+    stored : mapping of str to leaf
+        The vertices' branches. The stored ``chi2`` is divided by the degrees of freedom; the canonical one is not.
+
+    Returns
+    -------
+    dict of str to form
+        ``pt mass`` GeV, ``d3d x y z dxy`` mm, ``n_tracks``, ``chi2``, ``d3d_significance``, ...
+    """
+    renamed = {"dlen", "dlenSig", "ntracks", "chi2"}
+    fields = {name: form for name, form in stored.items() if name not in renamed}
+    fields |= {name: scaled(stored[name], MM_PER_CM) for name in ("x", "y", "z", "dxy") if name in stored}
+    if "ntracks" in stored:
+        fields["n_tracks"] = stored["ntracks"]
+    if "chi2" in stored and "ndof" in stored:
+        fields["chi2"] = optional(
+            product(stored["chi2"], stored["ndof"]), both(finite(stored["chi2"]), finite(stored["ndof"]))
+        )
+    if "dlen" in stored:
+        fields["d3d"] = optional(scaled(stored["dlen"], MM_PER_CM), finite(stored["dlen"]))
+    if "dlenSig" in stored:
+        fields["d3d_significance"] = optional(stored["dlenSig"], finite(stored["dlenSig"]))
+    return fields
