@@ -89,3 +89,16 @@ def test_bfloat16_is_near_single_precision(network, jets):
 def test_heads_must_divide_dim():
     with pytest.raises(ValidationError, match="not a multiple"):
         SetTransformerConfig(dim=20, heads=8)
+
+
+def test_size_sets_what_is_not_given(spec):
+    assert SetTransformerConfig(size="base").dim == 128
+    config = SetTransformerConfig(size="tiny", layers=3)
+    assert (config.dim, config.layers, config.heads) == (32, 3, 2)
+    assert SetTransformerConfig.model_validate(config.model_dump()) == config
+    counts = [
+        sum(parameter.numel() for parameter in SetTransformer(SetTransformerConfig(size=size), spec).parameters())
+        for size in ("tiny", "small", "base", "large")
+    ]
+    assert counts == sorted(counts)
+    assert 100_000 < counts[1] < 400_000

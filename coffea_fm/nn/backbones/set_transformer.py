@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
@@ -16,11 +16,21 @@ from coffea_fm.nn.pair_bias import PairBias
 from coffea_fm.tokens.spec import InputSpec
 
 
+_SIZES: dict[str, dict[str, int]] = {
+    "tiny": {"dim": 32, "layers": 2, "heads": 2},
+    "small": {"dim": 64, "layers": 4, "heads": 4},
+    "base": {"dim": 128, "layers": 6, "heads": 8},
+    "large": {"dim": 256, "layers": 8, "heads": 8},
+}
+
+
 class SetTransformerConfig(BaseModel):
     """Size and parts of a set transformer.
 
     Parameters
     ----------
+    size : {"tiny", "small", "base", "large"}
+        Sets `dim`, `layers` and `heads` where they are not given.
     dim : int
         Width of token vectors and embedding, a multiple of `heads`.
     layers, heads : int
@@ -39,14 +49,20 @@ class SetTransformerConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["set-transformer"] = "set-transformer"
-    dim: PositiveInt = 96
+    size: Literal["tiny", "small", "base", "large"] = "small"
+    dim: PositiveInt = 64
     layers: PositiveInt = 4
-    heads: PositiveInt = 8
+    heads: PositiveInt = 4
     registers: PositiveInt = 4
     pair_bias: bool = False
     features: FeatureKind = "full"
     feed_forward: PositiveInt = 2
     dropout: float = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_size(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return _SIZES.get(given.get("size", "small"), {}) | given
 
     @model_validator(mode="after")
     def _heads_divide_dim(self) -> SetTransformerConfig:
