@@ -15,6 +15,11 @@ from coffea_fm.tokens.packed import FloatArray
 from coffea_fm.tokens.spec import InputSpec
 
 
+def is_dask(array: Any) -> bool:
+    """Whether an array is dask-awkward's, which need not be installed to ask."""
+    return type(array).__module__.startswith("dask_awkward")
+
+
 def is_typetracer(array: ak.Array) -> bool:
     """Whether an array has a form and no data."""
     return bool(ak.backend(array) == "typetracer")

@@ -14,7 +14,7 @@ from coffea_fm.bundle.load import Bundle, load_bundle
 from coffea_fm.bundle.manifest import Graph, Manifest
 from coffea_fm.errors import InputError
 from coffea_fm.inference import resident
-from coffea_fm.inference.arrays import assemble, is_typetracer, to_typetracer, touch
+from coffea_fm.inference.arrays import assemble, is_dask, is_typetracer, to_typetracer, touch
 from coffea_fm.inference.checks import inspect, warn_once
 from coffea_fm.inference.providers import owned_threads
 from coffea_fm.inference.reports import Report, attach
@@ -94,7 +94,7 @@ class Tagger:
         record = not isinstance(outputs, str)
         names = tuple(outputs) if record else (str(outputs),)
         self._require(names)
-        if type(jets).__module__.startswith("dask_awkward"):
+        if is_dask(jets):
             import dask_awkward
 
             return dask_awkward.map_partitions(self, jets, outputs, label=f"tag-{self.manifest.name}")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import awkward as ak
 
+from coffea_fm.inference.arrays import is_dask
 from coffea_fm.tokens.pack import columns, require
 from coffea_fm.tokens.spec import InputSpec
 
@@ -18,6 +19,10 @@ def collection(jets: ak.Array) -> str:
 
 def branches(tag: Callable[[ak.Array], ak.Array], jets: ak.Array, spec: InputSpec) -> frozenset[str]:
     """Branches behind the jets that `tag` reads, or the paths of its fields if no file is behind them."""
+    if is_dask(jets):
+        import dask_awkward
+
+        return frozenset().union(*dask_awkward.report_necessary_columns(tag(jets)).values())
     require(jets, spec)
     name = collection(jets)
     form = jets.attrs.get("@form")

@@ -168,7 +168,13 @@ def write_jets(path: Path, n_jets: int, seed: int) -> None:
     for name, values in columns.items():
         tree[f"part_{name}"] = ak.unflatten(values.astype(np.float32), n_tokens)
     with uproot.recreate(path) as file:
-        file["tree"] = tree
+        file.mktree(
+            "tree",
+            {
+                name: values.type.content if isinstance(values, ak.Array) else values.dtype
+                for name, values in tree.items()
+            },
+        ).extend(tree)
 
 
 @pytest.fixture

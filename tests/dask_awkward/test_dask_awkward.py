@@ -1,0 +1,87 @@
+"""Tagging in coffea's dask mode; run in an environment of its own (see constraints-dask-awkward.txt)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import pytest
+
+dask_awkward = pytest.importorskip("dask_awkward", reason="dask-awkward wants an environment of its own")
+import dask
+from coffea.nanoevents import NanoEventsFactory
+
+import coffea_fm
+from coffea_fm.inference import sessions
+from coffea_fm.schemas.jetclass import JetClassSchema
+
+NEEDED = {
+    "jet_pt",
+    "jet_eta",
+    "jet_energy",
+    "part_px",
+    "part_py",
+    "part_pz",
+    "part_charge",
+    "part_d0val",
+    "part_d0err",
+}
+
+
+def open_events(path: Path, mode: str, **options: Any) -> Any:
+    return NanoEventsFactory.from_root({str(path): "tree"}, schemaclass=JetClassSchema, mode=mode, **options).events()
+
+
+@pytest.fixture
+def lazy(jetclass_file: Path) -> Any:
+    return NanoEventsFactory.from_root(
+        {str(jetclass_file): {"object_path": "tree", "steps": [[0, 40], [40, 100]]}},
+        schemaclass=JetClassSchema,
+        mode="dask",
+    ).events()
+
+
+@pytest.mark.parametrize("outputs", ["scores", ("scores", "embedding")])
+def test_scores_are_those_of_the_virtual_mode(bundle: Path, jetclass_file: Path, lazy: Any, outputs: Any) -> None:
+    tagger = coffea_fm.load(bundle)
+    jets = lazy.Jet[lazy.Jet.pt > 600]
+    virtual = open_events(jetclass_file, "virtual").Jet
+    expected = tagger(virtual[virtual.pt > 600], outputs)
+    scores = tagger(jets, outputs)
+    assert type(scores).__module__.startswith("dask_awkward")
+    computed = scores.compute(scheduler="sync")
+    assert ak.array_equal(computed, expected, equal_nan=True)
+    assert computed.layout.form.type == scores._meta.layout.form.type == expected.layout.form.type
+
+
+def test_building_the_graph_never_runs_the_model(bundle: Path, lazy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("the model was opened")
+
+    monkeypatch.setattr(sessions, "_create", fail)
+    monkeypatch.setattr(sessions, "_sessions", {})
+    scores = coffea_fm.load(bundle)(lazy.Jet)
+    dask.optimize(scores)
+    with pytest.raises(AssertionError, match="the model was opened"):
+        scores.compute(scheduler="sync")
+
+
+def test_only_the_needed_branches_are_read(bundle: Path, lazy: Any) -> None:
+    tagger = coffea_fm.load(bundle)
+    (columns,) = dask_awkward.report_necessary_columns(tagger(lazy.Jet).Hbb).values()
+    assert columns == NEEDED
+    assert tagger.columns(lazy.Jet) == NEEDED
+
+
+def test_what_follows_the_scores_is_lazy_too(bundle: Path, jetclass_file: Path, lazy: Any) -> None:
+    tagger = coffea_fm.load(bundle)
+    scores = tagger(lazy.Jet)
+    best = ak.max(ak.nan_to_num(scores.Hbb / (scores.Hbb + scores.QCD)), axis=None)
+    eager = tagger(open_events(jetclass_file, "eager").Jet)
+    assert best.compute(scheduler="sync") == ak.max(ak.nan_to_num(eager.Hbb / (eager.Hbb + eager.QCD)), axis=None)
+
+
+def test_the_same_jets_and_bundle_are_the_same_task(bundle: Path, lazy: Any) -> None:
+    assert coffea_fm.load(bundle)(lazy.Jet).name == coffea_fm.load(bundle)(lazy.Jet).name
+    assert coffea_fm.load(bundle)(lazy.Jet).name != coffea_fm.load(bundle)(lazy.Jet, "embedding").name
