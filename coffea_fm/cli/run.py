@@ -107,8 +107,8 @@ def describe(account: Mapping[str, Any]) -> str:
     """The account of a run in a few lines."""
     written = account["written"]
     lines = [
-        f"{account['events']} events of {account['files']} files in {account['seconds']:.1f} s",
-        f"{account['events_per_second']:.0f} events/s, {account['chunks']} chunks",
+        f"{account['events']} events, {account['files']} files, {account['chunks']} chunks",
+        f"{account['seconds']:.1f} s, {account['events_per_second']:.0f} events/s",
         *(f"skipped: {reason}" for reason in account["skipped"].values()),
     ]
     if account["events_skipped"]:

@@ -39,18 +39,42 @@ def overlay_with_ratio(histograms: Mapping[str, BaseHist[Any]], *, title: str = 
     main = panels[0, 0]
     shapes = {name: _shape(histogram) for name, histogram in histograms.items()}
     for number, (name, (values, errors)) in enumerate(shapes.items()):
-        style = {"color": f"C{number}", "linestyle": "-" if number < 10 else "--"}
-        mplhep.histplot(values, axis.edges, yerr=errors, ax=main, label=name, flow="none", **style)
-        if with_ratio:
-            ratio, error = _ratio((values, errors), shapes[names[0]])
-            mplhep.histplot(ratio, axis.edges, yerr=error, ax=panels[1, 0], flow="none", **style)
-    main.set(ylabel="Fraction per bin", title=title, ylim=(0, None), xlim=(axis.edges[0], axis.edges[-1]))
+        mplhep.histplot(values, axis.edges, yerr=errors, ax=main, label=name, flow="none", **_style(number))
+    main.set(ylabel="Fraction per bin", title=title, xlim=(axis.edges[0], axis.edges[-1]))
+    _scale(main, np.concatenate([values for values, _ in shapes.values()]))
     main.legend(title=legend, fontsize="small", ncols=1 + (len(names) > 5))
     panels[-1, 0].set_xlabel(axis.label or axis.name)
     if with_ratio:
-        panels[1, 0].set(ylabel=f"Ratio to {names[0]}", ylim=(0, 3))
-        panels[1, 0].axhline(1, color="black", linewidth=0.8, linestyle=":")
+        _draw_ratios(panels[1, 0], axis.edges, shapes)
     return figure
+
+
+def _draw_ratios(panel: Any, edges: npt.NDArray[np.float64], shapes: Mapping[str, Shape]) -> None:
+    """Ratios to the first with their own errors; the error of the first is the band around one."""
+    (reference_name, reference), *others = shapes.items()
+    ratios = []
+    for number, (_, shape) in enumerate(others, start=1):
+        ratio, error = _ratio(shape, reference)
+        mplhep.histplot(ratio, edges, yerr=error, ax=panel, histtype="errorbar", markersize=4, **_style(number))
+        ratios.append(ratio)
+    band = np.nan_to_num(_ratio(reference, reference)[1])
+    panel.stairs(1 + band, edges, baseline=1 - band, fill=True, color="C0", alpha=0.25)
+    panel.axhline(1, color="C0", linewidth=1)
+    panel.set(ylabel=f"Ratio to {reference_name}", xlim=(edges[0], edges[-1]))
+    _scale(panel, np.concatenate(ratios))
+
+
+def _style(number: int) -> dict[str, str]:
+    return {"color": f"C{number % 10}"} | ({"linestyle": "--"} if number >= 10 else {})
+
+
+def _scale(panel: Any, values: npt.NDArray[np.float64]) -> None:
+    """Logarithmic where the values span more than two orders of magnitude."""
+    positive = values[np.isfinite(values) & (values > 0)]
+    if len(positive) and positive.max() > 100 * positive.min():
+        panel.set(yscale="log", ylim=(0.5 * positive.min(), 3 * positive.max()))
+    else:
+        panel.set_ylim(0, 1.3 * positive.max() if len(positive) else 1)
 
 
 def _shape(histogram: BaseHist[Any]) -> Shape:
@@ -60,9 +84,7 @@ def _shape(histogram: BaseHist[Any]) -> Shape:
 
 
 def _ratio(above: Shape, below: Shape) -> Shape:
-    """Ratio and its error for independent histograms; NaN where either is empty, so that nothing is drawn there."""
-    (a, a_error), (b, b_error) = above, below
-    defined = (a > 0) & (b > 0)
-    a, b = np.where(defined, a, np.nan), np.where(defined, b, np.nan)
-    ratio = a / b
-    return ratio, ratio * np.hypot(a_error / a, b_error / b)
+    """Ratio and the part of its error that comes from `above`; NaN, which is not drawn, where either is empty."""
+    defined = (above[0] > 0) & (below[0] > 0)
+    denominator = np.where(defined, below[0], np.nan)
+    return above[0] / denominator, above[1] / denominator

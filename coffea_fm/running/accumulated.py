@@ -22,7 +22,7 @@ def counts(output: Any) -> Any:
     """
     if isinstance(output, Mapping):
         kept = {str(key): counts(value) for key, value in output.items()}
-        return {key: value for key, value in kept.items() if value is not None}
+        return {key: value for key, value in kept.items() if value is not None and value != {}}
     if isinstance(output, np.generic):
         return output.item()
     if isinstance(output, AbstractSet):

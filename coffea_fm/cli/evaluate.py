@@ -1,0 +1,59 @@
+"""``coffea-fm evaluate``: how good a bundle is on labelled jets."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coffea_fm.cli.output import Json, show
+from coffea_fm.errors import InputError
+
+
+def evaluate(
+    bundle: Annotated[str, typer.Argument(help="Folder, .zip or URL of the bundle.")],
+    data: Annotated[list[str], typer.Argument(help="A folder of shards, a fileset as JSON, or ROOT files.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for what is written.")],
+    schema: Annotated[str, typer.Option(help="NanoEvents schema of the files.")] = "PFNanoAODSchema",
+    collection: Annotated[str, typer.Option(help="The jets, with the branch COLLECTION_label.")] = "FatJet",
+    background: Annotated[str, typer.Option(help="Class that the others are separated from.")] = "QCD",
+    efficiency: Annotated[float, typer.Option(min=0.01, max=0.99, help="Where the rejection is given.")] = 0.5,
+    dask: Annotated[str, typer.Option(help="Address of a dask scheduler, or 'local' to start --workers.")] = "",
+    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Accuracy, AUC and background rejection of a bundle on labelled jets, with figures and an HTML report."""
+    from coffea_fm.bundle.load import load_bundle
+    from coffea_fm.evaluation.card import metrics_table
+    from coffea_fm.evaluation.classification import classification_metrics
+    from coffea_fm.evaluation.report import write_evaluation
+    from coffea_fm.inference.tagger import load
+    from coffea_fm.running.cluster import dask_client
+    from coffea_fm.running.executors import make_executor
+    from coffea_fm.running.fileset import read_fileset
+    from coffea_fm.running.outputs import prepare_folder
+    from coffea_fm.running.predictions import Predict, predict_shards
+    from coffea_fm.running.run import run
+    from coffea_fm.running.schemas import find_schema
+    from coffea_fm.tokens.classes import JET_CLASSES
+
+    manifest = load_bundle(bundle).manifest
+    classes = next((entry.classes for entry in manifest.outputs if entry.name == "scores"), ())
+    if not classes:
+        raise InputError(f"the bundle {manifest.name!r} gives no class scores: there is nothing to evaluate")
+    prepare_folder(output)
+    if len(data) == 1 and Path(data[0]).is_dir():
+        scores, target = predict_shards(bundle, Path(data[0]))
+    else:
+        processor = Predict(load(bundle), JET_CLASSES, collection)
+        with dask_client(dask, workers) if dask else nullcontext() as client:
+            executor = make_executor(workers=workers, client=client)
+            result = run(processor, read_fileset(data), find_schema(schema), executor, quiet=as_json)
+        scores, target = result.output["scores"].value, result.output["target"].value
+    metrics = classification_metrics(scores, target, classes, background=background, efficiency=efficiency)
+    about = {"bundle": manifest.name, "checksum": manifest.checksum, "data": data}
+    written = write_evaluation(output, scores, target, metrics, about)
+    summary = {**about, "jets": metrics.jets, "accuracy": metrics.accuracy, "written": [str(path) for path in written]}
+    show(summary, f"{metrics_table(metrics)}\n\nwrote {written[-1].parent} and {output}", as_json=as_json)

@@ -1,0 +1,146 @@
+"""All figures of merit of a jet classifier from its scores on a test set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from coffea_fm.errors import InputError
+from coffea_fm.evaluation.calibration import Reliability, reliability
+from coffea_fm.evaluation.discrimination import Rejection, auc, rejection
+
+Scores = npt.NDArray[np.floating]
+Targets = npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Separation:
+    """One class against the background class."""
+
+    jets: int
+    auc: float
+    rejection: Rejection
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Figures of merit of a jet classifier.
+
+    Parameters
+    ----------
+    classes : list of str
+        Names of the scores.
+    background : str
+        The class that the others are separated from.
+    jets : int
+        Scored jets that all figures refer to.
+    unscored : int
+        Jets that score NaN, in none of the figures.
+    accuracy, accuracy_error : float
+        Fraction with the highest score on the true class, and its binomial standard deviation.
+    against_background : dict of str to Separation
+        By signal class, with the discriminant ``signal / (signal + background)``; classes without jets are left out.
+    confusion : list of list of float
+        Fraction of each true class (row) predicted as each class (column).
+    reliability : Reliability
+        Calibration of the highest score.
+    """
+
+    classes: list[str]
+    background: str
+    jets: int
+    unscored: int
+    accuracy: float
+    accuracy_error: float
+    against_background: dict[str, Separation]
+    confusion: list[list[float]]
+    reliability: Reliability
+
+
+def discriminant(scores: Scores, signal: int, background: int) -> npt.NDArray[np.float64]:
+    """``signal / (signal + background)`` of each jet, in float64; 0 where both scores are 0.
+
+    Parameters
+    ----------
+    scores : float array of shape [n_jets, n_classes]
+        Probabilities.
+    signal, background : int
+        Columns.
+    """
+    above = scores[:, signal].astype(np.float64)
+    below = above + scores[:, background]
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+
+
+def classification_metrics(
+    scores: Scores,
+    target: Targets,
+    classes: Sequence[str],
+    *,
+    background: str = "QCD",
+    efficiency: float = 0.5,
+) -> Metrics:
+    """Compute all figures of merit.
+
+    Parameters
+    ----------
+    scores : float array of shape [n_jets, n_classes]
+        Probabilities; rows of NaN are jets that could not be scored.
+    target : int array of shape [n_jets]
+        True class, an index into `classes`.
+    classes : sequence of str
+        Names of the columns.
+    background : str
+        The class that the others are separated from.
+    efficiency : float
+        Signal efficiency at which the rejection is given.
+
+    Raises
+    ------
+    InputError
+        If shapes disagree, `background` is not a class, or no jet is scored.
+    """
+    if scores.shape != (len(target), len(classes)):
+        raise InputError(f"scores of shape {scores.shape} do not fit {len(target)} jets and {len(classes)} classes")
+    if background not in classes:
+        raise InputError(f"the background {background!r} is not among the classes {', '.join(classes)}")
+    scored = np.isfinite(scores).all(axis=1)
+    unscored = int(np.count_nonzero(~scored))
+    scores, target = scores[scored], target[scored]
+    if len(target) == 0:
+        raise InputError(f"none of the {unscored} jets has a score: there is nothing to evaluate")
+    if target.min() < 0 or target.max() >= len(classes):
+        raise InputError(f"labels lie between {target.min()} and {target.max()} and there are {len(classes)} classes")
+    predicted = scores.argmax(axis=1)
+    accuracy = float(np.mean(predicted == target))
+    counts = np.zeros((len(classes), len(classes)))
+    np.add.at(counts, (target, predicted), 1)
+    return Metrics(
+        classes=list(classes),
+        background=background,
+        jets=len(target),
+        unscored=unscored,
+        accuracy=accuracy,
+        accuracy_error=math.sqrt(accuracy * (1 - accuracy) / len(target)),
+        against_background=_separations(scores, target, classes, background, efficiency),
+        confusion=(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)).tolist(),
+        reliability=reliability(scores, target),
+    )
+
+
+def _separations(
+    scores: Scores, target: Targets, classes: Sequence[str], background: str, efficiency: float
+) -> dict[str, Separation]:
+    column = list(classes).index(background)
+    separations = {}
+    for index, name in enumerate(classes):
+        if index == column or not np.any(target == index) or not np.any(target == column):
+            continue
+        values = discriminant(scores, index, column)
+        signal, other = values[target == index], values[target == column]
+        separations[name] = Separation(len(signal), auc(signal, other), rejection(signal, other, efficiency))
+    return separations

@@ -1,0 +1,116 @@
+"""Tag large-radius jets with a bundle and fill histograms. Short: copy it and make it yours.
+
+coffea-fm run tag_jets FILESET.json --option bundle=exports/jet-classifier-small --output tagged
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import awkward as ak
+import hist
+import numpy as np
+from coffea.processor import ProcessorABC
+
+import coffea_fm
+from coffea_fm.evaluation.classification import discriminant
+from coffea_fm.tokens.classes import JET_CLASSES
+
+
+class TagJets(ProcessorABC):  # type: ignore[misc]
+    """Select jets, tag them, and fill histograms by dataset, true class and predicted class.
+
+    Parameters
+    ----------
+    bundle : str
+        Path or URL of the tagger.
+    collection : str
+        The jets to tag.
+    min_pt : float
+        GeV.
+    max_eta : float
+        Of the absolute pseudorapidity.
+    background : str
+        Discriminants are ``signal / (signal + background)`` for each other class as signal.
+    ship : {"path", "bytes"}
+        ``"bytes"`` if the workers do not see the bundle's file.
+    """
+
+    def __init__(
+        self,
+        bundle: str,
+        collection: str = "FatJet",
+        min_pt: float = 200.0,
+        max_eta: float = 2.4,
+        background: str = "QCD",
+        ship: Literal["path", "bytes"] = "path",
+    ) -> None:
+        self.tagger = coffea_fm.load(bundle, ship=ship)
+        self.collection, self.min_pt, self.max_eta, self.background = collection, min_pt, max_eta, background
+
+    def process(self, events: Any) -> dict[str, Any]:
+        """Tag and histogram the jets of one chunk."""
+        jets = events[self.collection]
+        selected = jets[(jets.pt > self.min_pt) & (abs(jets.eta) < self.max_eta)]
+        scores = self.tagger(selected)
+        tagging = coffea_fm.report(scores)
+        cutflow = {"events": len(events), "all_jets": int(ak.count(jets.pt)), **tagging.counts}
+        return {
+            **self.histograms(events.metadata["dataset"], selected, ak.flatten(scores)),
+            "cutflow": {events.metadata["dataset"]: cutflow},
+            "bundle": {tagging.checksum},
+        }
+
+    def histograms(self, dataset: str, jets: ak.Array, scores: ak.Array) -> dict[str, Any]:
+        """Histograms of jets and their flat scores; jets without a score are predicted ``none``."""
+        classes = list(self.tagger.classes)
+        matrix = np.stack([ak.to_numpy(scores[name]) for name in classes], axis=1)
+        tagged = np.isfinite(matrix).all(axis=1)
+        predicted = np.where(tagged, np.array(classes)[np.nan_to_num(matrix).argmax(axis=1)], "none")
+        truth = true_classes(jets)
+        every_jet = {"dataset": dataset, "truth": truth.tolist(), "predicted": predicted.tolist()}
+        output: dict[str, Any] = {
+            "pt": new_histogram(100, 0, 2000, "Jet $p_T$ [GeV]").fill(**every_jet, value=ak.flatten(jets.pt)),
+            "score": {},
+            "discriminant": {},
+        }
+        if "msoftdrop" in jets.fields:
+            mass = new_histogram(60, 0, 300, "Jet soft-drop mass [GeV]")
+            output["msoftdrop"] = mass.fill(**every_jet, value=ak.flatten(jets.msoftdrop))
+        tagged_jets = {"dataset": dataset, "truth": truth[tagged].tolist(), "predicted": predicted[tagged].tolist()}
+        background = classes.index(self.background)
+        for column, name in enumerate(classes):
+            title = f"{name}_vs_{self.background}"
+            score = new_histogram(50, 0, 1, f"{name} score")
+            output["score"][name] = score.fill(**tagged_jets, value=below_one(matrix[tagged, column]))
+            if column != background:
+                ratio = new_histogram(50, 0, 1, f"{name} / ({name} + {self.background})")
+                value = below_one(discriminant(matrix[tagged], column, background))
+                output["discriminant"][title] = ratio.fill(**tagged_jets, value=value)
+        return output
+
+    def postprocess(self, accumulator: dict[str, Any]) -> None:
+        """Nothing to do at the end."""
+
+
+def new_histogram(bins: int, low: float, high: float, label: str) -> hist.Hist[Any]:
+    """A histogram by dataset, true class and predicted class, with room for event weights."""
+    return hist.Hist(
+        hist.axis.StrCategory([], growth=True, name="dataset"),
+        hist.axis.StrCategory([], growth=True, name="truth"),
+        hist.axis.StrCategory([], growth=True, name="predicted"),
+        hist.axis.Regular(bins, low, high, name="value", label=label),
+        storage=hist.storage.Weight(),
+    )
+
+
+def true_classes(jets: ak.Array) -> Any:
+    """Name of the true class of each jet, flat: ``unmatched`` where there is none, ``unknown`` in data."""
+    if "label" not in jets.fields:
+        return np.full(ak.count(jets.pt), "unknown")
+    return np.array([*JET_CLASSES, "unmatched"])[ak.to_numpy(ak.flatten(jets.label))]
+
+
+def below_one(values: Any) -> Any:
+    """Values of exactly one into the last bin instead of the overflow."""
+    return np.minimum(values, 1 - 1e-6)
