@@ -42,6 +42,27 @@ class Attention(nn.Module):
         query, key, value = (self._split(part) for part in self.project_in(vectors).chunk(3, dim=-1))
         return self._attend(query, key, value, bias)
 
+    def query(self, vectors: Tensor, others: Tensor, bias: Tensor) -> Tensor:
+        """Let each vector attend to others.
+
+        Parameters
+        ----------
+        vectors : Tensor [sets, queries, dim]
+        others : Tensor [sets, tokens, dim]
+        bias : Tensor [sets, heads or 1, queries or 1, tokens]
+            Added to the logits; minus infinity for padding.
+
+        Returns
+        -------
+        Tensor [sets, queries, dim]
+        """
+        query_weight, key_weight, value_weight = self.project_in.weight.chunk(3)
+        query_bias, key_bias, value_bias = self.project_in.bias.chunk(3)
+        query = self._split(nn.functional.linear(vectors, query_weight, query_bias))
+        key = self._split(nn.functional.linear(others, key_weight, key_bias))
+        value = self._split(nn.functional.linear(others, value_weight, value_bias))
+        return self._attend(query, key, value, bias)
+
     def _attend(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
         dropout = self.dropout if self.training else 0.0
         mixed = _mix(query, key, value, bias.to(query.dtype), dropout)
@@ -49,7 +70,8 @@ class Attention(nn.Module):
         return result
 
     def _split(self, vectors: Tensor) -> Tensor:
-        return vectors.view(*vectors.shape[:2], self.heads, -1).transpose(1, 2)
+        sets, tokens, dim = vectors.shape
+        return vectors.view(sets, tokens, self.heads, dim // self.heads).transpose(1, 2)
 
 
 def _mix(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, dropout: float) -> Tensor:

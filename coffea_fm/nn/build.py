@@ -7,13 +7,14 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor, nn
 
+from coffea_fm.nn.backbones.particle_transformer import ParticleTransformer, ParticleTransformerConfig
 from coffea_fm.nn.backbones.set_transformer import SetTransformer, SetTransformerConfig
 from coffea_fm.nn.heads.classification import ClassificationHead, ClassificationHeadConfig
 from coffea_fm.nn.inputs import BackboneOutput, Inputs
 from coffea_fm.tokens.spec import InputSpec
 
-BackboneConfig = Annotated[SetTransformerConfig, Field(discriminator="kind")]
-Backbone = SetTransformer
+BackboneConfig = Annotated[SetTransformerConfig | ParticleTransformerConfig, Field(discriminator="kind")]
+Backbone = SetTransformer | ParticleTransformer
 
 
 class Model(nn.Module):
@@ -47,6 +48,8 @@ def build_backbone(config: BackboneConfig, spec: InputSpec) -> Backbone:
     RecipeError
         If the inputs lack a field that the backbone's features read.
     """
+    if isinstance(config, ParticleTransformerConfig):
+        return ParticleTransformer(config, spec)
     return SetTransformer(config, spec)
 
 

@@ -15,7 +15,6 @@ from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
 from coffea_fm.nn.pair_bias import PairBias
 from coffea_fm.tokens.spec import InputSpec
 
-
 _SIZES: dict[str, dict[str, int]] = {
     "tiny": {"dim": 32, "layers": 2, "heads": 2},
     "small": {"dim": 64, "layers": 4, "heads": 4},
