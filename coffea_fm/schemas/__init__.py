@@ -7,5 +7,18 @@ a schema passed to ``Runner`` brings the import along.
 from __future__ import annotations
 
 from coffea_fm.schemas.cms import NanoAODSchema, PFNanoAODSchema
+from coffea_fm.schemas.delphes import DelphesSchema
+from coffea_fm.schemas.fcc import FCCSchema
+from coffea_fm.schemas.jetclass import JetClassSchema
+from coffea_fm.schemas.physlite import PHYSLITESchema
+from coffea_fm.schemas.skim import write_skim
 
-__all__ = ["NanoAODSchema", "PFNanoAODSchema"]
+__all__ = [
+    "DelphesSchema",
+    "FCCSchema",
+    "JetClassSchema",
+    "NanoAODSchema",
+    "PFNanoAODSchema",
+    "PHYSLITESchema",
+    "write_skim",
+]

@@ -68,25 +68,30 @@ VERTICES = (
     Link("Jet", "JetSVs", "SV", "sVIdx"),
 )
 
+REFERENCES: dict[str, str] = schemas.PFNanoAODSchema.all_cross_references
+"""Branches that hold a position in another collection, and that collection."""
+
 
 class _LinkedJets(schemas.NanoAODSchema):  # type: ignore[misc]
     """What the schemas below add to coffea's."""
 
     full_like_items: dict[str, Any]
+    alias_items: dict[str, str]
 
     warn_missing_crossrefs = False
 
     def __init__(self, base_form: Form, version: str = "latest") -> None:
-        # coffea replaces stored branches by constants, with a warning each
-        absent = set(self.full_like_items) - set(base_form["fields"])
-        self.full_like_items = {name: item for name, item in self.full_like_items.items() if name in absent}
+        # where a file has a branch of that name, as skims do, coffea would replace it with a warning
+        present = set(base_form["fields"])
+        self.full_like_items = {name: item for name, item in self.full_like_items.items() if name not in present}
+        self.alias_items = {name: item for name, item in self.alias_items.items() if name not in present}
         super().__init__(base_form, version)
 
     def _build_collections(self, field_names: list[str], input_contents: list[Form]) -> tuple[list[str], list[Form]]:
         names, forms = super()._build_collections(field_names, input_contents)
         collections = dict(zip(names, forms, strict=True))
         _derive_charge(collections)
-        _add_stored_index(collections, set(self.cross_references.values()))
+        _add_stored_index(collections)
         for link in CONSTITUENTS:
             _add_tokens(collections, link, "constituents")
         for link in VERTICES:
@@ -131,10 +136,10 @@ def _derive_charge(collections: dict[str, Form]) -> None:
         candidates["content"]["parameters"]["__record__"] = "NanoCollection"
 
 
-def _add_stored_index(collections: dict[str, Form], referenced: set[str]) -> None:
+def _add_stored_index(collections: dict[str, Form]) -> None:
     """Position in the file's event, of everything that something refers to: what a skim re-indexes by."""
     linked = {name for link in CONSTITUENTS + VERTICES for name in (link.jets, link.targets)}
-    for name in referenced | linked:
+    for name in linked | set(REFERENCES.values()):
         form = collections.get(name)
         if form is not None and _is_table(form):
             add_field(form, "stored_index", local_index(leaf("int64", offsets_of(form))))
