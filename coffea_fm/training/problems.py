@@ -33,7 +33,7 @@ def _follow(model: type[BaseModel], location: Location) -> tuple[type[BaseModel]
     holder: type[BaseModel] | None = None
     choices = {"": model}
     for part in location:
-        if str(part) in choices and len(choices) > 1:
+        if str(part) in choices:
             choices = {"": choices[str(part)]}
             continue
         holder = next(iter(choices.values()), None)

@@ -119,7 +119,7 @@ class TrainingConfig(Section):
     ema : float
         Decay of the running average of the weights per step; the average is what is validated and kept. 0: none.
     precision : {"auto", "fp32", "bf16"}
-        ``auto``: bf16 where this machine gains from it.
+        ``auto``: bf16 where the device has it.
     validate_every : int, optional
         Jets between two validations; a twentieth of the training by default.
     patience : int, optional
