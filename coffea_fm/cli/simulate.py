@@ -1,0 +1,61 @@
+"""``coffea-fm simulate``: events and jets to learn on, without a download."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coffea_fm.tokens.classes import JET_CLASSES
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+
+class Layout(StrEnum):
+    """Layout of the files."""
+
+    NANO = "nano"
+    JETCLASS = "jetclass"
+
+
+class Spectrum(StrEnum):
+    """Spectrum of the jets' transverse momentum."""
+
+    FALLING = "falling"
+    FLAT = "flat"
+
+
+@app.callback()
+def _group() -> None:
+    """Simulate events and jets to learn on, without a download."""
+
+
+@app.command()
+def jets(
+    output: Annotated[Path, typer.Argument(help="Folder for the files; what it holds already is kept.")],
+    jets_per_class: Annotated[int, typer.Option(min=1, help="Jets of each class, filled up to whole files.")] = 10_000,
+    jets_per_file: Annotated[int, typer.Option(min=1, help="Jets in each file.")] = 5_000,
+    pt: Annotated[tuple[float, float], typer.Option(help="Range of the jets' transverse momentum, GeV.")] = (
+        500.0,
+        1000.0,
+    ),
+    spectrum: Annotated[
+        Spectrum, typer.Option(help="The physical spectrum, or one flattened by event weights.")
+    ] = Spectrum.FALLING,
+    classes: Annotated[str, typer.Option(help="Classes, separated by commas.")] = ",".join(JET_CLASSES),
+    seed: Annotated[int, typer.Option(min=0, help="Seed; the files do not depend on the number of workers.")] = 0,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
+    layout: Annotated[
+        Layout, typer.Option(help="NanoAOD with candidates (PFNano's names), or JetClass.")
+    ] = Layout.NANO,
+) -> None:
+    """Simulate jets of the ten JetClass classes: Pythia 8, FastJet and a light detector."""
+    from coffea_fm.simulation.production import SimulationSettings, produce
+
+    settings = SimulationSettings(pt, seed, jets_per_file, layout.value, spectrum.value)
+    names = tuple(name.strip() for name in classes.split(","))
+    written = produce(output, settings, names, jets_per_class, workers or len(os.sched_getaffinity(0)))
+    print(f"wrote {len(written)} files of {jets_per_file} jets to {output}")

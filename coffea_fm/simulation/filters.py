@@ -1,0 +1,63 @@
+"""Drop hard processes that cannot give a wanted jet, before Pythia spends time on showers and hadrons."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import Any
+
+import pythia8mc
+
+from coffea_fm.simulation.jets import RADIUS
+from coffea_fm.simulation.truth import HARD, NEUTRINOS
+
+_PT_MARGIN, _ETA_MARGIN, _RADIUS_MARGIN = 0.92, 0.15, 0.15
+_FIRST_AFTER_BEAMS = 5
+
+
+class WantedJets(pythia8mc.UserHooks):  # type: ignore[misc]
+    """Veto of hard processes without any visible decay inside the jets' range, widened by what recoils may change.
+
+    Parameters
+    ----------
+    resonance : int
+        Absolute PDG number of what must decay into the jet; 0 for single partons.
+    pt_range : tuple of float
+        Range of the jets' transverse momentum, GeV.
+    max_eta : float
+        Largest absolute pseudorapidity of the jets.
+    """
+
+    def __init__(self, resonance: int, pt_range: tuple[float, float], max_eta: float) -> None:
+        super().__init__()
+        self._resonance = resonance
+        self._low, self._high = _PT_MARGIN * pt_range[0], pt_range[1] / _PT_MARGIN
+        self._max_eta = max_eta + _ETA_MARGIN
+
+    def canVetoProcessLevel(self) -> bool:
+        """Tell Pythia that there is a veto at this level."""
+        return True
+
+    def doVetoProcessLevel(self, process: Any) -> bool:
+        """Whether to drop this hard process."""
+        decays: dict[int, list[Any]] = defaultdict(list)
+        for row in range(_FIRST_AFTER_BEAMS, process.size()):
+            particle = process[row]
+            if particle.status() == HARD and particle.idAbs() not in NEUTRINOS:
+                root = row
+                while self._resonance and (above := process[root].mother1()) >= _FIRST_AFTER_BEAMS:
+                    root = above
+                if not self._resonance or process[root].idAbs() == self._resonance:
+                    decays[root].append(particle.p())
+        return not any(self._wanted(products) for products in decays.values())
+
+    def _wanted(self, products: list[Any]) -> bool:
+        px, py, pz = (sum(getattr(p, axis)() for p in products) for axis in ("px", "py", "pz"))
+        pt = math.hypot(px, py)
+        if not self._low < pt < self._high:
+            return False
+        eta, phi = math.asinh(pz / pt), math.atan2(py, px)
+        return abs(eta) < self._max_eta and all(
+            math.hypot(p.eta() - eta, math.remainder(p.phi() - phi, math.tau)) < RADIUS + _RADIUS_MARGIN
+            for p in products
+        )

@@ -1,0 +1,208 @@
+"""Many files of simulated jets: on all cores, resumable, independent of the number of workers."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import queue
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import awkward as ak
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from coffea_fm.errors import RecipeError
+from coffea_fm.files import atomic
+from coffea_fm.tokens.classes import JET_CLASSES
+
+Layout = Literal["nano", "jetclass"]
+Spectrum = Literal["falling", "flat"]
+SETTINGS_FILE = "simulation.json"
+_LOWEST_PT, _HIGHEST_PT = 50.0, 4000.0
+
+
+@dataclass(frozen=True)
+class SimulationSettings:
+    """What makes the content of a file, together with its class and index.
+
+    Parameters
+    ----------
+    pt_range : tuple of float
+        Range of the jets' transverse momentum, GeV.
+    seed : int
+        Seed of the whole sample.
+    jets_per_file : int
+        Jets in every file.
+    layout : "nano" or "jetclass"
+        NanoAOD with candidates, or JetClass.
+    spectrum : "falling" or "flat"
+        The physical spectrum, or one flattened with event weights.
+    """
+
+    pt_range: tuple[float, float] = (500.0, 1000.0)
+    seed: int = 0
+    jets_per_file: int = 5000
+    layout: Layout = "nano"
+    spectrum: Spectrum = "falling"
+
+    def __post_init__(self) -> None:
+        low, high = self.pt_range
+        if not _LOWEST_PT <= low < high <= _HIGHEST_PT:
+            raise RecipeError(f"jets of {low:g} to {high:g} GeV cannot be made; choose a range within 50 to 4000 GeV")
+        if self.jets_per_file < 1:
+            raise RecipeError(f"a file of {self.jets_per_file} jets cannot be made; ask for one jet a file at least")
+        if self.seed < 0:
+            raise RecipeError(f"the seed {self.seed} is negative; choose 0 or more")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a sample: `index` counts the files of its class."""
+
+    name: str
+    index: int
+    path: Path
+
+
+def write_part(part: Part, settings: SimulationSettings) -> None:
+    """Simulate and write one file.
+
+    Parameters
+    ----------
+    part : Part
+        Which class, which seed, which file.
+    settings : SimulationSettings
+        What every file of the sample shares.
+    """
+    from coffea_fm.simulation.layouts import write_jetclass, write_nano
+    from coffea_fm.simulation.sample import simulate
+
+    flat = settings.spectrum == "flat"
+    batches, missing = [], settings.jets_per_file
+    for batch in simulate(part.name, settings.pt_range, settings.seed, part.index, flat=flat):
+        batches.append(batch[:missing])
+        missing -= len(batches[-1])
+        _report(len(batches[-1]))
+        if not missing:
+            break
+    jets = ak.concatenate(batches)
+    with atomic(part.path) as temporary:
+        if settings.layout == "nano":
+            write_nano(temporary, jets, run=JET_CLASSES.index(part.name) + 1, block=part.index + 1)
+        else:
+            write_jetclass(temporary, jets)
+
+
+def produce(
+    output: Path, settings: SimulationSettings, classes: tuple[str, ...], jets_per_class: int, workers: int
+) -> list[Path]:
+    """Write the files of a sample that are not there yet.
+
+    Parameters
+    ----------
+    output : Path
+        Folder of the files ``CLASS_INDEX.root`` and of the settings.
+    settings : SimulationSettings
+        What every file shares; a folder made with others is refused.
+    classes : tuple of str
+        Some of `JET_CLASSES`.
+    jets_per_class : int
+        Jets of each class, filled up to whole files.
+    workers : int
+        Processes.
+
+    Returns
+    -------
+    list of Path
+        The files written now.
+    """
+    unknown = [name for name in classes if name not in JET_CLASSES]
+    if unknown:
+        raise RecipeError(f"unknown jet class {unknown[0]!r}; the classes are {', '.join(JET_CLASSES)}")
+    _claim(output, settings)
+    n_files = -(-jets_per_class // settings.jets_per_file)
+    parts = [Part(name, k, output / f"{name}_{k:04d}.root") for k in range(n_files) for name in dict.fromkeys(classes)]
+    missing = [part for part in parts if not part.path.exists()]
+    with _progress(len(parts) * settings.jets_per_file) as advance:
+        advance((len(parts) - len(missing)) * settings.jets_per_file)
+        _run(missing, settings, workers, advance)
+    return [part.path for part in missing]
+
+
+def _claim(output: Path, settings: SimulationSettings) -> None:
+    """Note the settings in the folder, or refuse a folder that other settings made."""
+    path = output / SETTINGS_FILE
+    wanted = json.loads(json.dumps(asdict(settings)))
+    if path.exists():
+        found = json.loads(path.read_text())
+        different = [key for key in wanted if found.get(key) != wanted[key]]
+        if different:
+            key = different[0]
+            raise RecipeError(
+                f"{output} holds jets made with {key} = {found.get(key)}, not {wanted[key]}; choose another folder"
+            )
+        return
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(wanted, indent=2) + "\n")
+
+
+@contextmanager
+def _progress(n_jets: int) -> Iterator[Any]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns) as bar:
+        task = bar.add_task("jets", total=n_jets)
+        yield lambda n: bar.advance(task, n)
+
+
+_messages: Any = None
+_stopped: Any = None
+
+
+class Stopped(Exception):
+    """The person stopped the production."""
+
+
+def _report(n_jets: int) -> None:
+    """In a worker: tell how many jets are new, and end when asked to."""
+    if _messages is not None:
+        _messages.put(n_jets)
+        if _stopped.is_set():
+            raise Stopped
+
+
+def _start_worker(messages: Any, stopped: Any) -> None:
+    global _messages, _stopped
+    _messages, _stopped = messages, stopped
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _run(parts: list[Part], settings: SimulationSettings, workers: int, advance: Any) -> None:
+    if not parts:
+        return
+    context = multiprocessing.get_context("spawn")
+    messages, stopped = context.Queue(), context.Event()
+    n_workers = min(workers, len(parts))
+    with ProcessPoolExecutor(n_workers, context, _start_worker, (messages, stopped)) as pool:
+        running = {pool.submit(write_part, part, settings) for part in parts}
+        try:
+            while running:
+                with suppress(queue.Empty):
+                    advance(messages.get(timeout=0.5))
+                for future in {future for future in running if future.done()}:
+                    future.result()
+                    running.remove(future)
+        except BaseException:
+            stopped.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise

@@ -1,0 +1,100 @@
+"""The jets of one class: generated, detected, clustered and matched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
+
+from coffea_fm.simulation.ancestry import ancestry
+from coffea_fm.simulation.detector import detect
+from coffea_fm.simulation.events import Events
+from coffea_fm.simulation.generator import generate
+from coffea_fm.simulation.jets import RADIUS, Jets, cluster
+from coffea_fm.simulation.processes import PROCESSES
+from coffea_fm.simulation.truth import hard_particles, match
+from coffea_fm.tokens.classes import JET_CLASSES
+
+MAX_ETA = 2.0
+
+
+def simulate(
+    name: str, pt_range: tuple[float, float], seed: int, index: int, *, flat: bool = False
+) -> Iterator[ak.Array]:
+    """Simulate jets of one class without end, batch by batch.
+
+    Parameters
+    ----------
+    name : str
+        One of `JET_CLASSES`.
+    pt_range : tuple of float
+        Range of the jets' transverse momentum, GeV.
+    seed, index : int
+        Seed of the whole sample and index of this part; each pair gives other jets, always the same ones.
+    flat : bool
+        Flatten the falling spectrum; the jets' weights undo it.
+
+    Yields
+    ------
+    awkward.Array
+        A record a jet: momentum, `msoftdrop`, `label` (index in `JET_CLASSES`), `event` (counted from 0), `weight`,
+        numbers of heavy hadrons, `constituents` (a list of records, mm and GeV, NaN for the impact parameters of
+        neutrals), `hard` (the hard particles of its event) and `matched` (which of them the jet came from, or -1).
+    """
+    label = JET_CLASSES.index(name)
+    source = np.random.SeedSequence([seed, label, index])
+    random = np.random.default_rng(source.spawn(1)[0])
+    pythia_seed = int(source.generate_state(1)[0] % 900_000_000) + 1
+    n_events = 0
+    for events in generate(PROCESSES[name], pt_range, MAX_ETA, pythia_seed, flat=flat):
+        jets = _labelled_jets(events, label, pt_range, random)
+        yield ak.with_field(jets, jets.event + n_events, "event")
+        n_events += len(events)
+
+
+def _labelled_jets(events: Events, label: int, pt_range: tuple[float, float], random: np.random.Generator) -> ak.Array:
+    candidates = detect(events, random)
+    jets = cluster(candidates, len(events), pt_range, MAX_ETA)
+    hard = hard_particles(events)
+    resonance = PROCESSES[JET_CLASSES[label]].resonance
+    matched = match(hard, resonance, jets.event, jets.eta, jets.phi, RADIUS)
+    chosen = candidates.take(jets.constituents)
+    history = ancestry(events, chosen.source)
+    columns = {name: column for name, column in vars(chosen).items() if name not in {"event", "source"}}
+    constituents = ak.zip(
+        {
+            **columns,
+            "truth_origin": history.origin,
+            "truth_heavy_flavour": history.heavy_flavour,
+            **{f"truth_{axis}": getattr(events, axis)[chosen.source] for axis in ("x", "y", "z")},
+        }
+    )
+    starts = np.searchsorted(hard.event, np.arange(len(events) + 1))
+    hard_columns = {name: getattr(hard, name) for name in ("pt", "eta", "phi", "mass", "pdg_id", "status")}
+    first = starts[hard.event]
+    hard_columns["mother"] = np.where(hard.mother >= 0, hard.mother - first, -1)
+    labelled = ak.zip(
+        {
+            "event": jets.event,
+            "weight": events.weight[jets.event],
+            "label": np.full(len(matched), label, np.int32),
+            **{name: getattr(jets, name) for name in ("pt", "eta", "phi", "mass")},
+            "msoftdrop": jets.softdrop_mass,
+            "n_b_hadrons": _distinct(history.b_hadron, jets),
+            "n_c_hadrons": _distinct(history.c_hadron, jets),
+            "constituents": ak.unflatten(constituents, np.diff(jets.offsets)),
+            "matched": np.where(matched >= 0, matched - starts[jets.event], -1),
+            "hard": ak.unflatten(ak.zip(hard_columns), np.diff(starts))[jets.event],
+        },
+        depth_limit=1,
+    )
+    return labelled[labelled.matched >= 0] if resonance else labelled
+
+
+def _distinct(hadron: NDArray[np.int64], jets: Jets) -> NDArray[np.int32]:
+    """How many different hadrons the constituents of each jet come from."""
+    jet = np.repeat(np.arange(len(jets.pt)), np.diff(jets.offsets))
+    pairs = np.unique(np.stack([jet, hadron], axis=1)[hadron >= 0], axis=0)
+    return np.bincount(pairs[:, 0], minlength=len(jets.pt)).astype(np.int32)

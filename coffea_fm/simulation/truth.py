@@ -1,0 +1,130 @@
+"""Truth of the hard process: the decay that a jet came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coffea_fm.simulation.events import Events
+from coffea_fm.simulation.kinematics import invariant_mass, pt_eta_phi, wrap
+
+_RESONANCES = (6, 23, 24, 25)
+NEUTRINOS = (12, 14, 16)
+HARD = 23
+_ON_SHELL_STATUS = 22
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class HardParticles:
+    """Resonances and partons of the hard process, one row a particle, sorted by event.
+
+    Attributes
+    ----------
+    event : int64 [n]
+        Event of each particle.
+    pdg_id, status : int64 [n]
+        Status 22 for what decays, 23 for what comes out.
+    mother : int64 [n]
+        Row of the resonance that decayed to it, -1 where there is none.
+    origin : int64 [n]
+        Row of the first resonance of its chain; its own row where there is none.
+    pt, eta, phi, mass : float64 [n]
+        GeV and radian; a resonance's momentum is the one it decays with.
+    """
+
+    event: Ints
+    pdg_id: Ints
+    status: Ints
+    mother: Ints
+    origin: Ints
+    pt: NDArray[np.float64]
+    eta: NDArray[np.float64]
+    phi: NDArray[np.float64]
+    mass: NDArray[np.float64]
+
+
+def hard_particles(events: Events) -> HardParticles:
+    """Find what the hard process made, and the decays of its resonances."""
+    products = np.flatnonzero(np.abs(events.status) == HARD)
+    parent = _resonance_before(events, products)
+    grandparent = _resonance_before(events, _first_copy(events, parent))
+    rows = np.unique(np.concatenate([products, parent[parent >= 0], grandparent[grandparent >= 0]]))
+    mother_of = np.full(len(events.pdg_id) + 1, -1)
+    mother_of[products] = parent
+    mother_of[parent] = grandparent
+    mother_of[-1] = -1
+    mother = np.where(mother_of[rows] >= 0, np.searchsorted(rows, mother_of[rows]), -1)
+    origin = np.arange(len(rows))
+    for _ in range(2):
+        origin = np.where(mother[origin] >= 0, mother[origin], origin)
+    momentum = events.px[rows], events.py[rows], events.pz[rows]
+    return HardParticles(
+        events.event[rows],
+        events.pdg_id[rows].astype(np.int64),
+        np.where(np.isin(rows, products), HARD, _ON_SHELL_STATUS),
+        mother,
+        origin,
+        *pt_eta_phi(*momentum),
+        invariant_mass(*momentum, events.energy[rows]),
+    )
+
+
+def match(
+    hard: HardParticles, resonance: int, event: Ints, eta: NDArray[np.float64], phi: NDArray[np.float64], radius: float
+) -> Ints:
+    """Give each jet the resonance whose whole visible decay it holds.
+
+    Parameters
+    ----------
+    hard : HardParticles
+        Truth of the jets' events.
+    resonance : int
+        Absolute PDG number of the resonance; 0 to match single partons instead.
+    event, eta, phi : array [n_jets]
+        Event and axis of each jet.
+    radius : float
+        How far from the axis a visible decay product may be.
+
+    Returns
+    -------
+    int64 [n_jets]
+        Row in `hard`, -1 without a match.
+    """
+    visible = np.flatnonzero((hard.status == HARD) & ~np.isin(np.abs(hard.pdg_id), NEUTRINOS))
+    visible = visible[np.abs(hard.pdg_id[hard.origin[visible]]) == resonance] if resonance else visible
+    jet, product = _pairs(event, hard.event[visible])
+    product = visible[product]
+    outside = np.hypot(eta[jet] - hard.eta[product], wrap(phi[jet] - hard.phi[product])) > radius
+    candidate = jet * len(hard.event) + hard.origin[product]
+    keys, first, inverse = np.unique(candidate, return_index=True, return_inverse=True)
+    whole = np.bincount(inverse, weights=outside, minlength=len(keys)) == 0
+    matched = np.full(len(event), -1)
+    matched[jet[first[whole]]] = hard.origin[product[first[whole]]]
+    return matched
+
+
+def _pairs(left: Ints, right: Ints) -> tuple[Ints, Ints]:
+    """All pairs of rows with the same event; `right` is sorted."""
+    start, stop = np.searchsorted(right, left), np.searchsorted(right, left, side="right")
+    count = stop - start
+    first = np.repeat(start - np.cumsum(count) + count, count)
+    return np.repeat(np.arange(len(left)), count), first + np.arange(count.sum())
+
+
+def _first_copy(events: Events, rows: Ints) -> Ints:
+    """Climb over the copies that recoils make of one particle."""
+    while True:
+        above = events.mother[rows]
+        same = (rows >= 0) & (above >= 0) & (events.pdg_id[above] == events.pdg_id[rows])
+        if not same.any():
+            return rows
+        rows = np.where(same, above, rows)
+
+
+def _resonance_before(events: Events, rows: Ints) -> Ints:
+    """The mother of each row where it is a resonance, else -1; -1 stays -1."""
+    above = np.where(rows >= 0, events.mother[rows], -1)
+    return np.where((above >= 0) & np.isin(np.abs(events.pdg_id[above]), _RESONANCES), above, -1)
