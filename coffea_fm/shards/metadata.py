@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from hashlib import sha256
 from typing import Any, Literal
 
 import awkward as ak
@@ -51,9 +52,7 @@ class Source(BaseModel):
     @property
     def shard_name(self) -> str:
         """File name of the shard: the same chunk always gives the same name."""
-        file = re.sub(r"[^A-Za-z0-9]+", "-", self.file)[-40:].strip("-")
-        dataset = re.sub(r"[^A-Za-z0-9_.]+", "-", self.dataset)
-        return f"{dataset}_{file}_{self.start}-{self.stop}.parquet"
+        return f"{_safe(self.dataset)}_{_safe(self.file)}_{self.start}-{self.stop}.parquet"
 
 
 class ShardMetadata(BaseModel):
@@ -104,3 +103,11 @@ def read_metadata(path: str | os.PathLike[str], parquet: pq.FileMetaData) -> Sha
             f"{path} describes itself in a way that this coffea-fm does not read ({error.errors()[0]['msg']}): "
             "collect it again with this version"
         ) from error
+
+
+def _safe(text: str) -> str:
+    """The text as part of a file name; where it has to be changed, a digest keeps it unique."""
+    cleaned = re.sub(r"[^A-Za-z0-9.-]+", "-", text)
+    if cleaned == text and len(text) <= 48:
+        return text
+    return f"{cleaned[-36:].strip('-')}-{sha256(text.encode()).hexdigest()[:8]}"
