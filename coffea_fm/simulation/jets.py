@@ -9,7 +9,7 @@ import fastjet
 import numpy as np
 from numpy.typing import NDArray
 
-from coffea_fm.simulation.detector import Candidates
+from coffea_fm.simulation.candidates import Candidates
 from coffea_fm.simulation.kinematics import Floats, invariant_mass, pt_eta_phi
 
 RADIUS = 0.8

@@ -79,7 +79,8 @@ def write_part(part: Part, settings: SimulationSettings) -> None:
     settings : SimulationSettings
         What every file of the sample shares.
     """
-    from coffea_fm.simulation.layouts import write_jetclass, write_nano
+    from coffea_fm.simulation.jetclass import write_jetclass
+    from coffea_fm.simulation.nano import write_nano
     from coffea_fm.simulation.sample import simulate
 
     flat = settings.spectrum == "flat"

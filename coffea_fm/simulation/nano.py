@@ -1,4 +1,4 @@
-"""The two file layouts: NanoAOD with candidates (PFNano's names), and JetClass."""
+"""Files of simulated jets as NanoAOD with candidates, in the names and units of PFNano."""
 
 from __future__ import annotations
 
@@ -9,30 +9,12 @@ import numpy as np
 import uproot
 from numpy.typing import NDArray
 
-from coffea_fm.simulation.kinematics import wrap
-from coffea_fm.tokens.classes import JET_CLASSES
+from coffea_fm.simulation.quantise import MANTISSA_BITS, quantise
 
-MANTISSA_BITS = 12
 _ERROR_BITS = 8
 _VERTEX_DECIMALS = 4  # in cm, so that the instant decays at one vertex share its position
 _MM_PER_CM = 10.0
 _NO_TRACK = -1.0
-
-
-def quantise(values: NDArray[np.floating], bits: int = MANTISSA_BITS) -> NDArray[np.float32]:
-    """Round float32 values to that many bits of mantissa, so that files compress.
-
-    Parameters
-    ----------
-    values : float [n]
-        Any finite values.
-    bits : int
-        Bits of mantissa kept, of 23; the relative error is at most ``2 ** -(bits + 1)``.
-    """
-    dropped = 23 - bits
-    pattern = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
-    rounded = (pattern + np.uint32((1 << (dropped - 1)) - 1) + ((pattern >> dropped) & 1)) >> dropped << dropped
-    return rounded.view(np.float32)
 
 
 def write_nano(path: Path, jets: ak.Array, run: int, block: int) -> None:
@@ -72,60 +54,8 @@ def write_nano(path: Path, jets: ak.Array, run: int, block: int) -> None:
         ),
         "GenPart": _nano_partons(jets.hard[first]),
     }
-    _write(path, "Events", tree)
-
-
-def write_jetclass(path: Path, jets: ak.Array) -> None:
-    """Write jets in the layout of JetClass: jagged ``part_*`` (GeV, mm) beside ``jet_*`` and ``label_*``.
-
-    Parameters
-    ----------
-    path : Path
-        The ROOT file to write.
-    jets : awkward.Array
-        Jets of `coffea_fm.simulation.sample.simulate`.
-    """
-    counts = ak.to_numpy(ak.num(jets.constituents))
-    part = ak.flatten(jets.constituents)
-    pt, eta, phi, mass = (ak.to_numpy(part[name]) for name in ("pt", "eta", "phi", "mass"))
-    jet_eta, jet_phi = (np.repeat(ak.to_numpy(jets[name]), counts) for name in ("eta", "phi"))
-    pz, species = pt * np.sinh(eta), np.abs(ak.to_numpy(part.pdg_id))
-    columns = {
-        "px": pt * np.cos(phi),
-        "py": pt * np.sin(phi),
-        "pz": pz,
-        "energy": np.sqrt(pt**2 + pz**2 + mass**2),
-        "deta": (eta - jet_eta) * np.where(jet_eta < 0, -1, 1),
-        "dphi": wrap(phi - jet_phi),
-        **{name: np.nan_to_num(ak.to_numpy(part[field])) for name, field in _JETCLASS_IMPACT.items()},
-        "charge": ak.to_numpy(part.charge),
-        **{name: species == number for name, number in _JETCLASS_SPECIES.items()},
-    }
-    scalars = {
-        "pt": ak.to_numpy(jets.pt),
-        "eta": ak.to_numpy(jets.eta),
-        "phi": ak.to_numpy(jets.phi),
-        "energy": np.sqrt(ak.to_numpy(jets.mass) ** 2 + (ak.to_numpy(jets.pt) * np.cosh(ak.to_numpy(jets.eta))) ** 2),
-        "nparticles": counts,
-        "sdmass": ak.to_numpy(jets.msoftdrop),
-    }
-    label = ak.to_numpy(jets.label)
-    tree = {
-        "part": ak.unflatten(ak.zip({name: quantise(values) for name, values in columns.items()}), counts),
-        **{f"label_{name}": label == index for index, name in enumerate(JET_CLASSES)},
-        **{f"jet_{name}": quantise(values) for name, values in scalars.items()},
-    }
-    _write(path, "tree", tree)
-
-
-_JETCLASS_IMPACT = {"d0val": "d0", "d0err": "d0_error", "dzval": "dz", "dzerr": "dz_error"}
-_JETCLASS_SPECIES = {
-    "isChargedHadron": 211,
-    "isNeutralHadron": 130,
-    "isPhoton": 22,
-    "isElectron": 11,
-    "isMuon": 13,
-}
+    with uproot.recreate(path, compression=uproot.LZMA(6)) as file:
+        file.mktree("Events", tree)
 
 
 def _nano_jets(jets: ak.Array, n_constituents: NDArray[np.int64]) -> ak.Array:
@@ -190,8 +120,3 @@ def _nano_partons(hard: ak.Array) -> ak.Array:
         ),
         counts,
     )
-
-
-def _write(path: Path, name: str, branches: dict[str, ak.Array]) -> None:
-    with uproot.recreate(path, compression=uproot.LZMA(6)) as file:
-        file.mktree(name, branches)
