@@ -16,8 +16,9 @@ from coffea_fm.schemas.columns import both, leaf, operation, optional, positive
 from coffea_fm.schemas.gather import fields_of, gather
 from coffea_fm.schemas.jets import Constituents
 from coffea_fm.schemas.kinematics import azimuth, invariant_mass, pseudorapidity, transverse_momentum
-from coffea_fm.schemas.links import event_of, links_from_ranges, offsets_of
+from coffea_fm.schemas.links import links_from_ranges, offsets_of
 from coffea_fm.schemas.registry import PREFIX, Array, Form, Stack, indices, register
+from coffea_fm.schemas.resolve import event_of
 
 _PARTICLES, _TRACKS = "ReconstructedParticles", "EFlowTrack"
 _MOMENTUM = ("momentum.x", "momentum.y", "momentum.z", "energy")

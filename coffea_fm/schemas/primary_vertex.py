@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from coffea_fm.schemas.columns import leaf, operation
-from coffea_fm.schemas.links import event_of, offsets_of
+from coffea_fm.schemas.links import offsets_of
 from coffea_fm.schemas.registry import PREFIX, Array, Form, Stack, flat, indices, register
+from coffea_fm.schemas.resolve import event_of
 
 
 def primary_z(vertices: Form, z: Form, score: Form, track_offsets: str) -> Form:

@@ -1,0 +1,153 @@
+"""Links resolved: from what files store to offsets and positions in the chunk's flat target collection.
+
+Every column of the gathered tokens computes its links anew, from the same arrays: the last results are kept, and
+recognised by comparing the arrays, which is many times faster than resolving them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from awkward.contents import ListOffsetArray, NumpyArray
+from awkward.index import Index64
+
+from coffea_fm.errors import InputError
+from coffea_fm.schemas.registry import Array, Stack, flat, indices, register
+
+Indices: TypeAlias = npt.NDArray[np.int64]
+Resolve: TypeAlias = Callable[..., ListOffsetArray]
+
+_KEPT_RESULTS = 2
+
+
+def links_step(resolve: Resolve) -> Resolve:
+    """Register ``resolve(label, *operands)`` as the step ``operand, ..., count, label, !fm_name``."""
+    recent: deque[tuple[str, list[Array], ListOffsetArray]] = deque(maxlen=_KEPT_RESULTS)
+
+    def step(stack: Stack) -> None:
+        label, count = stack.pop(), int(stack.pop())
+        operands = [flat(operand) for operand in stack[-count:]]
+        del stack[-count:]
+        for known_label, known, links in tuple(recent):
+            if label == known_label and all(map(np.array_equal, operands, known)):
+                stack.append(links)
+                return
+        links = resolve(label, *map(indices, operands))
+        recent.append((label, operands, links))
+        stack.append(links)
+
+    register(step, resolve)
+    return resolve
+
+
+def event_of(offsets: Indices) -> Indices:
+    """Event of each element, from offsets by event."""
+    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+
+
+@links_step
+def table_links(
+    label: str, owner_offsets: Indices, link_offsets: Indices, owner: Indices, target: Indices, target_offsets: Indices
+) -> ListOffsetArray:
+    """Links from a table of (owner, target) pairs per event."""
+    event = event_of(link_offsets)
+    owner, target = owner[: len(event)], target[: len(event)]
+    given = (owner >= 0) & (target >= 0)
+    if not given.all():
+        event, owner, target = event[given], owner[given], target[given]
+    owner = _globalise(event, owner, owner_offsets, label)
+    return _lists(owner, _globalise(event, target, target_offsets, label), owner_offsets)
+
+
+@links_step
+def range_links(
+    label: str,
+    owner_offsets: Indices,
+    begin: Indices,
+    end: Indices,
+    index_offsets: Indices,
+    index: Indices,
+    target_offsets: Indices,
+) -> ListOffsetArray:
+    """Links from ranges of an index collection."""
+    event = event_of(owner_offsets)
+    begin, end = begin[: len(event)], end[: len(event)]
+    counts = np.maximum(end - begin, 0)
+    _globalise(event[counts > 0], end[counts > 0] - 1, index_offsets, label)
+    if np.any(begin[counts > 0] < 0):
+        raise InputError(f"{label}: ranges begin before the first element, so these links do not resolve in this file")
+    owner = np.repeat(np.arange(len(counts)), counts)
+    within = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+    target = index[np.repeat(index_offsets[event] + begin, counts) + within]
+    owner, target = owner[target >= 0], target[target >= 0]
+    return _lists(owner, _globalise(event[owner], target, target_offsets, label), owner_offsets)
+
+
+@links_step
+def nested_links(
+    label: str, owner_offsets: Indices, reference_offsets: Indices, target: Indices, target_offsets: Indices
+) -> ListOffsetArray:
+    """Links from a list of target positions per owner."""
+    owner = event_of(reference_offsets)
+    target = target[: len(owner)]
+    owner, target = owner[target >= 0], target[target >= 0]
+    event = event_of(owner_offsets)[owner]
+    return _lists(owner, _globalise(event, target, target_offsets, label), owner_offsets)
+
+
+@links_step
+def id_links(
+    label: str, owner_offsets: Indices, reference_offsets: Indices, reference: Indices, *targets: Indices
+) -> ListOffsetArray:
+    """Links from identifiers that are unique in their event; `targets` are offsets and identifiers in turn."""
+    owner = event_of(reference_offsets)
+    reference = reference[: len(owner)]
+    owner, reference = owner[reference > 0], reference[reference > 0]
+    event = event_of(owner_offsets)[owner]
+    collections = list(zip(targets[::2], targets[1::2], strict=True))
+    target_event = np.concatenate([event_of(offsets) for offsets, _ in collections])
+    identifier = np.concatenate([identifier[: offsets[-1]] for offsets, identifier in collections])
+    span = 1 + max(int(identifier.max(initial=0)), int(reference.max(initial=0)))
+    known, wanted = target_event * span + identifier, event * span + reference
+    order = np.argsort(known, kind="stable")
+    slot = np.searchsorted(known[order], wanted)
+    found = slot < len(known)
+    found[found] = known[order[slot[found]]] == wanted[found]
+    if not found.all():
+        raise InputError(
+            f"{label}: {np.count_nonzero(~found)} of {len(found)} references match nothing in their event "
+            f"(first in event {event[~found][0]} of this chunk): these links do not resolve in this file"
+        )
+    return _lists(owner, order[slot], owner_offsets)
+
+
+def _globalise(event: Indices, local: Indices, target_offsets: Indices, label: str) -> Indices:
+    beyond = local >= np.diff(target_offsets)[event]
+    if beyond.any():
+        raise InputError(
+            f"{label}: {np.count_nonzero(beyond)} of {len(local)} references point beyond the end of what they refer to "
+            f"(first in event {event[beyond][0]} of this chunk): these links do not resolve, as after a selection that "
+            "did not re-index them; use the file before that selection"
+        )
+    return np.asarray(target_offsets[event] + local)
+
+
+def _lists(owner: Indices, target: Indices, owner_offsets: Indices) -> ListOffsetArray:
+    """The targets of each owner, in their stored order."""
+    if np.any(owner[1:] < owner[:-1]):
+        order = np.argsort(owner, kind="stable")
+        owner, target = owner[order], target[order]
+    offsets = np.zeros(owner_offsets[-1] + 1, np.int64)
+    np.cumsum(np.bincount(owner, minlength=owner_offsets[-1]), out=offsets[1:])
+    return ListOffsetArray(Index64(offsets), NumpyArray(np.ascontiguousarray(target)))
+
+
+@register
+def take(stack: Stack) -> None:
+    """The linked values: ``column, global index, !fm_take``."""
+    index = indices(stack.pop())
+    stack.append(flat(stack.pop())[index])
