@@ -69,36 +69,30 @@ class TagJets(ProcessorABC):  # type: ignore[misc]
         predicted = np.where(tagged, np.array(classes)[np.nan_to_num(matrix).argmax(axis=1)], "none")
         truth = true_classes(jets)
         every_jet = {"dataset": dataset, "truth": truth.tolist(), "predicted": predicted.tolist()}
-        output: dict[str, Any] = {
-            "pt": new_histogram(100, 0, 2000, "Jet $p_T$ [GeV]").fill(**every_jet, value=ak.flatten(jets.pt)),
-            "score": {},
-            "discriminant": {},
-        }
+        pt = new_histogram(100, 0, 2000, "Jet $p_T$ [GeV]", "predicted").fill(**every_jet, value=ak.flatten(jets.pt))
+        output: dict[str, Any] = {"pt": pt, "score": {}, "discriminant": {}}
         if "msoftdrop" in jets.fields:
-            mass = new_histogram(60, 0, 300, "Jet soft-drop mass [GeV]")
+            mass = new_histogram(60, 0, 300, "Jet soft-drop mass [GeV]", "predicted")
             output["msoftdrop"] = mass.fill(**every_jet, value=ak.flatten(jets.msoftdrop))
-        tagged_jets = {"dataset": dataset, "truth": truth[tagged].tolist(), "predicted": predicted[tagged].tolist()}
+        tagged_jets = {"dataset": dataset, "truth": truth[tagged].tolist()}
         background = classes.index(self.background)
         for column, name in enumerate(classes):
-            title = f"{name}_vs_{self.background}"
             score = new_histogram(50, 0, 1, f"{name} score")
             output["score"][name] = score.fill(**tagged_jets, value=below_one(matrix[tagged, column]))
             if column != background:
                 ratio = new_histogram(50, 0, 1, f"{name} / ({name} + {self.background})")
                 value = below_one(discriminant(matrix[tagged], column, background))
-                output["discriminant"][title] = ratio.fill(**tagged_jets, value=value)
+                output["discriminant"][f"{name}_vs_{self.background}"] = ratio.fill(**tagged_jets, value=value)
         return output
 
     def postprocess(self, accumulator: dict[str, Any]) -> None:
         """Nothing to do at the end."""
 
 
-def new_histogram(bins: int, low: float, high: float, label: str) -> hist.Hist[Any]:
-    """A histogram by dataset, true class and predicted class, with room for event weights."""
+def new_histogram(bins: int, low: float, high: float, label: str, *categories: str) -> hist.Hist[Any]:
+    """A histogram by dataset, true class and more categories, with room for event weights."""
     return hist.Hist(
-        hist.axis.StrCategory([], growth=True, name="dataset"),
-        hist.axis.StrCategory([], growth=True, name="truth"),
-        hist.axis.StrCategory([], growth=True, name="predicted"),
+        *(hist.axis.StrCategory([], growth=True, name=name) for name in ("dataset", "truth", *categories)),
         hist.axis.Regular(bins, low, high, name="value", label=label),
         storage=hist.storage.Weight(),
     )

@@ -56,4 +56,4 @@ def evaluate(
     about = {"bundle": manifest.name, "checksum": manifest.checksum, "data": data}
     written = write_evaluation(output, scores, target, metrics, about)
     summary = {**about, "jets": metrics.jets, "accuracy": metrics.accuracy, "written": [str(path) for path in written]}
-    show(summary, f"{metrics_table(metrics)}\n\nwrote {written[-1].parent} and {output}", as_json=as_json)
+    show(summary, f"{metrics_table(metrics)}\n\nwrote {len(written)} files to {output}", as_json=as_json)

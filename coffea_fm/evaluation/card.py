@@ -8,15 +8,13 @@ from coffea_fm.evaluation.discrimination import Rejection
 
 def metrics_table(metrics: Metrics) -> str:
     """Accuracy in a sentence, then AUC and rejection of each class against the background, in Markdown."""
-    first = next(iter(metrics.against_background.values()), None)
-    efficiency = f"{first.rejection.signal_efficiency:.0%}" if first else "50%"
     lines = [
         f"Accuracy on {metrics.jets} jets of {len(metrics.classes)} classes: "
         f"{metrics.accuracy:.4f} ± {metrics.accuracy_error:.4f}"
         + (f" ({metrics.unscored} more have no score)" if metrics.unscored else "")
         + f"; expected calibration error {metrics.reliability.expected_error:.4f}.",
         "",
-        f"| class | jets | AUC vs {metrics.background} | {metrics.background} rejection at {efficiency} efficiency |",
+        f"| class | jets | AUC vs {metrics.background} | {metrics.background} rejection at {metrics.efficiency:.0%} efficiency |",
         "|---|---:|---:|---:|",
     ]
     for name, separation in metrics.against_background.items():
@@ -38,5 +36,5 @@ def confusion_table(metrics: Metrics) -> str:
 def _rejection(rejection: Rejection) -> str:
     if rejection.value is None or rejection.error is None:
         return f"> {rejection.lower_limit:.0f} (95% CL)"
-    digits = 0 if rejection.error >= 3 else 1
+    digits = 0 if rejection.error >= 10 else 1
     return f"{rejection.value:.{digits}f} ± {rejection.error:.{digits}f}"

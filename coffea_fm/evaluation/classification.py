@@ -36,6 +36,8 @@ class Metrics:
         Names of the scores.
     background : str
         The class that the others are separated from.
+    efficiency : float
+        Signal efficiency at which the rejection is given.
     jets : int
         Scored jets that all figures refer to.
     unscored : int
@@ -52,6 +54,7 @@ class Metrics:
 
     classes: list[str]
     background: str
+    efficiency: float
     jets: int
     unscored: int
     accuracy: float
@@ -122,6 +125,7 @@ def classification_metrics(
     return Metrics(
         classes=list(classes),
         background=background,
+        efficiency=efficiency,
         jets=len(target),
         unscored=unscored,
         accuracy=accuracy,

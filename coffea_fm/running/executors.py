@@ -38,7 +38,7 @@ class Told:
             try:
                 return self.function(item)
             except Exception as error:  # noqa: BLE001
-                told = explain(error, describe(_bare(item)))
+                told = explain(error, _bare(item).filename, entries(_bare(item)))
             if not isinstance(told, UnreadableFileError):
                 raise told
             if attempt == _ATTEMPTS - 1 and not self.skip_unreadable:
@@ -53,8 +53,12 @@ def _bare(item: Any) -> Any:
 
 def describe(item: Any) -> str:
     """The file and, for a chunk, its entries."""
-    entries = f", entries {item.entrystart} to {item.entrystop}" if hasattr(item, "entrystart") else ""
-    return f"{item.filename}{entries}"
+    return ", ".join(filter(None, [item.filename, entries(item)]))
+
+
+def entries(item: Any) -> str:
+    """The entries of a chunk; nothing for a whole file."""
+    return f"entries {item.entrystart} to {item.entrystop}" if hasattr(item, "entrystart") else ""
 
 
 @dataclass

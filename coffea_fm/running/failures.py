@@ -15,15 +15,23 @@ class UnreadableFileError(InputError):
     """A file is absent, truncated or damaged."""
 
 
-def explain(error: BaseException, where: str) -> CoffeaFMError:
+def refuse_truncated(file: str, size: int, end: int) -> None:
+    """Refuse a ROOT file that is shorter than its header says, whatever could still be read of it."""
+    if size < end:
+        raise UnreadableFileError(f"cannot read {file}: it is truncated, {size} of {end} bytes are there")
+
+
+def explain(error: BaseException, file: str, entries: str = "") -> CoffeaFMError:
     """The error that a user should see.
 
     Parameters
     ----------
     error : exception
         As raised while a file was opened or a chunk processed, with its causes.
-    where : str
-        The file and the range of entries.
+    file : str
+        The file that was read.
+    entries : str
+        Which of its entries.
 
     Returns
     -------
@@ -31,14 +39,15 @@ def explain(error: BaseException, where: str) -> CoffeaFMError:
         `UnreadableFileError` if the reading of the file itself failed; what coffea-fm raised on purpose, completed
         by the place; else an `InputError` that names the exception and the line that raised it.
     """
+    where = f"{file}, {entries}" if entries else file
     chain = list(_causes(error))
     for cause in chain:
         if isinstance(cause, CoffeaFMError):
-            return type(cause)(f"{cause} [{where}]")
+            return cause if file in str(cause) else type(cause)(f"{cause} [{where}]")
     root = chain[-1]
     if any(map(_while_reading, chain)):
         return UnreadableFileError(f"cannot read {where}: {_sentence(root)}; the file is absent, truncated or damaged")
-    return InputError(f"the processor failed on {where}: {_sentence(root)}{_place(root)}")
+    return InputError(f"processing {where} failed: {_sentence(root)}{_place(root)}")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -15,6 +15,7 @@ from coffea.processor.executor import ExecutorBase, FileMeta, WorkItem
 
 from coffea_fm.errors import InputError
 from coffea_fm.running.executors import describe, progress_on_stderr
+from coffea_fm.running.failures import refuse_truncated
 from coffea_fm.running.fileset import Fileset, file_format
 
 
@@ -146,6 +147,7 @@ def _header(data_format: str, meta: FileMeta) -> dict[str, Any]:
         header = Runner.metadata_fetcher_parquet(meta).pop().metadata
     else:
         with uproot.open({meta.filename: None}, timeout=60) as file:
+            refuse_truncated(meta.filename, file.file.source.num_bytes, file.file.fEND)
             trees = file.keys(cycle=False, filter_classname=["TTree", "ROOT::RNTuple", "ROOT::Experimental::RNTuple"])
             if meta.treename not in trees:
                 has = ", ".join(dict.fromkeys(trees)) or "no tree at all"

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import cloudpickle
+import pytest
+
+from coffea_fm.errors import RecipeError
+from coffea_fm.running.processors import load_processor
+
+
+def test_options_reach_the_constructor(processor):
+    assert load_processor(str(processor), {"minimum": 5}).minimum == 5
+    assert load_processor(f"{processor}:CountJets").minimum == 300
+
+
+def test_it_unpickles_where_neither_its_file_nor_its_neighbours_are(processor, tmp_path):
+    (tmp_path / "pickle").write_bytes(cloudpickle.dumps(load_processor(str(processor))))
+    code = "import pickle, sys; p = pickle.load(open('pickle', 'rb')); print(p.minimum, 'cuts_beside' in sys.modules)"
+    output = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert output.stdout == "300.0 False\n"
+
+
+def test_installed_modules_are_not_pickled_by_value(processor):
+    load_processor(str(processor))
+    by_value = set(cloudpickle.list_registry_pickle_by_value())
+    assert {"coffea_fm_processor_count_jets", "cuts_beside"} <= by_value
+    assert not [name for name in by_value if name.startswith(("coffea_fm.", "hist", "awkward", "made"))]
+
+
+def test_shipped_processors_are_found_by_name():
+    with pytest.raises(RecipeError, match=r"TagJets in .*tag_jets\.py needs the option 'bundle'"):
+        load_processor("tag_jets")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"minimun": 3}, "no option 'minimun': did you mean 'minimum'"), ({"zzz": 3}, "it takes collection, minimum")],
+)
+def test_unknown_options_are_refused(processor, options, message):
+    with pytest.raises(RecipeError, match=message):
+        load_processor(str(processor), options)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import nothing_of_that_name", "cannot be imported: ModuleNotFoundError"),
+        ("x = ", "cannot be imported: SyntaxError"),
+        ("from coffea.processor import ProcessorABC", "has 0 processors"),
+        (
+            "from coffea.processor import ProcessorABC\nclass A(ProcessorABC): ...\nclass B(ProcessorABC): ...",
+            "2 processors instead of one: choose one with .*:NAME, of A, B",
+        ),
+    ],
+)
+def test_files_without_one_processor_are_refused(tmp_path, code, message):
+    (tmp_path / "wrong.py").write_text(code)
+    with pytest.raises(RecipeError, match=message):
+        load_processor(str(tmp_path / "wrong.py"))
+
+
+def test_absent_file_and_class(processor, tmp_path):
+    with pytest.raises(RecipeError, match="no processor file"):
+        load_processor(str(tmp_path / "none.py"))
+    with pytest.raises(RecipeError, match="has no processor 'Other': it has CountJets"):
+        load_processor(f"{processor}:Other")

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import awkward as ak
+import numpy as np
+import pytest
+from coffea.nanoevents import NanoEventsFactory
+from made import expected_scores, make_bundle, make_nano
+
+import coffea_fm
+from coffea_fm.errors import InputError
+from coffea_fm.running.executors import make_executor
+from coffea_fm.running.fileset import read_fileset
+from coffea_fm.running.predictions import Predict, class_columns, predict_shards
+from coffea_fm.running.run import run
+from coffea_fm.schemas import PFNanoAODSchema
+from coffea_fm.shards.write import write_shard
+from coffea_fm.tokens.classes import JET_CLASSES
+from coffea_fm.tokens.pack import pack
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    return make_bundle(tmp_path / "counting", tmp_path.name)
+
+
+def test_files_give_the_scores_and_labels_of_all_labelled_jets(tmp_path, bundle):
+    jets = ak.flatten(make_nano(tmp_path / "a.root", 200))
+    jets = jets[jets.label >= 0]
+    processor = Predict(coffea_fm.load(bundle), JET_CLASSES)
+    fileset = read_fileset([str(tmp_path / "a.root")])
+    output = run(processor, fileset, PFNanoAODSchema, make_executor(), chunksize=70, quiet=True).output
+    assert output["scores"].value == pytest.approx(expected_scores(ak.to_numpy(jets.nConstituents)), nan_ok=True)
+    assert output["target"].value.tolist() == jets.label.tolist()
+
+
+def test_files_without_labels_are_refused(tmp_path, bundle):
+    make_nano(tmp_path / "data.root", labelled=False)
+    processor = Predict(coffea_fm.load(bundle), JET_CLASSES)
+    with pytest.raises(InputError, match="no true class"):
+        run(processor, read_fileset([str(tmp_path / "data.root")]), PFNanoAODSchema, make_executor(), quiet=True)
+
+
+def test_shards_give_the_same_under_their_own_order_of_classes(tmp_path, bundle):
+    written = ak.flatten(make_nano(tmp_path / "a.root", 100))
+    with_label = ak.to_numpy(written.label) >= 0
+    file = {str(tmp_path / "a.root"): "Events"}
+    events = NanoEventsFactory.from_root(file, schemaclass=PFNanoAODSchema, mode="virtual").events()
+    tagger = coffea_fm.load(bundle)
+    packed, _ = pack(ak.flatten(events.FatJet)[with_label], tagger.manifest.inputs)
+    backwards = JET_CLASSES[::-1]
+    target = np.array([backwards.index(JET_CLASSES[label]) for label in written.label[with_label]], np.int32)
+    columns = {"target": target, "weight": np.ones(len(target), np.float32)}
+    write_shard(
+        tmp_path / "shards" / "a.parquet",
+        packed,
+        tagger.manifest.inputs,
+        columns=columns,
+        classes=backwards,
+        source=_source(),
+    )
+    scores, found = predict_shards(str(bundle), tmp_path / "shards")
+    counts = ak.to_numpy(written.nConstituents[with_label])
+    assert scores == pytest.approx(expected_scores(counts), nan_ok=True)
+    assert found.tolist() == written.label[with_label].tolist()
+
+
+def _source():
+    from coffea_fm.shards.metadata import Source
+
+    return Source(dataset="a", file="a.root", start=0, stop=100)
+
+
+def test_a_class_that_the_bundle_does_not_know_is_refused():
+    assert class_columns(["b", "a"], ["a", "b"]).tolist() == [1, 0]
+    with pytest.raises(InputError, match="no score for the class 'c'"):
+        class_columns(["a", "c"], ["a", "b"])

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import awkward as ak
+import numpy as np
+import pytest
+import uproot
+from coffea.nanoevents import BaseSchema
+
+from coffea_fm.errors import InputError
+from coffea_fm.running.executors import make_executor
+from coffea_fm.running.failures import UnreadableFileError
+from coffea_fm.running.fileset import read_fileset
+from coffea_fm.running.processors import load_processor
+from coffea_fm.running.run import run
+from coffea_fm.schemas import PFNanoAODSchema
+
+
+def execute(processor, files, *, workers=1, skip=False, options=None, chunksize=25, schema=PFNanoAODSchema):
+    fileset = read_fileset([str(file) for file in files])
+    executor = make_executor(workers=workers, skip_unreadable=skip)
+    instance = load_processor(str(processor), options)
+    return run(instance, fileset, schema, executor, chunksize=chunksize, quiet=True)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_event_is_processed_once(processor, nano, shared_data, workers):
+    real = shared_data / "real" / "pfnano.root"
+    result = execute(processor, [nano, real], workers=workers, options={"minimum": 0})
+    assert result.events == {"nano": 60, "pfnano": 10}
+    assert (result.n_events, result.files, result.chunks) == (70, 2, 3)
+    for name, file in (("nano", nano), ("pfnano", real)):
+        pt = ak.flatten(uproot.open(file)["Events/FatJet_pt"].array())
+        assert result.output["cutflow"][name]["jets"] == len(pt)
+        expected, _ = np.histogram(pt, bins=20, range=(0, 2000))
+        assert result.output["spectra"]["pt"][name, :].values() == pytest.approx(expected)
+    assert result.output["postprocessed"] is True
+    assert "FatJet_pt-data" in result.columns
+
+
+def test_truncated_file_ends_the_run(processor, nano, truncated):
+    with pytest.raises(UnreadableFileError, match=r"cannot read .*truncated\.root.*give --skip-bad-files"):
+        execute(processor, [nano, truncated])
+
+
+def test_truncated_file_is_skipped_and_counted(processor, nano, truncated):
+    """Even though the branches that the processor reads lie in its first half."""
+    result = execute(processor, [nano, truncated], skip=True)
+    size = nano.stat().st_size
+    assert result.skipped == {
+        str(truncated): f"cannot read {truncated}: it is truncated, {size // 2} of {size} bytes are there"
+    }
+    assert (result.events, result.files, result.events_skipped) == ({"nano": 60}, 1, 0)
+
+
+def test_damage_inside_a_file_costs_only_its_chunks_and_they_are_counted(processor, damaged):
+    result = execute(processor, [damaged], skip=True, chunksize=100)
+    assert result.events == {"damaged": 100}
+    assert list(result.skipped) == [f"{damaged}, entries 100 to 200"]
+    assert (result.files, result.events_skipped) == (0, 100)
+    with pytest.raises(UnreadableFileError, match="entries 100 to 200"):
+        execute(processor, [damaged], chunksize=100)
+
+
+def test_absent_file(processor, nano, tmp_path):
+    with pytest.raises(UnreadableFileError, match=r"cannot read .*none\.root: FileNotFoundError"):
+        execute(processor, [nano, tmp_path / "none.root"])
+
+
+def test_nothing_readable_is_an_error_even_when_skipping(processor, truncated):
+    with pytest.raises(InputError, match="0 are empty and 1 unreadable"):
+        execute(processor, [truncated], skip=True)
+
+
+def test_missing_tree_names_the_trees_that_are_there(processor, shared_data):
+    with pytest.raises(InputError, match=r"delphes\.root has no tree 'Events': it has Delphes"):
+        execute(processor, [shared_data / "real" / "delphes.root"], skip=True)
+
+
+def test_missing_collection_names_file_and_line(processor, nano):
+    with pytest.raises(InputError, match=r"nano\.root, entries 0 to .*no field 'FatJett'.*count_jets\.py:\d+"):
+        execute(processor, [nano], options={"collection": "FatJett"})
+
+
+def test_a_fault_of_the_processor_is_never_skipped(processor, nano, capfd):
+    for workers in (1, 2):
+        with pytest.raises(InputError, match=r"processing .* failed: RuntimeError: oh no at .*count_jets\.py:16"):
+            execute(processor, [nano], skip=True, workers=workers, options={"fail": "oh no"})
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_a_file_that_the_processor_itself_cannot_open_is_its_fault(tmp_path, nano):
+    code = """
+import uproot
+from coffea.processor import ProcessorABC
+class Weights(ProcessorABC):
+    def process(self, events):
+        return {"w": uproot.open("/none/weights.root")}
+    def postprocess(self, accumulator): ...
+"""
+    (tmp_path / "weights.py").write_text(code)
+    with pytest.raises(InputError, match=r"processing .* failed: .*weights\.py:6") as raised:
+        execute(tmp_path / "weights.py", [nano], skip=True)
+    assert not isinstance(raised.value, UnreadableFileError)
+
+
+def test_files_without_events_are_counted(processor, nano, shared_data):
+    empty = shared_data / "real" / "nano_dy_empty.root"
+    result = execute(processor, [nano, empty])
+    assert result.empty_files == [str(empty)]
+    assert result.events == {"nano": 60}
+    with pytest.raises(InputError, match="no events: of its files 1 are empty and 0 unreadable"):
+        execute(processor, [empty])
+
+
+def test_metadata_reaches_the_processor(tmp_path, nano):
+    code = """
+from coffea.processor import ProcessorABC
+class Metadata(ProcessorABC):
+    def process(self, events):
+        return {"seen": {events.metadata["dataset"], events.metadata["kind"]}}
+    def postprocess(self, accumulator): ...
+"""
+    (tmp_path / "metadata.py").write_text(code)
+    (tmp_path / "f.json").write_text(f'{{"tt": {{"files": ["{nano.name}"], "metadata": {{"kind": "mc"}}}}}}')
+    assert execute(tmp_path / "metadata.py", [tmp_path / "f.json"]).output == {"seen": {"tt", "mc"}}
+
+
+def test_parquet(tmp_path):
+    ak.to_parquet(ak.Array({"x": np.arange(10.0)}), tmp_path / "x.parquet")
+    code = """
+import awkward as ak
+from coffea.processor import ProcessorABC
+class Sum(ProcessorABC):
+    def process(self, events):
+        return {"sum": float(ak.sum(events.x))}
+    def postprocess(self, accumulator): ...
+"""
+    (tmp_path / "sum.py").write_text(code)
+    result = execute(tmp_path / "sum.py", [tmp_path / "x.parquet"], chunksize=4, schema=BaseSchema)
+    assert (result.output["sum"], result.events) == (45.0, {"x": 10})
