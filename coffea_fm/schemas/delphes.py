@@ -27,6 +27,7 @@ from coffea_fm.schemas.gather import add_field, fields_of, gather
 from coffea_fm.schemas.jets import Constituents
 from coffea_fm.schemas.kinematics import constant, invariant_mass, pseudorapidity_of_cotangent
 from coffea_fm.schemas.links import links_by_id, offsets_of
+from coffea_fm.schemas.packed import pack_nested_lists
 from coffea_fm.schemas.primary_vertex import difference, primary_z
 from coffea_fm.schemas.registry import PREFIX, Array, Form, Stack, flat, indices, register
 
@@ -70,13 +71,14 @@ class DelphesSchema(schemas.DelphesSchema):  # type: ignore[misc]
     """
 
     constituent_collections: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    mixins: dict[str, str]
 
     def __init__(self, base_form: Form, version: str = "latest", *args: Any, **kwargs: Any) -> None:
-        base_form = _without_status_bits(base_form)
+        base_form = pack_nested_lists(_without_status_bits(base_form))
         branches = set(base_form["fields"])
         names = {branch.split("/")[0] for branch in branches}
         jets = {name for name in names if {f"{name}/{name}.{field}" for field in ("PT", "Constituents")} <= branches}
-        self.mixins: dict[str, str] = {**schemas.DelphesSchema.mixins, **dict.fromkeys(sorted(jets), "Jet")}
+        self.mixins = {**self.mixins, **dict.fromkeys(sorted(jets), "Jet")}
         self._jets = sorted(jets)
         super().__init__(base_form, version, *args, **kwargs)
 

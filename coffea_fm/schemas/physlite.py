@@ -15,6 +15,7 @@ from coffea_fm.schemas.gather import add_field, fields_of, gather, record
 from coffea_fm.schemas.jets import Constituents
 from coffea_fm.schemas.kinematics import constant, pseudorapidity_of_angle
 from coffea_fm.schemas.links import links_from_nested, offsets_of
+from coffea_fm.schemas.packed import pack_nested_lists
 from coffea_fm.schemas.primary_vertex import difference, equals, primary_z
 from coffea_fm.schemas.registry import PREFIX, Array, Form, Stack, flat, indices, register
 
@@ -51,6 +52,9 @@ class PHYSLITESchema(schemas.PHYSLITESchema):  # type: ignore[misc]
     ``uncorrected`` holds the jet's ``pt``, ``eta``, ``phi`` and ``mass`` at the constituent scale, in GeV.
     Large-radius jets have no constituents: what they point to is not in the file.
     """
+
+    def __init__(self, base_form: Form, *args: Any, **kwargs: Any) -> None:
+        super().__init__(pack_nested_lists(base_form), *args, **kwargs)
 
     def _build_collections(self, branch_forms: dict[str, Form]) -> dict[str, Form]:
         collections: dict[str, Form] = super()._build_collections(branch_forms)
