@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+from random_jets import SPEC, random_jets
+
+from coffea_fm.training.batches import Examples, padded_batches, set_lengths
+
+
+def examples(n_jets: int = 100) -> Examples:
+    packed, target = random_jets(n_jets)
+    return Examples(packed, target.astype(np.int64), np.arange(n_jets, dtype=np.float32))
+
+
+def test_every_jet_is_in_one_batch_with_its_target() -> None:
+    given = examples()
+    found = {}
+    for batch in padded_batches(given, SPEC, 400):
+        for index, weight in enumerate(batch.weight):
+            jet = int(weight)
+            assert jet not in found
+            found[jet] = int(batch.target[index])
+            tokens = given.packed.take(np.array([jet])).groups["constituents"]
+            mask = batch.inputs.mask[index]
+            np.testing.assert_array_equal(batch.inputs.tokens[index][mask].numpy(), tokens.values)
+            np.testing.assert_array_equal(batch.inputs.missing[index][mask].numpy(), tokens.missing)
+            np.testing.assert_array_equal(batch.inputs.jet[index].numpy(), given.packed.jet[jet])
+    assert found == dict(enumerate(given.target.tolist()))
+
+
+def test_batches_are_of_similar_lengths_and_bounded() -> None:
+    for batch in padded_batches(examples(1000), SPEC, 400):
+        assert 200 <= batch.inputs.mask.numel() <= 800
+        lengths = batch.inputs.mask.sum(dim=1)
+        assert int(lengths.max() - lengths.min()) <= 16
+
+
+def test_no_batch_is_a_small_rest() -> None:
+    packed, target = random_jets(2000)
+    lengths = packed.groups["constituents"].lengths
+    chosen = np.concatenate((np.flatnonzero(lengths == 40)[:20], np.flatnonzero(lengths == 1)[:1]))
+    given = Examples(packed, target.astype(np.int64), np.ones(2000, dtype=np.float32)).take(chosen)
+    assert [len(batch.target) for batch in padded_batches(given, SPEC, 400)] == [10, 11]
+
+
+def test_random_order_has_the_same_batches() -> None:
+    ordered = list(padded_batches(examples(), SPEC, 400))
+    shuffled = list(padded_batches(examples(), SPEC, 400, random=np.random.default_rng(0)))
+    assert [batch.weight.tolist() for batch in ordered] != [batch.weight.tolist() for batch in shuffled]
+    assert sorted(batch.weight.tolist() for batch in ordered) == sorted(batch.weight.tolist() for batch in shuffled)
+
+
+def test_types() -> None:
+    batch = next(padded_batches(examples(), SPEC, 400))
+    assert (batch.target.dtype, batch.weight.dtype) == (torch.int64, torch.float32)
+
+
+def test_lengths_of_sets() -> None:
+    packed, _ = random_jets(10)
+    np.testing.assert_array_equal(set_lengths(packed), packed.groups["constituents"].lengths)
