@@ -9,6 +9,8 @@ from typing import Any
 
 from coffea_fm.errors import InputError
 
+TIMEOUT = 20.0
+
 
 @contextmanager
 def dask_client(address: str, workers: int = 2) -> Iterator[Any]:
@@ -34,14 +36,14 @@ def dask_client(address: str, workers: int = 2) -> Iterator[Any]:
     if address == "local":
         with (
             local_cluster(
-                n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+                n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL
             ) as cluster,
             client_class(cluster) as client,
         ):
             yield client
         return
     try:
-        client = client_class(address, timeout=20)
+        client = client_class(address, timeout=TIMEOUT)
     except (OSError, ValueError) as error:
         raise InputError(f"no dask scheduler answers at {address}: {error}") from error
     with client:

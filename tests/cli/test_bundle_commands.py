@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+
+import awkward as ak
+import numpy as np
+import pytest
+from made import expected_scores, make_bundle, make_nano
+from typer.testing import CliRunner
+
+from coffea_fm.cli import main
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    return make_bundle(tmp_path / "counting", tmp_path.name)
+
+
+def test_info_tells_inputs_with_units_outputs_and_graphs(bundle):
+    result = CliRunner().invoke(main, ["info", str(bundle)])
+    assert result.exit_code == 0
+    assert "reads jets.constituents: at most 128, ordered by pt\n  pt [GeV], eta" in result.stdout
+    assert "gives scores: QCD, Hbb," in result.stdout
+    assert "graph classifier.onnx: constituents, constituents_mask -> embedding, scores" in result.stdout
+
+
+def test_info_as_json_is_the_manifest(bundle):
+    result = CliRunner().invoke(main, ["info", str(bundle), "--json"])
+    assert json.loads(result.stdout) == json.loads((bundle / "manifest.json").read_text())
+
+
+def test_info_of_an_edited_bundle_is_one_sentence(bundle):
+    (bundle / "classifier.onnx").write_bytes(b"edited")
+    result = CliRunner().invoke(main, ["info", str(bundle)])
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert "does not have the checksum" in result.stderr
+
+
+def test_evaluate_writes_the_figures_of_merit_of_the_labelled_jets(tmp_path, bundle):
+    jets = ak.flatten(make_nano(tmp_path / "test.root", 400))
+    jets = jets[(jets.label >= 0) & (jets.nConstituents > 0)]
+    predicted = expected_scores(ak.to_numpy(jets.nConstituents)).argmax(axis=1)
+    output = tmp_path / "evaluation"
+    result = CliRunner().invoke(main, ["evaluate", str(bundle), str(tmp_path / "test.root"), "-o", str(output)])
+    assert result.exit_code == 0, result.stderr
+    metrics = json.loads((output / "metrics.json").read_text())
+    assert metrics["jets"] == len(jets)
+    assert metrics["accuracy"] == pytest.approx(np.mean(predicted == ak.to_numpy(jets.label)))
+    assert (output / "metrics.md").read_text().partition("\n\n")[0] in result.stdout
+    assert (output / "report.html").exists()
+
+
+def test_demo_tags_the_shipped_sample_on_worker_processes(tmp_path, bundle, monkeypatch):
+    """With a bundle and a sample of this test in place of the shipped ones."""
+    shipped = {"exports": bundle, "samples": tmp_path / "samples"}
+    shipped["samples"].mkdir()
+    make_nano(shipped["samples"] / "jets.root", 120)
+    monkeypatch.setattr("coffea_fm.shipped.shipped", lambda kind, _name="": shipped[kind])
+    monkeypatch.setattr("coffea_fm.cli.run.execute", execute := _Recorder())
+    monkeypatch.setattr("coffea_fm.cli.demo.execute", execute)
+    result = CliRunner().invoke(main, ["demo", "-o", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.stderr
+    (arguments, options) = execute.called
+    assert arguments[:2] == ("tag_jets", [str(shipped["samples"] / "jets.root")])
+    assert options["dask"] == "local"
+    assert options["options"] == {"bundle": str(bundle)}
+    assert "wrote out/cutflow.json" in result.stdout
+
+
+class _Recorder:
+    def __call__(self, *arguments, **options):
+        self.called = (arguments, options)
+        return {
+            "events": 1,
+            "files": 1,
+            "chunks": 1,
+            "seconds": 1.0,
+            "events_per_second": 1.0,
+            "skipped": {},
+            "events_skipped": 0,
+            "empty_files": [],
+            "written": {"counts": "out/cutflow.json"},
+        }

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from made import make_bundle, make_nano
+from typer.testing import CliRunner
+
+from coffea_fm.cli import main
+from coffea_fm.cli.run import parse_options
+from coffea_fm.errors import RecipeError
+
+
+@pytest.fixture
+def files(tmp_path):
+    make_nano(tmp_path / "a.root", 30)
+    make_bundle(tmp_path / "counting", tmp_path.name)
+    (tmp_path / "half.root").write_bytes((tmp_path / "a.root").read_bytes()[:9000])
+    (tmp_path / "fileset.json").write_text(json.dumps({"tt": ["a.root"], "qcd": ["half.root"]}))
+    return tmp_path
+
+
+def invoke(files, *arguments):
+    bundle = f"bundle={files / 'counting'}"
+    return CliRunner().invoke(
+        main, ["run", "tag_jets", *arguments, "-O", bundle, "-o", str(files / "out"), "--no-plots"]
+    )
+
+
+def test_json_tells_what_was_read_and_written_and_nothing_else(files):
+    result = invoke(files, str(files / "fileset.json"), "--skip-bad-files", "--json")
+    assert result.exit_code == 0, result.stderr
+    account = json.loads(result.stdout)
+    assert account["events_by_dataset"] == {"tt": 30}
+    assert list(account["skipped"]) == [str(files / "half.root")]
+    assert account == json.loads((files / "out" / "summary.json").read_text())
+    assert json.loads((files / "out" / "cutflow.json").read_text())["cutflow"]["tt"]["events"] == 30
+
+
+def test_text_names_what_was_skipped_and_written(files):
+    result = invoke(files, str(files / "fileset.json"), "--skip-bad-files")
+    assert "30 events, 1 files, 1 chunks" in result.stdout
+    assert f"skipped: cannot read {files / 'half.root'}: it is truncated" in result.stdout
+    assert f"wrote {files / 'out' / 'histograms.root'}" in result.stdout
+
+
+def test_a_bad_file_ends_the_run_and_leaves_what_was_written(files):
+    assert invoke(files, str(files / "a.root")).exit_code == 0
+    before = {path: path.read_bytes() for path in (files / "out").iterdir()}
+    result = invoke(files, str(files / "fileset.json"))
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith(f"coffea-fm: cannot read {files / 'half.root'}: it is truncated")
+    assert {path: path.read_bytes() for path in (files / "out").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none.json"], "cannot read the fileset none.json: No such file or directory"),
+        (["a.root", "--schema", "PFNanoAODSchem"], "no schema 'PFNanoAODSchem': did you mean PFNanoAODSchema?"),
+        (["a.root", "-O", "min_pt"], "the option 'min_pt' has no '='"),
+        (["a.root", "-O", "colection=Jet"], "no option 'colection': did you mean 'collection'?"),
+    ],
+)
+def test_wrong_arguments_are_one_sentence(files, monkeypatch, arguments, message):
+    monkeypatch.chdir(files)
+    result = invoke(files, *arguments)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_an_unwritable_output_is_found_before_the_run(files):
+    (files / "out").touch()
+    result = invoke(files, str(files / "a.root"))
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert "choose another output folder" in result.stderr
+
+
+def test_option_values_are_yaml():
+    options = parse_options(["a=1", "b=true", "c=[1, 2]", "d=x=y", "e="])
+    assert options == {"a": 1, "b": True, "c": [1, 2], "d": "x=y", "e": None}
+    with pytest.raises(RecipeError, match="not valid YAML"):
+        parse_options(["a=[1"])
