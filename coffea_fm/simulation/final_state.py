@@ -11,6 +11,7 @@ from coffea_fm.simulation.events import Events
 from coffea_fm.simulation.kinematics import Floats, pt_eta_phi
 
 _NEUTRINOS = (12, 14, 16)
+_LEAST_ENERGY = 1e-6  # GeV: Pythia makes a few photons without momentum
 _CHARGED = (11, 13, 15, 211, 321, 2212, 3112, 3222, 3312, 3334)
 _NEGATIVE = (11, 13, 15, 3112, 3312, 3334)
 
@@ -63,8 +64,8 @@ def final_state(events: Events, max_eta: float) -> FinalState:
     """
     rows = np.flatnonzero((events.status > 0) & ~np.isin(np.abs(events.pdg_id), _NEUTRINOS))
     pt, eta, phi = pt_eta_phi(events.px[rows], events.py[rows], events.pz[rows])
-    near = np.abs(eta) < max_eta
-    rows = rows[near]
+    seen = (np.abs(eta) < max_eta) & (events.energy[rows] > _LEAST_ENERGY)
+    rows = rows[seen]
     pdg_id = events.pdg_id[rows]
     return FinalState(
         event=events.event[rows],
@@ -72,9 +73,9 @@ def final_state(events: Events, max_eta: float) -> FinalState:
         kind=np.abs(pdg_id),
         charge=charge_of(pdg_id),
         energy=events.energy[rows],
-        pt=pt[near],
-        eta=eta[near],
-        phi=phi[near],
+        pt=pt[seen],
+        eta=eta[seen],
+        phi=phi[seen],
         x=events.x[rows],
         y=events.y[rows],
         z=events.z[rows],

@@ -8,7 +8,7 @@ _QUARKS = "1 2 3 4 5"
 _LEPTONS = "11 13"
 _HIGGS_AND_Z = ("HiggsSM:ffbar2HZ = on", "23:onMode = off", "23:onIfAny = 12 14 16", "25:onMode = off")
 _HIGGS_TO_WW = (*_HIGGS_AND_Z, "25:onIfMatch = 24 -24", "24:onMode = off")
-_TOP_PAIR = ("Top:gg2ttbar = on", "Top:qqbar2ttbar = on", "24:onMode = off")
+_TOP_PAIR = ("Top:gg2ttbar = on", "Top:qqbar2ttbar = on", "6:onMode = off", "6:onIfAny = 5", "24:onMode = off")
 _W_PAIR = ("WeakDoubleBoson:ffbar2WW = on", "24:onMode = off")
 _Z_PAIR = ("WeakDoubleBoson:ffbar2gmZgmZ = on", "WeakZ0:gmZmode = 2", "23:onMode = off")
 

@@ -23,6 +23,7 @@ from coffea_fm.tokens.classes import JET_CLASSES
 Layout = Literal["nano", "jetclass"]
 Spectrum = Literal["falling", "flat"]
 SETTINGS_FILE = "simulation.json"
+_EVENTS_AT_A_TIME = 100
 _LOWEST_PT, _HIGHEST_PT = 50.0, 4000.0
 
 
@@ -83,9 +84,9 @@ def write_part(part: Part, settings: SimulationSettings) -> None:
     from coffea_fm.simulation.nano import write_nano
     from coffea_fm.simulation.sample import simulate
 
-    flat = settings.spectrum == "flat"
+    flat, events = settings.spectrum == "flat", min(_EVENTS_AT_A_TIME, settings.jets_per_file)
     batches, missing = [], settings.jets_per_file
-    for batch in simulate(part.name, settings.pt_range, settings.seed, part.index, flat=flat):
+    for batch in simulate(part.name, settings.pt_range, settings.seed, part.index, flat=flat, batch=events):
         batches.append(batch[:missing])
         missing -= len(batches[-1])
         _report(len(batches[-1]))

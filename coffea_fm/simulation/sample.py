@@ -21,7 +21,7 @@ MAX_ETA = 2.0
 
 
 def simulate(
-    name: str, pt_range: tuple[float, float], seed: int, index: int, *, flat: bool = False
+    name: str, pt_range: tuple[float, float], seed: int, index: int, *, flat: bool = False, batch: int = 100
 ) -> Iterator[ak.Array]:
     """Simulate jets of one class without end, batch by batch.
 
@@ -35,6 +35,8 @@ def simulate(
         Seed of the whole sample and index of this part; each pair gives other jets, always the same ones.
     flat : bool
         Flatten the falling spectrum; the jets' weights undo it.
+    batch : int
+        Events generated at a time; the jets depend on it.
 
     Yields
     ------
@@ -48,7 +50,7 @@ def simulate(
     random = np.random.default_rng(source.spawn(1)[0])
     pythia_seed = int(source.generate_state(1)[0] % 900_000_000) + 1
     n_events = 0
-    for events in generate(PROCESSES[name], pt_range, MAX_ETA, pythia_seed, flat=flat):
+    for events in generate(PROCESSES[name], pt_range, MAX_ETA, pythia_seed, batch=batch, flat=flat):
         jets = _labelled_jets(events, label, pt_range, random)
         yield ak.with_field(jets, jets.event + n_events, "event")
         n_events += len(events)

@@ -52,7 +52,7 @@ def hard_particles(events: Events) -> HardParticles:
     parent = _resonance_before(events, products)
     grandparent = _resonance_before(events, _first_copy(events, parent))
     rows = np.unique(np.concatenate([products, parent[parent >= 0], grandparent[grandparent >= 0]]))
-    mother_of = np.full(len(events.pdg_id) + 1, -1)
+    mother_of = np.full(len(events.pdg_id) + 1, -1)  # the last entry stands for "no mother"
     mother_of[products] = parent
     mother_of[parent] = grandparent
     mother_of[-1] = -1
