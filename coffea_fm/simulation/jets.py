@@ -13,7 +13,7 @@ from coffea_fm.simulation.candidates import Candidates
 from coffea_fm.simulation.kinematics import Floats, invariant_mass, pt_eta_phi
 
 RADIUS = 0.8
-fastjet._swig.ClusterSequence.set_fastjet_banner_stream(None)
+fastjet._swig.ClusterSequence.set_fastjet_banner_stream(None)  # keeps the banner out of the command's output
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,12 @@ def _claim(output: Path, settings: SimulationSettings) -> None:
     path = output / SETTINGS_FILE
     wanted = json.loads(json.dumps(asdict(settings)))
     if path.exists():
-        found = json.loads(path.read_text())
+        try:
+            found = json.loads(path.read_text())
+        except ValueError as error:
+            raise RecipeError(
+                f"{path} is damaged; choose another folder, or remove it and the files beside it"
+            ) from error
         different = [key for key in wanted if found.get(key) != wanted[key]]
         if different:
             key = different[0]

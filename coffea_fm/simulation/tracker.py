@@ -18,11 +18,10 @@ _IDENTIFIED_PT, _ELECTRONS_IDENTIFIED, _MUONS_IDENTIFIED = 2.0, 0.95, 0.98
 
 def efficiency(particles: FinalState) -> Floats:
     """Probability that each particle leaves a track, float64 [n]; 0 for neutral ones."""
-    pt, central = particles.pt, np.abs(particles.eta) < 1.5
-    hadrons = np.where(central, np.where(pt > 1, 0.95, 0.70), np.where(pt > 1, 0.85, 0.60))
-    found = np.where(particles.kind == 13, np.where(pt > 1, 0.985, 0.75), hadrons)
+    eta = np.abs(particles.eta)
+    found = np.where(particles.kind == 13, 0.985, np.where(eta < 1.5, 0.95, 0.85))
     inside = np.hypot(particles.x, particles.y) < TRACKER_RADIUS
-    accepted = (particles.charge != 0) & inside & (pt > TRACK_PT) & (np.abs(particles.eta) < TRACK_ETA)
+    accepted = (particles.charge != 0) & inside & (particles.pt > TRACK_PT) & (eta < TRACK_ETA)
     return np.asarray(found * accepted)
 
 

@@ -12,7 +12,7 @@ import awkward as ak
 import pytest
 import uproot
 
-from coffea_fm.errors import RecipeError
+from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.simulation.production import SETTINGS_FILE, SimulationSettings, produce
 
 SMALL = SimulationSettings(jets_per_file=6, seed=3)
@@ -64,6 +64,15 @@ def test_missing_files_are_made_again_the_same(sample: Path) -> None:
 def test_other_settings_are_refused(sample: Path) -> None:
     with pytest.raises(RecipeError, match=r"seed = 3, not 4"):
         produce(sample, SimulationSettings(jets_per_file=6, seed=4), ("Hcc",), 8, 1)
+
+
+def test_damaged_settings_and_unwritable_output_are_named(tmp_path: Path) -> None:
+    (tmp_path / SETTINGS_FILE).write_text("{")
+    with pytest.raises(RecipeError, match="damaged"):
+        produce(tmp_path, SMALL, ("Hcc",), 6, 1)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="another output folder"):
+        produce(tmp_path / "file", SMALL, ("Hcc",), 6, 1)
 
 
 @pytest.mark.parametrize(
