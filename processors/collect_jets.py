@@ -14,7 +14,9 @@ import numpy as np
 from coffea.processor import ProcessorABC
 
 from coffea_fm.shards import Source, write_shard
-from coffea_fm.tokens import CONSTITUENT_FIELDS, JET_CLASSES, InputSpec, PackedSets, jet_fields, pack, token_group
+from coffea_fm.tokens import JET_CLASSES, InputSpec, PackedSets, jet_fields, pack, token_group
+
+FIELDS = ("pt", "eta", "phi", "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
 
 
 class CollectJets(ProcessorABC):  # type: ignore[misc]
@@ -46,7 +48,7 @@ class CollectJets(ProcessorABC):  # type: ignore[misc]
         collection: str = "FatJet",
         label: str = "label",
         classes: Sequence[str] = JET_CLASSES,
-        fields: Sequence[str] = tuple(name for name in CONSTITUENT_FIELDS if name != "weight"),
+        fields: Sequence[str] = FIELDS,
         jet: Sequence[str] = ("pt", "eta", "phi", "mass"),
         columns: Sequence[str] = ("msoftdrop",),
         max_tokens: int = 128,

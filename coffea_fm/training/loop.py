@@ -79,7 +79,7 @@ def train(recipe: Recipe, runs: str | os.PathLike[str] = "runs", *, show_progres
         If the folder holds a run of another recipe, or the training diverges.
     """
     folder = Path(runs) / recipe.name
-    training = _Training(recipe, folder)
+    training = Training(recipe, folder)
     with (
         stop_requested() as stop,
         progress_bar(recipe.name, recipe.training.seen_jets, training.progress.seen_jets, visible=show_progress) as bar,
@@ -89,7 +89,17 @@ def train(recipe: Recipe, runs: str | os.PathLike[str] = "runs", *, show_progres
     return TrainingResult(folder, progress.finished, progress.seen_jets, progress.best)
 
 
-class _Training:
+class Training:
+    """A training that can go on: all state, and one method for each thing that happens.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to do.
+    folder : Path
+        Where everything goes; a run that was interrupted there is taken up.
+    """
+
     def __init__(self, recipe: Recipe, folder: Path) -> None:
         spec = recipe.inputs.spec()
         self.recipe, self.folder, self.spec = recipe, folder, spec

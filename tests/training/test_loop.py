@@ -146,7 +146,7 @@ def test_other_shards_are_refused(make_recipe: MakeRecipe, tmp_path: Path, monke
         stop_after(3, patch)
         train(recipe, tmp_path, show_progress=False)
     monkeypatch.setattr(ShardDataset, "fingerprint", "other")
-    with pytest.raises(RecipeError, match="shards .* have changed"):
+    with pytest.raises(RecipeError, match=r"shards .* have changed"):
         train(recipe, tmp_path, show_progress=False)
 
 
@@ -166,7 +166,7 @@ def test_divergence_is_told(make_recipe: MakeRecipe, tmp_path: Path, monkeypatch
 
 def test_shards_without_the_inputs(make_recipe: MakeRecipe, tmp_path: Path) -> None:
     recipe = make_recipe(inputs={"fields": ["pt", "eta", "phi", "weight"]})
-    with pytest.raises(InputError, match="constituents.weight"):
+    with pytest.raises(InputError, match=r"constituents\.weight"):
         train(recipe, tmp_path, show_progress=False)
     assert not (tmp_path / "small").exists()
 

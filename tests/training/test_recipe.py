@@ -66,12 +66,12 @@ def test_missing_section(content: dict[str, Any], make_recipe: Callable[..., Rec
 
 
 def test_no_file(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="cannot read the recipe .*No such file"):
+    with pytest.raises(RecipeError, match=r"cannot read the recipe .*No such file"):
         load_recipe(tmp_path / "none.yaml")
 
 
 @pytest.mark.parametrize("text", ["a: [", "- 1", ""])
 def test_not_a_recipe(tmp_path: Path, text: str) -> None:
     (tmp_path / "bad.yaml").write_text(text)
-    with pytest.raises(RecipeError, match="bad.yaml"):
+    with pytest.raises(RecipeError, match=r"bad\.yaml"):
         load_recipe(tmp_path / "bad.yaml")
