@@ -9,7 +9,8 @@ import awkward as ak
 import numpy as np
 
 from coffea_fm.bundle.manifest import Output
-from coffea_fm.tokens.jagged import Rewrap
+from coffea_fm.errors import InputError
+from coffea_fm.tokens.jagged import Rewrap, flatten
 from coffea_fm.tokens.pack import columns, require
 from coffea_fm.tokens.packed import FloatArray
 from coffea_fm.tokens.spec import InputSpec
@@ -56,6 +57,27 @@ def assemble(results: Mapping[str, FloatArray], outputs: list[Output], rewrap: R
     if record:
         return rewrap(ak.contents.RecordArray(contents, [output.name for output in outputs]))
     return rewrap(contents[0])
+
+
+def flatten_vectors(array: ak.Array, dim: int) -> tuple[FloatArray, Rewrap]:
+    """Vectors as a matrix float32 [n, dim], and what puts rows back under their lists and options.
+
+    Raises
+    ------
+    InputError
+        If the innermost lists are not all of length `dim`.
+    """
+
+    def as_record(layout: Any, **_: Any) -> Any:
+        if layout.is_list and layout.content.is_numpy:
+            return ak.contents.RecordArray([layout], ["vector"], length=len(layout))
+        return None
+
+    rows, rewrap = flatten(ak.transform(as_record, array, numpy_to_regular=True, highlevel=True))
+    vectors, lengths = rows.field("vector").lists()
+    if not (lengths == dim).all():
+        raise InputError(f"expected vectors of {dim} numbers, the embedding of this bundle, found {array.type}")
+    return vectors.values()[0].astype(np.float32, copy=False).reshape(-1, dim), rewrap
 
 
 def _content(rows: FloatArray, output: Output) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coffea_fm.bundle.manifest import Graph, Manifest
+from coffea_fm.errors import InputError
 from coffea_fm.tokens.jagged import IntArray
 from coffea_fm.tokens.packed import FloatArray, PackedSets
 from coffea_fm.tokens.padding import length_buckets, pad
@@ -73,15 +74,38 @@ def run(
     return results
 
 
-def needed(graphs: Sequence[Graph], wanted: Iterable[str]) -> list[tuple[Graph, list[str]]]:
-    """Graphs that the wanted outputs need, in order, and which of their outputs."""
-    missing = set(wanted)
+def run_head(embedding: FloatArray, manifest: Manifest, sessions: Callable[[Graph], Any], wanted: str) -> FloatArray:
+    """Evaluate one output from embeddings [n_sets, dim]; rows that are not finite give NaN.
+
+    Raises
+    ------
+    InputError
+        If the output needs more than the embedding.
+    """
+    results = np.full((len(embedding), manifest.output(wanted).dim), np.nan, dtype=np.float32)
+    rows = np.flatnonzero(np.isfinite(embedding).all(axis=1))
+    arrays: Arrays = {"embedding": embedding[rows]}
+    for graph, outputs in needed(manifest.graphs, [wanted], known=["embedding"]):
+        lacking = [name for name in graph.inputs if name not in arrays]
+        if lacking:
+            raise InputError(f"{wanted} need {', '.join(lacking)} besides the embedding: give the jets to the tagger")
+        if len(rows):
+            values = sessions(graph).run(outputs, {name: arrays[name] for name in graph.inputs})
+            arrays.update(zip(outputs, values, strict=True))
+    if len(rows):
+        results[rows] = arrays[wanted]
+    return results
+
+
+def needed(graphs: Sequence[Graph], wanted: Iterable[str], known: Iterable[str] = ()) -> list[tuple[Graph, list[str]]]:
+    """Graphs that the wanted outputs need where others are known, in order, and which of their outputs."""
+    missing = set(wanted) - set(known)
     chain: list[tuple[Graph, list[str]]] = []
     for graph in reversed(graphs):
         outputs = [name for name in graph.outputs if name in missing]
         if outputs:
             chain.insert(0, (graph, outputs))
-            missing = (missing - set(outputs)) | set(graph.inputs)
+            missing = (missing - set(outputs)) | (set(graph.inputs) - set(known))
     return chain
 
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import awkward as ak
+import numpy as np
 
 from coffea_fm.bundle.load import Bundle, load_bundle
 from coffea_fm.bundle.manifest import Graph, Manifest
 from coffea_fm.errors import InputError
 from coffea_fm.inference import resident
-from coffea_fm.inference.arrays import assemble, is_dask, is_typetracer, to_typetracer, touch
+from coffea_fm.inference.arrays import assemble, flatten_vectors, is_dask, is_typetracer, to_typetracer, touch
 from coffea_fm.inference.checks import inspect, warn_once
 from coffea_fm.inference.providers import owned_threads
 from coffea_fm.inference.reports import Report, attach
-from coffea_fm.inference.run import run
+from coffea_fm.inference.run import run, run_head
 from coffea_fm.inference.sessions import Session, session
 from coffea_fm.inference.trace import branches, collection
 from coffea_fm.tokens.pack import pack
@@ -47,7 +48,7 @@ class Tagger:
 
     source: str
     checksum: str
-    carried: Bundle | None = None
+    carried: Bundle | None = field(default=None, compare=False, repr=False)
     providers: tuple[str, ...] | None = None
     threads: int | None = None
 
@@ -108,6 +109,35 @@ class Tagger:
     def embed(self, jets: ak.Array) -> ak.Array:
         """The embedding of each jet, a float32 vector of fixed length in the layout of `jets`."""
         return self(jets, "embedding")
+
+    def score(self, embedding: ak.Array) -> ak.Array:
+        """The scores of embeddings that `embed` gave: the head alone, for when the backbone's work is kept.
+
+        Parameters
+        ----------
+        embedding : awkward.Array
+            Vectors under any lists and options, e.g. one selection of ``tagger.embed(jets)``.
+
+        Returns
+        -------
+        awkward.Array
+            A record of scores for each vector; NaN where the embedding is.
+
+        Raises
+        ------
+        InputError
+            If these are not vectors of the bundle's width, or the bundle's scores need more than the embedding.
+        """
+        with self._named(embedding):
+            if is_typetracer(embedding):
+                ak.typetracer.touch_data(embedding)
+                return to_typetracer(self.score(ak.Array(embedding.layout.form.length_zero_array(highlevel=False))))
+            scores = self.manifest.output("scores")
+            vectors, rewrap = flatten_vectors(embedding, self.manifest.output("embedding").dim)
+            results = run_head(vectors, self.manifest, self._session, scores.name)
+            counts = {"jets": len(vectors), "not_finite": int((~np.isfinite(vectors).all(axis=1)).sum())}
+            tagged = assemble({scores.name: results}, [scores], rewrap, record=False)
+            return attach(tagged, Report(self.manifest.name, self.checksum, counts))
 
     def columns(self, jets: ak.Array) -> frozenset[str]:
         """Names of the branches that tagging these jets reads, or of their fields if no file is behind them.

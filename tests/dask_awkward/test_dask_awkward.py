@@ -8,8 +8,9 @@ from typing import Any
 import awkward as ak
 import pytest
 
-dask_awkward = pytest.importorskip("dask_awkward", reason="dask-awkward wants an environment of its own")
+pytest.importorskip("dask_awkward.lib", reason="dask-awkward wants an environment of its own")
 import dask
+import dask_awkward
 from coffea.nanoevents import NanoEventsFactory
 
 import coffea_fm

@@ -100,6 +100,27 @@ def test_outputs_together_are_a_record_in_the_same_layout(bundle: Path, jets: ak
     assert ak.all(found[few & has_tokens] == sums[few & has_tokens])
 
 
+def test_embedding_and_head_in_two_steps_are_the_tagger(bundle: Path, jets: ak.Array) -> None:
+    tagger = coffea_fm.load(bundle)
+    scores, embedding = tagger(jets), tagger.embed(jets)
+    cut = jets.pt > 500
+    for select in (
+        lambda array: array,
+        lambda array: array[cut],
+        ak.firsts,
+        lambda array: ak.pad_none(array, 3, clip=True),
+        lambda array: ak.flatten(array)[::2],
+        lambda array: array[:0],
+    ):
+        assert same(tagger.score(select(embedding)), select(scores))
+    plain = ak.to_numpy(ak.flatten(embedding))
+    assert same(tagger.score(ak.Array(plain)), ak.flatten(scores))
+    traced = tagger.score(ak.to_backend(embedding, "typetracer"))
+    assert traced.layout.form.type == scores.layout.form.type
+    with pytest.raises(InputError, match="vectors of 6 numbers"):
+        tagger.score(embedding[:, :, :5])
+
+
 def test_an_output_that_the_bundle_lacks_is_named(bundle: Path, jets: ak.Array) -> None:
     with pytest.raises(InputError, match="no output mass: choose from scores, embedding"):
         coffea_fm.load(bundle)(jets, outputs=("scores", "mass"))
