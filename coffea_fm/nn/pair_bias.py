@@ -1,11 +1,13 @@
-"""Attention bias from the physics of each pair of tokens (arXiv:2202.03772), computed on real pairs only."""
+"""Attention bias from the physics of each pair of tokens (arXiv:2202.03772)."""
 
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import gelu, linear
 
 from coffea_fm.nn.kinematics import Momenta, pair_features
 
@@ -13,8 +15,8 @@ from coffea_fm.nn.kinematics import Momenta, pair_features
 class PairBias(nn.Module):
     """A small network on the four pair features, giving one bias a head.
 
-    The features are symmetric, so only pairs with ``i >= j`` of real tokens are computed; batch norms therefore never
-    see padding, in training or later.
+    The features are symmetric, so only pairs with ``i >= j`` are computed. In training padding is left out, so that
+    batch norms never see it; afterwards they are folded into the linear layers.
 
     Parameters
     ----------
@@ -26,12 +28,10 @@ class PairBias(nn.Module):
 
     def __init__(self, hidden: tuple[int, ...], heads: int) -> None:
         super().__init__()
-        widths = (4, *hidden, heads)
-        layers: list[nn.Module] = [nn.BatchNorm1d(4)]
-        for width_in, width_out in pairwise(widths):
-            layers += [nn.Linear(width_in, width_out), nn.BatchNorm1d(width_out), nn.GELU()]
-        self.layers = nn.Sequential(*layers[:-1])
         self.heads = heads
+        self.norm = nn.BatchNorm1d(4)
+        widths = (4, *hidden, heads)
+        self.layers = nn.ModuleList(_NormedLinear(before, after) for before, after in pairwise(widths))
 
     def forward(self, momenta: Momenta, mask: Tensor) -> Tensor:
         """Bias of each pair of tokens.
@@ -44,19 +44,60 @@ class PairBias(nn.Module):
         Returns
         -------
         Tensor [sets, heads, tokens, tokens]
-            0 where one of the two tokens is padding.
+            Meaningless where one of the two tokens is padding.
         """
         n_sets, n_tokens = mask.shape
-        real = (mask.unsqueeze(2) & mask.unsqueeze(1)).tril()
-        pair_set, pair_a, pair_b = real.nonzero().unbind(dim=1)
-        offset = pair_set * n_tokens
-        flat = torch.stack(momenta, dim=-1).reshape(-1, 4)
+        position = torch.arange(n_tokens, device=mask.device)
+        row, column = position.unsqueeze(1), position.unsqueeze(0)
+        first, second = (row >= column).nonzero().unbind(dim=1)
+        stacked = torch.stack(momenta, dim=-1)
         with torch.autocast(mask.device.type, enabled=False):
-            features = pair_features(
-                Momenta(*flat[offset + pair_a].unbind(-1)), Momenta(*flat[offset + pair_b].unbind(-1))
-            )
-        biases = self.layers(features)
-        biases = torch.cat((biases.new_zeros(1, self.heads), biases))
-        row = real.flatten().to(torch.int64).cumsum(0).reshape(real.shape) * real
-        row = torch.maximum(row, row.transpose(1, 2)).flatten()
-        return biases.index_select(0, row).reshape(n_sets, n_tokens, n_tokens, self.heads).permute(0, 3, 1, 2)
+            a, b = (Momenta(*stacked.index_select(1, index).unbind(-1)) for index in (first, second))
+            features = pair_features(a, b)
+        if self.training:
+            real = mask.index_select(1, first) & mask.index_select(1, second)
+            rows = self._train_layers(features[real])
+            biases = rows.new_zeros((*real.shape, self.heads))
+            biases[real] = rows
+        else:
+            biases = self._folded_layers(features.flatten(0, 1)).view(n_sets, -1, self.heads)
+        upper, lower = torch.maximum(row, column), torch.minimum(row, column)
+        index = (upper * (upper + 1) // 2 + lower).flatten()
+        return biases.index_select(1, index).view(n_sets, n_tokens, n_tokens, self.heads).permute(0, 3, 1, 2)
+
+    def _train_layers(self, rows: Tensor) -> Tensor:
+        rows = self.norm(rows)
+        for position, layer in enumerate(self.layers):
+            rows = layer(gelu(rows) if position else rows)
+        return rows
+
+    def _folded_layers(self, rows: Tensor) -> Tensor:
+        factor, shift = _affine(self.norm)
+        for position, layer in enumerate(self.layers):
+            weight, bias = cast("_NormedLinear", layer).folded()
+            if position == 0:
+                weight, bias = weight * factor, bias + weight @ shift
+            rows = linear(gelu(rows) if position else rows, weight, bias)
+        return rows
+
+
+class _NormedLinear(nn.Module):
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(before, after)
+        self.norm = nn.BatchNorm1d(after)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        normed: Tensor = self.norm(self.linear(rows))
+        return normed
+
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias of the linear layer that the two are outside training."""
+        factor, shift = _affine(self.norm)
+        return factor.unsqueeze(1) * self.linear.weight, factor * self.linear.bias + shift
+
+
+def _affine(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+    mean, variance = cast("Tensor", norm.running_mean), cast("Tensor", norm.running_var)
+    factor = norm.weight * torch.rsqrt(variance + norm.eps)
+    return factor, norm.bias - mean * factor

@@ -74,16 +74,15 @@ class _Block(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, vectors: Tensor, bias: Tensor) -> Tensor:
-        return self._update(vectors, self.attention(self.attention_norm(vectors), bias))
+        return self._update(vectors, self.attention(self.attention_norm(vectors), bias, self.attention_scale))
 
     def attend(self, token: Tensor, vectors: Tensor, bias: Tensor) -> Tensor:
         """Update a class token from itself and the vectors of its set (arXiv:2103.17239)."""
         together = self.attention_norm(torch.cat((token, vectors), dim=1))
-        return self._update(token, self.attention.query(token, together, bias))
+        return self._update(token, self.attention.gather(token, together, bias, self.attention_scale))
 
     def _update(self, vectors: Tensor, attended: Tensor) -> Tensor:
-        scale = self.attention_scale.repeat_interleave(vectors.shape[-1] // len(self.attention_scale))
-        vectors = vectors + self.dropout(self.attention_out_norm(attended * scale))
+        vectors = vectors + self.dropout(self.attention_out_norm(attended))
         updated: Tensor = vectors * self.residual_scale + self.dropout(self.feed_forward(vectors))
         return updated
 
@@ -123,19 +122,24 @@ class ParticleTransformer(nn.Module):
         mask = inputs.mask
         vectors = self._embed(features.tokens, mask)
         padding = torch.zeros_like(mask, dtype=vectors.dtype).masked_fill(~mask, -math.inf)[:, None, None, :]
-        class_padding = nn.functional.pad(padding, (1, 0))
+        class_padding = nn.functional.pad(padding.squeeze(1), (1, 0))
         # Padding may look at itself: a row with nothing to look at would give NaN.
-        own = torch.eye(mask.shape[1], dtype=torch.bool, device=mask.device)
+        position = torch.arange(mask.shape[1], device=mask.device)
+        own = position.unsqueeze(1) == position
         bias = self.pair_bias(features.momenta, mask) + padding.expand(-1, -1, mask.shape[1], -1).masked_fill(own, 0.0)
         for block in self.blocks:
             vectors = block(vectors, bias)
-        token = self.class_token.expand(len(mask), -1, -1)
+        token = self.class_token.expand(mask.shape[0], -1, -1)
         for block in self.class_blocks:
             token = cast("_Block", block).attend(token, vectors, class_padding)
         embedding = self.norm(token.squeeze(1)) + not_finite(inputs)
         return BackboneOutput(embedding, self.norm(vectors).masked_fill(~mask.unsqueeze(-1), 0.0))
 
     def _embed(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        if not self.training:
+            embedded: Tensor = self.embed(tokens.flatten(0, 1))
+            return embedded.view(*mask.shape, self.dim)
+        # Batch norm learns from real tokens only.
         rows: Tensor = self.embed(tokens[mask])
         vectors = rows.new_zeros((*mask.shape, self.dim))
         vectors[mask] = rows

@@ -24,7 +24,6 @@ _BLOCK = {
 }
 _BACKBONE = {
     "embed.input_bn.": "embed.0.",
-    "pair_embed.embed.": "pair_bias.layers.",
     "cls_token": "class_token",
     "norm.": "norm.",
 }
@@ -68,7 +67,16 @@ def _rename(name: str) -> str:
         return prefix + _replace(match[3], _BLOCK, name)
     if match := re.match(r"embed\.embed\.(\d+)\.(.+)", name):
         return f"embed.{int(match[1]) + 1}.{match[2]}"
+    if match := re.match(r"pair_embed\.embed\.(\d+)\.(.+)", name):
+        return _pair_layer(int(match[1]), match[2])
     return _replace(name, _BACKBONE, name)
+
+
+def _pair_layer(position: int, rest: str) -> str:
+    # There: batch norm of the inputs, then convolution, batch norm, activation, again and again.
+    if position == 0:
+        return f"pair_bias.norm.{rest}"
+    return f"pair_bias.layers.{position // 3}.{'linear' if position % 3 == 1 else 'norm'}.{rest}"
 
 
 def _replace(name: str, names: Mapping[str, str], whole: str) -> str:
