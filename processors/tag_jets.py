@@ -69,10 +69,11 @@ class TagJets(ProcessorABC):  # type: ignore[misc]
         predicted = np.where(tagged, np.array(classes)[np.nan_to_num(matrix).argmax(axis=1)], "none")
         truth = true_classes(jets)
         every_jet = {"dataset": dataset, "truth": truth.tolist(), "predicted": predicted.tolist()}
-        pt = new_histogram(100, 0, 2000, "Jet $p_T$ [GeV]", "predicted").fill(**every_jet, value=ak.flatten(jets.pt))
+        by_prediction = hist.axis.StrCategory([*classes, "none"], name="predicted")
+        pt = new_histogram(100, 0, 2000, "Jet $p_T$ [GeV]", by_prediction).fill(**every_jet, value=ak.flatten(jets.pt))
         output: dict[str, Any] = {"pt": pt, "score": {}, "discriminant": {}}
         if "msoftdrop" in jets.fields:
-            mass = new_histogram(60, 0, 300, "Jet soft-drop mass [GeV]", "predicted")
+            mass = new_histogram(60, 0, 300, "Jet soft-drop mass [GeV]", by_prediction)
             output["msoftdrop"] = mass.fill(**every_jet, value=ak.flatten(jets.msoftdrop))
         tagged_jets = {"dataset": dataset, "truth": truth[tagged].tolist()}
         background = classes.index(self.background)
@@ -89,10 +90,12 @@ class TagJets(ProcessorABC):  # type: ignore[misc]
         """Nothing to do at the end."""
 
 
-def new_histogram(bins: int, low: float, high: float, label: str, *categories: str) -> hist.Hist[Any]:
+def new_histogram(bins: int, low: float, high: float, label: str, *more: Any) -> hist.Hist[Any]:
     """A histogram by dataset, true class and more categories, with room for event weights."""
     return hist.Hist(
-        *(hist.axis.StrCategory([], growth=True, name=name) for name in ("dataset", "truth", *categories)),
+        hist.axis.StrCategory([], growth=True, name="dataset"),
+        hist.axis.StrCategory([*JET_CLASSES, "unmatched", "unknown"], name="truth"),
+        *more,
         hist.axis.Regular(bins, low, high, name="value", label=label),
         storage=hist.storage.Weight(),
     )

@@ -26,6 +26,9 @@ def run(
     chunksize: Annotated[int, typer.Option(min=1, help="Events a chunk, about.")] = 100_000,
     treename: Annotated[str, typer.Option(help="Tree, where the fileset does not name it.")] = "Events",
     skip_bad_files: Annotated[bool, typer.Option(help="Leave out and count files that cannot be read.")] = False,
+    checkpoints: Annotated[
+        Path | None, typer.Option(help="Folder for finished chunks: a stopped run continues from them.")
+    ] = None,
     plots: Annotated[bool, typer.Option(help="Draw the histograms.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -41,6 +44,7 @@ def run(
         chunksize=chunksize,
         treename=treename,
         skip_bad_files=skip_bad_files,
+        checkpoints=checkpoints,
         plots=plots,
         quiet=as_json,
     )
@@ -59,6 +63,7 @@ def execute(
     chunksize: int = 100_000,
     treename: str = "Events",
     skip_bad_files: bool = False,
+    checkpoints: Path | None = None,
     plots: bool = True,
     quiet: bool = False,
 ) -> dict[str, Any]:
@@ -77,7 +82,9 @@ def execute(
     prepare_folder(output)
     with dask_client(dask, workers) if dask else nullcontext() as client:
         executor = make_executor(workers=workers, client=client, skip_unreadable=skip_bad_files)
-        result = run_processor(instance, fileset, schema_class, executor, chunksize=chunksize, quiet=quiet)
+        result = run_processor(
+            instance, fileset, schema_class, executor, chunksize=chunksize, checkpoints=checkpoints, quiet=quiet
+        )
     return write_outputs(result, output, plots=plots)
 
 

@@ -26,7 +26,7 @@ def comparisons(histogram: BaseHist[Any]) -> dict[str, dict[str, BaseHist[Any]]]
     -------
     dict of str to dict of str to hist.BaseHist
         By category axis, then by category, summed over all other category axes; categories without entries are left
-        out. An axis with a single filled category is left out too, unless there is no other figure: then the sum of
+        out, and those of a growing axis, whose order is that of filling, are sorted. An axis with a single filled category is left out too, unless there is no other figure: then the sum of
         all categories stands under ``"all"``. Empty if the histogram has another number of numeric axes or no entry.
     """
     numeric = [index for index, axis in enumerate(histogram.axes) if not is_category(axis)]
@@ -37,7 +37,8 @@ def comparisons(histogram: BaseHist[Any]) -> dict[str, dict[str, BaseHist[Any]]]
         if is_category(axis):
             projection: Any = histogram.project(index, numeric[0])
             parts = {str(axis.value(at)): projection[at, :] for at in range(axis.size)}
-            filled = {name: part for name, part in parts.items() if np.any(part.values())}
+            names = sorted(parts) if axis.traits.growth else list(parts)
+            filled = {name: parts[name] for name in names if np.any(parts[name].values())}
             if len(filled) > 1:
                 compared[axis.name or str(index)] = filled
     return compared or {"all": {"all": histogram.project(numeric[0])}}

@@ -55,7 +55,7 @@ def _draw_ratios(panel: Any, edges: npt.NDArray[np.float64], shapes: Mapping[str
     ratios = []
     for number, (_, shape) in enumerate(others, start=1):
         ratio, error = _ratio(shape, reference)
-        mplhep.histplot(ratio, edges, yerr=error, ax=panel, histtype="errorbar", markersize=4, **_style(number))
+        mplhep.histplot(ratio, edges, yerr=error, ax=panel, histtype="errorbar", markersize=4, color=f"C{number % 10}")
         ratios.append(ratio)
     band = np.nan_to_num(_ratio(reference, reference)[1])
     panel.stairs(1 + band, edges, baseline=1 - band, fill=True, color="C0", alpha=0.25)

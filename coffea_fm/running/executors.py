@@ -15,7 +15,7 @@ from coffea.util import coffea_console
 from rich.console import ConsoleRenderable, RenderHook
 from rich.traceback import Traceback
 
-from coffea_fm.errors import CoffeaFMError
+from coffea_fm.errors import CoffeaFMError, InputError
 from coffea_fm.running.failures import UnreadableFileError, explain
 
 _ATTEMPTS = 3
@@ -94,6 +94,17 @@ class TellingFuturesExecutor(_Telling, FuturesExecutor):  # type: ignore[misc]
 @dataclass
 class TellingDaskExecutor(_Telling, DaskExecutor):  # type: ignore[misc]
     """Workers of a dask cluster."""
+
+    def __call__(self, items: Any, function: Callable[[Any], Any], accumulator: Any) -> Any:
+        """Run; a worker that dies takes no exception of its own with it."""
+        try:
+            return super().__call__(items, function, accumulator)
+        except RuntimeError as error:
+            if "KilledWorker" not in str(error):
+                raise
+            raise InputError(
+                f"dask workers died, most likely for want of memory: give a smaller --chunksize or more memory ({error})"
+            ) from error
 
 
 def make_executor(*, workers: int = 1, client: Any = None, skip_unreadable: bool = False) -> ExecutorBase:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import uproot
@@ -14,6 +15,7 @@ from coffea.processor import ProcessorABC, Runner
 from coffea.processor.executor import ExecutorBase, FileMeta, WorkItem
 
 from coffea_fm.errors import InputError
+from coffea_fm.running.checkpoints import Checkpoints, fingerprint
 from coffea_fm.running.executors import describe, progress_on_stderr
 from coffea_fm.running.failures import refuse_truncated
 from coffea_fm.running.fileset import Fileset, file_format
@@ -68,6 +70,7 @@ def run(
     executor: ExecutorBase,
     *,
     chunksize: int = 100_000,
+    checkpoints: Path | None = None,
     quiet: bool = False,
 ) -> RunResult:
     """Run a processor over all files of a fileset.
@@ -84,6 +87,8 @@ def run(
         From `coffea_fm.running.executors.make_executor`.
     chunksize : int
         Events a chunk, about.
+    checkpoints : Path, optional
+        Keep finished chunks in this folder, which the workers share, and take them from there.
     quiet : bool
         Show no progress.
 
@@ -94,6 +99,10 @@ def run(
     """
     start = time.perf_counter()
     data_format = file_format(fileset)
+    kept = None
+    if checkpoints is not None:
+        metadata = {name: dataset.metadata for name, dataset in fileset.items()}
+        kept = Checkpoints(checkpoints.absolute(), fingerprint(processor, schema), metadata)
     with progress_on_stderr(quiet=quiet):
         metas, failed_files = _read_headers(fileset, executor, data_format)
         chunks = [chunk for meta in metas for chunk in meta.chunks(chunksize, False) if len(chunk)]
@@ -101,7 +110,7 @@ def run(
             raise InputError(
                 f"the fileset has no events: of its files {len(metas)} are empty and {len(failed_files)} unreadable"
             )
-        runner = Runner(executor=executor, schema=schema, format=data_format, savemetrics=True)
+        runner = Runner(executor=executor, schema=schema, format=data_format, savemetrics=True, checkpointer=kept)
         out = runner.run(list(chunks), processor.process)
     failed: dict[WorkItem, str] = out.get("failed", {})
     if len(failed) == len(chunks):

@@ -27,6 +27,13 @@ def test_one_comparison_for_each_axis_with_more_than_one_filled_category():
     assert compared["dataset"]["simulation"].values() == pytest.approx([6, 2])
 
 
+def test_categories_in_order_of_filling_are_sorted():
+    made = hist.Hist(hist.axis.StrCategory([], growth=True, name="dataset"), hist.axis.Regular(2, 0, 1, name="value"))
+    for name in ("tt", "qcd"):
+        made.fill(dataset=name, value=0.5)
+    assert list(comparisons(made)["dataset"]) == ["qcd", "tt"]
+
+
 def test_a_single_category_is_drawn_once():
     parts = comparisons(histogram()[0:1, :, :])
     assert list(parts) == ["all"]

@@ -43,11 +43,9 @@ def test_histograms_and_cutflow_are_those_of_the_selected_jets(tmp_path, bundle)
     predicted = np.where(counts == 0, "none", np.array(JET_CLASSES)[np.nan_to_num(scores).argmax(axis=1)])
     for name, values in (("pt", jets.pt), ("msoftdrop", jets.msoftdrop)):
         filled = output[name]
-        for truth, cls in ((1, "Hbb"), (3, "none")):
+        for truth, cls in ((1, "Hbb"), (4, "none")):
             chosen = (label == truth) & (predicted == cls)
-            if cls in list(filled.axes["predicted"]):
-                found = filled["sim", JET_CLASSES[truth], cls, :].sum(flow=True).value
-                assert found == np.sum(chosen)
+            assert filled["sim", JET_CLASSES[truth], cls, :].sum(flow=True).value == np.sum(chosen)
         expected, _ = np.histogram(values, filled.axes["value"].edges)
         assert filled.project("value").values() == pytest.approx(expected)
     ratio = scores[:, 1] / (scores[:, 0] + scores[:, 1])
@@ -72,7 +70,7 @@ def test_chunks_and_files_add_up(tmp_path, bundle):
 def test_data_without_labels_is_of_unknown_class(tmp_path, bundle):
     make_nano(tmp_path / "data.root", 50, labelled=False)
     output = tag([tmp_path / "data.root"], bundle)
-    assert list(output["pt"].axes["truth"]) == ["unknown"]
+    assert output["pt"][:, "unknown", :, :].sum(flow=True).value == output["cutflow"]["data"]["jets"] > 0
 
 
 def test_a_chunk_without_a_selected_jet(tmp_path, bundle):
