@@ -90,7 +90,8 @@ class Attention(nn.Module):
         return (query_weight * factor, *weights), (query_bias * factor, *biases)
 
     def _project_out(self, vectors: Tensor, scale: Tensor | None) -> Tensor:
-        weight, bias = self.project_out.weight, self.project_out.bias
+        weight: Tensor = self.project_out.weight
+        bias: Tensor = self.project_out.bias
         if scale is not None:
             rows = scale.repeat_interleave(len(bias) // self.heads)
             weight, bias = weight * rows.unsqueeze(1), bias * rows

@@ -1,0 +1,36 @@
+"""A first model card, from what the export knows."""
+
+from __future__ import annotations
+
+from coffea_fm.bundle.manifest import Manifest
+
+
+def draft_card(manifest: Manifest) -> str:
+    """Name, inputs, outputs, numerical check and provenance in Markdown; what was measured is left to be filled in."""
+    lines = [f"# {manifest.name}", "", "## Inputs", "", "| group | field | unit | trained on |", "|---|---|---|---|"]
+    named = [(group.name, group.fields) for group in manifest.inputs.groups] + [("jet", manifest.inputs.jet)]
+    for group, fields in named:
+        for field in fields:
+            trained = f"{field.trained[0]:g} to {field.trained[1]:g}" if field.trained else ""
+            lines.append(f"| {group} | `{field.name}` | {field.unit} | {trained} |")
+    lines += ["", "## Outputs", ""]
+    for output in manifest.outputs:
+        classes = f": {', '.join(output.classes)}" if output.classes else ""
+        lines.append(f"- `{output.name}`, {output.dim} numbers a jet{classes}")
+    if check := manifest.check:
+        sentence = "onnxruntime and torch differ by at most {:.1e} in the {} batches of the check at export."
+        lines += ["", sentence.format(check.maximal_difference, check.cases)]
+    lines += [
+        "",
+        "A jet without constituents, or with an input that is not finite, scores NaN.",
+        "",
+        "## Trained on",
+        "",
+        *(f"- {name}: {value}" for name, value in manifest.provenance.data.items()),
+        "",
+        "## Measured",
+        "",
+        "Not yet: `coffea-fm evaluate`.",
+        "",
+    ]
+    return "\n".join(lines)

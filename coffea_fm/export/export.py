@@ -1,0 +1,133 @@
+"""From a checkpoint of the training to a bundle."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from coffea_fm.bundle import Graph, Manifest, Output, save_bundle
+from coffea_fm.bundle.manifest import Calibration, Provenance, graph_inputs
+from coffea_fm.errors import InputError
+from coffea_fm.export.card import draft_card
+from coffea_fm.export.check import check_graphs
+from coffea_fm.export.graphs import make_graphs
+from coffea_fm.nn.build import Model
+from coffea_fm.shards import ShardDataset
+from coffea_fm.tokens.packed import PackedSets
+from coffea_fm.tokens.spec import InputSpec
+from coffea_fm.training.checkpoint import load_checkpoint
+
+_RANGE_JETS = 20_000
+_VERSIONS = ("coffea-fm", "torch", "onnx", "onnxruntime", "numpy")
+
+
+def export_checkpoint(
+    checkpoint: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    card: str | None = None,
+    data: str | os.PathLike[str] | None = None,
+    temperature: float = 1.0,
+) -> Manifest:
+    """Write the bundle of a checkpoint, numerically checked.
+
+    Parameters
+    ----------
+    checkpoint : path-like
+        Folder such as ``runs/NAME/best``.
+    output : path-like
+        Folder of the bundle; its name is the name of the model.
+    card : str, optional
+        The model card, Markdown; a draft from what is known by default.
+    data : path-like, optional
+        Folder of shards: real jets for the check, and for the range of the jet fields that the model was trained on.
+        The recipe's training data by default.
+    temperature : float
+        Logits are divided by it before the softmax, see `coffea_fm.evaluation`.
+
+    Returns
+    -------
+    Manifest
+        As written.
+
+    Raises
+    ------
+    ExportError
+        If the graphs do not compute what the network computes; nothing is written then.
+    InputError
+        If the checkpoint or the data cannot be read.
+    """
+    model, config = load_checkpoint(checkpoint)
+    folder = Path(data) if data is not None else config.recipe.data.train
+    if not folder.is_dir():
+        raise InputError(f"the check at export needs real jets, and {folder} is not there: give a folder of shards")
+    jets = _some_jets(ShardDataset(folder, config.spec))
+    provenance = Provenance(
+        recipe=config.recipe.model_dump(mode="json"),
+        data={"folder": str(folder), "seen_jets": config.seen_jets, "validation": dict(config.metrics)},
+        seed=config.recipe.training.seed,
+        versions={name: version(name) for name in _VERSIONS},
+    )
+    return export_model(
+        model, config.spec, config.classes, jets, output, provenance=provenance, card=card, temperature=temperature
+    )
+
+
+def export_model(
+    model: Model,
+    spec: InputSpec,
+    classes: tuple[str, ...],
+    jets: PackedSets,
+    output: str | os.PathLike[str],
+    *,
+    provenance: Provenance,
+    card: str | None = None,
+    temperature: float = 1.0,
+) -> Manifest:
+    """Write the bundle of a network, numerically checked; see `export_checkpoint`.
+
+    Parameters
+    ----------
+    jets : PackedSets
+        Real jets, as the network was trained on.
+    """
+    spec = with_trained_ranges(spec, jets)
+    graphs = make_graphs(model, spec, temperature=temperature)
+    check = check_graphs(graphs, model, spec, jets, temperature=temperature)
+    manifest = Manifest(
+        name=Path(output).resolve().name,
+        inputs=spec,
+        outputs=(
+            Output(name="scores", dim=len(classes), classes=classes),
+            Output(name="embedding", dim=model.backbone.dim),
+        ),
+        graphs=(
+            Graph(name="backbone", file="backbone.onnx", inputs=graph_inputs(spec), outputs=("embedding",)),
+            Graph(name="head", file="head.onnx", inputs=("embedding",), outputs=("scores",)),
+        ),
+        provenance=provenance,
+        check=check,
+        calibration=Calibration(temperature=temperature) if temperature != 1.0 else None,
+    )
+    return save_bundle(output, manifest, graphs, draft_card(manifest) if card is None else card)
+
+
+def with_trained_ranges(spec: InputSpec, jets: PackedSets) -> InputSpec:
+    """The same inputs, with the range of each jet field among these jets; angles have none."""
+    fields = []
+    for field, values in zip(spec.jet, jets.jet.T, strict=True):
+        low, high = (float(f"{value:.3g}") for value in np.quantile(values, (0.001, 0.999)))
+        fields.append(field if field.unit == "rad" else replace(field, trained=(low, high)))
+    return replace(spec, jet=tuple(fields))
+
+
+def _some_jets(dataset: ShardDataset) -> PackedSets:
+    """Jets of row groups from all over the data set."""
+    groups = dataset.row_groups
+    mean = dataset.n_jets / len(groups)
+    chosen = np.linspace(0, len(groups) - 1, max(1, min(len(groups), round(_RANGE_JETS / mean)))).astype(int)
+    return dataset.read([groups[index] for index in np.unique(chosen)])[0]

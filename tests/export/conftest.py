@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from random_jets import SPEC, random_jets
+
+from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
+from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
+from coffea_fm.nn.build import Model, build_model
+from coffea_fm.nn.heads.classification import ClassificationHeadConfig
+from coffea_fm.tokens.packed import PackedSets
+
+CONFIGS = {
+    "set": SetTransformerConfig(size="tiny"),
+    "set-pairs": SetTransformerConfig(size="tiny", pair_bias=True),
+    "part": ParticleTransformerConfig(dim=16, embed=(16,), pair_hidden=(8,), layers=2, class_layers=1, heads=2),
+}
+
+
+def build(config) -> Model:
+    torch.manual_seed(0)
+    return build_model(config, ClassificationHeadConfig(), SPEC, 2).eval()
+
+
+@pytest.fixture(params=CONFIGS.values(), ids=CONFIGS.keys())
+def model(request) -> Model:
+    return build(request.param)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Model:
+    return build(CONFIGS["set"])
+
+
+@pytest.fixture(scope="session")
+def jets() -> PackedSets:
+    return random_jets(50)[0]

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from random_jets import SPEC
+
+from coffea_fm.errors import CoffeaFMError, InputError
+from coffea_fm.export.cases import BATCHES, cases
+from coffea_fm.export.check import ExportError, check_graphs
+from coffea_fm.export.graphs import make_graphs
+
+
+def test_every_network_passes(model, jets):
+    check = check_graphs(make_graphs(model, SPEC), model, SPEC, jets)
+    assert 0 < check.maximal_difference < 1e-5
+    assert check.tolerance == 1e-4
+    assert check.cases == len(list(cases(jets, SPEC)))
+
+
+def test_cases_cover_all_sizes(jets):
+    sizes, lengths = set(), set()
+    for case in cases(jets, SPEC):
+        mask = case.arrays["constituents_mask"]
+        sizes.add(len(mask))
+        lengths |= set(mask.sum(axis=1))
+    assert sizes == set(BATCHES)
+    assert {0, 1, 2, SPEC.groups[0].max_tokens} <= lengths
+    assert len(lengths) > 60
+
+
+def test_other_weights_are_found(tiny, jets):
+    other = copy.deepcopy(tiny)
+    with torch.no_grad():
+        other.backbone.norm.weight[3] += 3e-3
+    with pytest.raises(ExportError, match=r"embedding of .* differ from torch by 0\.00"):
+        check_graphs(make_graphs(other, SPEC), tiny, SPEC, jets)
+    assert issubclass(ExportError, CoffeaFMError)
+
+
+def test_another_temperature_is_found(tiny, jets):
+    with pytest.raises(ExportError, match="scores of"):
+        check_graphs(make_graphs(tiny, SPEC, temperature=2.0), tiny, SPEC, jets)
+
+
+def test_a_batch_axis_that_was_baked_in_is_found(tiny, jets):
+    graphs = make_graphs(tiny, SPEC)
+    proto = onnx.load_from_string(graphs["head"])
+    node = next(node for node in proto.graph.node if node.op_type == "Softmax")
+    node.attribute[0].i = 0
+    with pytest.raises(ExportError, match="scores of"):
+        check_graphs(graphs | {"head": proto.SerializeToString()}, tiny, SPEC, jets)
+
+
+def test_a_swallowed_nan_is_found(tiny, jets):
+    """A graph that cleans its inputs gives a number where there is none."""
+    graphs = make_graphs(tiny, SPEC)
+    proto = onnx.load_from_string(graphs["backbone"])
+    for node in proto.graph.node:
+        for index, name in enumerate(node.input):
+            if name == "constituents":
+                node.input[index] = "cleaned"
+    zero = onnx.helper.make_tensor("zero", onnx.TensorProto.FLOAT, [], [0.0])
+    proto.graph.initializer.append(zero)
+    proto.graph.node.insert(0, onnx.helper.make_node("Where", ["bad", "zero", "constituents"], ["cleaned"]))
+    proto.graph.node.insert(0, onnx.helper.make_node("IsNaN", ["constituents"], ["bad"]))
+    with pytest.raises(ExportError, match="NaN in one jet are a number"):
+        check_graphs(graphs | {"backbone": proto.SerializeToString()}, tiny, SPEC, jets)
+
+
+def test_a_spreading_nan_is_found(tiny, jets):
+    """A graph that adds the mean over the batch lets one jet spoil the others."""
+    graphs = make_graphs(tiny, SPEC)
+    proto = onnx.load_from_string(graphs["backbone"])
+    last = next(node for node in proto.graph.node if "embedding" in node.output)
+    last.output[list(last.output).index("embedding")] = "own"
+    axes = onnx.helper.make_tensor("batch_axis", onnx.TensorProto.INT64, [1], [0])
+    small = onnx.helper.make_tensor("small", onnx.TensorProto.FLOAT, [], [1e-6])
+    proto.graph.initializer.extend([axes, small])
+    proto.graph.node.extend(
+        [
+            onnx.helper.make_node("ReduceMean", ["own", "batch_axis"], ["mean"], keepdims=1),
+            onnx.helper.make_node("Mul", ["mean", "small"], ["leak"]),
+            onnx.helper.make_node("Add", ["own", "leak"], ["embedding"]),
+        ]
+    )
+    with pytest.raises(ExportError, match="not finite for a jet whose inputs are"):
+        check_graphs(graphs | {"backbone": proto.SerializeToString()}, tiny, SPEC, jets)
+
+
+def test_jets_without_constituents_are_refused(tiny, jets):
+    empty = jets.take(np.array([], dtype=np.int64))
+    with pytest.raises(InputError, match="no constituents"):
+        check_graphs(make_graphs(tiny, SPEC), tiny, SPEC, empty)

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from random_jets import SPEC
+
+from coffea_fm.export.graphs import OPSET, make_graphs
+from coffea_fm.nn.inputs import Inputs
+from coffea_fm.tokens.padding import pad
+
+
+def run(graph, arrays):
+    return onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"]).run(None, arrays)
+
+
+def test_names_types_and_axes_are_those_of_the_contract(tiny):
+    graphs = {name: onnx.load_from_string(graph) for name, graph in make_graphs(tiny, SPEC).items()}
+    described = {}
+    for name, proto in graphs.items():
+        onnx.checker.check_model(proto)
+        assert [opset.version for opset in proto.opset_import] == [OPSET]
+        for entry in (*proto.graph.input, *proto.graph.output):
+            tensor = entry.type.tensor_type
+            shape = [dim.dim_param or dim.dim_value for dim in tensor.shape.dim]
+            described[name, entry.name] = onnx.TensorProto.DataType.Name(tensor.elem_type), shape
+    assert described == {
+        ("backbone", "constituents"): ("FLOAT", ["sets", "tokens", 10]),
+        ("backbone", "constituents_mask"): ("BOOL", ["sets", "tokens"]),
+        ("backbone", "constituents_missing"): ("BOOL", ["sets", "tokens", 4]),
+        ("backbone", "jet"): ("FLOAT", ["sets", 4]),
+        ("backbone", "embedding"): ("FLOAT", ["sets", tiny.backbone.dim]),
+        ("head", "embedding"): ("FLOAT", ["sets", tiny.backbone.dim]),
+        ("head", "scores"): ("FLOAT", ["sets", 2]),
+    }
+
+
+def test_description_of_the_inputs_is_in_the_metadata(tiny):
+    proto = onnx.load_from_string(make_graphs(tiny, SPEC)["backbone"])
+    description = json.loads({entry.key: entry.value for entry in proto.metadata_props}["coffea_fm"])
+    assert [field["name"] for field in description["groups"][0]["fields"]] == list(SPEC.groups[0].names)
+    assert [field["unit"] for field in description["jet"]] == ["GeV", "1", "rad", "GeV"]
+
+
+def test_token_vectors_on_request(model, jets):
+    arrays = pad(jets.take(np.arange(6)), SPEC)
+    embedding, vectors = run(make_graphs(model, SPEC, token_vectors=True)["backbone"], arrays)
+    with torch.no_grad():
+        expected = model.backbone(Inputs.from_arrays(arrays, SPEC))
+    np.testing.assert_allclose(embedding, expected.embedding, atol=1e-5)
+    np.testing.assert_allclose(vectors, expected.token_vectors, atol=5e-5)
+
+
+def test_temperature_divides_the_logits(tiny):
+    graph = make_graphs(tiny, SPEC, temperature=2.5)["head"]
+    embedding = np.random.default_rng(0).normal(size=(5, tiny.backbone.dim)).astype(np.float32)
+    with torch.no_grad():
+        expected = torch.softmax(tiny.head(torch.from_numpy(embedding)) / 2.5, dim=-1)
+    np.testing.assert_allclose(run(graph, {"embedding": embedding})[0], expected, atol=1e-6)
+
+
+def test_same_network_same_bytes_and_mode_is_kept(tiny):
+    tiny.train()
+    first = make_graphs(tiny, SPEC)
+    assert tiny.training
+    tiny.eval()
+    assert make_graphs(tiny, SPEC) == first
