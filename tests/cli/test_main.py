@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 import pytest
@@ -14,7 +13,6 @@ from coffea_fm.errors import InputError
 
 def fake_command(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     module = ModuleType("coffea_fm.cli.info")
-    module.__spec__ = ModuleSpec("coffea_fm.cli.info", None)
 
     def info() -> None:
         raise error
