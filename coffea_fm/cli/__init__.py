@@ -37,7 +37,7 @@ class Commands(typer.core.TyperGroup):
         """Names of the commands, in the order of the workflow."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> typer.core.TyperCommand | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> typer.core.TyperCommand | None:  # noqa: ARG002
         """The command of that name, imported now."""
         if cmd_name not in COMMANDS:
             return None
