@@ -22,13 +22,16 @@ def evaluate(
     efficiency: Annotated[float, typer.Option(min=0.01, max=0.99, help="Where the rejection is given.")] = 0.5,
     dask: Annotated[str, typer.Option(help="Address of a dask scheduler, or 'local' to start --workers.")] = "",
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
+    record: Annotated[bool, typer.Option("--record", help="Write working points into the bundle's manifest.")] = False,
     as_json: Json = False,
 ) -> None:
     """Accuracy, AUC and background rejection of a bundle on labelled jets, with figures and an HTML report."""
     from coffea_fm.bundle.load import load_bundle
     from coffea_fm.evaluation.card import metrics_table
     from coffea_fm.evaluation.classification import classification_metrics
+    from coffea_fm.evaluation.into_bundle import record as record_in_bundle
     from coffea_fm.evaluation.report import write_evaluation
+    from coffea_fm.evaluation.working_points import working_points
     from coffea_fm.inference.tagger import load
     from coffea_fm.running.cluster import dask_client
     from coffea_fm.running.executors import make_executor
@@ -53,7 +56,10 @@ def evaluate(
             result = run(processor, read_fileset(data), find_schema(schema), executor, quiet=as_json)
         scores, target = result.output["scores"].value, result.output["target"].value
     metrics = classification_metrics(scores, target, classes, background=background, efficiency=efficiency)
+    points = working_points(scores, target, classes, background=background)
+    if record:
+        manifest = record_in_bundle(Path(bundle), metrics, points, ", ".join(data))
     about = {"bundle": manifest.name, "checksum": manifest.checksum, "data": data}
-    written = write_evaluation(output, scores, target, metrics, about)
+    written = write_evaluation(output, scores, target, metrics, points, about)
     summary = {**about, "jets": metrics.jets, "accuracy": metrics.accuracy, "written": [str(path) for path in written]}
     show(summary, f"{metrics_table(metrics)}\n\nwrote {len(written)} files to {output}", as_json=as_json)

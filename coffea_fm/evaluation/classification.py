@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coffea_fm.errors import InputError
-from coffea_fm.evaluation.calibration import Reliability, reliability
+from coffea_fm.evaluation.calibration import Reliability, best_temperature, reliability
 from coffea_fm.evaluation.discrimination import Rejection, auc, rejection
 
 Scores = npt.NDArray[np.floating]
@@ -50,6 +50,8 @@ class Metrics:
         Fraction of each true class (row) predicted as each class (column).
     reliability : Reliability
         Calibration of the highest score.
+    temperature : float
+        By which the logits would have to be divided to be most likely on these jets; 1 if they are calibrated.
     """
 
     classes: list[str]
@@ -62,6 +64,7 @@ class Metrics:
     against_background: dict[str, Separation]
     confusion: list[list[float]]
     reliability: Reliability
+    temperature: float
 
 
 def discriminant(scores: Scores, signal: int, background: int) -> npt.NDArray[np.float64]:
@@ -133,6 +136,7 @@ def classification_metrics(
         against_background=_separations(scores, target, classes, background, efficiency),
         confusion=(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)).tolist(),
         reliability=reliability(scores, target),
+        temperature=best_temperature(scores, target),
     )
 
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from coffea_fm.bundle.manifest import WorkingPoint
 from coffea_fm.evaluation.card import confusion_table, metrics_table
 from coffea_fm.evaluation.classification import Metrics, Scores, Targets
 from coffea_fm.evaluation.figures import confusion_figure, reliability_figure, roc_figure, score_figures
-from coffea_fm.evaluation.working_points import working_points
 from coffea_fm.files import atomic
 
 _STYLE = (
@@ -30,6 +30,7 @@ def write_evaluation(
     scores: Scores,
     target: Targets,
     metrics: Metrics,
+    points: Sequence[WorkingPoint],
     about: Mapping[str, Any],
 ) -> list[Path]:
     """Write ``metrics.json``, ``metrics.md``, the figures and ``report.html``.
@@ -44,6 +45,8 @@ def write_evaluation(
         True class.
     metrics : Metrics
         From `coffea_fm.evaluation.classification.classification_metrics`.
+    points : sequence of WorkingPoint
+        From `coffea_fm.evaluation.working_points.working_points`.
     about : mapping
         What was evaluated on what; goes into ``metrics.json`` and the head of the page.
 
@@ -52,7 +55,6 @@ def write_evaluation(
     list of Path
         Everything written.
     """
-    points = working_points(scores, target, metrics.classes, background=metrics.background)
     content = {**about, **asdict(metrics), "working_points": [point.model_dump(mode="json") for point in points]}
     tables = {"Against the background": metrics_table(metrics), "Confusion": confusion_table(metrics)}
     written = [folder / "metrics.json", folder / "metrics.md", folder / "report.html"]

@@ -8,6 +8,7 @@ import pytest
 from made import expected_scores, make_bundle, make_nano
 from typer.testing import CliRunner
 
+from coffea_fm.bundle import load_bundle
 from coffea_fm.cli import main
 
 
@@ -48,6 +49,21 @@ def test_evaluate_writes_the_figures_of_merit_of_the_labelled_jets(tmp_path, bun
     assert metrics["accuracy"] == pytest.approx(np.mean(predicted == ak.to_numpy(jets.label)))
     assert (output / "metrics.md").read_text().partition("\n\n")[0] in result.stdout
     assert (output / "report.html").exists()
+
+
+def test_record_writes_working_points_into_the_bundle_and_keeps_the_rest(tmp_path, bundle):
+    make_nano(tmp_path / "test.root", 2500)
+    before = load_bundle(bundle)
+    command = ["evaluate", str(bundle), str(tmp_path / "test.root"), "-o", str(tmp_path / "evaluation"), "--record"]
+    result = CliRunner().invoke(main, [*command, "--json"])
+    assert result.exit_code == 0, result.stderr
+    after = load_bundle(bundle)
+    assert {point.name for point in after.manifest.working_points} >= {"Hbb_loose", "Tbl_loose"}
+    assert after.manifest.calibration.data == str(tmp_path / "test.root")
+    assert after.graphs == before.graphs
+    assert after.manifest.inputs == before.manifest.inputs
+    assert json.loads(result.stdout)["checksum"] == after.checksum != before.checksum
+    assert (bundle / "README.md").read_text() == "# Counting\n"
 
 
 def test_demo_tags_the_shipped_sample_on_worker_processes(tmp_path, bundle, monkeypatch):

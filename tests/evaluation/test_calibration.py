@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from coffea_fm.evaluation.calibration import reliability
+from coffea_fm.evaluation.calibration import best_temperature, reliability
 
 
 def calibrated(n: int, power: float) -> tuple[np.ndarray, np.ndarray]:
@@ -34,3 +34,8 @@ def test_certainty_is_in_the_last_bin_and_empty_bins_are_none():
     assert result.jets == [0, 0, 0, 2]
     assert result.accuracy == [None, None, None, 0.5]
     assert result.expected_error == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("power", [0.5, 1, 3])
+def test_the_best_temperature_undoes_a_power(power):
+    assert best_temperature(*calibrated(100_000, power)) == pytest.approx(power, rel=0.02)

@@ -7,6 +7,7 @@ import numpy as np
 from coffea_fm.evaluation.card import confusion_table, metrics_table
 from coffea_fm.evaluation.classification import classification_metrics
 from coffea_fm.evaluation.report import write_evaluation
+from coffea_fm.evaluation.working_points import working_points
 
 CLASSES = ("QCD", "Hbb")
 
@@ -23,7 +24,9 @@ def sample() -> tuple[np.ndarray, np.ndarray]:
 def test_everything_is_written_and_the_numbers_are_json(tmp_path):
     scores, target = sample()
     metrics = classification_metrics(scores, target, CLASSES)
-    written = write_evaluation(tmp_path, scores, target, metrics, {"bundle": "a <b>", "data": ["x"]})
+    written = write_evaluation(
+        tmp_path, scores, target, metrics, working_points(scores, target, CLASSES), {"bundle": "a <b>"}
+    )
     assert all(path.stat().st_size > 0 for path in written)
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {path.name for path in written}
     content = json.loads((tmp_path / "metrics.json").read_text())
