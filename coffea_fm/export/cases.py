@@ -48,14 +48,12 @@ def cases(jets: PackedSets, spec: InputSpec) -> Iterator[Case]:
     """
     most = max(group.max_tokens for group in spec.groups)
     for batch in BATCHES:
-        ragged = np.linspace(0, most, batch).astype(np.int64)[::-1] if batch > 1 else np.array([most // 3])
-        for name, lengths in (
-            *((f"length {length}", np.full(batch, length)) for length in (0, 1, 2, most)),
-            ("ragged lengths", ragged),
-        ):
-            for multiple in (1, 8):
-                arrays = pad(_of_lengths(jets, spec, lengths), spec, multiple)
-                yield Case(f"{batch} jets of {name}, padded by {multiple}", arrays, np.zeros(batch, np.bool_))
+        ragged = np.linspace(most, 0, batch).astype(np.int64) if batch > 1 else np.array([most // 3])
+        sizes = [(f"length {length}", np.full(batch, length), 1) for length in (0, 1, 2, most)]
+        sizes += [("ragged lengths", ragged, multiple) for multiple in (1, 8)]
+        for name, lengths, multiple in sizes:
+            arrays = pad(_of_lengths(jets, spec, lengths), spec, multiple)
+            yield Case(f"{batch} jets of {name}, padded by {multiple}", arrays, np.zeros(batch, np.bool_))
     yield from _adversarial(jets, spec)
 
 

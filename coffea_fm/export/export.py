@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
+from contextlib import suppress
 from dataclasses import replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +72,7 @@ def export_checkpoint(
         recipe=config.recipe.model_dump(mode="json"),
         data={"folder": str(folder), "seen_jets": config.seen_jets, "validation": dict(config.metrics)},
         seed=config.recipe.training.seed,
-        versions={name: version(name) for name in _VERSIONS},
+        versions=_versions(),
     )
     return export_model(
         model, config.spec, config.classes, jets, output, provenance=provenance, card=card, temperature=temperature
@@ -117,12 +119,28 @@ def export_model(
 
 
 def with_trained_ranges(spec: InputSpec, jets: PackedSets) -> InputSpec:
-    """The same inputs, with the range of each jet field among these jets; angles have none."""
+    """The same inputs, with the range of each jet field among these jets, rounded outwards; angles have none."""
     fields = []
     for field, values in zip(spec.jet, jets.jet.T, strict=True):
-        low, high = (float(f"{value:.3g}") for value in np.quantile(values, (0.001, 0.999)))
-        fields.append(field if field.unit == "rad" else replace(field, trained=(low, high)))
+        trained = (-_round_up(-float(values.min())), _round_up(float(values.max())))
+        fields.append(field if field.unit == "rad" else replace(field, trained=trained))
     return replace(spec, jet=tuple(fields))
+
+
+def _round_up(value: float) -> float:
+    """The next number of two digits."""
+    if value == 0.0:
+        return 0.0
+    digits = 1 - math.floor(math.log10(abs(value)))
+    return round(math.ceil(value * 10.0**digits) * 10.0**-digits, digits)
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for name in _VERSIONS:
+        with suppress(PackageNotFoundError):  # coffea-fm itself may run from a checkout
+            versions[name] = version(name)
+    return versions
 
 
 def _some_jets(dataset: ShardDataset) -> PackedSets:
