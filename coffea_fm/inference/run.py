@@ -13,11 +13,13 @@ import numpy.typing as npt
 
 from coffea_fm.bundle.manifest import Graph, Manifest
 from coffea_fm.errors import InputError
+from coffea_fm.inference.providers import CUDA
 from coffea_fm.tokens.jagged import IntArray
 from coffea_fm.tokens.packed import FloatArray, PackedSets
 from coffea_fm.tokens.padding import length_buckets, pad
 
-BATCH_TOKENS = 1024
+MULTIPLE = 2
+"""Padded lengths are multiples of this. Measured: 8 costs 8% of the speed, and memory does not grow with the shapes."""
 Arrays = dict[str, npt.NDArray[Any]]
 
 
@@ -29,7 +31,7 @@ def run(
     *,
     sets: IntArray,
     threads: int = 1,
-    batch_tokens: int = BATCH_TOKENS,
+    batch_tokens: int | None = None,
 ) -> dict[str, FloatArray]:
     """Evaluate outputs of a bundle.
 
@@ -47,8 +49,8 @@ def run(
         Which jets to run.
     threads : int
         How many batches run side by side.
-    batch_tokens : int
-        Padded tokens of a batch.
+    batch_tokens : int, optional
+        Padded tokens of a batch; see `default_batch_tokens`.
 
     Returns
     -------
@@ -63,15 +65,28 @@ def run(
 
     def evaluate(bucket: IntArray) -> None:
         chosen = sets[bucket]
-        arrays: Arrays = pad(packed.take(chosen), manifest.inputs)
+        arrays: Arrays = pad(packed.take(chosen), manifest.inputs, MULTIPLE)
         for session, inputs, outputs in steps:
             values = session.run(outputs, {name: arrays[name] for name in inputs})
             arrays.update(zip(outputs, values, strict=True))
         for name, rows in results.items():
             rows[chosen] = arrays[name]
 
-    _each(evaluate, length_buckets(lengths, batch_tokens), threads)
+    on_gpu = any(session.get_providers()[0] == CUDA for session, *_ in steps)
+    buckets = length_buckets(lengths, batch_tokens or default_batch_tokens(manifest, on_gpu=on_gpu), MULTIPLE)
+    _each(evaluate, buckets, 1 if on_gpu else threads)
     return results
+
+
+def default_batch_tokens(manifest: Manifest, *, on_gpu: bool) -> int:
+    """Padded tokens of a batch: so many that the activations stay in a core's cache, or that a GPU is busy.
+
+    Measured on one core: 512 tokens are best at width 128, 1024 at width 64; twice or half as many cost 2-5%.
+    """
+    if on_gpu:
+        return 2**15
+    widths = [output.dim for output in manifest.outputs if output.name == "embedding"]
+    return max(128, 2**16 // max(widths, default=128))
 
 
 def run_head(embedding: FloatArray, manifest: Manifest, sessions: Callable[[Graph], Any], wanted: str) -> FloatArray:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,8 +8,8 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from coffea_fm.bundle import Bundle, Graph, load_bundle
-from coffea_fm.inference.run import needed, run
+from coffea_fm.bundle import Bundle, Graph, Output, load_bundle
+from coffea_fm.inference.run import default_batch_tokens, needed, run
 from coffea_fm.inference.sessions import session
 from coffea_fm.tokens.pack import pack
 
@@ -54,11 +55,43 @@ def test_sets_left_out_are_nan(bundle: Path, jets: ak.Array) -> None:
         assert np.flatnonzero(np.isfinite(rows).all(axis=1)).tolist() == [2, 5]
 
 
+def test_batches_follow_the_width_and_the_device(bundle: Path) -> None:
+    manifest = load_bundle(bundle).manifest
+    wide = manifest.model_copy(update={"outputs": (manifest.outputs[0], Output(name="embedding", dim=128))})
+    assert default_batch_tokens(wide, on_gpu=False) == 512
+    assert default_batch_tokens(wide, on_gpu=True) > 10_000
+    foreign = manifest.model_copy(update={"outputs": manifest.outputs[:1]})
+    assert default_batch_tokens(foreign, on_gpu=False) == 512
+
+
+def test_on_a_gpu_batches_are_large_and_one_after_the_other(bundle: Path, jets: ak.Array) -> None:
+    loaded = load_bundle(bundle)
+    packed, _ = pack(jets, loaded.manifest.inputs)
+    calls: list[str] = []
+
+    class OnGPU:
+        def __init__(self, graph: Graph) -> None:
+            self.session = session(graph.sha256, loaded.graph_bytes(graph.name))
+
+        def get_providers(self) -> list[str]:
+            return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+        def run(self, *arguments: object) -> object:
+            calls.append(threading.current_thread().name)
+            return self.session.run(*arguments)
+
+    run(packed, loaded.manifest, OnGPU, ["scores"], sets=np.arange(len(packed)), threads=4)
+    assert calls == [threading.main_thread().name] * 2
+
+
 def test_an_error_in_a_thread_is_not_lost(bundle: Path, jets: ak.Array) -> None:
     loaded = load_bundle(bundle)
     packed, _ = pack(jets, loaded.manifest.inputs)
 
     class Broken:
+        def get_providers(self) -> list[str]:
+            return ["CPUExecutionProvider"]
+
         def run(self, *_: object) -> None:
             raise RuntimeError("out of memory")
 
