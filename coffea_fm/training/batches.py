@@ -12,8 +12,9 @@ from torch import Tensor
 
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.shards.read import Columns
-from coffea_fm.tokens import InputSpec, PackedSets, length_buckets, pad
+from coffea_fm.tokens import InputSpec, PackedSets, pad
 from coffea_fm.tokens.jagged import IntArray
+from coffea_fm.training.grouping import cheapest_groups
 
 
 class Examples(NamedTuple):
@@ -85,7 +86,7 @@ def padded_batches(
     spec : InputSpec
         Describes the jets.
     micro_tokens : int
-        Padded tokens of a group, about.
+        Most padded tokens of a group.
     device : torch.device
         Where the tensors go.
     random : numpy.random.Generator, optional
@@ -97,7 +98,7 @@ def padded_batches(
     Batch
         Every jet is in exactly one.
     """
-    groups = _groups(set_lengths(examples.packed), micro_tokens)
+    groups = cheapest_groups(set_lengths(examples.packed), micro_tokens)
     if random is not None:
         groups = [groups[index] for index in random.permutation(len(groups))]
     for sets in groups:
@@ -105,11 +106,3 @@ def padded_batches(
         inputs = Inputs.from_arrays(pad(part.packed, spec), spec, device)
         target, weight = (torch.as_tensor(column, device=device) for column in (part.target, part.weight))
         yield Batch(inputs, target, weight)
-
-
-def _groups(lengths: IntArray, micro_tokens: int) -> list[IntArray]:
-    """Length buckets without a small rest: batch norms need many tokens at once."""
-    groups = length_buckets(lengths, micro_tokens)
-    if len(groups) > 1 and len(groups[-1]) * lengths[groups[-1]].max() < micro_tokens / 2:
-        groups[-2:] = [np.concatenate(groups[-2:])]
-    return groups

@@ -28,21 +28,6 @@ def test_every_jet_is_in_one_batch_with_its_target() -> None:
     assert found == dict(enumerate(given.target.tolist()))
 
 
-def test_batches_are_of_similar_lengths_and_bounded() -> None:
-    for batch in padded_batches(examples(1000), SPEC, 400):
-        assert 200 <= batch.inputs.mask.numel() <= 800
-        lengths = batch.inputs.mask.sum(dim=1)
-        assert int(lengths.max() - lengths.min()) <= 16
-
-
-def test_no_batch_is_a_small_rest() -> None:
-    packed, target = random_jets(2000)
-    lengths = packed.groups["constituents"].lengths
-    chosen = np.concatenate((np.flatnonzero(lengths == 40)[:20], np.flatnonzero(lengths == 1)[:1]))
-    given = Examples(packed, target.astype(np.int64), np.ones(2000, dtype=np.float32)).take(chosen)
-    assert [len(batch.target) for batch in padded_batches(given, SPEC, 400)] == [10, 11]
-
-
 def test_random_order_has_the_same_batches() -> None:
     ordered = list(padded_batches(examples(), SPEC, 400))
     shuffled = list(padded_batches(examples(), SPEC, 400, random=np.random.default_rng(0)))
