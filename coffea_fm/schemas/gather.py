@@ -8,6 +8,7 @@ chunks it gives other jets' tokens.)
 from __future__ import annotations
 
 import copy
+import zlib
 from collections.abc import Mapping
 
 from coffea.nanoevents.util import concat, quote
@@ -43,13 +44,17 @@ def gather(links: Form, name: str, fields: Mapping[str, Form]) -> Form:
 
 
 def record(name: str, fields: Mapping[str, Form]) -> Form:
-    """A record form of equally long columns."""
+    """A record form of equally long columns.
+
+    Its key differs from that of any other record: dask-awkward would read the columns of both.
+    """
+    checksum = zlib.crc32(",".join(form["form_key"] for form in fields.values()).encode())
     return {
         "class": "RecordArray",
         "fields": list(fields),
         "contents": list(fields.values()),
         "parameters": {"__record__": name},
-        "form_key": quote(f"!invalid,{name}"),
+        "form_key": quote(f"!invalid,{name},{checksum:08x}"),
     }
 
 
