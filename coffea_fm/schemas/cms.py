@@ -11,6 +11,9 @@ NanoAOD v15 ``Jet``     ``JetPFCand_{jetIdx,...}``          as stored (already w
 generated jets          ``GenJetCands_...`` and the like    as stored
 ======================  ==================================  =====================================================
 
+PFNano of Run 3 may cluster ``Jet`` with PUPPI as well: where the file says so, opening it warns, and a subclass with
+another ``constituent_links`` applies the weight.
+
 Jets get ``uncorrected``, the four-momentum before jet energy corrections, which is that of the constituents.
 Vertices come from PFNano's tables (``FatJetSVs``, ``JetSVs``); associated vertices that the file did not keep are left
 out. NanoAOD's ``Jet_svIdx1`` is not used: in v15 it counts vertices before the selection that the stored ones passed.
@@ -18,11 +21,13 @@ out. NanoAOD's ``Jet_svIdx1`` is not used: in v15 it counts vertices before the 
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from coffea.nanoevents import schemas
 
+from coffea_fm.errors import InputWarning
 from coffea_fm.schemas.cms_jets import BEHAVIOR
 from coffea_fm.schemas.cms_tokens import candidate_fields, vertex_fields
 from coffea_fm.schemas.columns import charge_of_pdg_id, leaf, local_index, uncorrected
@@ -75,6 +80,7 @@ REFERENCES: dict[str, str] = schemas.PFNanoAODSchema.all_cross_references
 class _LinkedJets(schemas.NanoAODSchema):  # type: ignore[misc]
     """What the schemas below add to coffea's."""
 
+    constituent_links: ClassVar[tuple[Link, ...]] = CONSTITUENTS
     full_like_items: dict[str, Any]
     alias_items: dict[str, str]
 
@@ -92,7 +98,8 @@ class _LinkedJets(schemas.NanoAODSchema):  # type: ignore[misc]
         collections = dict(zip(names, forms, strict=True))
         _derive_charge(collections)
         _add_stored_index(collections)
-        for link in CONSTITUENTS:
+        for link in self.constituent_links:
+            _warn_of_weight(collections, link)
             _add_tokens(collections, link, "constituents")
         for link in VERTICES:
             _add_tokens(collections, link, "vertices")
@@ -163,6 +170,20 @@ def _add_tokens(collections: dict[str, Form], link: Link, name: str) -> None:
         fields = vertex_fields(stored)
         record_name = "SecondaryVertex" if {*FOUR_MOMENTUM, "x", "y", "z"} <= set(fields) else "NanoCollection"
     add_field(jets, name, gather(links, record_name, fields))
+
+
+def _warn_of_weight(collections: dict[str, Form], link: Link) -> None:
+    jets, targets = collections.get(link.jets), collections.get(link.targets)
+    if link.weight is not None or jets is None or targets is None or not (_is_table(jets) and _is_table(targets)):
+        return
+    title = str(jets["content"].get("parameters", {}).get("__doc__"))
+    if "puppi" in title.lower() and "puppiWeight" in fields_of(targets) and link.table in collections:
+        warnings.warn(
+            f"{link.jets} are clustered with PUPPI, says the file ({title}), and the momenta of their constituents are "
+            f"not weighted by this schema: subclass it with a Link whose weight is 'puppiWeight' for {link.table}",
+            InputWarning,
+            stacklevel=2,
+        )
 
 
 def _add_uncorrected(collections: dict[str, Form], name: str) -> None:

@@ -6,7 +6,6 @@ recognised by comparing the arrays, which is many times faster than resolving th
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -26,18 +25,19 @@ _KEPT_RESULTS = 2
 
 def links_step(resolve: Resolve) -> Resolve:
     """Register ``resolve(label, *operands)`` as the step ``operand, ..., count, label, !fm_name``."""
-    recent: deque[tuple[str, list[Array], ListOffsetArray]] = deque(maxlen=_KEPT_RESULTS)
+    recent: list[tuple[str, list[Array], ListOffsetArray]] = []
 
     def step(stack: Stack) -> None:
+        nonlocal recent  # replaced, never changed: several threads may read
         label, count = stack.pop(), int(stack.pop())
         operands = [flat(operand) for operand in stack[-count:]]
         del stack[-count:]
-        for known_label, known, links in tuple(recent):
+        for known_label, known, links in recent:
             if label == known_label and all(map(np.array_equal, operands, known)):
                 stack.append(links)
                 return
         links = resolve(label, *map(indices, operands))
-        recent.append((label, operands, links))
+        recent = [*recent, (label, operands, links)][-_KEPT_RESULTS:]
         stack.append(links)
 
     register(step, resolve)

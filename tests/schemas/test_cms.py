@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from selection_checks import check_records, check_runner, check_selections, directory, fingerprint, momentum
 
-from coffea_fm.errors import InputError
+from coffea_fm.errors import InputError, InputWarning
 from coffea_fm.schemas import NanoAODSchema, PFNanoAODSchema
+from coffea_fm.schemas.cms import Link
 
 CANONICAL = ("pt", "eta", "phi", "mass", "charge", "pdgId")
 IMPACT = ("d0", "d0_error", "dz", "dz_error")
@@ -43,11 +44,11 @@ USED = (  # these files have up to 3,000 branches
 )
 
 
-def open_events(folder, name, start=None, stop=None, mode="virtual", branches=USED, **options):
+def open_events(folder, name, start=None, stop=None, mode="virtual", branches=USED, schema=None, **options):
     return NanoEventsFactory.from_root(
         directory(folder / name),
         treepath="Events",
-        schemaclass=FILES[name],
+        schemaclass=schema or FILES[name],
         entry_start=start,
         entry_stop=stop,
         mode=mode,
@@ -150,6 +151,26 @@ def test_the_wrong_weight_would_not_close(folder):
     weighted = ak.sum((events.Jet.constituents * events.Jet.constituents.weight).pt, axis=-1)
     assert ak.min(weighted / events.Jet.uncorrected.pt) < 0.5
     assert ak.sum(small.weight == 0) == 660
+
+
+class WeightedJets(PFNanoAODSchema):
+    constituent_links = (Link("Jet", "JetPFCands", "PFCands", "pFCandsIdx", weight="puppiWeight"),)
+
+
+def test_jets_clustered_with_puppi_by_their_title_are_warned_of(folder):
+    def titled(schema):
+        def build(form):
+            counts = form["contents"][form["fields"].index("nJet")]
+            counts["parameters"]["__doc__"] = "slimmedJetsPuppi, i.e. ak4 PFJets Puppi with JECs applied"
+            return schema(form)
+
+        return build
+
+    with pytest.warns(InputWarning, match="Jet are clustered with PUPPI"):
+        open_events(folder, "pfnano.root", schema=titled(PFNanoAODSchema))
+    jets = open_events(folder, "pfnano.root", schema=titled(WeightedJets)).Jet
+    plain = open_events(folder, "pfnano.root").Jet
+    assert ak.to_list(jets.constituents["pt"]) == ak.to_list(plain.constituents["pt"] * plain.constituents.weight)
 
 
 @pytest.mark.parametrize(("name", "collection"), COLLECTIONS)
