@@ -23,17 +23,21 @@ class Attention(nn.Module):
 
     def __init__(self, dim: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
+        self.dim = dim
         self.heads = heads
         self.dropout = dropout
         self.project_in = nn.Linear(dim, 3 * dim)
         self.project_out = nn.Linear(dim, dim)
 
-    def forward(self, vectors: Tensor, bias: Tensor, scale: Tensor | None = None) -> Tensor:
+    def forward(self, rows: Tensor, shape: tuple[int, int], bias: Tensor, scale: Tensor | None = None) -> Tensor:
         """Let each vector attend to all of its set.
 
         Parameters
         ----------
-        vectors : Tensor [sets, tokens, dim]
+        rows : Tensor [sets * tokens, dim]
+            The vectors of all sets as one matrix, which matrix products take best.
+        shape : tuple of int
+            Numbers of sets and of tokens.
         bias : Tensor [sets, heads or 1, tokens or 1, tokens]
             Added to the logits; minus infinity for padding.
         scale : Tensor [heads], optional
@@ -41,21 +45,22 @@ class Attention(nn.Module):
 
         Returns
         -------
-        Tensor [sets, tokens, dim]
+        Tensor [sets * tokens, dim]
         """
         (query_weight, key_weight, value_weight), (query_bias, key_bias, value_bias) = self._projections()
         if torch.onnx.is_in_onnx_export():
             query, key, value = (
-                linear(vectors, query_weight, query_bias),
-                linear(vectors, key_weight, key_bias),
-                linear(vectors, value_weight, value_bias),
+                linear(rows, query_weight, query_bias),
+                linear(rows, key_weight, key_bias),
+                linear(rows, value_weight, value_bias),
             )
         else:
             weight = torch.cat((query_weight, key_weight, value_weight))
-            query, key, value = linear(vectors, weight, torch.cat((query_bias, key_bias, value_bias))).chunk(3, dim=-1)
+            query, key, value = linear(rows, weight, torch.cat((query_bias, key_bias, value_bias))).chunk(3, dim=-1)
         dropout = self.dropout if self.training else 0.0
-        mixed = _mix(self._split(query), self._split(key), self._split(value), bias.to(query.dtype), dropout)
-        return self._project_out(mixed.transpose(1, 2).flatten(2), scale)
+        query, key, value = (self._split(part, *shape) for part in (query, key, value))
+        mixed = _mix(query, key, value, bias.to(query.dtype), dropout)
+        return self._project_out(mixed.transpose(1, 2).reshape(-1, self.dim), scale)
 
     def gather(self, token: Tensor, vectors: Tensor, bias: Tensor, scale: Tensor | None = None) -> Tensor:
         """Let one token of each set attend to vectors of the set, without projecting each of them.
@@ -77,14 +82,14 @@ class Attention(nn.Module):
         Tensor [sets, 1, dim]
         """
         (query_weight, key_weight, value_weight), (query_bias, _, value_bias) = self._projections()
-        query = self._split(linear(token, query_weight, query_bias))
+        query = self._split(linear(token, query_weight, query_bias), token.shape[0], 1)
         query = (query @ self._by_head(key_weight)).squeeze(2)
         weights = (query @ vectors.transpose(1, 2) + bias.to(query.dtype)).softmax(dim=-1)
         values = (weights @ vectors).unsqueeze(2) @ self._by_head(value_weight).transpose(1, 2)
         return self._project_out(values.transpose(1, 2).flatten(2) + value_bias, scale)
 
     def _projections(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        factor = (self.project_in.in_features // self.heads) ** -0.5
+        factor = (self.dim // self.heads) ** -0.5
         query_weight, *weights = self.project_in.weight.chunk(3)
         query_bias, *biases = self.project_in.bias.chunk(3)
         return (query_weight * factor, *weights), (query_bias * factor, *biases)
@@ -93,16 +98,15 @@ class Attention(nn.Module):
         weight: Tensor = self.project_out.weight
         bias: Tensor = self.project_out.bias
         if scale is not None:
-            rows = scale.repeat_interleave(len(bias) // self.heads)
+            rows = scale.repeat_interleave(self.dim // self.heads)
             weight, bias = weight * rows.unsqueeze(1), bias * rows
         return linear(vectors, weight, bias)
 
-    def _split(self, vectors: Tensor) -> Tensor:
-        sets, tokens, dim = vectors.shape
-        return vectors.view(sets, tokens, self.heads, dim // self.heads).transpose(1, 2)
+    def _split(self, vectors: Tensor, sets: int, tokens: int) -> Tensor:
+        return vectors.view(sets, tokens, self.heads, self.dim // self.heads).transpose(1, 2)
 
     def _by_head(self, weight: Tensor) -> Tensor:
-        return weight.view(self.heads, -1, weight.shape[1])
+        return weight.view(self.heads, -1, self.dim)
 
 
 def _mix(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, dropout: float) -> Tensor:

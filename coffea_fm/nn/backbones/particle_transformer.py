@@ -73,8 +73,8 @@ class _Block(nn.Module):
         self.residual_scale = nn.Parameter(torch.ones(dim))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, vectors: Tensor, bias: Tensor) -> Tensor:
-        return self._update(vectors, self.attention(self.attention_norm(vectors), bias, self.attention_scale))
+    def forward(self, rows: Tensor, shape: tuple[int, int], bias: Tensor) -> Tensor:
+        return self._update(rows, self.attention(self.attention_norm(rows), shape, bias, self.attention_scale))
 
     def attend(self, token: Tensor, vectors: Tensor, bias: Tensor) -> Tensor:
         """Update a class token from itself and the vectors of its set (arXiv:2103.17239)."""
@@ -120,16 +120,19 @@ class ParticleTransformer(nn.Module):
         """Embed a batch of sets."""
         features = self.features(inputs)
         mask = inputs.mask
+        n_sets, n_tokens = mask.shape
         vectors = self._embed(features.tokens, mask)
         padding = torch.zeros_like(mask, dtype=vectors.dtype).masked_fill(~mask, -math.inf)[:, None, None, :]
         class_padding = nn.functional.pad(padding.squeeze(1), (1, 0))
         # Padding may look at itself: a row with nothing to look at would give NaN.
-        position = torch.arange(mask.shape[1], device=mask.device)
+        position = torch.arange(n_tokens, device=mask.device)
         own = position.unsqueeze(1) == position
-        bias = self.pair_bias(features.momenta, mask) + padding.expand(-1, -1, mask.shape[1], -1).masked_fill(own, 0.0)
+        bias = self.pair_bias(features.momenta, mask) + padding.expand(-1, -1, n_tokens, -1).masked_fill(own, 0.0)
+        rows = vectors.view(-1, self.dim)
         for block in self.blocks:
-            vectors = block(vectors, bias)
-        token = self.class_token.expand(mask.shape[0], -1, -1)
+            rows = block(rows, (n_sets, n_tokens), bias)
+        vectors = rows.view(n_sets, n_tokens, self.dim)
+        token = self.class_token.expand(n_sets, -1, -1)
         for block in self.class_blocks:
             token = cast("_Block", block).attend(token, vectors, class_padding)
         embedding = self.norm(token.squeeze(1)) + not_finite(inputs)

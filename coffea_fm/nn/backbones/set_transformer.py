@@ -82,9 +82,9 @@ class _Block(nn.Module):
         for update in (self.attention.project_out, last):
             nn.init.normal_(update.weight, std=0.5 / math.sqrt(update.in_features * 2 * config.layers))
 
-    def forward(self, vectors: Tensor, bias: Tensor) -> Tensor:
-        vectors = vectors + self.dropout(self.attention(self.attention_norm(vectors), bias))
-        updated: Tensor = vectors + self.dropout(self.feed_forward(vectors))
+    def forward(self, rows: Tensor, shape: tuple[int, int], bias: Tensor) -> Tensor:
+        rows = rows + self.dropout(self.attention(self.attention_norm(rows), shape, bias))
+        updated: Tensor = rows + self.dropout(self.feed_forward(rows))
         return updated
 
 
@@ -124,8 +124,10 @@ class SetTransformer(nn.Module):
         if self.pair_bias is not None:
             pairs = self.pair_bias(features.momenta, inputs.mask)
             bias = bias + nn.functional.pad(pairs, (self.config.registers, 0, self.config.registers, 0))
+        n_sets, n_tokens = real.shape
+        rows = vectors.view(-1, self.dim)
         for block in self.blocks:
-            vectors = block(vectors, bias)
-        vectors = self.norm(vectors)
+            rows = block(rows, (n_sets, n_tokens), bias)
+        vectors = self.norm(rows).view(n_sets, n_tokens, self.dim)
         token_vectors = vectors[:, self.config.registers :].masked_fill(~inputs.mask.unsqueeze(-1), 0.0)
         return BackboneOutput(vectors[:, 0] + not_finite(inputs), token_vectors)
