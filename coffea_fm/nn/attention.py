@@ -112,6 +112,6 @@ class Attention(nn.Module):
 def _mix(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, dropout: float) -> Tensor:
     # torch 2.13's fused attention for CPU takes 20 times as long backward in bfloat16 as the three operations do.
     if torch.onnx.is_in_onnx_export() or (query.dtype is torch.bfloat16 and query.device.type == "cpu"):
-        weights = (query @ key.transpose(-2, -1) + bias).softmax(dim=-1)
+        weights = (query @ key.transpose(-2, -1)).add_(bias).softmax(dim=-1)
         return nn.functional.dropout(weights, dropout) @ value
     return scaled_dot_product_attention(query, key, value, bias, dropout, scale=1.0)
