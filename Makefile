@@ -1,6 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .PHONY: demo test lint docs benchmark-tokens benchmark-inference benchmark-training benchmark-simulation benchmark-processor
 
@@ -22,6 +23,18 @@ docs: .venv/.docs
 
 benchmark-tokens: .venv/.demo  ## packing against pad_none + concatenate
 	$(BIN)/python benchmarks/tokens/packing.py
+
+benchmark-inference: .venv/.test  ## ParT on one thread: coffea's torch wrapper, onnxruntime by hand, ours
+	$(ONE_THREAD) $(BIN)/python benchmarks/inference/benchmark.py
+
+benchmark-training: .venv/.test  ## ParT beside weaver-core, and the small encoder
+	$(BIN)/python benchmarks/training/throughput.py --threads 2
+
+benchmark-simulation: .venv/.test  ## jets per second of one core, class by class
+	$(ONE_THREAD) $(BIN)/python benchmarks/simulation/speed.py
+
+benchmark-processor: .venv/.test  ## events per second of tag_jets with and without the tagger
+	$(ONE_THREAD) $(BIN)/python benchmarks/processor/events_per_second.py exports/jet-classifier-small samples/*.root
 
 .venv/.pip:
 	$(PYTHON) -m venv .venv
@@ -47,5 +60,5 @@ benchmark-tokens: .venv/.demo  ## packing against pad_none + concatenate
 .venv-dask-awkward/.test: pyproject.toml constraints-dask-awkward.txt
 	$(PYTHON) -m venv .venv-dask-awkward
 	.venv-dask-awkward/bin/python -m pip --quiet install --constraint constraints-dask-awkward.txt --upgrade pip
-	.venv-dask-awkward/bin/python -m pip --quiet install --constraint constraints-dask-awkward.txt --editable '.[cpu]' onnx pytest 'coffea[dask]'
+	.venv-dask-awkward/bin/python -m pip --quiet install --constraint constraints-dask-awkward.txt --editable '.[cpu]' 'coffea[dask]' --group dask-awkward
 	touch $@

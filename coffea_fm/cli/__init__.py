@@ -26,7 +26,6 @@ EXTRAS = {
     "pythia8mc": "simulate",
     "fastjet": "simulate",
     "onnxruntime": "cpu",
-    "distributed": "dask",
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 import venv
 from pathlib import Path
 
@@ -41,10 +40,8 @@ def test_torch_is_not_there(binaries: Path, tmp_path: Path) -> None:
     assert call(binaries / "python", "-c", code, cwd=tmp_path) == "[]\n"
 
 
-def test_the_demo_runs_in_under_a_minute(binaries: Path, tmp_path: Path) -> None:
-    start = time.monotonic()
+def test_the_demo_runs(binaries: Path, tmp_path: Path) -> None:
     account = json.loads(call(binaries / "coffea-fm", "demo", "--json", cwd=tmp_path))
-    assert time.monotonic() - start < 60
     assert account["events"] > 0
     assert not account["skipped"]
     for path in [*account["written"]["histograms"], *account["written"]["plots"], account["written"]["counts"]]:
