@@ -97,7 +97,6 @@ def test_trained_ranges_are_rounded_outwards_and_angles_have_none():
 
 
 def test_nothing_is_written_when_the_check_fails(checkpoint, tmp_path, monkeypatch):
-    monkeypatch.setattr("coffea_fm.export.check.TOLERANCE", 0.0)
     monkeypatch.setattr("coffea_fm.export.check.check_graphs.__kwdefaults__", {"temperature": 1.0, "tolerance": 0.0})
     with pytest.raises(ValueError, match="differ from torch"):
         export_model(checkpoint[1], SPEC, CLASSES, random_jets(10)[0], tmp_path / "bundle", provenance=Provenance())
