@@ -33,7 +33,7 @@ class Wrapper(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.mod = ParticleTransformer(input_dim=17, num_classes=10)
+        self.mod = ParticleTransformer(input_dim=17, num_classes=10, use_pre_activation_pair=False)
 
     def forward(self, features: Tensor, lorentz_vectors: Tensor, mask: Tensor) -> Tensor:
         """Logits, [jets, classes]."""

@@ -24,11 +24,14 @@ class PairBias(nn.Module):
         Widths of the hidden layers.
     heads : int
         Heads of the attention that the bias is added to.
+    activated : bool
+        End with a GELU, as the published Particle Transformer does.
     """
 
-    def __init__(self, hidden: tuple[int, ...], heads: int) -> None:
+    def __init__(self, hidden: tuple[int, ...], heads: int, *, activated: bool = False) -> None:
         super().__init__()
         self.heads = heads
+        self.activated = activated
         self.norm = nn.BatchNorm1d(4)
         widths = (4, *hidden, heads)
         self.layers = nn.ModuleList(_NormedLinear(before, after) for before, after in pairwise(widths))
@@ -69,7 +72,7 @@ class PairBias(nn.Module):
         rows = self.norm(rows)
         for position, layer in enumerate(self.layers):
             rows = layer(gelu(rows) if position else rows)
-        return rows
+        return gelu(rows) if self.activated else rows
 
     def _folded_layers(self, rows: Tensor) -> Tensor:
         factor, shift = _affine(self.norm)
@@ -78,7 +81,7 @@ class PairBias(nn.Module):
             if position == 0:
                 weight, bias = weight * factor, bias + weight @ shift
             rows = linear(gelu(rows) if position else rows, weight, bias)
-        return rows
+        return gelu(rows) if self.activated else rows
 
 
 class _NormedLinear(nn.Module):

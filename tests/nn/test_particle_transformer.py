@@ -28,7 +28,7 @@ def weaver():
     module = pytest.importorskip("weaver.nn.model.ParticleTransformer")
     logging.getLogger("weaver").setLevel(logging.ERROR)
     torch.manual_seed(1)
-    network = module.ParticleTransformer(17, 10, trim=False)
+    network = module.ParticleTransformer(17, 10, use_pre_activation_pair=False, trim=False)  # as published for JetClass
     for layer in network.modules():
         if isinstance(layer, torch.nn.BatchNorm1d):
             layer.running_mean.normal_(0, 0.3)

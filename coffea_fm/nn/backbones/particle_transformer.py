@@ -108,7 +108,7 @@ class ParticleTransformer(nn.Module):
             layers += [nn.LayerNorm(width), nn.Linear(width, wider), nn.GELU()]
             width = wider
         self.embed = nn.Sequential(*layers)
-        self.pair_bias = PairBias(config.pair_hidden, config.heads)
+        self.pair_bias = PairBias(config.pair_hidden, config.heads, activated=True)
         self.blocks = nn.ModuleList(_Block(config.dim, config.heads, config.dropout) for _ in range(config.layers))
         class_blocks = [_Block(config.dim, config.heads, dropout=0.0) for _ in range(config.class_layers)]
         self.class_blocks = nn.ModuleList(class_blocks)
