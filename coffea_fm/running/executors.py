@@ -135,7 +135,9 @@ class _WithoutTracebacks(RenderHook):
 @contextmanager
 def progress_on_stderr(*, quiet: bool = False) -> Iterator[None]:
     """Show coffea's progress on standard error, without the tracebacks that it draws on failure."""
-    before = coffea_console.file, coffea_console.quiet
+    # a console without a file of its own follows stdout, and shall go on to
+    file = None if coffea_console.file is sys.stdout else coffea_console.file
+    before = file, coffea_console.quiet
     coffea_console.file, coffea_console.quiet = sys.stderr, quiet
     coffea_console.push_render_hook(_WithoutTracebacks())
     try:
