@@ -10,7 +10,7 @@ demo: .venv/.demo  ## tag the shipped sample on a local dask cluster; needs no t
 
 test: .venv/.test .venv-dask-awkward/.test  ## everything but the long physics runs
 	$(BIN)/python -m pytest
-	.venv-dask-awkward/bin/python -m pytest tests/dask_awkward
+	.venv-dask-awkward/bin/python -m pytest tests/dask_mode
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -60,5 +60,5 @@ benchmark-processor: .venv/.test  ## events per second of tag_jets with and with
 .venv-dask-awkward/.test: pyproject.toml constraints-dask-awkward.txt
 	$(PYTHON) -m venv .venv-dask-awkward
 	.venv-dask-awkward/bin/python -m pip --quiet install --constraint constraints-dask-awkward.txt --upgrade pip
-	.venv-dask-awkward/bin/python -m pip --quiet install --constraint constraints-dask-awkward.txt --editable '.[cpu]' 'coffea[dask]' --group dask-awkward
+	.venv-dask-awkward/bin/python -m pip --quiet install --constraint constraints-dask-awkward.txt --editable '.[cpu]' 'coffea[dask-awkward]' --group dask-awkward
 	touch $@
