@@ -3,7 +3,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test lint docs benchmark-tokens benchmark-inference benchmark-training benchmark-simulation benchmark-processor
+.PHONY: demo test lint docs benchmark-tokens benchmark-inference benchmark-training benchmark-simulation benchmark-processor benchmark-real-files
 
 demo: .venv/.demo  ## tag the shipped sample on a local dask cluster; needs no torch and no network
 	$(BIN)/coffea-fm demo
@@ -35,6 +35,9 @@ benchmark-simulation: .venv/.test  ## jets per second of one core, class by clas
 
 benchmark-processor: .venv/.test  ## events per second of tag_jets with and without the tagger
 	$(ONE_THREAD) $(BIN)/python benchmarks/processor/events_per_second.py exports/jet-classifier-small samples/*.root
+
+benchmark-real-files: .venv/.test  ## the kinematic tagger on every real file with constituents
+	$(BIN)/python benchmarks/real_files/tag_everything.py
 
 .venv/.pip:
 	$(PYTHON) -m venv .venv
