@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from random_jets import FIELDS, write_random_shards
 
@@ -65,3 +66,12 @@ def make_recipe(content: dict[str, Any], tmp_path: Path) -> Callable[..., Recipe
         return load_recipe(path)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Sums over several threads may be split otherwise when the machine is busy; on one they are always the same."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
