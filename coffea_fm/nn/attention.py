@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, scaled_dot_product_attention
 
+from coffea_fm.nn.dropout import dropout
+
 
 class Attention(nn.Module):
     """Self-attention, or attention of one token to its set.
@@ -57,9 +59,9 @@ class Attention(nn.Module):
         else:
             weight = torch.cat((query_weight, key_weight, value_weight))
             query, key, value = linear(rows, weight, torch.cat((query_bias, key_bias, value_bias))).chunk(3, dim=-1)
-        dropout = self.dropout if self.training else 0.0
+        probability = self.dropout if self.training else 0.0
         query, key, value = (self._split(part, *shape) for part in (query, key, value))
-        mixed = _mix(query, key, value, bias.to(query.dtype), dropout)
+        mixed = _mix(query, key, value, bias.to(query.dtype), probability)
         return self._project_out(mixed.transpose(1, 2).reshape(-1, self.dim), scale)
 
     def gather(self, token: Tensor, vectors: Tensor, bias: Tensor, scale: Tensor | None = None) -> Tensor:
@@ -109,9 +111,11 @@ class Attention(nn.Module):
         return weight.view(self.heads, -1, self.dim)
 
 
-def _mix(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, dropout: float) -> Tensor:
-    # torch 2.13's fused attention for CPU takes 20 times as long backward in bfloat16 as the three operations do.
-    if torch.onnx.is_in_onnx_export() or (query.dtype is torch.bfloat16 and query.device.type == "cpu"):
+def _mix(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, probability: float) -> Tensor:
+    # torch 2.13's fused attention for CPU takes 20 times as long backward in bfloat16 as the three operations do, and
+    # has no dropout.
+    plain = query.device.type == "cpu" and (query.dtype is torch.bfloat16 or probability > 0)
+    if plain or torch.onnx.is_in_onnx_export():
         weights = (query @ key.transpose(-2, -1)).add_(bias).softmax(dim=-1)
-        return nn.functional.dropout(weights, dropout) @ value
-    return scaled_dot_product_attention(query, key, value, bias, dropout, scale=1.0)
+        return dropout(weights, probability) @ value
+    return scaled_dot_product_attention(query, key, value, bias, probability, scale=1.0)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from coffea_fm.nn.attention import Attention
+from coffea_fm.nn.dropout import Dropout
 from coffea_fm.nn.features import FeatureKind, Features
 from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
 from coffea_fm.nn.pair_bias import PairBias
@@ -66,12 +67,12 @@ class _Block(nn.Module):
             nn.LayerNorm(dim),
             nn.Linear(dim, 4 * dim),
             nn.GELU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.LayerNorm(4 * dim),
             nn.Linear(4 * dim, dim),
         )
         self.residual_scale = nn.Parameter(torch.ones(dim))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, rows: Tensor, shape: tuple[int, int], bias: Tensor) -> Tensor:
         return self._update(rows, self.attention(self.attention_norm(rows), shape, bias, self.attention_scale))

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from coffea_fm.nn.attention import Attention
+from coffea_fm.nn.dropout import Dropout
 from coffea_fm.nn.features import FeatureKind, Features
 from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
 from coffea_fm.nn.pair_bias import PairBias
@@ -78,7 +79,7 @@ class _Block(nn.Module):
         self.attention = Attention(dim, config.heads)
         last = nn.Linear(hidden, dim)
         self.feed_forward = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, hidden), nn.GELU(), last)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         for update in (self.attention.project_out, last):
             nn.init.normal_(update.weight, std=0.5 / math.sqrt(update.in_features * 2 * config.layers))
 

@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
+from coffea_fm.nn.dropout import Dropout
+
 
 class ClassificationHeadConfig(BaseModel):
     """Shape of a classification head.
@@ -40,7 +42,7 @@ class ClassificationHead(nn.Module):
 
     def __init__(self, config: ClassificationHeadConfig, dim: int, classes: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Dropout(config.dropout)]
+        layers: list[nn.Module] = [Dropout(config.dropout)]
         for width in config.hidden:
             layers += [nn.Linear(dim, width), nn.GELU()]
             dim = width

@@ -1,0 +1,43 @@
+"""Dropout whose random numbers cost little on a CPU."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+_LEVELS = 2**16
+
+
+class Dropout(nn.Module):
+    """As `torch.nn.Dropout`; see `dropout`."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Drop in training, do nothing otherwise."""
+        return dropout(values, self.probability) if self.training else values
+
+
+def dropout(values: Tensor, probability: float) -> Tensor:
+    """Set elements to zero at random, and scale the others so that the mean stays.
+
+    A CPU takes six times as long for a Bernoulli number as for the 16 random bits that decide here, and that is a
+    sixth of the time of a Particle Transformer's training. The probability is rounded to a multiple of 2**-16.
+
+    Parameters
+    ----------
+    values : Tensor
+    probability : float
+        Of being set to zero.
+    """
+    dropped = round(probability * _LEVELS)
+    if dropped == 0:
+        return values
+    if values.device.type != "cpu":
+        return nn.functional.dropout(values, probability)
+    words = torch.empty((values.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+    bits = words.view(torch.int16)[: values.numel()].view(values.shape)
+    scale = (bits >= dropped - _LEVELS // 2).to(values.dtype).mul_(_LEVELS / (_LEVELS - dropped))
+    return values * scale
