@@ -24,7 +24,7 @@ from coffea_fm.training.interrupt import stop_requested
 from coffea_fm.training.logs import Bar, CSVLog, progress_bar
 from coffea_fm.training.methods import build_objective
 from coffea_fm.training.optimizer import build_optimizer, learning_rate
-from coffea_fm.training.precision import Precision, choose_precision
+from coffea_fm.training.precision import Precision, choose_precision, remember_shapes
 from coffea_fm.training.recipe import Recipe
 from coffea_fm.training.run import Progress, open_run, restore_state, save_state
 from coffea_fm.training.sampling import Stream, batches, generator
@@ -117,6 +117,7 @@ class Training:
             devices=1,
             precision=_FABRIC_PRECISION[choose_precision(config.precision, device)],
         )
+        remember_shapes()
         torch.manual_seed(config.seed)
         objective = build_objective(recipe, spec, self.data.classes)
         optimizer = build_optimizer(objective, config.lr, config.weight_decay)

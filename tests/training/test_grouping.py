@@ -21,20 +21,22 @@ def test_every_jet_is_in_one_group_that_is_not_too_large(lengths: list[int], mic
     groups = cheapest_groups(array, micro_tokens)
     assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
     for group in groups:
-        assert len(group) == 1 or len(group) * padded_length(array[group].max()) <= micro_tokens
+        assert len(group) <= 8 or len(group) * padded_length(array[group].max()) <= micro_tokens
+    assert all(len(group) % 8 == 0 for group in groups[1:])
 
 
-@settings(max_examples=30)
-@given(st.lists(st.integers(1, 128), min_size=1, max_size=8))
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 128), min_size=17, max_size=60))
 def test_no_other_grouping_of_the_sorted_lengths_is_cheaper(lengths: list[int]) -> None:
     array = np.array(lengths, dtype=np.int64)
     order = np.argsort(-array, kind="stable")
-    found = cost(cheapest_groups(array, 1024), array)
-    for number in range(len(lengths)):
-        for cuts in combinations(range(1, len(lengths)), number):
+    found = cost(cheapest_groups(array, 128 * 60), array)
+    places = range(len(lengths) % 8 or 8, len(lengths), 8)
+    for number in range(len(places) + 1):
+        for cuts in combinations(places, number):
             others = np.split(order, cuts)
             sizes = [len(group) * padded_length(array[group].max()) for group in others]
-            assert found <= cost(others, array) or min(sizes) < 256
+            assert found <= cost(others, array) or min(sizes) < 32 * 60
 
 
 def test_fewer_padded_tokens_than_greedy_buckets() -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 
 from coffea_fm.errors import RecipeError
-from coffea_fm.training.precision import choose_precision
+from coffea_fm.training.precision import choose_precision, remember_shapes
 
 CPU = torch.device("cpu")
 
@@ -26,6 +28,12 @@ def test_bf16_is_never_emulated(has_bf16: bool) -> None:
     else:
         with pytest.raises(RecipeError, match="this cpu has no bf16"):
             choose_precision("bf16", CPU)
+
+
+def test_a_choice_of_the_user_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "7")
+    remember_shapes()
+    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "7"
 
 
 def test_fp32_is_always_there() -> None:
