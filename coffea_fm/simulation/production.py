@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import queue
-import signal
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.files import atomic
+from coffea_fm.simulation.workers import report, run
 from coffea_fm.tokens.classes import JET_CLASSES
 
 Layout = Literal["nano", "jetclass"]
@@ -89,7 +87,7 @@ def write_part(part: Part, settings: SimulationSettings) -> None:
     for batch in simulate(part.name, settings.pt_range, settings.seed, part.index, flat=flat, batch=events):
         batches.append(batch[:missing])
         missing -= len(batches[-1])
-        _report(len(batches[-1]))
+        report(len(batches[-1]))
         if not missing:
             break
     jets = ak.concatenate(batches)
@@ -122,6 +120,13 @@ def produce(
     -------
     list of Path
         The files written now.
+
+    Raises
+    ------
+    RecipeError
+        If the classes are unknown, or the folder was made with other settings.
+    InputError
+        If the folder cannot be written to, or a process was killed; complete files are kept.
     """
     unknown = [name for name in classes if name not in JET_CLASSES]
     if unknown:
@@ -132,7 +137,7 @@ def produce(
     missing = [part for part in parts if not part.path.exists()]
     with _progress(len(parts) * settings.jets_per_file) as advance:
         advance((len(parts) - len(missing)) * settings.jets_per_file)
-        _run(missing, settings, workers, advance)
+        run([partial(write_part, part, settings) for part in missing], workers, advance)
     return [part.path for part in missing]
 
 
@@ -170,46 +175,3 @@ def _progress(n_jets: int) -> Iterator[Any]:
     with Progress(*columns) as bar:
         task = bar.add_task("jets", total=n_jets)
         yield lambda n: bar.advance(task, n)
-
-
-_messages: Any = None
-_stopped: Any = None
-
-
-class Stopped(Exception):
-    """The person stopped the production."""
-
-
-def _report(n_jets: int) -> None:
-    """In a worker: tell how many jets are new, and end when asked to."""
-    if _messages is not None:
-        _messages.put(n_jets)
-        if _stopped.is_set():
-            raise Stopped
-
-
-def _start_worker(messages: Any, stopped: Any) -> None:
-    global _messages, _stopped
-    _messages, _stopped = messages, stopped
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _run(parts: list[Part], settings: SimulationSettings, workers: int, advance: Any) -> None:
-    if not parts:
-        return
-    context = multiprocessing.get_context("spawn")
-    messages, stopped = context.Queue(), context.Event()
-    n_workers = min(workers, len(parts))
-    with ProcessPoolExecutor(n_workers, context, _start_worker, (messages, stopped)) as pool:
-        running = {pool.submit(write_part, part, settings) for part in parts}
-        try:
-            while running:
-                with suppress(queue.Empty):
-                    advance(messages.get(timeout=0.5))
-                for future in {future for future in running if future.done()}:
-                    future.result()
-                    running.remove(future)
-        except BaseException:
-            stopped.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise

@@ -1,0 +1,104 @@
+"""Processes that count what they make, stop when asked to, and never outlive the one that started them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from ctypes import c_bool
+from typing import Any
+
+from coffea_fm.errors import InputError
+
+_messages: Any = None
+_stopped: Any = None
+
+
+class Stopped(Exception):
+    """The person stopped the production."""
+
+
+def report(n_jets: int) -> None:
+    """In a worker: tell how many jets are new, and end when asked to; elsewhere nothing."""
+    if _messages is not None:
+        _messages.put(n_jets)
+        if _stopped.value:
+            raise Stopped
+
+
+def run(jobs: Sequence[Callable[[], object]], workers: int, advance: Callable[[int], object]) -> None:
+    """Call functions in processes of this machine.
+
+    Parameters
+    ----------
+    jobs : sequence of callable
+        Without arguments; each leaves its result in a file, complete or absent, and calls `report` now and then.
+    workers : int
+        Processes.
+    advance : callable
+        Gets every number of jets that a worker reports.
+
+    Raises
+    ------
+    InputError
+        If a process was killed.
+    KeyboardInterrupt
+        On Ctrl-C or SIGTERM, when all processes have ended.
+    """
+    if not jobs:
+        return
+    context = multiprocessing.get_context("spawn")
+    # without a lock, which a killed worker would keep
+    messages, stopped = context.Queue(), context.RawValue(c_bool, False)
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start, (messages, stopped))
+    with _termination_as_interrupt(), pool:
+        running = {pool.submit(job) for job in jobs}
+        try:
+            while running:
+                with suppress(queue.Empty):
+                    advance(messages.get(timeout=0.5))
+                for future in {future for future in running if future.done()}:
+                    future.result()
+                    running.remove(future)
+        except BrokenProcessPool as error:
+            raise InputError(
+                "a worker process was killed, most likely for want of memory: the files written so far are complete and "
+                "kept; repeat the same command to make the others, with fewer --workers"
+            ) from error
+        except BaseException:
+            stopped.value = True
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _start(messages: Any, stopped: Any) -> None:
+    global _messages, _stopped
+    _messages, _stopped = messages, stopped
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """SIGTERM ends this process as Ctrl-C does; outside the main thread, where Python sets no handlers, as ever."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
