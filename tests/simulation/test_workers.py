@@ -14,8 +14,6 @@ import psutil
 import pytest
 import uproot
 
-from coffea_fm.simulation.production import SETTINGS_FILE
-
 Command = subprocess.Popen[bytes]
 
 
@@ -53,8 +51,8 @@ def running(processes: list[psutil.Process]) -> list[psutil.Process]:
 
 
 def check_files(folder: Path) -> None:
-    """Nothing but complete files."""
-    files = sorted(path for path in folder.iterdir() if path.name != SETTINGS_FILE)
+    """All that look like files of the sample are complete."""
+    files = list(folder.glob("*.root"))
     assert files
     for path in files:
         with uproot.open(path) as file:
@@ -77,6 +75,7 @@ def test_termination_is_like_an_interrupt(command: Command, tmp_path: Path) -> N
     assert command.returncode == 130
     assert not running(left)
     check_files(tmp_path)
+    assert not list(tmp_path.glob("*.tmp"))
 
 
 def test_termination_of_the_whole_group_is_too(command: Command) -> None:
