@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from functools import partial
 from io import StringIO
 from typing import Any
 
 from coffea.processor import DaskExecutor, FuturesExecutor, IterativeExecutor
 from coffea.processor.executor import ExecutorBase
 from coffea.util import coffea_console
+from loky import ProcessPoolExecutor  # type: ignore[import-untyped]
 from rich.console import ConsoleRenderable, RenderHook
 from rich.traceback import Traceback
 
 from coffea_fm.errors import CoffeaFMError, InputError
+from coffea_fm.parent import end_with_parent
 from coffea_fm.running.failures import UnreadableFileError, explain
 
 _ATTEMPTS = 3
@@ -87,6 +92,11 @@ class TellingFuturesExecutor(_Telling, FuturesExecutor):  # type: ignore[misc]
         except CoffeaFMError:
             printed = StringIO()
             raise
+        except BrokenExecutor as error:
+            printed = StringIO()
+            raise InputError(
+                "a worker process was killed, most likely for want of memory: give fewer --workers or a smaller --chunksize"
+            ) from error
         finally:
             sys.stderr.write(printed.getvalue())
 
@@ -102,8 +112,10 @@ class TellingDaskExecutor(_Telling, DaskExecutor):  # type: ignore[misc]
         except RuntimeError as error:
             if "KilledWorker" not in str(error):
                 raise
+            where = next((describe(item) for item in items if str(item) in str(error)), "merging results")
             raise InputError(
-                f"dask workers died, most likely for want of memory: give a smaller --chunksize or more memory ({error})"
+                f"dask workers died again and again on {where}, most likely for want of memory: "
+                "give a smaller --chunksize or more memory"
             ) from error
 
 
@@ -123,7 +135,8 @@ def make_executor(*, workers: int = 1, client: Any = None, skip_unreadable: bool
     if client is not None:
         return TellingDaskExecutor(client=client, **common)
     if workers > 1:
-        return TellingFuturesExecutor(workers=workers, **common)
+        pool = partial(ProcessPoolExecutor, initializer=end_with_parent, initargs=(os.getpid(),))
+        return TellingFuturesExecutor(workers=workers, pool=pool, **common)
     return TellingIterativeExecutor(**common)
 
 

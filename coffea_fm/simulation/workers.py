@@ -15,6 +15,7 @@ from ctypes import c_bool
 from typing import Any
 
 from coffea_fm.errors import InputError
+from coffea_fm.parent import end_with_parent
 
 _messages: Any = None
 _stopped: Any = None
@@ -56,7 +57,7 @@ def run(jobs: Sequence[Callable[[], object]], workers: int, advance: Callable[[i
     context = multiprocessing.get_context("spawn")
     # without a lock, which a killed worker would keep
     messages, stopped = context.Queue(), context.RawValue(c_bool, False)
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start, (messages, stopped))
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start, (messages, stopped, os.getpid()))
     with _termination_as_interrupt(), pool:
         running = {pool.submit(job) for job in jobs}
         try:
@@ -77,18 +78,11 @@ def run(jobs: Sequence[Callable[[], object]], workers: int, advance: Callable[[i
             raise
 
 
-def _start(messages: Any, stopped: Any) -> None:
+def _start(messages: Any, stopped: Any, parent: int) -> None:
     global _messages, _stopped
     _messages, _stopped = messages, stopped
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+    end_with_parent(parent)
 
 
 @contextmanager
