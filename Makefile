@@ -28,7 +28,7 @@ benchmark-inference: .venv/.test  ## ParT on one thread: coffea's torch wrapper,
 	$(ONE_THREAD) $(BIN)/python benchmarks/inference/benchmark.py
 
 benchmark-training: .venv/.test  ## ParT beside weaver-core, and the small encoder
-	$(BIN)/python benchmarks/training/throughput.py --threads 2
+	$(BIN)/python benchmarks/training/throughput.py
 
 benchmark-simulation: .venv/.test  ## jets per second of one core, class by class
 	$(ONE_THREAD) $(BIN)/python benchmarks/simulation/speed.py

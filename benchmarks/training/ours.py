@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+import threading
+import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
+from lightning_fabric import Fabric
 
 from coffea_fm.cli.run import execute
+from coffea_fm.nn.batches import Examples
 from coffea_fm.shards import ShardDataset
-from coffea_fm.training.batches import Examples
 from coffea_fm.training.loop import Training
+from coffea_fm.training.parallel import launch
 from coffea_fm.training.recipe import Recipe
 
 FIELDS = ("pt", "eta", "phi", "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
-MICRO_TOKENS = {"particle-transformer": 1024, "set-transformer": 4096}
-SMALL_BATCH = 390
+MICRO_TOKENS = {"particle-transformer": 2048, "set-transformer": 4096}
 
 
 def shards_of(jets: Path, scratch: Path) -> ShardDataset:
@@ -35,10 +37,8 @@ def shards_of(jets: Path, scratch: Path) -> ShardDataset:
     return ShardDataset(scratch)
 
 
-def trainer(
-    kind: str, precision: str, data: ShardDataset, order: npt.NDArray[np.int64], batch: int | None
-) -> Callable[[int], int]:
-    """A function that makes some steps, by the training loop's own method, and gives the number of jets in them."""
+def rate(kind: str, precision: str, folder: Path, batch: int, steps: int, processes: int, turn: int) -> float:
+    """Jets per second of some steps of the training loop, after one that is not counted."""
     recipe = Recipe.model_validate(
         {
             "name": "benchmark",
@@ -46,21 +46,23 @@ def trainer(
             "backbone": {"kind": kind},
             "method": {"kind": "supervised"},
             "training": {"seen_jets": 10**9, "precision": precision, "micro_tokens": MICRO_TOKENS[kind]},
-            "data": {"train": str(data.folder), "validation": str(data.folder)},
+            "data": {"train": str(folder), "validation": str(folder)},
         }
     )
-    training = Training(recipe, Path(tempfile.mkdtemp(dir=data.folder)))
-    packed, columns = data.read(data.row_groups)
-    examples = Examples.of(packed, columns, training.weights)
-    size = batch or SMALL_BATCH
-    position = 0
+    work = partial(timed_steps, recipe=recipe, batch=batch, steps=steps, turn=turn)
+    return launch(work, processes, recipe.training.precision)
 
-    def steps(number: int) -> int:
-        nonlocal position
-        for _ in range(number):
-            chosen = np.take(order, np.arange(position, position + size), mode="wrap")
-            training.step(examples.take(chosen))
-            position += size
-        return number * size
 
-    return steps
+def timed_steps(fabric: Fabric, recipe: Recipe, batch: int, steps: int, turn: int) -> float:
+    """What `rate` measures, in each process."""
+    with tempfile.TemporaryDirectory() as run:
+        training = Training(recipe, Path(run), fabric)
+        data = training.data
+        examples = Examples.of(*data.read(data.row_groups), training.weights)
+        order = np.random.default_rng(turn).permutation(data.n_jets)
+        parts = [examples.take(order[start : start + batch]) for start in range(0, (steps + 1) * batch, batch)]
+        training.step(parts[0], threading.Event())
+        started = time.perf_counter()
+        for part in parts[1:]:
+            training.step(part, threading.Event())
+        return steps * batch / (time.perf_counter() - started)

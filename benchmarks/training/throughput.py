@@ -1,7 +1,6 @@
 """Time training: the Particle Transformer against weaver-core, and the small default encoder.
 
-Run with ``make benchmark-training``, or ``python benchmarks/training/throughput.py --threads 2``;
-writes ``results.md`` beside this file.
+Run with ``make benchmark-training``; writes ``results.md`` beside this file.
 """
 
 from __future__ import annotations
@@ -16,81 +15,88 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from ours import shards_of, trainer
+from ours import rate, shards_of
 from weaver_core import VERSION, weaver_trainer
 
 JETS = Path(__file__).parents[3] / "shared" / "data" / "jets"
 BATCH = 128
-ROUNDS = 6
-Trainer = Callable[[int], int]
+SMALL_BATCH = 390
+ROUNDS = 5
+STEPS = 4
+SMALL_STEPS = 12
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jets", type=Path, default=JETS, help="ROOT files in JetClass layout")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--cores", type=int, nargs="+", default=[1, len(os.sched_getaffinity(0))])
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("results.md"))
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
     with tempfile.TemporaryDirectory() as scratch:
         data = shards_of(arguments.jets, Path(scratch))
-        order = np.random.default_rng(0).permutation(data.n_jets)
-        weaver: Trainer = weaver_trainer(data, order, BATCH)
-        trainers: dict[tuple[str, str, str], tuple[Trainer, int]] = {
-            ("Particle Transformer", f"weaver-core {VERSION}", "fp32"): (weaver, 2),
-            ("Particle Transformer", "coffea-fm", "fp32"): (
-                trainer("particle-transformer", "fp32", data, order, BATCH),
-                2,
-            ),
-            ("Particle Transformer", "coffea-fm", "bf16"): (
-                trainer("particle-transformer", "bf16", data, order, BATCH),
-                2,
-            ),
-            ("small set transformer", "coffea-fm", "fp32"): (trainer("set-transformer", "fp32", data, order, None), 8),
-            ("small set transformer", "coffea-fm", "bf16"): (trainer("set-transformer", "bf16", data, order, None), 8),
+        weaver = weaver_trainer(data, np.random.default_rng(0).permutation(data.n_jets), BATCH)
+
+        def by_weaver(cores: int, turn: int) -> float:
+            torch.set_num_threads(cores)
+            if turn == 0:
+                weaver(1)
+            started = time.perf_counter()
+            return weaver(STEPS) / (time.perf_counter() - started)
+
+        def ours(kind: str, precision: str, batch: int, steps: int) -> Callable[[int, int], float]:
+            def measure(cores: int, turn: int) -> float:
+                torch.set_num_threads(1)
+                return rate(kind, precision, data.folder, batch, steps, cores, turn)
+
+            return measure
+
+        ways = {
+            ("Particle Transformer", f"weaver-core {VERSION}", "fp32"): by_weaver,
+            ("Particle Transformer", "coffea-fm", "fp32"): ours("particle-transformer", "fp32", BATCH, STEPS),
+            ("Particle Transformer", "coffea-fm", "bf16"): ours("particle-transformer", "bf16", BATCH, STEPS),
+            ("small set transformer", "coffea-fm", "fp32"): ours("set-transformer", "fp32", SMALL_BATCH, SMALL_STEPS),
+            ("small set transformer", "coffea-fm", "bf16"): ours("set-transformer", "bf16", SMALL_BATCH, SMALL_STEPS),
         }
-        rates = measure(trainers)
-    text = table(rates, arguments.threads)
+        tables = [table(measure(ways, cores), cores) for cores in arguments.cores]
+    text = "\n".join([introduction(), *tables])
     arguments.output.write_text(text)
     print(text)
 
 
 def measure(
-    trainers: dict[tuple[str, str, str], tuple[Trainer, int]],
-) -> dict[tuple[str, str, str], tuple[float, float]]:
-    """Median jets per second of wall and of processor time; the ways take turns, after a round that is not counted."""
-    wall: dict[tuple[str, str, str], list[float]] = {key: [] for key in trainers}
-    cpu: dict[tuple[str, str, str], list[float]] = {key: [] for key in trainers}
-    for turn in range(ROUNDS + 1):
-        for key, (train, steps) in trainers.items():
-            started, used = time.perf_counter(), time.process_time()
-            jets = train(steps)
-            if turn:
-                wall[key].append(jets / (time.perf_counter() - started))
-                cpu[key].append(jets / (time.process_time() - used))
-    return {key: (statistics.median(wall[key]), statistics.median(cpu[key])) for key in trainers}
+    ways: dict[tuple[str, str, str], Callable[[int, int], float]], cores: int
+) -> dict[tuple[str, str, str], float]:
+    """Median jets per second; the ways take turns."""
+    rates: dict[tuple[str, str, str], list[float]] = {key: [] for key in ways}
+    for turn in range(ROUNDS):
+        for key, way in ways.items():
+            rates[key].append(way(cores, turn))
+    return {key: statistics.median(values) for key, values in rates.items()}
 
 
-def table(rates: dict[tuple[str, str, str], tuple[float, float]], threads: int) -> str:
+def introduction() -> str:
+    """What was measured, where."""
+    return f"""`make benchmark-training`: medians of {ROUNDS} turns on {processor()}, torch {torch.__version__}.
+
+The Particle Transformer: {BATCH} jets a step, a step of forward, backward, clipping and optimizer. weaver-core by its
+own `train_classification`, optimizer and trimming, from tensors padded to 128 before the clock starts, with as many
+threads as cores; coffea-fm by its own loop from packed jets, with features, padding and weight averaging on the clock,
+in as many processes as cores (`coffea-fm pretrain --processes`). The small set transformer: steps of {SMALL_BATCH} jets.
+"""
+
+
+def table(rates: dict[tuple[str, str, str], float], cores: int) -> str:
     """The rates as Markdown."""
     weaver = next(rate for (_, by, _), rate in rates.items() if by.startswith("weaver"))
-    command = f"`python benchmarks/training/throughput.py --threads {threads}`"
     lines = [
-        f"{command}: medians of {ROUNDS} turns on {processor()}, torch {torch.__version__}.",
+        f"{cores} core{'s' if cores > 1 else ''}:",
         "",
-        f"The Particle Transformer: {BATCH} jets a step, a step of forward, backward, clipping and optimizer; weaver-core",
-        "by its own `train_classification`, optimizer and trimming, from tensors padded to 128 before the clock starts;",
-        "coffea-fm from packed jets, with features, padding and weight averaging on the clock. The small set transformer:",
-        "steps of 16,384 tokens, about 390 jets.",
-        "",
-        "| network | trained by | arithmetic | jets/s | to weaver-core | jets per second of processor | to weaver-core |",
-        "|---|---|---|---|---|---|---|",
+        "| network | trained by | arithmetic | jets/s | to weaver-core |",
+        "|---|---|---|---|---|",
     ]
-    for (network, by, arithmetic), (wall, cpu) in rates.items():
-        ratios = (
-            [f"{wall / weaver[0]:.2f}", f"{cpu / weaver[1]:.2f}"] if network == "Particle Transformer" else ["", ""]
-        )
-        lines.append(f"| {network} | {by} | {arithmetic} | {wall:.1f} | {ratios[0]} | {cpu:.1f} | {ratios[1]} |")
+    for (network, by, arithmetic), value in rates.items():
+        ratio = f"{value / weaver:.2f}" if network == "Particle Transformer" else ""
+        lines.append(f"| {network} | {by} | {arithmetic} | {value:.1f} | {ratio} |")
     return "\n".join(lines) + "\n"
 
 

@@ -13,13 +13,16 @@ from coffea_fm.cli.output import Json, show
 def pretrain(
     recipe: Annotated[Path, typer.Argument(help="The recipe, a YAML file.")],
     runs: Annotated[Path, typer.Option(help="Folder of runs; this one goes to RUNS/NAME.")] = Path("runs"),
+    processes: Annotated[
+        int, typer.Option(min=1, help="How many share the jets of each step: one a GPU, or up to the number of cores.")
+    ] = 1,
     as_json: Json = False,
 ) -> None:
     """Train a model as a recipe says; the same command again goes on where it was interrupted."""
     from coffea_fm.training.loop import train
     from coffea_fm.training.recipe import load_recipe
 
-    result = train(load_recipe(recipe), runs, show_progress=not as_json)
+    result = train(load_recipe(recipe), runs, processes=processes, show_progress=not as_json)
     account = {
         "folder": str(result.folder),
         "finished": result.finished,

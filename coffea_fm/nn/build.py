@@ -24,20 +24,20 @@ class Model(nn.Module):
     ----------
     backbone : nn.Module
         Takes `Inputs`, gives `BackboneOutput`; has the width of its embedding as ``dim``.
-    head : nn.Module
-        Takes the embedding.
+    head : nn.Module, optional
+        Takes the embedding; a model that is pretrained without labels has none.
     """
 
-    def __init__(self, backbone: Backbone, head: ClassificationHead) -> None:
+    def __init__(self, backbone: Backbone, head: ClassificationHead | None = None) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
 
     def forward(self, inputs: Inputs) -> Tensor:
-        """Logits, [sets, classes]."""
+        """What the head gives, for a classification logits [sets, classes]; the embedding without a head."""
         output: BackboneOutput = self.backbone(inputs)
-        logits: Tensor = self.head(output.embedding)
-        return logits
+        result: Tensor = output.embedding if self.head is None else self.head(output.embedding)
+        return result
 
 
 def build_backbone(config: BackboneConfig, spec: InputSpec) -> Backbone:
@@ -53,7 +53,7 @@ def build_backbone(config: BackboneConfig, spec: InputSpec) -> Backbone:
     return SetTransformer(config, spec)
 
 
-def build_model(config: BackboneConfig, head: ClassificationHeadConfig, spec: InputSpec, classes: int) -> Model:
-    """A backbone with a classification head for that many classes."""
+def build_model(config: BackboneConfig, head: ClassificationHeadConfig | None, spec: InputSpec, classes: int) -> Model:
+    """A backbone, with a classification head for that many classes where one is configured."""
     backbone = build_backbone(config, spec)
-    return Model(backbone, ClassificationHead(head, backbone.dim, classes))
+    return Model(backbone, None if head is None else ClassificationHead(head, backbone.dim, classes))

@@ -15,7 +15,6 @@ from torch import Tensor
 from coffea_fm.errors import InputError
 from coffea_fm.files import atomic
 from coffea_fm.nn.build import Model, build_model
-from coffea_fm.nn.heads.classification import ClassificationHeadConfig
 from coffea_fm.tokens import InputSpec
 from coffea_fm.training.recipe import Recipe
 
@@ -55,7 +54,7 @@ class CheckpointConfig(BaseModel):
 
 def build_from(recipe: Recipe, spec: InputSpec, classes: tuple[str, ...]) -> Model:
     """The network of a recipe, with random weights."""
-    return build_model(recipe.backbone, recipe.head or ClassificationHeadConfig(), spec, len(classes))
+    return build_model(recipe.backbone, recipe.head, spec, len(classes))
 
 
 def save_checkpoint(folder: Path, weights: dict[str, Tensor], config: CheckpointConfig) -> None:

@@ -7,24 +7,26 @@ import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
 from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.nn.batches import Examples, set_lengths
+from coffea_fm.pretraining.build import build_method
 from coffea_fm.shards import ShardDataset
 from coffea_fm.training.augmentation import augment
-from coffea_fm.training.batches import Examples, padded_batches
-from coffea_fm.training.checkpoint import CheckpointConfig, save_checkpoint
+from coffea_fm.training.checkpoint import CheckpointConfig, build_from, save_checkpoint
 from coffea_fm.training.ema import averaged_copy, update_average
 from coffea_fm.training.interrupt import stop_requested
 from coffea_fm.training.logs import Bar, CSVLog, progress_bar
-from coffea_fm.training.methods import build_objective
 from coffea_fm.training.optimizer import build_optimizer, learning_rate
-from coffea_fm.training.precision import Precision, choose_precision, remember_shapes
+from coffea_fm.training.parallel import add_over_processes, launch
+from coffea_fm.training.passes import metrics_of_parts, validation_metrics
 from coffea_fm.training.recipe import Recipe
 from coffea_fm.training.run import Progress, open_run, restore_state, save_state
 from coffea_fm.training.sampling import Stream, batches, generator
@@ -33,8 +35,6 @@ from coffea_fm.training.weights import Weights
 VALIDATIONS = 20
 LOG_STEPS = 10
 SAVE_SECONDS = 120.0
-
-_FABRIC_PRECISION: dict[Precision, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,9 @@ class TrainingResult:
     best: dict[str, float]
 
 
-def train(recipe: Recipe, runs: str | os.PathLike[str] = "runs", *, show_progress: bool = True) -> TrainingResult:
+def train(
+    recipe: Recipe, runs: str | os.PathLike[str] = "runs", *, processes: int = 1, show_progress: bool = True
+) -> TrainingResult:
     """Train as a recipe says, from the start or from where the run of that name was interrupted.
 
     Parameters
@@ -68,6 +70,9 @@ def train(recipe: Recipe, runs: str | os.PathLike[str] = "runs", *, show_progres
         What to do.
     runs : path-like
         The run goes to ``runs/NAME``.
+    processes : int
+        How many share the jets of each step: one a GPU, or on CPUs up to the number of cores. More than one are
+        started anew, so that a script that calls this needs ``if __name__ == "__main__":``.
     show_progress : bool
         Draw a progress bar.
 
@@ -76,17 +81,41 @@ def train(recipe: Recipe, runs: str | os.PathLike[str] = "runs", *, show_progres
     InputError
         If the shards do not hold what the recipe reads.
     RecipeError
-        If the folder holds a run of another recipe, or the training diverges.
+        If the folder holds a run of another recipe, the training diverges, or a process is killed.
     """
     folder = Path(runs) / recipe.name
-    training = Training(recipe, folder)
+    datasets(recipe)
+    open_run(folder, recipe)
+    work = partial(_train, recipe=recipe, folder=folder, show_progress=show_progress)
+    finished, seen_jets, best = launch(work, processes, recipe.training.precision)
+    return TrainingResult(folder, finished, seen_jets, best)
+
+
+def _train(fabric: Fabric, recipe: Recipe, folder: Path, show_progress: bool) -> tuple[bool, int, dict[str, float]]:
+    training = Training(recipe, folder, fabric)
+    visible = show_progress and fabric.is_global_zero
     with (
         stop_requested() as stop,
-        progress_bar(recipe.name, recipe.training.seen_jets, training.progress.seen_jets, visible=show_progress) as bar,
+        progress_bar(recipe.name, recipe.training.seen_jets, training.progress.seen_jets, visible=visible) as bar,
     ):
         training.run(stop, bar)
     progress = training.progress
-    return TrainingResult(folder, progress.finished, progress.seen_jets, progress.best)
+    return progress.finished, progress.seen_jets, progress.best
+
+
+def datasets(recipe: Recipe) -> tuple[ShardDataset, ShardDataset]:
+    """The shards to train on and to validate with.
+
+    Raises
+    ------
+    InputError
+        If they do not hold what the recipe reads, or have different classes.
+    """
+    spec = recipe.inputs.spec()
+    data, validation = ShardDataset(recipe.data.train, spec), ShardDataset(recipe.data.validation, spec)
+    if validation.classes != data.classes:
+        raise InputError(f"{validation.folder} has other classes than {data.folder}: collect them again")
+    return data, validation
 
 
 class Training:
@@ -98,39 +127,32 @@ class Training:
         What to do.
     folder : Path
         Where everything goes; a run that was interrupted there is taken up.
+    fabric : Fabric
+        The device, and the processes that share the jets of each step.
     """
 
-    def __init__(self, recipe: Recipe, folder: Path) -> None:
-        spec = recipe.inputs.spec()
-        self.recipe, self.folder, self.spec = recipe, folder, spec
-        self.data = ShardDataset(recipe.data.train, spec)
-        self.validation = ShardDataset(recipe.data.validation, spec)
-        if self.validation.classes != self.data.classes:
-            raise InputError(f"{self.validation.folder} has other classes than {self.data.folder}: collect them again")
+    def __init__(self, recipe: Recipe, folder: Path, fabric: Fabric) -> None:
+        self.recipe, self.folder, self.fabric = recipe, folder, fabric
+        self.data, self.validation = datasets(recipe)
+        self.spec = self.data.spec
         self.weights = Weights(self.data, recipe.data.reweight)
-        open_run(folder, recipe)
-
         config = recipe.training
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.fabric = Fabric(
-            accelerator=device.type,
-            devices=1,
-            precision=_FABRIC_PRECISION[choose_precision(config.precision, device)],
-        )
-        remember_shapes()
         torch.manual_seed(config.seed)
-        objective = build_objective(recipe, spec, self.data.classes)
-        optimizer = build_optimizer(objective, config.lr, config.weight_decay)
-        self.objective, self.optimizer = self.fabric.setup(objective, optimizer)
-        self.module = self.objective.module
-        self.averaged = averaged_copy(self.module)
+        model = build_from(recipe, self.spec, self.data.classes)
+        self.method = build_method(recipe.method, model).to(fabric.device)
+        self.averaged = averaged_copy(self.method)
+        self.optimizer = build_optimizer(self.method, config.lr, config.weight_decay)
         fresh = Progress(fingerprint=self.data.fingerprint)
-        self.progress = restore_state(folder, fresh, self.module, self.averaged, optimizer)
-
-        numbers = [f"{stage}_{name}" for stage in ("train", "validation") for name in self.module.metrics]
-        log_names = ["seen_jets", "epoch", "lr", "gradient_norm", "jets_per_second", *numbers]
-        self.csv = CSVLog(folder / "log.csv", log_names, self.progress.step)
-        self.tensorboard = TensorBoardLogger(folder, "tensorboard", "", purge_step=self.progress.step + 1)
+        self.progress = restore_state(folder, fresh, self.method, self.averaged, self.optimizer)
+        if self.progress.step == 0:
+            self.method.prepare(self.data, config.seed)
+            self.averaged.load_state_dict(self.method.state_dict())
+        if fabric.is_global_zero:
+            numbers = [f"{stage}_{name}" for stage in ("train", "validation") for name in self.method.metrics]
+            numbers += ["validation_embedding_rank", "validation_embedding_spread"]
+            names = ["seen_jets", "epoch", "lr", "gradient_norm", "jets_per_second", *numbers]
+            self.csv = CSVLog(folder / "log.csv", names, self.progress.step)
+            self.tensorboard = TensorBoardLogger(folder, "tensorboard", "", purge_step=self.progress.step + 1)
 
     def run(self, stop: threading.Event, bar: Bar) -> None:
         """Train until the end, or until asked to stop."""
@@ -146,11 +168,12 @@ class Training:
         )
         sums: dict[str, float] = defaultdict(float)
         saved = logged = time.monotonic()
-        while not progress.finished and not stop.is_set():
+        stopped = False
+        while not progress.finished and not stopped:
             progress.position, batch = next(examples)
-            for name, value in self.step(batch).items():
+            for name, value in self.step(batch, stop).items():
                 sums[name] += value
-            sums["jets"] += len(batch.packed)
+            stopped = sums["stop"] > 0
             bar.advance(len(batch.packed))
             progress.finished = progress.seen_jets >= config.seen_jets
             due = progress.seen_jets // every > progress.validations or progress.finished
@@ -166,29 +189,31 @@ class Training:
             if due or time.monotonic() - saved > SAVE_SECONDS:
                 self.save()
                 saved = time.monotonic()
-        if stop.is_set():
+        if stopped:
             self.save()
-        self.tensorboard.finalize("success")
+        if self.fabric.is_global_zero:
+            self.tensorboard.finalize("success")
 
-    def step(self, examples: Examples) -> dict[str, float]:
-        """One step of the optimizer; gives the sums of the metrics over the jets."""
-        config, progress = self.recipe.training, self.progress
+    def step(self, examples: Examples, stop: threading.Event) -> dict[str, float]:
+        """One step of the optimizer; gives sums over the jets of all processes."""
+        config, progress, fabric = self.recipe.training, self.progress, self.fabric
         n_jets = len(examples.packed)
         done = min(1.0, (progress.seen_jets + 0.5 * n_jets) / config.seen_jets)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(done, config.lr, config.warmup)
-        random = generator(config.seed, Stream.AUGMENTATION, progress.step)
-        changed = examples._replace(packed=augment(examples.packed, self.spec, config.augmentation, random))
-        sums: dict[str, torch.Tensor] = {}
-        for batch in padded_batches(changed, self.spec, config.micro_tokens, self.fabric.device, random):
-            metrics = self.objective(batch)
-            self.fabric.backward((metrics["loss"] * batch.weight).sum() / n_jets)
-            for name, values in metrics.items():
-                sums[name] = sums.get(name, 0.0) + (values.detach() * batch.weight).sum()
-        norm = self.fabric.clip_gradients(
-            self.objective, self.optimizer, max_norm=config.clip, error_if_nonfinite=False
-        )
-        if norm is None or not torch.isfinite(norm):
+        random = generator(config.seed, Stream.STEP, progress.step, fabric.global_rank)
+        names = [*self.method.metrics, "weight", "jets", "stop"]
+        sums = torch.zeros(len(names), device=fabric.device)
+        sums[-2], sums[-1] = n_jets / fabric.world_size, float(stop.is_set())
+        mine = self.share(examples)
+        mine = mine._replace(packed=augment(mine.packed, self.spec, config.augmentation, random))
+        for part, metrics in metrics_of_parts(self.method, mine, self.spec, config.micro_tokens, fabric, random):
+            fabric.backward((metrics[0] * part.weight).sum() / n_jets)
+            sums[:-3] += (metrics.detach() * part.weight).sum(dim=1)
+            sums[-3] += part.weight.sum()
+        sums = add_over_processes(fabric, self.method, sums)
+        norm = torch.nn.utils.clip_grad_norm_(self.method.parameters(), config.clip)
+        if not torch.isfinite(norm):
             raise RecipeError(
                 f"the training diverged at step {progress.step}: its gradient is not finite; lower training.lr. "
                 f"The last good state is in {self.folder / 'last'}"
@@ -197,52 +222,48 @@ class Training:
         self.optimizer.zero_grad()
         progress.step += 1
         progress.seen_jets += n_jets
-        update_average(self.averaged, self.module, config.ema, progress.step)
-        return {name: float(value) for name, value in sums.items()} | {
-            "weight": float(examples.weight.sum()),
-            "gradient_norm": float(norm),
-            "steps": 1,
-        }
+        self.method.finish_step(min(1.0, progress.seen_jets / config.seen_jets))
+        update_average(self.averaged, self.method, config.ema, progress.step)
+        return dict(zip(names, sums.tolist(), strict=True)) | {"gradient_norm": float(norm), "steps": 1}
+
+    def share(self, examples: Examples) -> Examples:
+        """The jets of a step that this process takes: as many, and as long ones, as each other one."""
+        if self.fabric.world_size == 1:
+            return examples
+        by_length = np.argsort(-set_lengths(examples.packed), kind="stable")
+        return examples.take(by_length[self.fabric.global_rank :: self.fabric.world_size])
 
     def summary(self, sums: dict[str, float], seconds: float) -> dict[str, float]:
         """Means since the last row of the log."""
-        means = {f"train_{name}": sums[name] / sums["weight"] for name in self.module.metrics}
+        means = {f"train_{name}": sums[name] / sums["weight"] for name in self.method.metrics}
         return means | {
             "lr": self.optimizer.param_groups[0]["lr"],
             "gradient_norm": sums["gradient_norm"] / sums["steps"],
             "jets_per_second": sums["jets"] / seconds,
         }
 
-    @torch.no_grad()
     def validate(self, bar: Bar) -> None:
         """Measure the averaged weights, and keep them if they are the best so far."""
-        sums: dict[str, float] = defaultdict(float)
-        for packed, columns in self.validation:
-            examples = Examples.of(packed, columns, self.weights)
-            for batch in padded_batches(examples, self.spec, self.recipe.training.micro_tokens, self.fabric.device):
-                with self.fabric.autocast():
-                    metrics = self.averaged(batch)
-                for name, values in metrics.items():
-                    sums[name] += float((values * batch.weight).sum())
-                sums["weight"] += float(batch.weight.sum())
-        means = {name: sums[name] / sums["weight"] for name in self.module.metrics}
+        config, progress = self.recipe.training, self.progress
+        means = validation_metrics(self.averaged, self.validation, self.weights, config, self.fabric)
         self.log({f"validation_{name}": value for name, value in means.items()}, bar)
-        progress = self.progress
         if not progress.best or means["loss"] < progress.best["loss"]:
             progress.best, progress.stale = means, 0
             self.keep("best", means)
         else:
             progress.stale += 1
-            patience = self.recipe.training.patience
-            progress.finished |= patience is not None and progress.stale >= patience
+            progress.finished |= config.patience is not None and progress.stale >= config.patience
 
     def save(self) -> None:
         """Write ``last/``: what to go on from, and the averaged weights as a checkpoint."""
         self.keep("last", self.progress.best)
-        save_state(self.folder, self.progress, self.module, self.averaged, self.optimizer.optimizer)
+        if self.fabric.is_global_zero:
+            save_state(self.folder, self.progress, self.method, self.averaged, self.optimizer)
 
     def keep(self, name: str, metrics: dict[str, float]) -> None:
         """Write the averaged weights as a checkpoint."""
+        if not self.fabric.is_global_zero:
+            return
         config = CheckpointConfig(
             recipe=self.recipe,
             spec=self.spec,
@@ -255,6 +276,8 @@ class Training:
 
     def log(self, numbers: dict[str, float], bar: Bar) -> None:
         """Write numbers to every log."""
+        if not self.fabric.is_global_zero:
+            return
         progress = self.progress
         place = {"seen_jets": float(progress.seen_jets), "epoch": float(progress.position.epoch)}
         self.csv.write(progress.step, place | numbers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -21,9 +21,9 @@ from pydantic import (
 from coffea_fm.errors import RecipeError
 from coffea_fm.nn.build import BackboneConfig
 from coffea_fm.nn.heads.classification import ClassificationHeadConfig
+from coffea_fm.pretraining.build import MethodConfig
 from coffea_fm.tokens import InputSpec, jet_fields, token_group
 from coffea_fm.training.problems import first_problem
-from coffea_fm.training.supervised import SupervisedConfig
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
@@ -181,15 +181,34 @@ class DataConfig(Section):
 
 
 class Recipe(Section):
-    """All there is to a training."""
+    """All there is to a training.
+
+    Parameters
+    ----------
+    name : str
+        Of the run, and the folder it goes to.
+    inputs, backbone, method, training, data : object
+        See the documentation of each.
+    head : ClassificationHeadConfig, optional
+        What stands on the backbone; for supervised methods a linear one by default, for others there is none.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     inputs: InputsConfig
     backbone: BackboneConfig
     head: ClassificationHeadConfig | None = None
-    method: SupervisedConfig
+    method: MethodConfig
     training: TrainingConfig
     data: DataConfig
+
+    @model_validator(mode="before")
+    @classmethod
+    def _supervised_has_head(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("head") is None:
+            method = given.get("method")
+            kind = method.get("kind") if isinstance(method, dict) else getattr(method, "kind", None)
+            return given | ({"head": ClassificationHeadConfig()} if kind == "supervised" else {})
+        return given
 
     @model_validator(mode="after")
     def _inputs_exist(self) -> Self:

@@ -76,7 +76,6 @@ def save_state(
         "weights": module.state_dict(),
         "average": averaged.state_dict(),
         "optimizer": optimizer_tensors(module, optimizer),
-        "random": {"torch": torch.get_rng_state()},
     }
     tensors = {f"{part}/{name}": tensor for part, content in parts.items() for name, tensor in content.items()}
     save_tensors(folder / "last" / STATE, tensors, progress.model_dump(mode="json"))
@@ -102,7 +101,6 @@ def restore_state(
     module.load_state_dict(_part(tensors, "weights"))
     averaged.load_state_dict(_part(tensors, "average"))
     restore_optimizer(module, optimizer, _part(tensors, "optimizer"))
-    torch.set_rng_state(_part(tensors, "random")["torch"])
     return progress
 
 

@@ -8,9 +8,9 @@ from enum import IntEnum
 
 import numpy as np
 
+from coffea_fm.nn.batches import Examples, set_lengths
 from coffea_fm.shards import RowGroup, ShardDataset
 from coffea_fm.tokens.jagged import IntArray
-from coffea_fm.training.batches import Examples, set_lengths
 from coffea_fm.training.weights import Weights
 
 
@@ -19,7 +19,8 @@ class Stream(IntEnum):
 
     ROW_GROUPS = 0
     JETS = 1
-    AUGMENTATION = 2
+    STEP = 2
+    VALIDATION = 3
 
 
 @dataclass(frozen=True, order=True)

@@ -8,7 +8,7 @@ import torch
 from random_jets import CLASSES, SPEC
 
 from coffea_fm.errors import InputError
-from coffea_fm.training.batches import Inputs
+from coffea_fm.nn.batches import Inputs
 from coffea_fm.training.checkpoint import CheckpointConfig, build_from, load_checkpoint, load_tensors, save_checkpoint
 from coffea_fm.training.recipe import Recipe
 

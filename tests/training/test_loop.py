@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.nn.batches import Examples, padded_batches
 from coffea_fm.shards import ShardDataset
 from coffea_fm.training import loop
-from coffea_fm.training.batches import Examples, padded_batches
 from coffea_fm.training.checkpoint import load_checkpoint, load_tensors
 from coffea_fm.training.loop import train
 from coffea_fm.training.recipe import Recipe
@@ -57,9 +57,9 @@ def test_it_learns_and_its_checkpoint_is_as_good_as_it_says(make_recipe: MakeRec
     model, config = load_checkpoint(result.folder / "best")
     data = ShardDataset(config.recipe.data.validation, config.spec)
     packed, columns = data.read(data.row_groups)
-    examples = Examples(packed, columns["target"].astype("int64"), columns["weight"])
+    examples = Examples(packed, columns, columns["weight"])
     right = sum(
-        int((model(batch.inputs).argmax(1) == batch.target).sum())
+        int((model(batch.inputs).argmax(1) == batch.columns["target"]).sum())
         for batch in padded_batches(examples, data.spec, 4096)
     )
     assert right / len(packed) == pytest.approx(result.best["accuracy"], abs=0.02)

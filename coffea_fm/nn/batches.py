@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from coffea_fm.nn.grouping import cheapest_groups
 from coffea_fm.nn.inputs import Inputs
-from coffea_fm.shards.read import Columns
 from coffea_fm.tokens import InputSpec, PackedSets, pad
 from coffea_fm.tokens.jagged import IntArray
-from coffea_fm.training.grouping import cheapest_groups
+
+Columns = dict[str, npt.NDArray[Any]]
 
 
 class Examples(NamedTuple):
@@ -24,14 +25,14 @@ class Examples(NamedTuple):
     ----------
     packed : PackedSets
         The jets.
-    target : int64 array of shape [n_jets]
-        Their classes.
+    columns : dict of str to array of shape [n_jets]
+        Every number that is stored once a jet: its class as ``target``, ``pt``, ...
     weight : float32 array of shape [n_jets]
         Their weights, 1 on average.
     """
 
     packed: PackedSets
-    target: npt.NDArray[np.int64]
+    columns: Columns
     weight: npt.NDArray[np.float32]
 
     @classmethod
@@ -39,11 +40,12 @@ class Examples(NamedTuple):
         cls, packed: PackedSets, columns: Columns, weights: Callable[[Columns], npt.NDArray[np.float32]]
     ) -> Examples:
         """The jets of some row groups, weighted."""
-        return cls(packed, columns["target"].astype(np.int64), weights(columns))
+        return cls(packed, columns, weights(columns))
 
     def take(self, sets: IntArray) -> Examples:
         """These jets, in this order."""
-        return Examples(self.packed.take(sets), self.target[sets], self.weight[sets])
+        columns = {name: column[sets] for name, column in self.columns.items()}
+        return Examples(self.packed.take(sets), columns, self.weight[sets])
 
 
 class Batch(NamedTuple):
@@ -53,14 +55,14 @@ class Batch(NamedTuple):
     ----------
     inputs : Inputs
         Raw fields.
-    target : Tensor, int64 [sets]
-        Classes.
+    columns : dict of str to Tensor [sets]
+        Numbers stored once a jet; whole ones as int64, others as float32.
     weight : Tensor, float32 [sets]
         Weights.
     """
 
     inputs: Inputs
-    target: Tensor
+    columns: dict[str, Tensor]
     weight: Tensor
 
 
@@ -104,5 +106,12 @@ def padded_batches(
     for sets in groups:
         part = examples.take(sets)
         inputs = Inputs.from_arrays(pad(part.packed, spec), spec, device)
-        target, weight = (torch.as_tensor(column, device=device) for column in (part.target, part.weight))
-        yield Batch(inputs, target, weight)
+        yield Batch(inputs, column_tensors(part.columns, device), torch.as_tensor(part.weight, device=device))
+
+
+def column_tensors(columns: Columns, device: torch.device | str = "cpu") -> dict[str, Tensor]:
+    """Numbers stored once a jet as tensors; whole ones as int64, others as float32."""
+    return {
+        name: torch.as_tensor(column.astype(np.int64 if column.dtype.kind in "iub" else np.float32), device=device)
+        for name, column in columns.items()
+    }

@@ -4,12 +4,12 @@ import numpy as np
 import torch
 from random_jets import SPEC, random_jets
 
-from coffea_fm.training.batches import Examples, padded_batches, set_lengths
+from coffea_fm.nn.batches import Examples, padded_batches, set_lengths
 
 
 def examples(n_jets: int = 100) -> Examples:
     packed, target = random_jets(n_jets)
-    return Examples(packed, target.astype(np.int64), np.arange(n_jets, dtype=np.float32))
+    return Examples(packed, {"target": target.astype(np.int64)}, np.arange(n_jets, dtype=np.float32))
 
 
 def test_every_jet_is_in_one_batch_with_its_target() -> None:
@@ -19,13 +19,13 @@ def test_every_jet_is_in_one_batch_with_its_target() -> None:
         for index, weight in enumerate(batch.weight):
             jet = int(weight)
             assert jet not in found
-            found[jet] = int(batch.target[index])
+            found[jet] = int(batch.columns["target"][index])
             tokens = given.packed.take(np.array([jet])).groups["constituents"]
             mask = batch.inputs.mask[index]
             np.testing.assert_array_equal(batch.inputs.tokens[index][mask].numpy(), tokens.values)
             np.testing.assert_array_equal(batch.inputs.missing[index][mask].numpy(), tokens.missing)
             np.testing.assert_array_equal(batch.inputs.jet[index].numpy(), given.packed.jet[jet])
-    assert found == dict(enumerate(given.target.tolist()))
+    assert found == dict(enumerate(given.columns["target"].tolist()))
 
 
 def test_random_order_has_the_same_batches() -> None:
@@ -37,7 +37,7 @@ def test_random_order_has_the_same_batches() -> None:
 
 def test_types() -> None:
     batch = next(padded_batches(examples(), SPEC, 400))
-    assert (batch.target.dtype, batch.weight.dtype) == (torch.int64, torch.float32)
+    assert (batch.columns["target"].dtype, batch.weight.dtype) == (torch.int64, torch.float32)
 
 
 def test_lengths_of_sets() -> None:

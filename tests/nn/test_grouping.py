@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from coffea_fm.nn.grouping import GROUP_COST, cheapest_groups
 from coffea_fm.tokens.padding import length_buckets, padded_length
-from coffea_fm.training.grouping import GROUP_COST, cheapest_groups
 
 
 def cost(groups: list[np.ndarray], lengths: np.ndarray) -> int:

@@ -1,0 +1,1 @@
+"""Methods of training a backbone: one file a method, over shared parts."""

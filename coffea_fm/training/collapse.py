@@ -1,0 +1,43 @@
+"""Whether embeddings of different jets differ at all: what tells a method that fails from one that learns."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def embedding_rank(embeddings: Tensor) -> float:
+    """Effective number of dimensions that the embeddings fill.
+
+    The exponential of the entropy of the normalised singular values, of the centred embeddings (RankMe,
+    arXiv:2210.02885).
+
+    Parameters
+    ----------
+    embeddings : Tensor, float32 [sets, dim]
+
+    Returns
+    -------
+    float
+        From 1 to ``dim``; 0 if all embeddings are the same.
+    """
+    values = torch.linalg.svdvals((embeddings - embeddings.mean(dim=0)).double())
+    total = values.sum()
+    if total <= 1e-12 * max(1.0, float(embeddings.abs().max())):
+        return 0.0
+    shares = values / total
+    return float(torch.exp(torch.special.entr(shares).sum()))
+
+
+def embedding_spread(embeddings: Tensor) -> float:
+    """Standard deviation of the embeddings of different jets, as a fraction of their size.
+
+    The root of the mean variance of a dimension, over the root of the mean square: 0 if all embeddings are the same,
+    1 if they scatter around zero.
+
+    Parameters
+    ----------
+    embeddings : Tensor, float32 [sets, dim]
+    """
+    size = float(embeddings.square().mean())
+    return (float(embeddings.var(dim=0, correction=0).mean()) / size) ** 0.5 if size > 0 else 0.0
