@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
+from collections import Counter
 from dataclasses import asdict, dataclass
 
 import awkward as ak
 
 from coffea_fm.errors import InputError
+from coffea_fm.inference.arrays import is_dask
 
-_KEY = "coffea_fm"
+_PREFIX = "coffea_fm tagging "
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,11 @@ class Report:
 
 
 def attach(array: ak.Array, report: Report) -> ak.Array:
-    """The array with the report in its ``attrs``."""
-    return ak.Array(array.layout, attrs={_KEY: asdict(report)})
+    """The array with the report in its ``attrs``.
+
+    Under a key of its own: awkward keeps one value a key, and arrays that are joined must keep both reports.
+    """
+    return ak.Array(array.layout, attrs={f"{_PREFIX}{uuid.uuid4().hex}": asdict(report)})
 
 
 def report(scores: ak.Array) -> Report:
@@ -40,13 +46,25 @@ def report(scores: ak.Array) -> Report:
     Parameters
     ----------
     scores : awkward.Array
-        Output of a `Tagger`, also after selections; the counts are those of the tagging, before them.
+        Output of a `Tagger`, also after selections. The counts are those of the tagging, before them, summed over all
+        calls of the tagger whose scores went into this array, such as those of concatenated chunks.
 
     Raises
     ------
     InputError
-        If the array does not come from a tagger.
+        If the array does not come from a tagger, or from several bundles, or is not computed yet.
     """
-    if _KEY not in scores.attrs:
+    if is_dask(scores):
+        raise InputError("these scores are not computed yet, and so are not counted: give what .compute() returned")
+    taggings = [Report(**value) for key, value in scores.attrs.items() if key.startswith(_PREFIX)]
+    if not taggings:
         raise InputError("this array was not made by a tagger: give the scores that tagger(jets) returned")
-    return Report(**scores.attrs[_KEY])
+    bundles = {tagging.checksum: tagging.bundle for tagging in taggings}
+    if len(bundles) > 1:
+        raise InputError(
+            f"this array was made by several bundles, {', '.join(sorted(bundles.values()))}: give the scores of one"
+        )
+    counts: Counter[str] = Counter()
+    for tagging in taggings:
+        counts.update(tagging.counts)
+    return Report(taggings[0].bundle, taggings[0].checksum, dict(counts))

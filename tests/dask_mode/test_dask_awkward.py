@@ -14,6 +14,7 @@ import dask_awkward
 from coffea.nanoevents import NanoEventsFactory
 
 import coffea_fm
+from coffea_fm.errors import InputError
 from coffea_fm.inference import sessions
 from coffea_fm.schemas.jetclass import JetClassSchema
 
@@ -86,3 +87,19 @@ def test_what_follows_the_scores_is_lazy_too(bundle: Path, jetclass_file: Path, 
 def test_the_same_jets_and_bundle_are_the_same_task(bundle: Path, lazy: Any) -> None:
     assert coffea_fm.load(bundle)(lazy.Jet).name == coffea_fm.load(bundle)(lazy.Jet).name
     assert coffea_fm.load(bundle)(lazy.Jet).name != coffea_fm.load(bundle)(lazy.Jet, "embedding").name
+
+
+def test_the_report_of_computed_scores_counts_all_partitions(bundle: Path, jetclass_file: Path, lazy: Any) -> None:
+    tagger = coffea_fm.load(bundle)
+    assert lazy.Jet.npartitions == 2
+    expected = coffea_fm.report(tagger(open_events(jetclass_file, "eager").Jet))
+    assert expected.counts["jets"] == 100
+    assert expected.counts["without_tokens"] == 15
+    scores = tagger(lazy.Jet)
+    for computed in dask.compute(scores, scores.Hbb[scores.Hbb > 0.5], scores.Hbb / scores.QCD, scheduler="sync"):
+        assert coffea_fm.report(computed) == expected
+
+
+def test_scores_that_are_not_computed_have_no_report(bundle: Path, lazy: Any) -> None:
+    with pytest.raises(InputError, match=r"not computed yet.*\.compute\(\)"):
+        coffea_fm.report(coffea_fm.load(bundle)(lazy.Jet))

@@ -217,15 +217,6 @@ def test_a_bundle_that_changed_after_loading_is_refused(
         tagger(jets)
 
 
-def test_the_report_survives_selection_and_names_the_bundle(bundle: Path, jets: ak.Array) -> None:
-    tagger = coffea_fm.load(bundle)
-    hbb = tagger(jets)[jets.pt > 500].Hbb
-    assert coffea_fm.report(hbb).checksum == tagger.checksum
-    assert coffea_fm.report(hbb).counts["jets"] == ak.sum(ak.num(jets))
-    with pytest.raises(InputError, match="not made by a tagger"):
-        coffea_fm.report(jets.pt)
-
-
 def test_options_are_checked_at_loading(bundle: Path) -> None:
     with pytest.raises(InputError, match="threads=0"):
         coffea_fm.load(bundle, threads=0)
