@@ -1,4 +1,4 @@
-"""Which figures show a histogram with categories: one for each category axis that has more than one."""
+"""Which figures show a histogram with categories: one for each category axis that is worth one."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ def comparisons(histogram: BaseHist[Any]) -> dict[str, dict[str, BaseHist[Any]]]
     -------
     dict of str to dict of str to hist.BaseHist
         By category axis, then by category, summed over all other category axes; categories without entries are left
-        out, and those of a growing axis, whose order is that of filling, are sorted. An axis with a single filled category is left out too, unless there is no other figure: then the sum of
-        all categories stands under ``"all"``. Empty if the histogram has another number of numeric axes or no entry.
+        out, and those of a growing axis, whose order is that of filling, are sorted. An axis with a single filled
+        category is left out, and so is ``dataset`` where there is a ``truth`` to compare; if nothing remains, the sum
+        of all categories stands under ``"all"``. Empty if the histogram has another number of numeric axes or no entry.
     """
     numeric = [index for index, axis in enumerate(histogram.axes) if not is_category(axis)]
     if len(numeric) != 1 or not np.any(histogram.values()):
@@ -41,4 +42,6 @@ def comparisons(histogram: BaseHist[Any]) -> dict[str, dict[str, BaseHist[Any]]]
             filled = {name: parts[name] for name in names if np.any(parts[name].values())}
             if len(filled) > 1:
                 compared[axis.name or str(index)] = filled
+    if "truth" in compared:
+        compared.pop("dataset", None)
     return compared or {"all": {"all": histogram.project(numeric[0])}}

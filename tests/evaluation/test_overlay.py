@@ -27,6 +27,15 @@ def test_one_comparison_for_each_axis_with_more_than_one_filled_category():
     assert compared["dataset"]["simulation"].values() == pytest.approx([6, 2])
 
 
+def test_true_classes_are_compared_rather_than_datasets():
+    made = histogram()
+    made.fill(dataset="simulation", truth="Hbb", value=[0.9])
+    compared = comparisons(made)
+    assert list(compared) == ["truth"]
+    assert compared["truth"]["QCD"].values() == pytest.approx([8, 4])
+    assert compared["truth"]["Hbb"].values() == pytest.approx([0, 1])
+
+
 def test_categories_in_order_of_filling_are_sorted():
     made = hist.Hist(hist.axis.StrCategory([], growth=True, name="dataset"), hist.axis.Regular(2, 0, 1, name="value"))
     for name in ("tt", "qcd"):
