@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+_ROUNDING = 1e-5
+
 
 def embedding_rank(embeddings: Tensor) -> float:
     """Effective number of dimensions that the embeddings fill.
@@ -21,12 +23,10 @@ def embedding_rank(embeddings: Tensor) -> float:
     float
         From 1 to ``dim``; 0 if all embeddings are the same.
     """
-    values = torch.linalg.svdvals((embeddings - embeddings.mean(dim=0)).double())
-    total = values.sum()
-    if total <= 1e-12 * max(1.0, float(embeddings.abs().max())):
+    if embedding_spread(embeddings) < _ROUNDING:
         return 0.0
-    shares = values / total
-    return float(torch.exp(torch.special.entr(shares).sum()))
+    values = torch.linalg.svdvals((embeddings - embeddings.mean(dim=0)).double())
+    return float(torch.exp(torch.special.entr(values / values.sum()).sum()))
 
 
 def embedding_spread(embeddings: Tensor) -> float:
