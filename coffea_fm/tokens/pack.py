@@ -71,7 +71,7 @@ def jet_column(jets: ak.Array, name: str, spec: InputSpec) -> tuple[str, ...]:
         elif "rawFactor" in jets.fields and name in ("pt", "mass"):
             raise InputError(
                 f"the model reads the uncorrected jet {name}, and these jets have a rawFactor but no field 'uncorrected': "
-                "open the file with a schema of coffea_fm.schemas"
+                "a schema of coffea_fm.schemas gives it to the jets of CMS, jets made otherwise must be given it"
             )
     return (name,)
 
@@ -87,8 +87,9 @@ def require(jets: ak.Array, spec: InputSpec) -> None:
     for group in spec.groups:
         if group.name not in jets.fields:
             raise InputError(
-                f"the model reads {group.name} of each jet, and {_called(jets)} have none: their fields are "
-                f"{_listed(jets.fields)}; open the file with a schema of coffea_fm.schemas that links them"
+                f"the model reads {group.name} of each jet, and {_called(jets)} have none: either the file was not opened "
+                f"with a schema of coffea_fm.schemas, or it does not link {group.name} to this collection, and another "
+                f"collection or format is needed; the fields are {_listed(jets.fields)}"
             )
     for *parents, leaf in columns(jets, spec):
         holder = jets
@@ -97,8 +98,8 @@ def require(jets: ak.Array, spec: InputSpec) -> None:
         if leaf not in holder.fields:
             where = ".".join(["jets", *parents])
             raise InputError(
-                f"the model reads {where}.{leaf}, which {_called(jets)} do not have: "
-                f"the fields of {where} are {_listed(holder.fields)}"
+                f"the model reads {where}.{leaf}, which {_called(jets)} do not have: take files that store it, or a model "
+                f"that does without; the fields of {where} are {_listed(holder.fields)}"
             )
 
 
