@@ -1,65 +1,20 @@
-"""Schemas: CMS PFNano and NanoAOD."""
+"""Schemas of CMS PFNano and NanoAOD: constituents and vertices are those that the file stores."""
 
 from __future__ import annotations
 
-import pickle
 from functools import cache
 
 import awkward as ak
-import cloudpickle
 import numpy as np
 import pytest
-from coffea.nanoevents import NanoEventsFactory
-from coffea.nanoevents.trace import trace_with_length_one_array, trace_with_length_zero_array, trace_with_typetracer
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from selection_checks import check_records, check_runner, check_selections, directory, fingerprint, momentum
+from cms_files import CANONICAL, COLLECTIONS, LINKED, open_events
+from selection_checks import check_records, directory, momentum
 
-from coffea_fm.errors import InputError, InputWarning
-from coffea_fm.schemas import NanoAODSchema, PFNanoAODSchema
+from coffea_fm.errors import InputWarning
+from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.schemas.cms import Link
 
-CANONICAL = ("pt", "eta", "phi", "mass", "charge", "pdgId")
 IMPACT = ("d0", "d0_error", "dz", "dz_error")
-FILES = {
-    "pfnano.root": PFNanoAODSchema,
-    "pfnano_rntuple.root": PFNanoAODSchema,
-    "nano_tt_v15.root": NanoAODSchema,
-    "nano_tt_v12.root": NanoAODSchema,
-    "nano_dy_empty.root": NanoAODSchema,
-}
-LINKED = [
-    ("pfnano.root", "FatJet", "FatJetPFCands", "PFCands", "pFCandsIdx"),
-    ("pfnano.root", "Jet", "JetPFCands", "PFCands", "pFCandsIdx"),
-    ("pfnano_rntuple.root", "FatJet", "FatJetPFCands", "PFCands", "pFCandsIdx"),
-    ("pfnano_rntuple.root", "Jet", "JetPFCands", "PFCands", "pFCandsIdx"),
-    ("nano_tt_v15.root", "FatJet", "FatJetPFCand", "PFCand", "pfCandIdx"),
-]
-COLLECTIONS = [linked[:2] for linked in LINKED]
-
-
-USED = (  # these files have up to 3,000 branches
-    "/(run|luminosityBlock|event|n?(Fat|Gen)?Jet(AK8)?(_(pt|eta|phi|mass|rawFactor))?|n?(PF|Gen)Cands?(_.*)?"
-    "|n?(Fat|Gen|GenFat)?Jet(PF|SV|Cand).*|n?SV(_.*)?)/"
-)
-
-
-def open_events(folder, name, start=None, stop=None, mode="virtual", branches=USED, schema=None, **options):
-    return NanoEventsFactory.from_root(
-        directory(folder / name),
-        treepath="Events",
-        schemaclass=schema or FILES[name],
-        entry_start=start,
-        entry_stop=stop,
-        mode=mode,
-        iteritems_options={"filter_name": branches},
-        **options,
-    ).events()
-
-
-@pytest.fixture(scope="module")
-def folder(shared_data):
-    return shared_data / "real"
 
 
 @cache
@@ -171,115 +126,6 @@ def test_jets_clustered_with_puppi_by_their_title_are_warned_of(folder):
     jets = open_events(folder, "pfnano.root", schema=titled(WeightedJets)).Jet
     plain = open_events(folder, "pfnano.root").Jet
     assert ak.to_list(jets.constituents["pt"]) == ak.to_list(plain.constituents["pt"] * plain.constituents.weight)
-
-
-@pytest.mark.parametrize(("name", "collection"), COLLECTIONS)
-def test_any_function_of_constituents_commutes_with_any_selection(folder, name, collection):
-    check_selections(lambda start, stop: open_events(folder, name, start, stop)[collection])
-
-
-@pytest.mark.parametrize(("name", "collection"), [("pfnano.root", "FatJet"), ("nano_tt_v15.root", "FatJet")])
-def test_random_selections(folder, name, collection):
-    jets = open_events(folder, name)[collection]
-    whole = ak.materialize(fingerprint(jets))
-    counts, total = ak.num(jets), len(ak.flatten(whole))
-
-    @given(st.data())
-    @settings(max_examples=15, deadline=None)
-    def commute(data):
-        kept = data.draw(st.lists(st.booleans(), min_size=total, max_size=total))
-        events = data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=8))
-        order = data.draw(st.permutations(range(total)))
-        mask, keys = ak.unflatten(np.array(kept, bool), counts), ak.unflatten(np.array(order), counts)
-
-        def select(x):
-            return x[mask][ak.argsort(keys[mask], axis=1)][events]
-
-        assert ak.to_list(fingerprint(select(jets))) == ak.to_list(select(whole))
-
-    commute()
-
-
-@pytest.mark.parametrize(("name", "collection"), [("pfnano.root", "FatJet"), ("nano_tt_v15.root", "FatJet")])
-def test_round_trips(folder, tmp_path, name, collection):
-    jets = open_events(folder, name)[collection]
-    jets = jets[jets.pt > ak.mean(jets.pt)]
-    expected = ak.to_list(fingerprint(jets))
-    ak.to_parquet(jets[["pt", "constituents"]], tmp_path / "jets.parquet")
-    assert ak.to_list(fingerprint(ak.from_parquet(tmp_path / "jets.parquet"))) == expected
-    unpickled = pickle.loads(cloudpickle.dumps(ak.materialize(jets)))
-    assert ak.to_list(fingerprint(unpickled)) == expected
-    assert unpickled.constituents.fields == jets.constituents.fields
-
-
-@pytest.mark.parametrize(("name", "collection"), [LINKED[0][:2], LINKED[4][:2]])
-def test_runner(folder, name, collection):
-    jets = open_events(folder, name)[collection]
-    filtered = {"iteritems_options": {"filter_name": USED}}
-    check_runner(jets, folder / name, "Events", collection, FILES[name], 4 if "pfnano" in name else 70, **filtered)
-
-
-def test_chunks_of_two_files_and_collections_of_other_versions(folder):
-    """Candidates of different formats concatenate by the fields that they share."""
-    pfnano, v15 = (open_events(folder, name).FatJet for name in ("pfnano.root", "nano_tt_v15.root"))
-    shared = list(CANONICAL)
-    both = ak.concatenate([pfnano.constituents[shared], v15.constituents[shared]])
-    expected = ak.concatenate([ak.sum(jets.constituents.pt, axis=-1) for jets in (pfnano, v15)])
-    assert ak.to_list(ak.sum(both.pt, axis=-1)) == ak.to_list(expected)
-
-
-PF_LINKS = {"nFatJet", "nFatJetPFCands", "nPFCands", "FatJetPFCands_jetIdx", "FatJetPFCands_pFCandsIdx"}
-
-
-@pytest.mark.parametrize(
-    "trace",
-    [trace_with_typetracer, trace_with_length_zero_array, trace_with_length_one_array],
-    ids=lambda f: f.__name__,
-)
-def test_tracing_reports_the_branches_that_are_read(folder, trace):
-    events = open_events(folder, "pfnano.root")
-
-    def fields(*names):
-        return trace(lambda e: [e.FatJet["constituents"][name] * 1 for name in names], events, throw=True)
-
-    assert fields("pt") == PF_LINKS | {"PFCands_pt", "PFCands_puppiWeight"}
-    assert fields("d0") == PF_LINKS | {"PFCands_d0", "PFCands_d0Err"}
-    assert trace(lambda e: e.FatJet["uncorrected"]["pt"] * 1, events, throw=True) == {
-        "nFatJet",
-        "FatJet_pt",
-        "FatJet_rawFactor",
-    }
-
-
-def test_nothing_is_read_before_it_is_used(folder):
-    log = []
-    events = open_events(folder, "pfnano.root", access_log=log)
-    jets = events.FatJet[:, :1]
-    assert not {entry.branch for entry in log} - {"nFatJet"}
-    ak.materialize(jets.constituents["phi"])
-    assert {entry.branch for entry in log} == PF_LINKS | {"PFCands_phi"}
-
-
-@pytest.mark.parametrize("mode", ["virtual", "eager"])
-@pytest.mark.parametrize("name", ["nano_tt_v12.root", "nano_dy_empty.root"])
-def test_files_without_links_open_and_refuse_at_use(folder, name, mode):
-    events = open_events(folder, name, mode=mode)
-    assert "constituents" not in events.FatJet.fields
-    assert len(events.FatJet.uncorrected.pt) == len(events)
-    with pytest.raises(InputError, match=r"FatJet has no constituents: .* link these jets to particles"):
-        _ = events.FatJet.constituents
-    with pytest.raises(InputError, match="FatJet has no vertices"):
-        _ = events.FatJet[events.FatJet.pt > 0].vertices
-    if len(ak.flatten(events.FatJet)):
-        with pytest.raises(InputError, match="FatJet has no constituents"):
-            _ = ak.flatten(events.FatJet)[0].constituents
-
-
-def test_no_events(folder):
-    events = open_events(folder, "pfnano.root", 3, 3)
-    assert len(events) == 0
-    assert ak.to_list(fingerprint(events.FatJet)) == []
-    assert ak.to_list(events.FatJet.vertices.d3d) == []
 
 
 def test_generated_jets(folder):
