@@ -9,6 +9,7 @@ import numpy as np
 import uproot
 from numpy.typing import NDArray
 
+from coffea_fm.simulation.fine_classes import fine_labels
 from coffea_fm.simulation.quantise import MANTISSA_BITS, quantise
 
 _ERROR_BITS = 8
@@ -63,6 +64,7 @@ def _nano_jets(jets: ak.Array, n_constituents: NDArray[np.int64]) -> ak.Array:
     integers = {
         "nConstituents": n_constituents,
         "label": jets.label,
+        "fineLabel": fine_labels(jets, jets.hard),
         "genPartIdx": jets.matched,
         "nBHadrons": jets.n_b_hadrons,
         "nCHadrons": jets.n_c_hadrons,

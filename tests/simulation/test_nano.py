@@ -8,6 +8,7 @@ import pytest
 import uproot
 from coffea.nanoevents import NanoEventsFactory, PFNanoAODSchema
 
+from coffea_fm.simulation.fine_classes import FINE_CLASSES
 from coffea_fm.simulation.jetclass import write_jetclass
 from coffea_fm.simulation.nano import write_nano
 from coffea_fm.tokens.classes import JET_CLASSES
@@ -69,6 +70,7 @@ def test_event_numbers_and_truth(events: ak.Array, qcd_jets: ak.Array) -> None:
     jets = ak.flatten(events.FatJet)
     assert ak.to_list(jets.label) == [0] * len(jets)
     assert set(ak.to_list(jets.rawFactor)) == {0.0}
+    assert all(FINE_CLASSES[label].startswith("QCD") for label in jets.fineLabel)
     matched = events.FatJet[events.FatJet.genPartIdx >= 0]
     partons = events.GenPart[matched.genPartIdx]
     assert ak.mean(matched.delta_r(partons) < 0.8) == 1.0

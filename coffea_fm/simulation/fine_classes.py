@@ -1,0 +1,123 @@
+"""Fine classes of simulated jets: the ten of JetClass split by flavours, leptons and prongs of the decay.
+
+Many classes that differ in little teach a backbone more than few that differ in much (Sophon, arXiv:2405.12972, has
+188); these are what this simulation's truth can tell apart.
+"""
+
+from __future__ import annotations
+
+import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
+
+from coffea_fm.simulation.kinematics import wrap
+from coffea_fm.simulation.truth import HARD, NEUTRINOS
+from coffea_fm.tokens.classes import JET_CLASSES
+
+PRONG_DISTANCE = 0.2
+"""Decay products closer than this in (eta, phi) are one prong."""
+
+_QCD = ("unmatched", "light", "gluon", "c", "cc", "b", "bb")
+_GLUONS = ("light", "c", "b")
+_Z = ("d", "u", "s", "c", "b")
+_SPLIT: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
+    "QCD": (_QCD, ()),
+    "Hbb": ((), ()),
+    "Hcc": ((), ()),
+    "Hgg": (_GLUONS, ()),
+    "H4q": (("0c", "1c", "2c"), (2, 3, 4)),
+    "Hqql": (("e0c", "e1c", "mu0c", "mu1c"), (2, 3)),
+    "Zqq": (_Z, ()),
+    "Wqq": (("0c", "1c"), (1, 2)),
+    "Tbqq": (("0c", "1c"), (2, 3)),
+    "Tbl": (("e", "mu"), (1, 2)),
+}
+"""Flavours and numbers of prongs that split each class."""
+
+FINE_CLASSES = tuple(
+    "_".join(part for part in (name, flavour, f"{prong}prong" if prong else "") if part)
+    for name in JET_CLASSES
+    for flavour in _SPLIT[name][0] or ("",)
+    for prong in _SPLIT[name][1] or (0,)
+)
+"""Names such as ``H4q_1c_3prong``: decay, charm quarks or flavour, prongs."""
+
+_FIRST = np.cumsum([0, *(max(1, len(a)) * max(1, len(b)) for a, b in _SPLIT.values())])
+Ints = NDArray[np.int64]
+
+
+def fine_labels(jets: ak.Array, hard: ak.Array) -> NDArray[np.int32]:
+    """Index of each jet in `FINE_CLASSES`.
+
+    Parameters
+    ----------
+    jets : awkward.Array of n_jets records
+        `label` (in `JET_CLASSES`), `matched` (the row of `hard` that the jet came from, -1 for none), `n_b_hadrons`
+        and `n_c_hadrons`.
+    hard : awkward.Array of n_jets lists
+        Particles of the hard process of each jet's event: `pdg_id`, `status`, `mother`, `eta`, `phi`.
+
+    Returns
+    -------
+    int32 [n_jets]
+        -1 for a jet without a class.
+    """
+    label, matched = (ak.to_numpy(jets[name]).astype(np.int64) for name in ("label", "matched"))
+    n_b, n_c = ak.to_numpy(jets.n_b_hadrons), ak.to_numpy(jets.n_c_hadrons)
+    rows = ak.local_index(hard.mother)
+    above = ak.where(hard.mother >= 0, hard.mother[ak.where(hard.mother >= 0, hard.mother, 0)], -1)
+    of_jet = (hard.mother == matched) | (above == matched) | (rows == matched)
+    identity = abs(hard.pdg_id)
+    is_neutrino = (identity == NEUTRINOS[0]) | (identity == NEUTRINOS[1]) | (identity == NEUTRINOS[2])
+    partons = hard[of_jet & (hard.status == HARD) & ~is_neutrino & (matched >= 0)]
+    identity = abs(partons.pdg_id)
+    flavours = {
+        "charm": ak.to_numpy(ak.sum(identity == 4, axis=1)),
+        "muon": ak.to_numpy(ak.any(identity == 13, axis=1)).astype(np.int64),
+        "first": ak.to_numpy(ak.fill_none(ak.firsts(identity), 0)).astype(np.int64),
+    }
+    heaviest = np.where(n_b > 0, 2, np.where(n_c > 0, 1, 0))
+    chosen = {
+        "QCD": np.select(
+            [n_b > 1, n_b == 1, n_c > 1, n_c == 1, matched < 0, flavours["first"] == 21],
+            [_QCD.index(name) for name in ("bb", "b", "cc", "c", "unmatched", "gluon")],
+            _QCD.index("light"),
+        ),
+        "Hgg": heaviest,
+        "H4q": np.clip(flavours["charm"], 0, 2),
+        "Hqql": 2 * flavours["muon"] + np.clip(flavours["charm"], 0, 1),
+        "Zqq": np.clip(flavours["first"] - 1, 0, len(_Z) - 1),
+        "Wqq": np.clip(flavours["charm"], 0, 1),
+        "Tbqq": np.clip(flavours["charm"], 0, 1),
+        "Tbl": flavours["muon"],
+    }
+    prongs = count_prongs(partons)
+    fine = np.full(len(label), -1, np.int32)
+    for index, name in enumerate(JET_CLASSES):
+        counts = _SPLIT[name][1]
+        place = chosen.get(name, np.zeros_like(label))
+        if counts:
+            place = place * len(counts) + np.clip(prongs, counts[0], counts[-1]) - counts[0]
+        fine = np.where(label == index, _FIRST[index] + place, fine)
+    return fine.astype(np.int32)
+
+
+def count_prongs(partons: ak.Array) -> Ints:
+    """How many groups the decay products of each jet form, when those closer than `PRONG_DISTANCE` are joined.
+
+    Parameters
+    ----------
+    partons : awkward.Array of n_jets lists
+        With `eta` and `phi`.
+    """
+    most = max(1, int(ak.max(ak.num(partons), initial=0)))
+    eta, phi = (
+        ak.to_numpy(ak.fill_none(ak.pad_none(partons[name], most, clip=True), np.nan)) for name in ("eta", "phi")
+    )
+    distance = np.hypot(eta[:, :, None] - eta[:, None, :], wrap(phi[:, :, None] - phi[:, None, :]))
+    near = distance < PRONG_DISTANCE
+    group = np.broadcast_to(np.arange(most), eta.shape)
+    for _ in range(most):
+        group = np.where(near, group[:, None, :], most).min(axis=2)
+    is_first = group == np.arange(most)
+    return is_first.sum(axis=1)
