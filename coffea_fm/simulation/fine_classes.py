@@ -119,5 +119,5 @@ def count_prongs(partons: ak.Array) -> Ints:
     group = np.broadcast_to(np.arange(most), eta.shape)
     for _ in range(most):
         group = np.where(near, group[:, None, :], most).min(axis=2)
-    is_first = group == np.arange(most)
-    return is_first.sum(axis=1)
+    counts: Ints = np.sum(group == np.arange(most), axis=1)
+    return counts
