@@ -46,6 +46,9 @@ def jets(
         Spectrum, typer.Option(help="The physical spectrum, or one flattened by event weights.")
     ] = Spectrum.FALLING,
     classes: Annotated[str, typer.Option(help="Classes, separated by commas.")] = ",".join(JET_CLASSES),
+    pythia: Annotated[
+        list[str] | None, typer.Option(help="A further setting of Pythia, e.g. 'Tune:pp = 21'; may be repeated.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed; the files do not depend on the number of workers.")] = 0,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
     layout: Annotated[
@@ -55,7 +58,7 @@ def jets(
     """Simulate jets of the ten JetClass classes: Pythia 8, FastJet and a light detector."""
     from coffea_fm.simulation.production import SimulationSettings, produce
 
-    settings = SimulationSettings(pt, seed, jets_per_file, layout.value, spectrum.value)
+    settings = SimulationSettings(pt, seed, jets_per_file, layout.value, spectrum.value, tuple(pythia or ()))
     names = tuple(name.strip() for name in classes.split(","))
     written = produce(output, settings, names, jets_per_class, workers or len(os.sched_getaffinity(0)))
     print(f"wrote {len(written)} files of {jets_per_file} jets to {output}")

@@ -33,6 +33,7 @@ def generate(
     *,
     batch: int = 100,
     flat: bool = False,
+    further: tuple[str, ...] = (),
 ) -> Iterator[Events]:
     """Generate events without end.
 
@@ -50,6 +51,13 @@ def generate(
         Events a batch.
     flat : bool
         Flatten the falling spectrum of the hard process; `Events.weight` undoes it.
+    further : tuple of str
+        Settings after all others, such as another tune.
+
+    Raises
+    ------
+    RecipeError
+        If Pythia does not know a setting, or cannot start with them.
     """
     pythia = pythia8mc.Pythia("", False)
     low, high = pt_range
@@ -62,7 +70,8 @@ def generate(
         f"PhaseSpace:bias2SelectionPow = {_FLAT_POWER}",
         f"PhaseSpace:bias2SelectionRef = {low}",
     )
-    for setting in (*_COMMON, f"Random:seed = {seed}", *hard_range, *(bias if flat else ()), *process.settings):
+    spectrum = (*hard_range, *(bias if flat else ()))
+    for setting in (*_COMMON, f"Random:seed = {seed}", *spectrum, *process.settings, *further):
         if not pythia.readString(setting):
             raise RecipeError(f"Pythia does not know the setting {setting!r}")
     for setting in process.alternatives[0]:

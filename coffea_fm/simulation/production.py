@@ -41,6 +41,8 @@ class SimulationSettings:
         NanoAOD with candidates, or JetClass.
     spectrum : "falling" or "flat"
         The physical spectrum, or one flattened with event weights.
+    pythia : tuple of str
+        Further settings of Pythia, such as ``Tune:pp = 21``: another tune, no lifetimes.
     """
 
     pt_range: tuple[float, float] = (500.0, 1000.0)
@@ -48,6 +50,7 @@ class SimulationSettings:
     jets_per_file: int = 5000
     layout: Layout = "nano"
     spectrum: Spectrum = "falling"
+    pythia: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         low, high = self.pt_range
@@ -84,7 +87,9 @@ def write_part(part: Part, settings: SimulationSettings) -> None:
 
     flat, events = settings.spectrum == "flat", min(_EVENTS_AT_A_TIME, settings.jets_per_file)
     batches, missing = [], settings.jets_per_file
-    for batch in simulate(part.name, settings.pt_range, settings.seed, part.index, flat=flat, batch=events):
+    for batch in simulate(
+        part.name, settings.pt_range, settings.seed, part.index, flat=flat, batch=events, pythia=settings.pythia
+    ):
         batches.append(batch[:missing])
         missing -= len(batches[-1])
         report(len(batches[-1]))

@@ -21,7 +21,14 @@ MAX_ETA = 2.0
 
 
 def simulate(
-    name: str, pt_range: tuple[float, float], seed: int, index: int, *, flat: bool = False, batch: int = 100
+    name: str,
+    pt_range: tuple[float, float],
+    seed: int,
+    index: int,
+    *,
+    flat: bool = False,
+    batch: int = 100,
+    pythia: tuple[str, ...] = (),
 ) -> Iterator[ak.Array]:
     """Simulate jets of one class without end, batch by batch.
 
@@ -37,6 +44,8 @@ def simulate(
         Flatten the falling spectrum; the jets' weights undo it.
     batch : int
         Events generated at a time; the jets depend on it.
+    pythia : tuple of str
+        Further settings of Pythia.
 
     Yields
     ------
@@ -50,7 +59,8 @@ def simulate(
     random = np.random.default_rng(source.spawn(1)[0])
     pythia_seed = int(source.generate_state(1)[0] % 900_000_000) + 1
     n_events = 0
-    for events in generate(PROCESSES[name], pt_range, MAX_ETA, pythia_seed, batch=batch, flat=flat):
+    process = PROCESSES[name]
+    for events in generate(process, pt_range, MAX_ETA, pythia_seed, batch=batch, flat=flat, further=pythia):
         jets = _labelled_jets(events, label, pt_range, random)
         yield ak.with_field(jets, jets.event + n_events, "event")
         n_events += len(events)

@@ -83,3 +83,17 @@ def test_flattened_spectrum_is_undone_by_the_weights() -> None:
 def test_unknown_setting_is_named() -> None:
     with pytest.raises(RecipeError, match="Nonsense:all"):
         next(generate(Process(("Nonsense:all = on",)), (500, 1000), max_eta=2.0, seed=1))
+
+
+def test_further_settings_change_the_events_and_unknown_ones_are_refused() -> None:
+    def first(*further: str) -> Events:
+        return next(generate(PROCESSES["Hbb"], (500, 1000), max_eta=2.0, seed=5, batch=5, further=further))
+
+    def farthest_b_decay(events: Events) -> float:
+        from_b = np.isin(np.abs(events.pdg_id[events.mother]), (511, 521, 531, 5122)) & (events.mother >= 0)
+        return float(np.hypot(events.x, events.y)[from_b].max())
+
+    assert farthest_b_decay(first()) > 0.5  # mm
+    assert farthest_b_decay(first("511:tau0 = 0", "521:tau0 = 0", "531:tau0 = 0", "5122:tau0 = 0")) < 1e-6
+    with pytest.raises(RecipeError, match="does not know the setting 'Tuna:pp = 21'"):
+        first("Tuna:pp = 21")
