@@ -22,6 +22,7 @@ def collect(
     dask: Annotated[str, typer.Option(help="Address of a dask scheduler, or 'local' to start --workers.")] = "",
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
     chunksize: Annotated[int, typer.Option(min=1, help="Events a shard, about.")] = 50_000,
+    treename: Annotated[str, typer.Option(help="Tree, where the fileset does not name it.")] = "Events",
     skip_bad_files: Annotated[bool, typer.Option(help="Leave out and count files that cannot be read.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -35,6 +36,7 @@ def collect(
         dask=dask,
         workers=workers,
         chunksize=chunksize,
+        treename=treename,
         skip_bad_files=skip_bad_files,
         plots=False,
         quiet=as_json,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -19,6 +20,9 @@ from coffea_fm.running.checkpoints import Checkpoints, fingerprint
 from coffea_fm.running.executors import describe, progress_on_stderr
 from coffea_fm.running.failures import refuse_truncated
 from coffea_fm.running.fileset import Fileset, file_format
+
+_BUFFER = re.compile("-(data|offsets|mask|index|tags|starts|stops)$")
+"""What coffea's names of columns end with: the part of awkward's array that was read from the branch."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ def run(
         skipped={describe(item): why for item, why in (failed_files | failed).items()},
         events_skipped=sum(map(len, failed)),
         empty_files=[meta.filename for meta in metas if not meta.metadata["numentries"]],
-        columns=sorted(out["metrics"].get("columns", ())),
+        columns=sorted({_BUFFER.sub("", name) for name in out["metrics"].get("columns", ())}),
     )
 
 

@@ -70,6 +70,15 @@ def test_wrong_arguments_are_one_sentence(files, monkeypatch, arguments, message
     assert len(result.stderr.splitlines()) == 1
 
 
+def test_shards_are_collected_from_the_tree_that_is_named(tmp_path):
+    make_nano(tmp_path / "a.root", 30)
+    command = ["collect", str(tmp_path / "a.root"), "-o", str(tmp_path / "shards")]
+    result = CliRunner().invoke(main, [*command, "--treename", "tree"])
+    assert (result.exit_code, "has no tree 'tree': it has Events" in result.stderr) == (1, True)
+    result = CliRunner().invoke(main, [*command, "--treename", "Events", "--json"])
+    assert [len(json.loads(result.stdout)["shards"]), len(list((tmp_path / "shards").glob("*.parquet")))] == [1, 1]
+
+
 def test_an_unwritable_output_is_found_before_the_run(files):
     (files / "out").touch()
     result = invoke(files, str(files / "a.root"))
