@@ -18,8 +18,8 @@ from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.nn.batches import Examples, set_lengths
 from coffea_fm.pretraining.build import build_method
+from coffea_fm.pretraining.views import augment
 from coffea_fm.shards import ShardDataset
-from coffea_fm.training.augmentation import augment
 from coffea_fm.training.checkpoint import CheckpointConfig, build_from, save_checkpoint
 from coffea_fm.training.ema import averaged_copy, update_average
 from coffea_fm.training.interrupt import stop_requested
@@ -206,7 +206,7 @@ class Training:
         sums = torch.zeros(len(names), device=fabric.device)
         sums[-2], sums[-1] = n_jets / fabric.world_size, float(stop.is_set())
         mine = self.share(examples)
-        mine = mine._replace(packed=augment(mine.packed, self.spec, config.augmentation, random))
+        mine = mine._replace(packed=augment(mine.packed, self.spec, config.augmentation.changes, random))
         for part, metrics in metrics_of_parts(self.method, mine, self.spec, config.micro_tokens, fabric, random):
             fabric.backward((metrics[0] * part.weight).sum() / n_jets)
             sums[:-3] += (metrics.detach() * part.weight).sum(dim=1)

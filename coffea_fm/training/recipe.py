@@ -22,6 +22,11 @@ from coffea_fm.errors import RecipeError
 from coffea_fm.nn.build import BackboneConfig
 from coffea_fm.nn.heads.classification import ClassificationHeadConfig
 from coffea_fm.pretraining.build import MethodConfig
+from coffea_fm.pretraining.views import Change, Changes
+from coffea_fm.pretraining.views.dropping import Dropping
+from coffea_fm.pretraining.views.reflection import Reflection
+from coffea_fm.pretraining.views.rotation import Rotation
+from coffea_fm.pretraining.views.smearing import Smearing
 from coffea_fm.tokens import InputSpec, jet_fields, token_group
 from coffea_fm.training.problems import first_problem
 
@@ -85,7 +90,7 @@ class AugmentationConfig(Section):
     reflect : bool
         Mirror half of the jets in eta and half in phi, with the signs of dz and d0.
     smear : float
-        Displace each constituent in eta and phi by a normal of width ``smear / pt`` (pt in GeV, at least 1).
+        Displace each constituent in eta and phi by a normal of width ``smear / pt`` (pt in GeV, at least 0.1).
     drop : float
         Remove soft constituents: with this probability at pT 0, falling as exp(-pT / 2 GeV). The hardest one stays.
     """
@@ -94,6 +99,20 @@ class AugmentationConfig(Section):
     reflect: bool = False
     smear: NonNegativeFloat = 0.0
     drop: Probability = 0.0
+
+    @property
+    def changes(self) -> Changes:
+        """What these keys stand for, in the order in which it is done."""
+        changes: list[Change] = []
+        if self.drop:
+            changes.append(Dropping(probability=self.drop))
+        if self.reflect:
+            changes.append(Reflection())
+        if self.rotate:
+            changes.append(Rotation())
+        if self.smear:
+            changes.append(Smearing(strength=self.smear))
+        return tuple(changes)
 
 
 class TrainingConfig(Section):

@@ -1,0 +1,68 @@
+"""Several versions of all jets of a step, for methods that compare jets with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from coffea_fm.nn.batches import Examples, column_tensors, set_lengths
+from coffea_fm.nn.grouping import cheapest_groups
+from coffea_fm.nn.inputs import Inputs
+from coffea_fm.tokens import InputSpec, PackedSets, pad
+
+Groups = list[tuple[Tensor, Inputs]]
+
+
+class Views(NamedTuple):
+    """Versions of the same jets.
+
+    Attributes
+    ----------
+    views : list of list of (Tensor, Inputs)
+        For each view its length groups: which jets these are, int64 [sets], and the padded jets.
+    columns : dict of str to Tensor [jets]
+        Numbers stored once a jet.
+    weight : Tensor, float32 [jets]
+        Weights.
+    """
+
+    views: list[Groups]
+    columns: dict[str, Tensor]
+    weight: Tensor
+
+
+def padded_views(
+    examples: Examples, versions: Sequence[PackedSets], spec: InputSpec, micro_tokens: int, device: torch.device | str
+) -> Views:
+    """Group each view of the jets by length, and pad.
+
+    Parameters
+    ----------
+    examples : Examples
+        What is known about the jets.
+    versions : sequence of PackedSets
+        The views, each of the same jets in the same order.
+    spec : InputSpec
+        Describes them.
+    micro_tokens : int
+        Most padded tokens of a group.
+    device : torch.device
+        Where the tensors go.
+    """
+    views = []
+    for packed in versions:
+        groups: Groups = []
+        for sets in cheapest_groups(set_lengths(packed), micro_tokens):
+            inputs = Inputs.from_arrays(pad(packed.take(sets), spec), spec, device)
+            groups.append((torch.as_tensor(sets, device=device), inputs))
+        views.append(groups)
+    return Views(views, column_tensors(examples.columns, device), torch.as_tensor(examples.weight, device=device))
+
+
+def embed(backbone: nn.Module, groups: Groups) -> Tensor:
+    """Embeddings of the jets of one view, in the order of the jets, [jets, dim]."""
+    order = torch.argsort(torch.cat([sets for sets, _ in groups]))
+    return torch.cat([backbone(inputs).embedding for _, inputs in groups])[order]
