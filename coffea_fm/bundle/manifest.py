@@ -6,8 +6,17 @@ import hashlib
 import json
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
+from coffea_fm.errors import BundleError
 from coffea_fm.tokens.spec import InputSpec
 
 SCHEMA_VERSION: Final = 1
@@ -30,27 +39,36 @@ class _Part(BaseModel):
 
 
 class Output(_Part):
-    """One named result for each jet.
+    """One named result for each jet, token, or pair of tokens.
 
     Parameters
     ----------
     name : str
-        Name of a graph output: a float32 array of shape ``[sets, dim]``.
+        Name of a graph output: a float32 array of shape ``[sets, dim]``, ``[sets, tokens, dim]`` or
+        ``[sets, tokens, tokens]``.
     dim : int
         Width of the result.
     classes : tuple of str
         Names of the columns, in order; empty for a plain vector such as the embedding.
+    level : {"jet", "token", "pair"}
+        What has one result each; written only where it is not the jet.
     """
 
     name: str
     dim: int = Field(gt=0)
     classes: tuple[str, ...] = ()
+    level: Literal["jet", "token", "pair"] = "jet"
 
     @model_validator(mode="after")
     def _one_name_per_column(self) -> Output:
         if self.classes and len(set(self.classes)) != self.dim:
             raise ValueError(f"output {self.name!r} has {self.dim} columns and {len(set(self.classes))} class names")
         return self
+
+    @model_serializer(mode="wrap")
+    def _leave_out_the_usual(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = handler(self)
+        return {key: value for key, value in content.items() if (key, value) != ("level", "jet")}
 
 
 class Graph(_Part):
@@ -170,6 +188,21 @@ class Manifest(_Part):
         content: dict[str, Any] = self.model_dump(mode="json", exclude={"checksum"})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
+    @property
+    def first_output(self) -> str:
+        """What is meant where no output is named: the scores, or where there are none the first output."""
+        names = [output.name for output in self.outputs]
+        return "scores" if "scores" in names else names[0]
+
     def output(self, name: str) -> Output:
-        """The output of that name."""
-        return next(output for output in self.outputs if output.name == name)
+        """The output of that name.
+
+        Raises
+        ------
+        BundleError
+            If there is none.
+        """
+        found = {output.name: output for output in self.outputs}
+        if name not in found:
+            raise BundleError(f"the bundle {self.name!r} has no output {name}: choose from {', '.join(found)}")
+        return found[name]

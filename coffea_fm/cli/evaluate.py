@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from coffea_fm.cli.output import Json, show
-from coffea_fm.errors import InputError
+from coffea_fm.errors import BundleError
 
 
 def evaluate(
@@ -45,7 +45,8 @@ def evaluate(
     manifest = load_bundle(bundle).manifest
     classes = next((entry.classes for entry in manifest.outputs if entry.name == "scores"), ())
     if not classes:
-        raise InputError(f"the bundle {manifest.name!r} gives no class scores: there is nothing to evaluate")
+        given = ", ".join(output.name for output in manifest.outputs)
+        raise BundleError(f"the bundle {manifest.name!r} gives no scores of classes to evaluate, only {given}")
     prepare_folder(output)
     if len(data) == 1 and Path(data[0]).is_dir():
         scores, target = predict_shards(bundle, Path(data[0]))

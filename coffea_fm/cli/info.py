@@ -34,7 +34,7 @@ def _describe(manifest: Manifest) -> str:
         lines.append(f"  {_fields(manifest.inputs.jet)}")
     for output in manifest.outputs:
         what = ", ".join(output.classes) if output.classes else f"vector of {output.dim}"
-        lines.append(f"gives {output.name}: {what}")
+        lines.append(f"gives {output.name}{'' if output.level == 'jet' else f' of each {output.level}'}: {what}")
     for graph in manifest.graphs:
         lines.append(f"graph {graph.file}: {', '.join(graph.inputs)} -> {', '.join(graph.outputs)}")
     if manifest.check is not None:

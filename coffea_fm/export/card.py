@@ -14,9 +14,11 @@ def draft_card(manifest: Manifest) -> str:
             trained = f"{field.trained[0]:g} to {field.trained[1]:g}" if field.trained else ""
             lines.append(f"| {group} | `{field.name}` | {field.unit} | {trained} |")
     lines += ["", "## Outputs", ""]
+    scores = any(output.name == "scores" for output in manifest.outputs)
     for output in manifest.outputs:
         classes = f": {', '.join(output.classes)}" if output.classes else ""
-        lines.append(f"- `{output.name}`, {output.dim} numbers a jet{classes}")
+        what = {"jet": "jet", "token": "token", "pair": "pair of tokens"}[output.level]
+        lines.append(f"- `{output.name}`, {output.dim} numbers a {what}{classes}")
     if check := manifest.check:
         sentence = "onnxruntime and torch differ by at most {:.1e} in the {} batches of the check at export."
         lines += ["", sentence.format(check.maximal_difference, check.cases)]
@@ -30,7 +32,7 @@ def draft_card(manifest: Manifest) -> str:
         "",
         "## Measured",
         "",
-        "Not yet: `coffea-fm evaluate`.",
+        "Not yet: `coffea-fm evaluate`." if scores else "Not yet.",
         "",
     ]
     return "\n".join(lines)

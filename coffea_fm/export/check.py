@@ -14,7 +14,7 @@ from coffea_fm.bundle.manifest import NumericalCheck
 from coffea_fm.errors import CoffeaFMError, InputError
 from coffea_fm.export.cases import Case, cases
 from coffea_fm.nn.build import Model
-from coffea_fm.nn.inputs import Inputs
+from coffea_fm.nn.inputs import BackboneOutput, Inputs
 from coffea_fm.tokens.packed import PackedSets
 from coffea_fm.tokens.spec import InputSpec
 
@@ -36,7 +36,7 @@ def check_graphs(
     temperature: float = 1.0,
     tolerance: float = TOLERANCE,
 ) -> NumericalCheck:
-    """Compare embedding and scores of exported graphs with the network's, jet by jet.
+    """Compare what exported graphs give with what the network gives, jet by jet.
 
     Parameters
     ----------
@@ -100,8 +100,8 @@ def _compare(case: Case, exported: Arrays, reference: Arrays, tolerance: float) 
 
 
 def _run(sessions: Mapping[str, Any], arrays: Arrays) -> Arrays:
-    embedding = _outputs(sessions["backbone"], arrays)
-    return embedding | _outputs(sessions["head"], embedding)
+    outputs = _outputs(sessions["backbone"], arrays)
+    return outputs | _outputs(sessions["head"], outputs) if "head" in sessions else outputs
 
 
 def _outputs(session: Any, arrays: Arrays) -> Arrays:
@@ -112,9 +112,11 @@ def _outputs(session: Any, arrays: Arrays) -> Arrays:
 
 @torch.no_grad()
 def _reference(model: Model, arrays: Arrays, spec: InputSpec, temperature: float) -> Arrays:
-    embedding = model.backbone(Inputs.from_arrays(arrays, spec)).embedding
-    scores = torch.softmax(model.head(embedding) / temperature, dim=-1)
-    return {"embedding": embedding.numpy(), "scores": scores.numpy()}
+    output: BackboneOutput = model.backbone(Inputs.from_arrays(arrays, spec))
+    reference = {"embedding": output.embedding.numpy()}
+    if (head := model.head) is not None:
+        reference[head.output] = head.answer(head(getattr(output, head.reads)) / temperature).numpy()
+    return reference
 
 
 def _session(graph: bytes) -> Any:

@@ -100,17 +100,22 @@ def export_model(
     spec = with_trained_ranges(spec, jets)
     graphs = make_graphs(model, spec, temperature=temperature)
     check = check_graphs(graphs, model, spec, jets, temperature=temperature)
+    head = model.head
+    outputs = [Output(name="embedding", dim=model.backbone.dim)]
+    chain = [Graph(name="backbone", file="backbone.onnx", inputs=graph_inputs(spec), outputs=("embedding",))]
+    if head is not None:
+        names = () if head.level == "pair" else head.columns or classes
+        outputs.insert(0, Output(name=head.output, dim=max(1, len(names)), classes=names, level=head.level))
+        given = tuple(dict.fromkeys(("embedding", head.reads)))
+        chain = [
+            chain[0].model_copy(update={"outputs": given}),
+            Graph(name="head", file="head.onnx", inputs=(head.reads,), outputs=(head.output,)),
+        ]
     manifest = Manifest(
         name=Path(output).resolve().name,
         inputs=spec,
-        outputs=(
-            Output(name="scores", dim=len(classes), classes=classes),
-            Output(name="embedding", dim=model.backbone.dim),
-        ),
-        graphs=(
-            Graph(name="backbone", file="backbone.onnx", inputs=graph_inputs(spec), outputs=("embedding",)),
-            Graph(name="head", file="head.onnx", inputs=("embedding",), outputs=("scores",)),
-        ),
+        outputs=tuple(outputs),
+        graphs=tuple(chain),
         provenance=provenance,
         check=check,
         calibration=Calibration(temperature=temperature) if temperature != 1.0 else None,

@@ -14,8 +14,11 @@ from torch import Tensor, nn
 from torch.onnx.utils import register_custom_op_symbolic
 
 from coffea_fm.bundle.manifest import graph_inputs
+from coffea_fm.errors import RecipeError
 from coffea_fm.nn.build import Backbone, Model
-from coffea_fm.nn.inputs import Inputs, only_group
+from coffea_fm.nn.heads.classification import ClassificationHead
+from coffea_fm.nn.heads.head import Head
+from coffea_fm.nn.inputs import BackboneOutput, Inputs, only_group
 from coffea_fm.tokens.spec import InputSpec
 
 OPSET = 20
@@ -37,25 +40,29 @@ class _BackboneGraph(nn.Module):
         self.token_vectors = token_vectors
 
     def forward(self, *arrays: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        output = self.backbone(Inputs.from_arrays(dict(zip(self.names, arrays, strict=True)), self.spec))
-        return (output.embedding, output.token_vectors) if self.token_vectors else output.embedding
+        output: BackboneOutput = self.backbone(
+            Inputs.from_arrays(dict(zip(self.names, arrays, strict=True)), self.spec)
+        )
+        if not self.token_vectors:
+            return output.embedding
+        not_finite = output.embedding.sum(dim=1, keepdim=True).unsqueeze(-1) * 0.0
+        return output.embedding, output.token_vectors + not_finite
 
 
 class _HeadGraph(nn.Module):
-    def __init__(self, head: nn.Module, temperature: float) -> None:
+    def __init__(self, head: Head, temperature: float) -> None:
         super().__init__()
         self.head = head
         self.temperature = temperature
 
-    def forward(self, embedding: Tensor) -> Tensor:
-        logits: Tensor = self.head(embedding)
-        return torch.softmax(logits / self.temperature, dim=-1)
+    def forward(self, vectors: Tensor) -> Tensor:
+        return self.head.answer(self.head(vectors) / self.temperature)
 
 
 def make_graphs(
     model: Model, spec: InputSpec, *, token_vectors: bool = False, temperature: float = 1.0
 ) -> dict[str, bytes]:
-    """Graphs of a network: ``backbone`` (raw arrays to embedding) and ``head`` (embedding to scores).
+    """Graphs of a network: ``backbone`` (raw arrays to embedding) and, with a head, ``head`` (to its answer).
 
     The tracing exporter is used: the newer one gives graphs that are no faster, and takes ten times as long.
 
@@ -66,7 +73,8 @@ def make_graphs(
     spec : InputSpec
         The raw fields that it reads; written into the metadata of the backbone under ``coffea_fm``.
     token_vectors : bool
-        Give the vectors of the tokens as well.
+        Give the vectors of the tokens as well, also if the head does not read them; NaN for a set that holds a number
+        which is not finite.
     temperature : float
         Logits are divided by it before the softmax.
 
@@ -74,11 +82,20 @@ def make_graphs(
     -------
     dict of str to bytes
         ONNX files by graph name.
+
+    Raises
+    ------
+    RecipeError
+        If a temperature is given and the model does not classify jets.
     """
+    head = model.head
+    if temperature != 1.0 and not isinstance(head, ClassificationHead):
+        raise RecipeError("a temperature calibrates the scores of classes, and this model gives none: leave it out")
     names = graph_inputs(spec)
     tokens = {0: "sets", 1: "tokens"}
     axes = {name: {0: "sets"} if name == "jet" else tokens for name in names} | {"embedding": {0: "sets"}}
     outputs = ["embedding"]
+    token_vectors |= head is not None and head.reads == "token_vectors"
     if token_vectors:
         outputs.append("token_vectors")
         axes["token_vectors"] = tokens
@@ -86,21 +103,22 @@ def make_graphs(
     model.eval()
     try:
         backbone = _BackboneGraph(model.backbone, spec, token_vectors=token_vectors)
-        head = _HeadGraph(model.head, temperature)
-        graphs = {
-            "backbone": _export(backbone, _example(spec), list(names), outputs, axes),
-            "head": _export(
-                head,
-                (torch.zeros(_TRACED_SETS, model.backbone.dim),),
-                ["embedding"],
-                ["scores"],
-                {"embedding": {0: "sets"}, "scores": {0: "sets"}},
-            ),
-        }
+        graphs = {"backbone": _export(backbone, _example(spec), list(names), outputs, axes)}
+        if head is not None:
+            graphs["head"] = _export_head(head, model.backbone.dim, temperature)
     finally:
         model.train(training)
     graphs["backbone"] = _describe(graphs["backbone"], json.dumps(asdict(spec)))
     return graphs
+
+
+def _export_head(head: Head, dim: int, temperature: float) -> bytes:
+    sizes = {"jet": (_TRACED_SETS,), "token": (_TRACED_SETS, _TRACED_TOKENS), "pair": (_TRACED_SETS, _TRACED_TOKENS)}
+    given = {0: "sets"} if head.level == "jet" else {0: "sets", 1: "tokens"}
+    answer = given | ({2: "tokens"} if head.level == "pair" else {})
+    vectors = (torch.zeros(*sizes[head.level], dim),)
+    axes = {head.reads: given, head.output: answer}
+    return _export(_HeadGraph(head, temperature), vectors, [head.reads], [head.output], axes)
 
 
 def _example(spec: InputSpec) -> tuple[Tensor, ...]:

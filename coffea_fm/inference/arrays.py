@@ -10,7 +10,7 @@ import numpy as np
 
 from coffea_fm.bundle.manifest import Output
 from coffea_fm.errors import InputError
-from coffea_fm.tokens.jagged import Rewrap, flatten
+from coffea_fm.tokens.jagged import IntArray, Rewrap, flatten, offsets_of
 from coffea_fm.tokens.pack import columns, require
 from coffea_fm.tokens.packed import FloatArray
 from coffea_fm.tokens.spec import InputSpec
@@ -39,21 +39,36 @@ def to_typetracer(array: ak.Array) -> ak.Array:
     return ak.Array(array.layout.to_typetracer(forget_length=True), attrs=array.attrs)
 
 
-def assemble(results: Mapping[str, FloatArray], outputs: list[Output], rewrap: Rewrap, *, record: bool) -> ak.Array:
-    """Rows of the outputs, one a jet, in the layout of the jets.
+def assemble(
+    results: Mapping[str, FloatArray],
+    outputs: list[Output],
+    rewrap: Rewrap,
+    *,
+    record: bool,
+    places: tuple[IntArray, IntArray] | None = None,
+) -> ak.Array:
+    """Rows of the outputs, in the layout of the jets, or of their tokens.
 
     Parameters
     ----------
-    results : dict of str to float32 array of shape [n_sets, dim]
-        One row a jet.
+    results : dict of str to float32 array of shape [n_sets, dim] or [n_tokens, dim]
+        One row a jet, or a packed token.
     outputs : list of Output
         Which, in order.
     rewrap : callable
         Puts a layout of one element a jet back under the lists and options of the jets.
     record : bool
         Give a record of the outputs, and not the single output bare.
+    places : tuple of int64 arrays, optional
+        From `coffea_fm.tokens.pack.token_places`, where an output is one of tokens.
     """
-    contents = [_content(results[output.name], output) for output in outputs]
+    contents = []
+    for output in outputs:
+        rows = results[output.name]
+        if places is None or output.level == "jet":
+            contents.append(_content(rows, output))
+        else:
+            contents.append(_token_lists(rows, output, *places))
     if record:
         return rewrap(ak.contents.RecordArray(contents, [output.name for output in outputs]))
     return rewrap(contents[0])
@@ -78,6 +93,13 @@ def flatten_vectors(array: ak.Array, dim: int) -> tuple[FloatArray, Rewrap]:
     if not (lengths == dim).all():
         raise InputError(f"expected vectors of {dim} numbers, the embedding of this bundle, found {array.type}")
     return vectors.values()[0].astype(np.float32, copy=False).reshape(-1, dim), rewrap
+
+
+def _token_lists(rows: FloatArray, output: Output, places: IntArray, lengths: IntArray) -> Any:
+    """Rows of packed tokens as a list a jet, of all tokens that it holds; NaN for those that are not packed."""
+    everywhere = np.full((int(lengths.sum()), output.dim), np.nan, dtype=np.float32)
+    everywhere[places] = rows
+    return ak.contents.ListOffsetArray(ak.index.Index64(offsets_of(lengths)), _content(everywhere, output))
 
 
 def _content(rows: FloatArray, output: Output) -> Any:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from coffea_fm.bundle.manifest import Graph, Manifest
 from coffea_fm.errors import InputError
 from coffea_fm.inference.providers import CUDA
-from coffea_fm.tokens.jagged import IntArray
+from coffea_fm.tokens.jagged import IntArray, ranges
 from coffea_fm.tokens.packed import FloatArray, PackedSets
 from coffea_fm.tokens.padding import length_buckets, pad
 
@@ -54,10 +54,17 @@ def run(
 
     Returns
     -------
-    dict of str to float32 array of shape [n_sets, dim]
-        One row a jet of `packed`; NaN for the jets that are not in `sets`.
+    dict of str to float32 array of shape [n_sets, dim] or [n_tokens, dim]
+        One row a jet of `packed`, or a token of its first group for outputs of that level; NaN for the jets that are
+        not in `sets`.
     """
-    results = {name: np.full((len(packed), manifest.output(name).dim), np.nan, dtype=np.float32) for name in wanted}
+    tokens = packed.groups[manifest.inputs.groups[0].name]
+    rows_of_level = {"jet": len(packed), "token": len(tokens.values)}
+    described = [manifest.output(name) for name in wanted]
+    results = {
+        output.name: np.full((rows_of_level[output.level], output.dim), np.nan, dtype=np.float32)
+        for output in described
+    }
     if len(sets) == 0:
         return results
     steps = [(sessions(graph), graph.inputs, outputs) for graph, outputs in needed(manifest.graphs, wanted)]
@@ -69,8 +76,12 @@ def run(
         for session, inputs, outputs in steps:
             values = session.run(outputs, {name: arrays[name] for name in inputs})
             arrays.update(zip(outputs, values, strict=True))
-        for name, rows in results.items():
-            rows[chosen] = arrays[name]
+        for output in described:
+            if output.level == "jet":
+                results[output.name][chosen] = arrays[output.name]
+            else:
+                rows = ranges(tokens.offsets[:-1][chosen], tokens.lengths[chosen])
+                results[output.name][rows] = arrays[output.name][arrays[f"{manifest.inputs.groups[0].name}_mask"]]
 
     on_gpu = any(session.get_providers()[0] == CUDA for session, *_ in steps)
     buckets = length_buckets(lengths, batch_tokens or default_batch_tokens(manifest, on_gpu=on_gpu), MULTIPLE)

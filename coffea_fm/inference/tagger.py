@@ -13,7 +13,7 @@ import numpy as np
 
 from coffea_fm.bundle.load import Bundle, load_bundle
 from coffea_fm.bundle.manifest import Graph, Manifest
-from coffea_fm.errors import InputError
+from coffea_fm.errors import BundleError, InputError
 from coffea_fm.inference import resident
 from coffea_fm.inference.arrays import assemble, flatten_vectors, is_dask, is_typetracer, to_typetracer, touch
 from coffea_fm.inference.checks import inspect, warn_once
@@ -22,7 +22,7 @@ from coffea_fm.inference.reports import Report, attach
 from coffea_fm.inference.run import run, run_head
 from coffea_fm.inference.sessions import Session, session
 from coffea_fm.inference.trace import branches, collection
-from coffea_fm.tokens.pack import pack
+from coffea_fm.tokens.pack import pack, token_places
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,16 @@ class Tagger:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the scores."""
+        """Names of the scores.
+
+        Raises
+        ------
+        BundleError
+            If the bundle has none.
+        """
         return self.manifest.output("scores").classes
 
-    def __call__(self, jets: ak.Array, outputs: str | Sequence[str] = "scores") -> ak.Array:
+    def __call__(self, jets: ak.Array, outputs: str | Sequence[str] | None = None) -> ak.Array:
         """Tag jets.
 
         Parameters
@@ -70,28 +76,32 @@ class Tagger:
         jets : awkward.Array
             Jets with the fields that the bundle reads, under any lists and options; virtual, eager, typetracer or
             dask-awkward.
-        outputs : str or sequence of str
-            One output by name, or several as a record of them.
+        outputs : str or sequence of str, optional
+            One output by name, or several as a record of them. The scores by default, or what the bundle gives
+            instead; the embedding if it has no head.
 
         Returns
         -------
         awkward.Array
             In exactly the layout of `jets`. Scores are a record of float32, one field a class; the embedding is a
-            float32 vector of fixed length. Jets without tokens or with non-finite inputs give NaN.
-            ``coffea_fm.report(result)`` tells how many, and which bundle made it.
+            float32 vector of fixed length. An output of tokens has one more level, in the layout of
+            ``jets.constituents``. Jets without tokens or with non-finite inputs give NaN, and so do tokens beyond the
+            number that the model reads. ``coffea_fm.report(result)`` tells how many, and which bundle made it.
 
         Raises
         ------
         InputError
-            If the jets lack a field, or the bundle an output.
+            If the jets lack a field.
         BundleError
-            If this worker cannot read the bundle.
+            If this worker cannot read the bundle, or it lacks an output.
 
         Warns
         -----
         InputWarning
             Once a process: non-finite fields, implausible units, jets outside the trained range.
         """
+        if outputs is None:
+            outputs = self.manifest.first_output
         record = not isinstance(outputs, str)
         names = tuple(outputs) if record else (str(outputs),)
         self._require(names)
@@ -127,6 +137,8 @@ class Tagger:
         ------
         InputError
             If these are not vectors of the bundle's width, or the bundle's scores need more than the embedding.
+        BundleError
+            If the bundle has no scores.
         """
         with self._named(embedding):
             if is_typetracer(embedding):
@@ -164,13 +176,14 @@ class Tagger:
         return session(graph.sha256, self._bundle.graph_bytes(graph.name), self.providers)
 
     def _require(self, names: tuple[str, ...]) -> None:
-        known = [output.name for output in self.manifest.outputs]
-        unknown = [name for name in names if name not in known]
-        if unknown or not names:
-            raise InputError(
-                f"the bundle {self.manifest.name!r} has no output {', '.join(unknown) or 'in an empty list'}: "
-                f"choose from {', '.join(known)}"
-            )
+        if not names:
+            raise InputError("no output is asked for: name at least one")
+        for output in map(self.manifest.output, names):
+            if output.level == "pair":
+                raise BundleError(
+                    f"{output.name} of the bundle {self.manifest.name!r} are for pairs of tokens, which a tagger does "
+                    "not give: run the graphs with onnxruntime as the manifest chains them"
+                )
 
     @contextmanager
     def _named(self, jets: ak.Array) -> Iterator[None]:
@@ -188,7 +201,11 @@ class Tagger:
         results = run(
             packed, manifest, self._session, names, sets=findings.scored, threads=self.threads or owned_threads()
         )
-        tagged = assemble(results, [manifest.output(name) for name in names], rewrap, record=record)
+        outputs = [manifest.output(name) for name in names]
+        places = None
+        if any(output.level == "token" for output in outputs):
+            places = token_places(jets, manifest.inputs.groups[0])
+        tagged = assemble(results, outputs, rewrap, record=record, places=places)
         return attach(tagged, Report(manifest.name, self.checksum, findings.counts))
 
 

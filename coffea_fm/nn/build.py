@@ -10,10 +10,17 @@ from torch import Tensor, nn
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformer, ParticleTransformerConfig
 from coffea_fm.nn.backbones.set_transformer import SetTransformer, SetTransformerConfig
 from coffea_fm.nn.heads.classification import ClassificationHead, ClassificationHeadConfig
+from coffea_fm.nn.heads.head import Head
+from coffea_fm.nn.heads.pairs import PairHead, PairHeadConfig
+from coffea_fm.nn.heads.regression import RegressionHead, RegressionHeadConfig
+from coffea_fm.nn.heads.tokens import TokenHead, TokenHeadConfig
 from coffea_fm.nn.inputs import BackboneOutput, Inputs
 from coffea_fm.tokens.spec import InputSpec
 
 BackboneConfig = Annotated[SetTransformerConfig | ParticleTransformerConfig, Field(discriminator="kind")]
+HeadConfig = Annotated[
+    ClassificationHeadConfig | RegressionHeadConfig | TokenHeadConfig | PairHeadConfig, Field(discriminator="kind")
+]
 Backbone = SetTransformer | ParticleTransformer
 
 
@@ -24,11 +31,11 @@ class Model(nn.Module):
     ----------
     backbone : nn.Module
         Takes `Inputs`, gives `BackboneOutput`; has the width of its embedding as ``dim``.
-    head : nn.Module, optional
-        Takes the embedding; a model that is pretrained without labels has none.
+    head : Head, optional
+        Takes the embedding or the token vectors; a model that is pretrained without labels has none.
     """
 
-    def __init__(self, backbone: Backbone, head: ClassificationHead | None = None) -> None:
+    def __init__(self, backbone: Backbone, head: Head | None = None) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
@@ -36,7 +43,7 @@ class Model(nn.Module):
     def forward(self, inputs: Inputs) -> Tensor:
         """What the head gives, for a classification logits [sets, classes]; the embedding without a head."""
         output: BackboneOutput = self.backbone(inputs)
-        result: Tensor = output.embedding if self.head is None else self.head(output.embedding)
+        result: Tensor = output.embedding if self.head is None else self.head(getattr(output, self.head.reads))
         return result
 
 
@@ -53,7 +60,18 @@ def build_backbone(config: BackboneConfig, spec: InputSpec) -> Backbone:
     return SetTransformer(config, spec)
 
 
-def build_model(config: BackboneConfig, head: ClassificationHeadConfig | None, spec: InputSpec, classes: int) -> Model:
-    """A backbone, with a classification head for that many classes where one is configured."""
+def build_head(config: HeadConfig, dim: int, classes: int) -> Head:
+    """A head of that configuration on vectors of width `dim`; one that classifies jets has that many classes."""
+    if isinstance(config, RegressionHeadConfig):
+        return RegressionHead(config, dim)
+    if isinstance(config, TokenHeadConfig):
+        return TokenHead(config, dim)
+    if isinstance(config, PairHeadConfig):
+        return PairHead(config, dim)
+    return ClassificationHead(config, dim, classes)
+
+
+def build_model(config: BackboneConfig, head: HeadConfig | None, spec: InputSpec, classes: int) -> Model:
+    """A backbone, with a head where one is configured."""
     backbone = build_backbone(config, spec)
-    return Model(backbone, None if head is None else ClassificationHead(head, backbone.dim, classes))
+    return Model(backbone, None if head is None else build_head(head, backbone.dim, classes))

@@ -7,21 +7,42 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from coffea_fm.nn.build import Model
+from coffea_fm.pretraining.cwola import Cwola, CwolaConfig
 from coffea_fm.pretraining.dino import DINO, DINOConfig
 from coffea_fm.pretraining.jetclr import JetCLR, JetCLRConfig
+from coffea_fm.pretraining.masked import MaskedConfig, MaskedParticleModelling
 from coffea_fm.pretraining.method import Method
+from coffea_fm.pretraining.pair_classification import PairClassification, PairClassificationConfig
+from coffea_fm.pretraining.regression import Regression, RegressionConfig
 from coffea_fm.pretraining.rino import RINO, RINOConfig
 from coffea_fm.pretraining.supervised import Supervised, SupervisedConfig
+from coffea_fm.pretraining.token_classification import TokenClassification, TokenClassificationConfig
+from coffea_fm.pretraining.tokenizers.vq import VQVAE, VQVAEConfig
 
 MethodConfig = Annotated[
-    DINOConfig | JetCLRConfig | RINOConfig | SupervisedConfig,
+    DINOConfig
+    | JetCLRConfig
+    | MaskedConfig
+    | RINOConfig
+    | SupervisedConfig
+    | VQVAEConfig
+    | CwolaConfig
+    | PairClassificationConfig
+    | RegressionConfig
+    | TokenClassificationConfig,
     Field(discriminator="kind"),
 ]
 _METHODS: dict[type, Any] = {
     DINOConfig: DINO,
     JetCLRConfig: JetCLR,
+    MaskedConfig: MaskedParticleModelling,
     RINOConfig: RINO,
     SupervisedConfig: Supervised,
+    VQVAEConfig: VQVAE,
+    CwolaConfig: Cwola,
+    PairClassificationConfig: PairClassification,
+    RegressionConfig: Regression,
+    TokenClassificationConfig: TokenClassification,
 }
 
 

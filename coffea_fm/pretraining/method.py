@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from coffea_fm.nn.batches import Examples, padded_batches
+from coffea_fm.nn.batches import Batch, Examples, padded_batches
 from coffea_fm.nn.build import Model
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import InputSpec
@@ -54,6 +54,12 @@ class Method(nn.Module):
             Anything that `forward` takes and that has the weights of its jets as ``weight``.
         """
         return padded_batches(examples, spec, micro_tokens, device, random)
+
+    def answers(self, part: Batch) -> Tensor:
+        """What the head gives; from the column ``embedding`` where the backbone is frozen and its work was kept."""
+        kept = part.columns.get("embedding")
+        result: Tensor = self.model(part.inputs) if kept is None or self.model.head is None else self.model.head(kept)
+        return result
 
     def forward(self, part: Any) -> dict[str, Tensor]:
         """Each metric for each jet, float32 [sets]."""

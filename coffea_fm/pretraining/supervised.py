@@ -46,7 +46,7 @@ class Supervised(Method):
 
     def forward(self, part: Batch) -> dict[str, Tensor]:
         """Loss and accuracy of each jet."""
-        logits = self.model(part.inputs).float()
+        logits = self.answers(part).float()
         target = part.columns["target"]
         loss = cross_entropy(logits, target, reduction="none", label_smoothing=self.config.label_smoothing)
         return {"loss": loss, "accuracy": (logits.argmax(dim=1) == target).float()}

@@ -122,6 +122,11 @@ class ShardDataset:
         for group in self.row_groups:
             yield self.read([group])
 
+    @property
+    def scalar_names(self) -> tuple[str, ...]:
+        """Names of what is stored once a jet."""
+        return tuple(self._scalars)
+
     def scalars(self, *names: str) -> Columns:
         """Whole columns of one number a jet, by name.
 

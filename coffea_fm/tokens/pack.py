@@ -48,6 +48,26 @@ def pack(jets: ak.Array, spec: InputSpec) -> tuple[PackedSets, Rewrap]:
     return PackedSets(groups, jet), rewrap
 
 
+def token_places(jets: ak.Array, group: TokenGroup) -> tuple[IntArray, IntArray]:
+    """Where the packed tokens of a group come from.
+
+    Parameters
+    ----------
+    jets : awkward.Array
+        As given to `pack`.
+    group : TokenGroup
+
+    Returns
+    -------
+    places : int64 array of shape [n_tokens]
+        Position of each packed token among all tokens that the jets hold, one jet after the other.
+    lengths : int64 array of shape [n_sets]
+        How many tokens each jet holds.
+    """
+    _, _, places, lengths = _selected(flatten(jets)[0].field(group.name), group)
+    return places, lengths
+
+
 def columns(jets: ak.Array, spec: InputSpec) -> list[tuple[str, ...]]:
     """Paths of the fields that `pack` reads, e.g. ``("constituents", "pt")``."""
     tokens = [(group.name, name) for group in spec.groups for name in group.names]
@@ -123,17 +143,7 @@ def _numbers(rows: Rows, path: tuple[str, ...]) -> npt.NDArray[np.float32]:
 
 
 def _tokens(lists: Rows, group: TokenGroup) -> PackedTokens:
-    stored, has_list = lists.valid()
-    if not stored.layout.is_list:
-        raise InputError(f"{group.name} are not a list for each jet but {stored.layout.form.type}")
-    rows, counts = stored.lists()
-    lengths = np.zeros(len(has_list), dtype=np.int64)
-    lengths[has_list] = counts
-    rows, valid = rows.valid()
-    if not valid.all():
-        set_of_token = np.repeat(np.arange(len(lengths)), lengths)
-        lengths = np.bincount(set_of_token[valid], minlength=len(lengths)).astype(np.int64)
-    rows, lengths = _ordered(rows, lengths, group)
+    rows, lengths = _selected(lists, group)[:2]
     values = np.empty((len(rows.index), len(group.fields)), dtype=np.float32)
     missing = np.zeros((len(rows.index), len(group.missing_names)), dtype=np.bool_)
     for column, field in enumerate(group.fields):
@@ -146,17 +156,34 @@ def _tokens(lists: Rows, group: TokenGroup) -> PackedTokens:
     return PackedTokens(values, lengths, missing)
 
 
-def _ordered(rows: Rows, lengths: IntArray, group: TokenGroup) -> tuple[Rows, IntArray]:
-    """Sort the tokens of each set and keep the first ones."""
-    index = rows.index
-    if group.order != "stored":
-        keys, _ = rows.field(group.order).values()
-        index = index[_descending(keys, lengths)]
+def _selected(lists: Rows, group: TokenGroup) -> tuple[Rows, IntArray, IntArray, IntArray]:
+    """The tokens that are packed, how many each set has, their places among all stored ones, and numbers of those."""
+    stored, has_list = lists.valid()
+    if not stored.layout.is_list:
+        raise InputError(f"{group.name} are not a list for each jet but {stored.layout.form.type}")
+    rows, counts = stored.lists()
+    stored_lengths = np.zeros(len(has_list), dtype=np.int64)
+    stored_lengths[has_list] = counts
+    lengths = stored_lengths
+    rows, valid = rows.valid()
+    if not valid.all():
+        set_of_token = np.repeat(np.arange(len(lengths)), lengths)
+        lengths = np.bincount(set_of_token[valid], minlength=len(lengths)).astype(np.int64)
+    order, lengths = _order(rows, lengths, group)
+    return Rows(rows.layout, rows.index[order]), lengths, np.flatnonzero(valid)[order], stored_lengths
+
+
+def _order(rows: Rows, lengths: IntArray, group: TokenGroup) -> tuple[IntArray, IntArray]:
+    """Which tokens are first in the order of the group, set by set, and how many each set has."""
+    if group.order == "stored":
+        order = np.arange(len(rows.index), dtype=np.int64)
+    else:
+        order = _descending(rows.field(group.order).values()[0], lengths)
     if lengths.max(initial=0) > group.max_tokens:
         kept = np.minimum(lengths, group.max_tokens)
-        index = index[ranges(offsets_of(lengths)[:-1], kept)]
+        order = order[ranges(offsets_of(lengths)[:-1], kept)]
         lengths = kept
-    return Rows(rows.layout, index), lengths
+    return order, lengths
 
 
 def _descending(keys: npt.NDArray[np.floating], lengths: IntArray) -> IntArray:

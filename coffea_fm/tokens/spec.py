@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from coffea_fm.errors import RecipeError
@@ -96,6 +97,24 @@ def jet_fields(fields: tuple[str, ...]) -> tuple[Field, ...]:
         If one of the fields is not a canonical one.
     """
     return _choose(JET_FIELDS, fields, "jet")
+
+
+def with_truth(spec: InputSpec, names: Iterable[str]) -> InputSpec:
+    """The specification with further fields at the end of its first group: truth, which no model can read.
+
+    A recipe names its inputs among the canonical fields, and these are none.
+
+    Raises
+    ------
+    RecipeError
+        If a name is that of a canonical field.
+    """
+    fields = tuple(Field(name, "1") for name in names)
+    first = spec.groups[0]
+    for name in (field.name for field in fields):
+        if name in _GROUPS[first.name]:
+            raise RecipeError(f"{first.name}.{name} is an input of models, and cannot be truth: choose another field")
+    return replace(spec, groups=(replace(first, fields=first.fields + fields), *spec.groups[1:]))
 
 
 def _choose(catalogue: dict[str, Field], names: tuple[str, ...], what: str) -> tuple[Field, ...]:

@@ -17,11 +17,21 @@ from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.nn.batches import Examples, set_lengths
+from coffea_fm.nn.low_rank import merged_state
 from coffea_fm.pretraining.build import build_method
 from coffea_fm.pretraining.views import augment
 from coffea_fm.shards import ShardDataset
+from coffea_fm.training.adaptation import (
+    freeze_backbone,
+    keeps_embeddings,
+    part_of,
+    rate_factor,
+    start_from,
+    starting_backbone,
+)
 from coffea_fm.training.checkpoint import CheckpointConfig, build_from, save_checkpoint
 from coffea_fm.training.ema import averaged_copy, update_average
+from coffea_fm.training.embeddings import EmbeddedShards, embed_shards
 from coffea_fm.training.interrupt import stop_requested
 from coffea_fm.training.logs import Bar, CSVLog, progress_bar
 from coffea_fm.training.optimizer import build_optimizer, learning_rate
@@ -79,12 +89,14 @@ def train(
     Raises
     ------
     InputError
-        If the shards do not hold what the recipe reads.
+        If the shards do not hold what the recipe reads, or there is no checkpoint to start from.
     RecipeError
-        If the folder holds a run of another recipe, the training diverges, or a process is killed.
+        If the checkpoint to start from does not fit, the folder holds a run of another recipe, the training diverges,
+        or a process is killed.
     """
     folder = Path(runs) / recipe.name
     datasets(recipe)
+    starting_backbone(recipe)
     open_run(folder, recipe)
     work = partial(_train, recipe=recipe, folder=folder, show_progress=show_progress)
     finished, seen_jets, best = launch(work, processes, recipe.training.precision)
@@ -111,7 +123,7 @@ def datasets(recipe: Recipe) -> tuple[ShardDataset, ShardDataset]:
     InputError
         If they do not hold what the recipe reads, or have different classes.
     """
-    spec = recipe.inputs.spec()
+    spec = recipe.data_spec
     data, validation = ShardDataset(recipe.data.train, spec), ShardDataset(recipe.data.validation, spec)
     if validation.classes != data.classes:
         raise InputError(f"{validation.folder} has other classes than {data.folder}: collect them again")
@@ -138,21 +150,30 @@ class Training:
         self.weights = Weights(self.data, recipe.data.reweight)
         config = recipe.training
         torch.manual_seed(config.seed)
-        model = build_from(recipe, self.spec, self.data.classes)
+        model = build_from(recipe, recipe.inputs.spec(), self.data.classes)
+        start_from(model, recipe)
         self.method = build_method(recipe.method, model).to(fabric.device)
         self.averaged = averaged_copy(self.method)
-        self.optimizer = build_optimizer(self.method, config.lr, config.weight_decay)
+        self.optimizer = build_optimizer(self.method, config.lr, config.weight_decay, partial(part_of, recipe=recipe))
         fresh = Progress(fingerprint=self.data.fingerprint)
         self.progress = restore_state(folder, fresh, self.method, self.averaged, self.optimizer)
         if self.progress.step == 0:
             self.method.prepare(self.data, config.seed)
             self.averaged.load_state_dict(self.method.state_dict())
+        if keeps_embeddings(recipe):
+            self.data, self.validation = (self.embedded(data) for data in (self.data, self.validation))
         if fabric.is_global_zero:
             numbers = [f"{stage}_{name}" for stage in ("train", "validation") for name in self.method.metrics]
             numbers += ["validation_embedding_rank", "validation_embedding_spread"]
             names = ["seen_jets", "epoch", "lr", "gradient_norm", "jets_per_second", *numbers]
             self.csv = CSVLog(folder / "log.csv", names, self.progress.step)
             self.tensorboard = TensorBoardLogger(folder, "tensorboard", "", purge_step=self.progress.step + 1)
+
+    def embedded(self, data: ShardDataset) -> EmbeddedShards:
+        """Shards with the embeddings of a backbone that stays as it is, kept for all runs of the folder."""
+        with self.fabric.rank_zero_first():
+            cache = self.folder.parent / "embeddings"
+            return EmbeddedShards(data, embed_shards(self.method.model, data, cache=cache, device=self.fabric.device))
 
     def run(self, stop: threading.Event, bar: Bar) -> None:
         """Train until the end, or until asked to stop."""
@@ -199,8 +220,10 @@ class Training:
         config, progress, fabric = self.recipe.training, self.progress, self.fabric
         n_jets = len(examples.packed)
         done = min(1.0, (progress.seen_jets + 0.5 * n_jets) / config.seen_jets)
+        rate = learning_rate(done, config.lr, config.warmup)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(done, config.lr, config.warmup)
+            group["lr"] = rate * rate_factor(self.recipe.start, group["part"], done)
+        freeze_backbone(self.method.model.backbone, self.recipe.start, done)
         random = generator(config.seed, Stream.STEP, progress.step, fabric.global_rank)
         names = [*self.method.metrics, "weight", "jets", "stop"]
         sums = torch.zeros(len(names), device=fabric.device)
@@ -237,7 +260,7 @@ class Training:
         """Means since the last row of the log."""
         means = {f"train_{name}": sums[name] / sums["weight"] for name in self.method.metrics}
         return means | {
-            "lr": self.optimizer.param_groups[0]["lr"],
+            "lr": max(group["lr"] for group in self.optimizer.param_groups),
             "gradient_norm": sums["gradient_norm"] / sums["steps"],
             "jets_per_second": sums["jets"] / seconds,
         }
@@ -266,13 +289,13 @@ class Training:
             return
         config = CheckpointConfig(
             recipe=self.recipe,
-            spec=self.spec,
+            spec=self.recipe.inputs.spec(),
             classes=self.data.classes,
             step=self.progress.step,
             seen_jets=self.progress.seen_jets,
             metrics=metrics,
         )
-        save_checkpoint(self.folder / name, self.averaged.model.state_dict(), config)
+        save_checkpoint(self.folder / name, merged_state(self.averaged.model), config)
 
     def log(self, numbers: dict[str, float], bar: Bar) -> None:
         """Write numbers to every log."""

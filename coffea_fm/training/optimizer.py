@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 
-def build_optimizer(module: nn.Module, lr: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW that decays matrices only; vectors (biases, norms) and learned tokens are left alone."""
-    decayed: list[nn.Parameter] = []
-    free: list[nn.Parameter] = []
+def build_optimizer(
+    module: nn.Module, lr: float, weight_decay: float, part: Callable[[str], Hashable] = lambda _: None
+) -> torch.optim.AdamW:
+    """AdamW that decays matrices only; vectors (biases, norms) and learned tokens are left alone.
+
+    Parameters
+    ----------
+    module : nn.Module
+        What to train.
+    lr, weight_decay : float
+    part : callable
+        Names the part that a parameter belongs to, from its name: each part has groups of its own, which hold it
+        as ``part``.
+    """
+    groups: dict[tuple[Hashable, bool], list[nn.Parameter]] = defaultdict(list)
     for name, parameter in module.named_parameters():
-        (free if parameter.ndim < 2 or not name.endswith("weight") else decayed).append(parameter)
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=lr, fused=True)
+        decayed = parameter.ndim >= 2 and name.endswith("weight")
+        groups[part(name), decayed].append(parameter)
+    ordered = sorted(groups.items(), key=lambda item: not item[0][1])
+    parameters: list[dict[str, Any]] = [
+        {"params": members, "weight_decay": weight_decay if decayed else 0.0, "part": key}
+        for (key, decayed), members in ordered
+    ]
+    return torch.optim.AdamW(parameters, lr=lr, fused=True)
 
 
 def learning_rate(progress: float, highest: float, warmup: float) -> float:

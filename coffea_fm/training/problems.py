@@ -48,6 +48,6 @@ def _models(annotation: Any) -> dict[str, type[BaseModel]]:
     if get_origin(annotation) in (Union, UnionType, Annotated):
         return {kind: model for part in get_args(annotation) for kind, model in _models(part).items()}
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        kind = annotation.model_fields.get("kind")
+        kind = annotation.model_fields.get("kind", annotation.model_fields.get("mode"))
         return {str(kind.default) if kind else "": annotation}
     return {}

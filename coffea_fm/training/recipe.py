@@ -19,8 +19,7 @@ from pydantic import (
 )
 
 from coffea_fm.errors import RecipeError
-from coffea_fm.nn.build import BackboneConfig
-from coffea_fm.nn.heads.classification import ClassificationHeadConfig
+from coffea_fm.nn.build import BackboneConfig, HeadConfig
 from coffea_fm.pretraining.build import MethodConfig
 from coffea_fm.pretraining.views import Change, Changes
 from coffea_fm.pretraining.views.dropping import Dropping
@@ -28,9 +27,19 @@ from coffea_fm.pretraining.views.reflection import Reflection
 from coffea_fm.pretraining.views.rotation import Rotation
 from coffea_fm.pretraining.views.smearing import Smearing
 from coffea_fm.tokens import InputSpec, jet_fields, token_group
+from coffea_fm.tokens.spec import with_truth
 from coffea_fm.training.problems import first_problem
+from coffea_fm.training.start import StartConfig
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
+HEADS = {
+    "supervised": "classification",
+    "cwola": "classification",
+    "regression": "regression",
+    "tokens": "tokens",
+    "pairs": "pairs",
+}
+"""The kind of head that a method trains; methods that are not here have none."""
 
 
 class Section(BaseModel):
@@ -208,31 +217,46 @@ class Recipe(Section):
         Of the run, and the folder it goes to.
     inputs, backbone, method, training, data : object
         See the documentation of each.
-    head : ClassificationHeadConfig, optional
+    head : HeadConfig, optional
         What stands on the backbone; for supervised methods a linear one by default, for others there is none.
+    start : StartConfig, optional
+        A checkpoint to start from, and how its backbone is trained on; random weights by default.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     inputs: InputsConfig
     backbone: BackboneConfig
-    head: ClassificationHeadConfig | None = None
+    head: HeadConfig | None = None
     method: MethodConfig
+    start: StartConfig | None = None
     training: TrainingConfig
     data: DataConfig
 
     @model_validator(mode="before")
     @classmethod
-    def _supervised_has_head(cls, given: Any) -> Any:
-        if isinstance(given, dict) and given.get("head") is None:
-            method = given.get("method")
-            kind = method.get("kind") if isinstance(method, dict) else getattr(method, "kind", None)
-            return given | ({"head": ClassificationHeadConfig()} if kind == "supervised" else {})
-        return given
+    def _head_of_the_method(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        method, head = given.get("method"), given.get("head")
+        kind = method.get("kind") if isinstance(method, dict) else getattr(method, "kind", None)
+        wanted = HEADS.get(str(kind))
+        if wanted is None or not isinstance(head, dict | None):
+            return given
+        return given | {"head": {"kind": wanted, **(head or {})}}
 
     @model_validator(mode="after")
-    def _inputs_exist(self) -> Self:
+    def _parts_fit(self) -> Self:
         self.inputs.spec()
+        wanted = HEADS.get(self.method.kind)
+        if wanted and self.head and self.head.kind != wanted:
+            raise ValueError(f"head.kind: the method {self.method.kind} needs the head {wanted}, not {self.head.kind}")
         return self
+
+    @property
+    def data_spec(self) -> InputSpec:
+        """What is read of the shards: the inputs, and fields of the tokens that only the loss reads."""
+        names = getattr(self.head, "truth_fields", ())
+        return with_truth(self.inputs.spec(), names)
 
 
 def load_recipe(path: str | os.PathLike[str]) -> Recipe:

@@ -122,7 +122,7 @@ def test_embedding_and_head_in_two_steps_are_the_tagger(bundle: Path, jets: ak.A
 
 
 def test_an_output_that_the_bundle_lacks_is_named(bundle: Path, jets: ak.Array) -> None:
-    with pytest.raises(InputError, match="no output mass: choose from scores, embedding"):
+    with pytest.raises(BundleError, match="no output mass: choose from scores, embedding"):
         coffea_fm.load(bundle)(jets, outputs=("scores", "mass"))
 
 

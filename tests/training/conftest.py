@@ -60,7 +60,7 @@ def make_recipe(content: dict[str, Any], tmp_path: Path) -> Callable[..., Recipe
 
     def make(**sections: Any) -> Recipe:
         for name, values in sections.items():
-            content[name] = {**content[name], **values} if isinstance(values, dict) else values
+            content[name] = {**content.get(name, {}), **values} if isinstance(values, dict) else values
         path = tmp_path / "recipe.yaml"
         path.write_text(yaml.safe_dump(content))
         return load_recipe(path)

@@ -37,7 +37,7 @@ def test_a_written_recipe_reads_back(make_recipe: Callable[..., Recipe], tmp_pat
         ("head", {"hiden": [3]}, "unknown key 'head.hiden'; did you mean 'hidden'"),
         ("method.smoothing", 0.1, "did you mean 'label_smoothing'"),
         ("backbone.kind", "transformer", "backbone: .*'set-transformer'"),
-        ("method.kind", "magic", "method.kind: .*'supervised'"),
+        ("method.kind", "magic", "method: .*'supervised'"),
         ("training.lr", -1, "training.lr: .*greater than 0"),
         ("training.warmup", 1.0, "training.warmup: "),
         ("inputs.fields", ["pt", "colour"], "unknown constituents field 'colour'"),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
-from torch import Tensor, nn
+from torch import Tensor
 
-from coffea_fm.nn.dropout import Dropout
+from coffea_fm.nn.heads.head import Head, layers
 
 
 class ClassificationHeadConfig(BaseModel):
@@ -28,8 +28,8 @@ class ClassificationHeadConfig(BaseModel):
     dropout: float = 0.0
 
 
-class ClassificationHead(nn.Module):
-    """Logits of classes from an embedding; softmax is added at export.
+class ClassificationHead(Head):
+    """Logits of classes from an embedding.
 
     Parameters
     ----------
@@ -40,15 +40,18 @@ class ClassificationHead(nn.Module):
         Number of classes.
     """
 
+    output: ClassVar = "scores"
+
     def __init__(self, config: ClassificationHeadConfig, dim: int, classes: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = [Dropout(config.dropout)]
-        for width in config.hidden:
-            layers += [nn.Linear(dim, width), nn.GELU()]
-            dim = width
-        self.layers = nn.Sequential(*layers, nn.Linear(dim, classes))
+        self.classes = classes
+        self.layers = layers(dim, config.hidden, classes, config.dropout)
 
     def forward(self, embedding: Tensor) -> Tensor:
         """Logits, [sets, classes]."""
         logits: Tensor = self.layers(embedding)
         return logits
+
+    def answer(self, result: Tensor) -> Tensor:
+        """Probabilities that add up to 1."""
+        return result.softmax(dim=-1)

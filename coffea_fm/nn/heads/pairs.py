@@ -1,0 +1,68 @@
+"""Token vectors to a logit of each pair of tokens: whether they come from one vertex."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from torch import Tensor, nn
+
+from coffea_fm.nn.heads.head import Head, Level
+
+
+class PairHeadConfig(BaseModel):
+    """Shape of a head that judges each pair of tokens.
+
+    Parameters
+    ----------
+    truth : tuple of str
+        Fields of the tokens in the shards; two tokens belong together if all of them are equal.
+    width : int
+        Of the space in which the two are compared.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["pairs"] = "pairs"
+    truth: Annotated[tuple[str, ...], Field(min_length=1)]
+    width: PositiveInt = 32
+
+    @property
+    def truth_fields(self) -> tuple[str, ...]:
+        """Fields of the tokens that only the loss reads."""
+        return self.truth
+
+
+class PairHead(Head):
+    """A logit of each pair, the same for (i, j) and (j, i): a bilinear form of the two, and a bias of each.
+
+    Parameters
+    ----------
+    config : PairHeadConfig
+    dim : int
+        Width of the token vectors.
+    """
+
+    output: ClassVar = "pair_scores"
+    level: ClassVar[Level] = "pair"
+
+    def __init__(self, config: PairHeadConfig, dim: int) -> None:
+        super().__init__()
+        self.n_truth = len(config.truth)
+        self.project = nn.Linear(dim, config.width)
+        self.metric = nn.Linear(config.width, config.width, bias=False)
+        self.bias = nn.Linear(dim, 1)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Logits, [sets, tokens, tokens]."""
+        projected = self.project(vectors)
+        product = self.metric(projected) @ projected.transpose(1, 2)
+        bias = self.bias(vectors)
+        both = product + product.transpose(1, 2)
+        logits: Tensor = both / math.sqrt(self.project.out_features) + bias + bias.transpose(1, 2)
+        return logits
+
+    def answer(self, result: Tensor) -> Tensor:
+        """Probabilities."""
+        return result.sigmoid()

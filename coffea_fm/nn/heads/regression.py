@@ -1,0 +1,67 @@
+"""Embedding to numbers such as a mass."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from coffea_fm.nn.heads.head import Head, layers
+
+
+class RegressionHeadConfig(BaseModel):
+    """Shape of a regression head.
+
+    Parameters
+    ----------
+    targets : tuple of str
+        What it tells: names of columns of the shards.
+    hidden : tuple of int
+        Widths of hidden layers; none for a linear head.
+    dropout : float
+        Probability of dropping a unit of the embedding, in training.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["regression"] = "regression"
+    targets: Annotated[tuple[str, ...], Field(min_length=1)]
+    hidden: tuple[int, ...] = ()
+    dropout: float = 0.0
+
+
+class RegressionHead(Head):
+    """Numbers from an embedding: standardised inside, in their own units in the exported graph.
+
+    Parameters
+    ----------
+    config : RegressionHeadConfig
+    dim : int
+        Width of the embedding.
+    """
+
+    output: ClassVar = "regression"
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, config: RegressionHeadConfig, dim: int) -> None:
+        super().__init__()
+        self.columns = config.targets
+        self.layers = layers(dim, config.hidden, len(config.targets), config.dropout)
+        self.register_buffer("mean", torch.zeros(len(config.targets)))
+        self.register_buffer("deviation", torch.ones(len(config.targets)))
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """Standardised numbers, [sets, targets]."""
+        numbers: Tensor = self.layers(embedding)
+        return numbers
+
+    def standardised(self, targets: Tensor) -> Tensor:
+        """What `forward` should give for these targets, [sets, targets]."""
+        return (targets - self.mean) / self.deviation
+
+    def answer(self, result: Tensor) -> Tensor:
+        """The numbers in the units of the shards."""
+        return result * self.deviation + self.mean

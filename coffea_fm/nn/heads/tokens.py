@@ -1,0 +1,67 @@
+"""Token vectors to class logits of each token, e.g. the origin of a track."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from coffea_fm.nn.heads.head import Head, Level, layers
+
+
+class TokenHeadConfig(BaseModel):
+    """Shape of a head that classifies each token.
+
+    Parameters
+    ----------
+    truth : str
+        Field of the tokens in the shards that counts `classes`; negative for a token that is not asked about.
+    classes : tuple of str
+        Names of the classes.
+    hidden : tuple of int
+        Widths of hidden layers; none for a linear head.
+    dropout : float
+        Probability of dropping a unit of a vector, in training.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["tokens"] = "tokens"
+    truth: str
+    classes: Annotated[tuple[str, ...], Field(min_length=2)]
+    hidden: tuple[int, ...] = ()
+    dropout: float = 0.0
+
+    @property
+    def truth_fields(self) -> tuple[str, ...]:
+        """Fields of the tokens that only the loss reads."""
+        return (self.truth,)
+
+
+class TokenHead(Head):
+    """Logits of each token.
+
+    Parameters
+    ----------
+    config : TokenHeadConfig
+    dim : int
+        Width of the token vectors.
+    """
+
+    output: ClassVar = "token_scores"
+    level: ClassVar[Level] = "token"
+
+    def __init__(self, config: TokenHeadConfig, dim: int) -> None:
+        super().__init__()
+        self.columns = config.classes
+        self.layers = layers(dim, config.hidden, len(config.classes), config.dropout)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Logits, [sets, tokens, classes]."""
+        logits: Tensor = self.layers(vectors)
+        return logits
+
+    def answer(self, result: Tensor) -> Tensor:
+        """Probabilities that add up to 1 for each token."""
+        return result.softmax(dim=-1)
