@@ -120,6 +120,7 @@ class Features(nn.Module):
                     f"features {kind!r} need the {what} fields {', '.join(lacking)}; add them to the inputs"
                 )
         self.kind = kind
+        self.spec = spec
         self._columns = {name: index for index, name in enumerate(group.names)}
         self._missing_columns = {name: index for index, name in enumerate(group.missing_names)}
         self._jet_columns = {name: index for index, name in enumerate(spec.jet_names)}

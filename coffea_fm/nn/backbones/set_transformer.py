@@ -71,19 +71,32 @@ class SetTransformerConfig(BaseModel):
         return self
 
 
-class _Block(nn.Module):
-    def __init__(self, config: SetTransformerConfig) -> None:
+class Block(nn.Module):
+    """Attention and a feed-forward layer, each added to what it reads.
+
+    Parameters
+    ----------
+    dim, heads : int
+    layers : int
+        Blocks in a row: the updates of each are small in proportion.
+    feed_forward : int
+        Hidden width of the feed-forward layer, in units of `dim`.
+    dropout : float
+    """
+
+    def __init__(self, dim: int, heads: int, layers: int, feed_forward: int = 2, dropout: float = 0.0) -> None:
         super().__init__()
-        dim, hidden = config.dim, config.dim * config.feed_forward
+        hidden = dim * feed_forward
         self.attention_norm = nn.LayerNorm(dim)
-        self.attention = Attention(dim, config.heads)
+        self.attention = Attention(dim, heads)
         last = nn.Linear(hidden, dim)
         self.feed_forward = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, hidden), nn.GELU(), last)
-        self.dropout = Dropout(config.dropout)
+        self.dropout = Dropout(dropout)
         for update in (self.attention.project_out, last):
-            nn.init.normal_(update.weight, std=0.5 / math.sqrt(update.in_features * 2 * config.layers))
+            nn.init.normal_(update.weight, std=0.5 / math.sqrt(update.in_features * 2 * layers))
 
     def forward(self, rows: Tensor, shape: tuple[int, int], bias: Tensor) -> Tensor:
+        """Update the vectors of all sets, as one matrix; see `Attention`."""
         rows = rows + self.dropout(self.attention(self.attention_norm(rows), shape, bias))
         updated: Tensor = rows + self.dropout(self.feed_forward(rows))
         return updated
@@ -112,14 +125,29 @@ class SetTransformer(nn.Module):
         self.embed_jet = nn.Linear(self.features.n_jet_features, config.dim)
         self.registers = nn.Parameter(0.02 * torch.randn(config.registers, config.dim))
         self.pair_bias = PairBias((32, 32), config.heads) if config.pair_bias else None
-        self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(
+            Block(config.dim, config.heads, config.layers, config.feed_forward, config.dropout)
+            for _ in range(config.layers)
+        )
         self.norm = nn.LayerNorm(config.dim)
 
-    def forward(self, inputs: Inputs) -> BackboneOutput:
-        """Embed a batch of sets."""
+    def forward(self, inputs: Inputs, hidden: Tensor | None = None, stand_in: Tensor | None = None) -> BackboneOutput:
+        """Embed a batch of sets.
+
+        Parameters
+        ----------
+        inputs : Inputs
+        hidden : Tensor, bool [sets, tokens], optional
+            Tokens whose own vectors are replaced, before the first layer, by `stand_in`. Features of their pairs are
+            not: a backbone with a pair bias sees them.
+        stand_in : Tensor [dim], optional
+        """
         features = self.features(inputs)
         registers = self.registers + self.embed_jet(features.jet).unsqueeze(1)
-        vectors = torch.cat((registers, self.embed(features.tokens)), dim=1)
+        tokens = self.embed(features.tokens)
+        if hidden is not None and stand_in is not None:
+            tokens = torch.where(hidden.unsqueeze(-1), stand_in.to(tokens.dtype), tokens)
+        vectors = torch.cat((registers, tokens), dim=1)
         real = nn.functional.pad(inputs.mask, (self.config.registers, 0), value=True)
         bias = torch.zeros_like(real, dtype=vectors.dtype).masked_fill(~real, -math.inf)[:, None, None, :]
         if self.pair_bias is not None:

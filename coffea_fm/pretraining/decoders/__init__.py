@@ -1,0 +1,1 @@
+"""Small transformers that turn vectors of the encoder into predictions."""

@@ -1,0 +1,1 @@
+"""Tokenizers: particles to codes. Trained, saved and inspected by themselves; masked modelling predicts their codes."""

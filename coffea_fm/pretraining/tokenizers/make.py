@@ -1,0 +1,116 @@
+"""From the recipe of a tokenizer to its folder, inspected."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from coffea_fm.errors import RecipeError
+from coffea_fm.files import atomic
+from coffea_fm.pretraining.tokenizers import inspection
+from coffea_fm.pretraining.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
+from coffea_fm.pretraining.tokenizers.load import KMEANS, KMeansDescription, Tokenizer, load_tokenizer
+from coffea_fm.shards import ShardDataset
+from coffea_fm.training.checkpoint import WEIGHTS, save_tensors
+from coffea_fm.training.loop import train
+from coffea_fm.training.problems import first_problem
+from coffea_fm.training.recipe import DataConfig, InputsConfig, Section, load_recipe
+
+
+class KMeansRecipe(Section):
+    """The recipe of a k-means tokenizer; that of a VQ-VAE is one of an ordinary training.
+
+    Parameters
+    ----------
+    name : str
+        The tokenizer goes to the folder ``RUNS/NAME``.
+    inputs : InputsConfig
+    tokenizer : KMeansConfig
+    data : DataConfig
+    seed : int
+    """
+
+    name: str
+    inputs: InputsConfig
+    tokenizer: KMeansConfig
+    data: DataConfig
+    seed: int = 0
+
+
+def make_tokenizer(
+    recipe: str | os.PathLike[str], runs: str | os.PathLike[str], *, processes: int = 1, show_progress: bool = True
+) -> dict[str, Any]:
+    """Fit or train a tokenizer, and inspect it on the validation jets.
+
+    Parameters
+    ----------
+    recipe : path-like
+        A YAML file with a section ``tokenizer`` (k-means), or of a training with the method ``vq-vae``.
+    runs : path-like
+        It goes to ``runs/NAME``.
+    processes : int
+        How many share a training.
+    show_progress : bool
+
+    Returns
+    -------
+    dict
+        ``folder``, ``tokenizer`` and, if it is finished, the numbers of the inspection, which are also written to
+        ``inspection.json`` beside ``inspection.png``.
+
+    Raises
+    ------
+    RecipeError
+        If the recipe is none of a tokenizer.
+    """
+    if _is_kmeans(Path(recipe)):
+        folder, validation = _fit(Path(recipe), Path(runs))
+        finished = True
+    else:
+        training = load_recipe(recipe)
+        if training.method.kind != "vq-vae":
+            raise RecipeError(f"{recipe}: method.kind is {training.method.kind}; that of a tokenizer is vq-vae")
+        result = train(training, runs, processes=processes, show_progress=show_progress)
+        folder, finished, validation = result.folder, result.finished, training.data.validation
+    account: dict[str, Any] = {"folder": str(folder), "tokenizer": str(folder / "best"), "finished": finished}
+    return account | _inspect(folder, validation) if finished else account
+
+
+def _is_kmeans(path: Path) -> bool:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        return False
+    return isinstance(content, dict) and "tokenizer" in content
+
+
+def _fit(path: Path, runs: Path) -> tuple[Path, Path]:
+    try:
+        recipe = KMeansRecipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise RecipeError(f"{path}: {first_problem(error, KMeansRecipe)}") from error
+    spec = recipe.inputs.spec()
+    tokenizer = KMeansTokenizer(recipe.tokenizer, spec)
+    tokenizer.fit(ShardDataset(recipe.data.train, spec), recipe.seed)
+    folder = runs / recipe.name
+    save_tensors(folder / "best" / WEIGHTS, tokenizer.state_dict())
+    with atomic(folder / "best" / KMEANS) as temporary:
+        description = KMeansDescription(tokenizer=recipe.tokenizer, spec=spec)
+        temporary.write_text(description.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    return folder, recipe.data.validation
+
+
+def _inspect(folder: Path, validation: Path) -> dict[str, Any]:
+    tokenizer: Tokenizer = load_tokenizer(folder / "best")
+    seen = inspection.inspect(tokenizer, ShardDataset(validation, tokenizer.spec))
+    numbers = inspection.summary(tokenizer, seen)
+    with atomic(folder / "inspection.json") as temporary:
+        temporary.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+    with atomic(folder / "inspection.png") as temporary:
+        inspection.figure(tokenizer, seen).savefig(temporary, format="png", dpi=100)
+    return numbers

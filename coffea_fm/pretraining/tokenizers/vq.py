@@ -1,0 +1,136 @@
+"""The VQ-VAE tokenizer: an encoder, a codebook, and a decoder that restores the particles of a jet from their codes."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, PositiveFloat
+from torch import Tensor, nn
+
+from coffea_fm.nn.batches import Batch
+from coffea_fm.nn.build import Model
+from coffea_fm.nn.inputs import Inputs
+from coffea_fm.pretraining.decoders.stack import DecoderConfig, Stack
+from coffea_fm.pretraining.method import Method
+from coffea_fm.pretraining.tokenizers.codebook import Codebook, CodebookConfig
+from coffea_fm.pretraining.tokenizers.fields import ALL_FIELDS, FieldName, QuantileFields
+from coffea_fm.pretraining.tokenizers.sample import sample_jets
+from coffea_fm.shards import ShardDataset
+from coffea_fm.tokens import pad
+
+START_JETS = 256
+
+
+class VQVAEConfig(BaseModel):
+    """The method ``vq-vae``; the recipe's backbone is its encoder. MPM v1 (arXiv:2401.13537) has these defaults.
+
+    Parameters
+    ----------
+    codebook : CodebookConfig
+    decoder : DecoderConfig
+    alpha : float
+        Weight of the codebook's loss beside the reconstruction.
+    fields : tuple of str
+        Numbers of a particle that are restored.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["vq-vae"] = "vq-vae"
+    codebook: CodebookConfig = CodebookConfig()
+    decoder: DecoderConfig = DecoderConfig(layers=3)
+    alpha: PositiveFloat = 10.0
+    fields: tuple[FieldName, ...] = ALL_FIELDS
+
+
+class VQTokenizer(Model):
+    """All that makes codes, and numbers from codes; what checkpoints of the method keep.
+
+    Parameters
+    ----------
+    config : VQVAEConfig
+    model : Model
+        Its backbone gives token vectors.
+    """
+
+    reads_context: ClassVar = True
+
+    def __init__(self, config: VQVAEConfig, model: Model) -> None:
+        super().__init__(model.backbone)
+        self.spec = model.backbone.features.spec
+        self.n_codes = config.codebook.codes
+        self.fields = QuantileFields(self.spec, config.fields)
+        self.to_latent = nn.Linear(model.backbone.dim, config.codebook.latent)
+        self.codebook = Codebook(config.codebook)
+        self.from_latent = nn.Linear(config.codebook.latent, config.decoder.dim)
+        self.decoder = Stack(config.decoder)
+        self.to_fields = nn.Linear(config.decoder.dim, len(config.fields))
+
+    def latents(self, inputs: Inputs) -> Tensor:
+        """The vector of each particle before it is quantised, float32 [sets, tokens, latent]."""
+        vectors: Tensor = self.to_latent(self.backbone(inputs).token_vectors)
+        return vectors.float()
+
+    def restore(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
+        """Standard normal numbers from the codes [sets, tokens, fields], and the codebook's loss [sets, tokens]."""
+        latents, mask = self.latents(inputs), inputs.mask
+        codes, _, loss = self.codebook(latents[mask])
+        quantised = torch.zeros_like(latents).masked_scatter(mask.unsqueeze(-1), codes)
+        numbers: Tensor = self.to_fields(self.decoder(self.from_latent(quantised), _with_one(mask))).float()
+        return numbers, torch.zeros(mask.shape, device=loss.device).masked_scatter(mask, loss)
+
+    @torch.no_grad()
+    def codes(self, inputs: Inputs) -> Tensor:
+        """The code of each particle, int64 [sets, tokens]."""
+        index: Tensor = self.codebook(self.latents(inputs).flatten(0, 1))[1]
+        return index.view(inputs.mask.shape)
+
+    @torch.no_grad()
+    def reconstruct(self, inputs: Inputs) -> Tensor:
+        """What the codes tell of the particles: standard normal numbers, float32 [sets, tokens, fields]."""
+        return self.restore(inputs)[0]
+
+
+class VQVAE(Method):
+    """Mean absolute difference of the restored numbers, and the loss of the codebook.
+
+    Parameters
+    ----------
+    config : VQVAEConfig
+    model : Model
+    """
+
+    metrics: ClassVar = ("loss", "reconstruction")
+
+    def __init__(self, config: VQVAEConfig, model: Model) -> None:
+        tokenizer = VQTokenizer(config, model)
+        super().__init__(tokenizer)
+        self.alpha = config.alpha
+        self.tokenizer = tokenizer
+
+    @torch.no_grad()
+    def prepare(self, data: ShardDataset, seed: int) -> None:
+        """Take the quantiles of the numbers, and place the codes."""
+        tokenizer = self.tokenizer
+        tokenizer.fields.fit(data)
+        inputs = Inputs.from_arrays(pad(sample_jets(data, START_JETS), data.spec), data.spec)
+        tokenizer.codebook.start(tokenizer.latents(inputs)[inputs.mask], seed)
+
+    def forward(self, part: Batch) -> dict[str, Tensor]:
+        """Loss and reconstruction loss of each jet, means over its particles."""
+        numbers, code_loss = self.tokenizer.restore(part.inputs)
+        mask = part.inputs.mask
+        count = mask.sum(dim=1).clamp(min=1)
+        difference = (numbers - self.tokenizer.fields(part.inputs)).abs().mean(dim=2).masked_fill(~mask, 0.0)
+        reconstruction = difference.sum(dim=1) / count
+        return {"loss": reconstruction + self.alpha * code_loss.sum(dim=1) / count, "reconstruction": reconstruction}
+
+    def finish_step(self, progress: float) -> None:  # noqa: ARG002
+        """Replace idle codes."""
+        self.tokenizer.codebook.replace_idle()
+
+
+def _with_one(mask: Tensor) -> Tensor:
+    """The mask, with one token for a set that has none: attention needs one."""
+    return mask | (~mask.any(dim=1, keepdim=True) & (torch.arange(mask.shape[1], device=mask.device) == 0))
