@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from coffea_fm.inference.reports import Report, report
     from coffea_fm.inference.tagger import Tagger, load
+    from coffea_fm.shards.collect import Collector, collector
 
-__all__ = ["Report", "Tagger", "load", "report"]
+__all__ = ["Collector", "Report", "Tagger", "collector", "load", "report"]
 
 _PLACES = {
+    "Collector": "coffea_fm.shards.collect",
     "Report": "coffea_fm.inference.reports",
     "Tagger": "coffea_fm.inference.tagger",
+    "collector": "coffea_fm.shards.collect",
     "load": "coffea_fm.inference.tagger",
     "report": "coffea_fm.inference.reports",
 }

@@ -15,7 +15,7 @@ import typer.core
 
 from coffea_fm.errors import CoffeaFMError
 
-COMMANDS = ("demo", "simulate", "collect", "tokenizer", "pretrain", "export", "evaluate", "run", "info")
+COMMANDS = ("demo", "simulate", "collect", "tokenizer", "pretrain", "finetune", "export", "evaluate", "run", "info")
 EXTRAS = {
     "torch": "train",
     "lightning_fabric": "train",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 import awkward as ak
@@ -22,6 +23,7 @@ from coffea_fm.inference.reports import Report, attach
 from coffea_fm.inference.run import run, run_head
 from coffea_fm.inference.sessions import Session, session
 from coffea_fm.inference.trace import branches, collection
+from coffea_fm.tokens.fields import Field
 from coffea_fm.tokens.pack import pack, token_places
 
 
@@ -151,6 +153,48 @@ class Tagger:
             tagged = assemble({scores.name: results}, [scores], rewrap, record=False)
             return attach(tagged, Report(self.manifest.name, self.checksum, counts))
 
+    def collect(
+        self,
+        jets: ak.Array,
+        target: str | ak.Array | None = None,
+        *,
+        folder: str | os.PathLike[str],
+        events: ak.Array,
+        weight: str | ak.Array | None = None,
+        classes: Sequence[str] = (),
+        columns: Mapping[str, ak.Array | str] | Sequence[str] = (),
+    ) -> dict[str, int]:
+        """Write jets as training examples with the inputs that this bundle reads: to fine-tune it on them.
+
+        Parameters
+        ----------
+        jets : awkward.Array
+            As they are tagged: after the analysis' own selection.
+        folder : path-like
+            Where the shards go.
+        classes : sequence of str
+            Names of the classes that `target` counts; those of the scores by default.
+        target, events, weight, columns
+            See `coffea_fm.shards.collect.Collector`.
+
+        Returns
+        -------
+        dict of str to int
+            How many jets were written, and how many left out for what reason.
+        """
+        from coffea_fm.shards.collect import Collector
+
+        inputs = self.manifest.inputs
+        plain = replace(
+            inputs,
+            groups=tuple(replace(group, fields=_without_range(group.fields)) for group in inputs.groups),
+            jet=_without_range(inputs.jet),
+        )
+        names = tuple(classes) or (("all",) if target is None else self.classes)
+        collect = Collector(Path(folder).absolute(), plain, names)
+        with self._named(jets):
+            return collect(jets, target, events=events, weight=weight, columns=columns)
+
     def columns(self, jets: ak.Array) -> frozenset[str]:
         """Names of the branches that tagging these jets reads, or of their fields if no file is behind them.
 
@@ -207,6 +251,10 @@ class Tagger:
             places = token_places(jets, manifest.inputs.groups[0])
         tagged = assemble(results, outputs, rewrap, record=record, places=places)
         return attach(tagged, Report(manifest.name, self.checksum, findings.counts))
+
+
+def _without_range(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    return tuple(replace(field, trained=None) for field in fields)
 
 
 def load(

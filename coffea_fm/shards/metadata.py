@@ -40,7 +40,18 @@ class Source(BaseModel):
 
     @classmethod
     def of(cls, metadata: dict[str, Any]) -> Source:
-        """The source of a chunk of events, from the ``metadata`` that coffea gives them."""
+        """The source of a chunk of events, from the ``metadata`` that coffea gives them.
+
+        Raises
+        ------
+        InputError
+            If the events do not know where they come from.
+        """
+        lacking = [key for key in ("dataset", "filename", "entrystart", "entrystop") if key not in metadata]
+        if lacking:
+            raise InputError(
+                f"these events do not know their {lacking[0]}, which names the shard: run the processor with coffea's Runner"
+            )
         file = str(metadata.get("fileuuid") or metadata["filename"])
         return cls(
             dataset=str(metadata["dataset"]),

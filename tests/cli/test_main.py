@@ -65,4 +65,15 @@ def test_help_lists_the_commands_without_heavy_imports():
 
 
 def test_commands_are_those_of_the_architecture():
-    assert COMMANDS == ("demo", "simulate", "collect", "pretrain", "export", "evaluate", "run", "info")
+    assert COMMANDS == (
+        "demo",
+        "simulate",
+        "collect",
+        "tokenizer",
+        "pretrain",
+        "finetune",
+        "export",
+        "evaluate",
+        "run",
+        "info",
+    )
