@@ -104,7 +104,10 @@ class Provenance(_Part):
 
 
 class NumericalCheck(_Part):
-    """The comparison of onnxruntime with torch over the whole chain, made at export."""
+    """The comparison of onnxruntime with torch over the whole chain, made at export.
+
+    Differences are absolute; those of a regression are in standard deviations of its target.
+    """
 
     maximal_difference: float
     tolerance: float

@@ -166,7 +166,8 @@ def has_tokens(packed: PackedSets) -> npt.NDArray[np.bool_]:
 
 def is_finite(packed: PackedSets) -> npt.NDArray[np.bool_]:
     """Which jets have finite numbers only, bool [n_jets]."""
-    finite: npt.NDArray[np.bool_] = np.isfinite(packed.jet).all(axis=1)
+    finite = np.ones(len(packed), dtype=np.bool_)
+    finite[~np.isfinite(packed.jet).all(axis=1)] = False
     for group in packed.groups.values():
         wrong = ~np.isfinite(group.values).all(axis=1)
         jet_of_token = np.repeat(np.arange(len(packed)), group.lengths)

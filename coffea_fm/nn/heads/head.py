@@ -33,6 +33,11 @@ class Head(nn.Module):
         """Which vectors `forward` takes."""
         return "embedding" if self.level == "jet" else "token_vectors"
 
+    @property
+    def unit(self) -> Tensor | float:
+        """A difference of answers that matters, [columns]: by it the numerical check divides."""
+        return 1.0
+
     def answer(self, result: Tensor) -> Tensor:
         """What the exported graph gives, from what `forward` gives and a loss compares."""
         raise NotImplementedError

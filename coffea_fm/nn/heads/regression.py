@@ -58,6 +58,11 @@ class RegressionHead(Head):
         numbers: Tensor = self.layers(embedding)
         return numbers
 
+    @property
+    def unit(self) -> Tensor:
+        """Standard deviation of the targets."""
+        return self.deviation
+
     def standardised(self, targets: Tensor) -> Tensor:
         """What `forward` should give for these targets, [sets, targets]."""
         return (targets - self.mean) / self.deviation
