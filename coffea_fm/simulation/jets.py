@@ -42,8 +42,10 @@ class Jets:
     constituents: NDArray[np.int64]
 
 
-def cluster(candidates: Candidates, n_events: int, pt_range: tuple[float, float], max_eta: float) -> Jets:
-    """Cluster candidates with anti-kT, R = 0.8, and groom with soft drop (z = 0.1, beta = 0).
+def cluster(
+    candidates: Candidates, n_events: int, pt_range: tuple[float, float], max_eta: float, radius: float = RADIUS
+) -> Jets:
+    """Cluster candidates with anti-kT, and groom with soft drop (z = 0.1, beta = 0).
 
     Parameters
     ----------
@@ -55,10 +57,12 @@ def cluster(candidates: Candidates, n_events: int, pt_range: tuple[float, float]
         Range of the jets kept, GeV.
     max_eta : float
         Largest absolute pseudorapidity of the jets kept.
+    radius : float
+        R of anti-kT and of soft drop.
     """
     offsets = np.searchsorted(candidates.event, np.arange(n_events + 1))
     found = fastjet.ClusterSequence(
-        _momenta(candidates, offsets), fastjet.JetDefinition(fastjet.antikt_algorithm, RADIUS)
+        _momenta(candidates, offsets), fastjet.JetDefinition(fastjet.antikt_algorithm, radius)
     )
     momenta = found.inclusive_jets(pt_range[0])
     members = ak.flatten(found.constituent_index(pt_range[0]))
@@ -71,18 +75,18 @@ def cluster(candidates: Candidates, n_events: int, pt_range: tuple[float, float]
     jet_offsets = np.concatenate([[0], np.cumsum(count)])
     constituents = ak.to_numpy(ak.flatten(members[kept])) + np.repeat(offsets[event[kept]], count)
     constituents = constituents[np.lexsort((-candidates.pt[constituents], np.repeat(np.arange(len(kept)), count)))]
-    groomed = softdrop_mass(candidates.take(constituents), jet_offsets)
+    groomed = softdrop_mass(candidates.take(constituents), jet_offsets, radius)
     mass = invariant_mass(px, py, pz, energy)
     return Jets(event[kept], pt[kept], eta[kept], phi[kept], mass[kept], groomed, jet_offsets, constituents)
 
 
-def softdrop_mass(constituents: Candidates, offsets: NDArray[np.int64]) -> Floats:
+def softdrop_mass(constituents: Candidates, offsets: NDArray[np.int64], radius: float) -> Floats:
     """Soft-drop mass of jets, GeV, float64 [n_jets]."""
     if len(offsets) == 1:
         return np.zeros(0)
     whole_jet = fastjet.JetDefinition(fastjet.cambridge_algorithm, 100.0)
     tree = fastjet.ClusterSequence(_momenta(constituents, offsets), whole_jet)
-    groomed = tree.exclusive_jets_softdrop_grooming(njets=1, beta=0.0, symmetry_cut=0.1, R0=RADIUS)
+    groomed = tree.exclusive_jets_softdrop_grooming(njets=1, beta=0.0, symmetry_cut=0.1, R0=radius)
     mass: Floats = ak.to_numpy(ak.flatten(groomed.msoftdrop, axis=None))
     return np.maximum(mass, 0.0)
 

@@ -10,12 +10,8 @@ import uproot
 from numpy.typing import NDArray
 
 from coffea_fm.simulation.fine_classes import fine_labels
-from coffea_fm.simulation.quantise import MANTISSA_BITS, quantise
-
-_ERROR_BITS = 8
-_VERTEX_DECIMALS = 4  # in cm, so that the instant decays at one vertex share its position
-_MM_PER_CM = 10.0
-_NO_TRACK = -1.0
+from coffea_fm.simulation.nano_columns import nano_candidates, nano_partons
+from coffea_fm.simulation.quantise import quantise
 
 
 def write_nano(path: Path, jets: ak.Array, run: int, block: int) -> None:
@@ -43,7 +39,7 @@ def write_nano(path: Path, jets: ak.Array, run: int, block: int) -> None:
         "event": np.arange(1, n_events + 1, dtype=np.uint64),
         "genWeight": quantise(ak.to_numpy(jets.weight[first])),
         "FatJet": ak.unflatten(_nano_jets(jets, n_constituents), n_jets),
-        "PFCands": ak.unflatten(_nano_candidates(ak.flatten(constituents)), n_candidates),
+        "PFCands": ak.unflatten(nano_candidates(ak.flatten(constituents)), n_candidates),
         "FatJetPFCands": ak.unflatten(
             ak.zip(
                 {
@@ -53,7 +49,7 @@ def write_nano(path: Path, jets: ak.Array, run: int, block: int) -> None:
             ),
             n_candidates,
         ),
-        "GenPart": _nano_partons(jets.hard[first]),
+        "GenPart": nano_partons(jets.hard[first]),
     }
     with uproot.recreate(path, compression=uproot.LZMA(6)) as file:
         file.mktree("Events", tree)
@@ -75,50 +71,4 @@ def _nano_jets(jets: ak.Array, n_constituents: NDArray[np.int64]) -> ak.Array:
             "rawFactor": np.zeros(len(jets), np.float32),
             **{name: ak.to_numpy(values).astype(np.int32) for name, values in integers.items()},
         }
-    )
-
-
-def _nano_candidates(part: ak.Array) -> ak.Array:
-    impact = {
-        "d0": ("d0", MANTISSA_BITS),
-        "d0Err": ("d0_error", _ERROR_BITS),
-        "dz": ("dz", MANTISSA_BITS),
-        "dzErr": ("dz_error", _ERROR_BITS),
-    }
-    charged = ak.to_numpy(part.charge) != 0
-    return ak.zip(
-        {
-            **{name: quantise(ak.to_numpy(part[name])) for name in ("pt", "eta", "phi", "mass")},
-            "charge": ak.to_numpy(part.charge),
-            "pdgId": ak.to_numpy(part.pdg_id),
-            **{
-                name: quantise(np.where(charged, ak.to_numpy(part[field]) / _MM_PER_CM, _NO_TRACK), bits)
-                for name, (field, bits) in impact.items()
-            },
-            "puppiWeight": np.ones(len(part), np.float32),
-            "truthOrigin": ak.to_numpy(part.truth_origin),
-            "truthHeavyFlavour": ak.to_numpy(part.truth_heavy_flavour),
-            **{
-                f"truthVertex{axis}": quantise(
-                    np.round(ak.to_numpy(part[f"truth_{axis.lower()}"]) / _MM_PER_CM, _VERTEX_DECIMALS)
-                )
-                for axis in ("X", "Y", "Z")
-            },
-        }
-    )
-
-
-def _nano_partons(hard: ak.Array) -> ak.Array:
-    counts = ak.num(hard)
-    rows = ak.flatten(hard)
-    return ak.unflatten(
-        ak.zip(
-            {
-                **{name: quantise(ak.to_numpy(rows[name])) for name in ("pt", "eta", "phi", "mass")},
-                "pdgId": ak.to_numpy(rows.pdg_id).astype(np.int32),
-                "status": ak.to_numpy(rows.status).astype(np.int32),
-                "genPartIdxMother": ak.to_numpy(rows.mother).astype(np.int32),
-            }
-        ),
-        counts,
     )

@@ -1,26 +1,23 @@
-"""Many files of simulated jets: on all cores, resumable, independent of the number of workers."""
+"""Files of simulated jets."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import awkward as ak
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.files import atomic
-from coffea_fm.simulation.workers import report, run
+from coffea_fm.simulation.sample_files import SETTINGS_FILE, Amount, Part, write_files
+from coffea_fm.simulation.workers import report
 from coffea_fm.tokens.classes import JET_CLASSES
+
+__all__ = ["SETTINGS_FILE", "SimulationSettings", "produce", "write_part"]
 
 Layout = Literal["nano", "jetclass"]
 Spectrum = Literal["falling", "flat"]
-SETTINGS_FILE = "simulation.json"
 _EVENTS_AT_A_TIME = 100
 _LOWEST_PT, _HIGHEST_PT = 50.0, 4000.0
 
@@ -60,15 +57,6 @@ class SimulationSettings:
             raise RecipeError(f"a file of {self.jets_per_file} jets cannot be made; ask for one jet a file at least")
         if self.seed < 0:
             raise RecipeError(f"the seed {self.seed} is negative; choose 0 or more")
-
-
-@dataclass(frozen=True)
-class Part:
-    """One file of a sample: `index` counts the files of its class."""
-
-    name: str
-    index: int
-    path: Path
 
 
 def write_part(part: Part, settings: SimulationSettings) -> None:
@@ -136,47 +124,5 @@ def produce(
     unknown = [name for name in classes if name not in JET_CLASSES]
     if unknown:
         raise RecipeError(f"unknown jet class {unknown[0]!r}; the classes are {', '.join(JET_CLASSES)}")
-    _claim(output, settings)
-    n_files = -(-jets_per_class // settings.jets_per_file)
-    parts = [Part(name, k, output / f"{name}_{k:04d}.root") for k in range(n_files) for name in dict.fromkeys(classes)]
-    missing = [part for part in parts if not part.path.exists()]
-    with _progress(len(parts) * settings.jets_per_file) as advance:
-        advance((len(parts) - len(missing)) * settings.jets_per_file)
-        run([partial(write_part, part, settings) for part in missing], workers, advance)
-    return [part.path for part in missing]
-
-
-def _claim(output: Path, settings: SimulationSettings) -> None:
-    """Note the settings in the folder, or refuse a folder that other settings made."""
-    path = output / SETTINGS_FILE
-    wanted = json.loads(json.dumps(asdict(settings)))
-    if path.exists():
-        try:
-            found = json.loads(path.read_text())
-        except ValueError as error:
-            raise RecipeError(
-                f"{path} is damaged; choose another folder, or remove it and the files beside it"
-            ) from error
-        different = [key for key in wanted if found.get(key) != wanted[key]]
-        if different:
-            key = different[0]
-            raise RecipeError(
-                f"{output} holds jets made with {key} = {found.get(key)}, not {wanted[key]}; choose another folder"
-            )
-        return
-    with atomic(path) as temporary:
-        temporary.write_text(json.dumps(wanted, indent=2) + "\n")
-
-
-@contextmanager
-def _progress(n_jets: int) -> Iterator[Any]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns) as bar:
-        task = bar.add_task("jets", total=n_jets)
-        yield lambda n: bar.advance(task, n)
+    amount = Amount(jets_per_class, settings.jets_per_file, "jets")
+    return write_files(output, settings, classes, amount, write_part, workers)

@@ -14,6 +14,7 @@ from coffea_fm.simulation.events import Events
 from coffea_fm.simulation.generator import generate
 from coffea_fm.simulation.jets import RADIUS, Jets, cluster
 from coffea_fm.simulation.processes import PROCESSES
+from coffea_fm.simulation.records import candidate_records, hard_records
 from coffea_fm.simulation.truth import hard_particles, match
 from coffea_fm.tokens.classes import JET_CLASSES
 
@@ -74,19 +75,8 @@ def _labelled_jets(events: Events, label: int, pt_range: tuple[float, float], ra
     matched = match(hard, resonance, jets.event, jets.eta, jets.phi, RADIUS)
     chosen = candidates.take(jets.constituents)
     history = ancestry(events, chosen.source)
-    columns = {name: column for name, column in vars(chosen).items() if name not in {"event", "source"}}
-    constituents = ak.zip(
-        {
-            **columns,
-            "truth_origin": history.origin,
-            "truth_heavy_flavour": history.heavy_flavour,
-            **{f"truth_{axis}": getattr(events, axis)[chosen.source] for axis in ("x", "y", "z")},
-        }
-    )
-    starts = np.searchsorted(hard.event, np.arange(len(events) + 1))
-    hard_columns = {name: getattr(hard, name) for name in ("pt", "eta", "phi", "mass", "pdg_id", "status")}
-    first = starts[hard.event]
-    hard_columns["mother"] = np.where(hard.mother >= 0, hard.mother - first, -1)
+    constituents = candidate_records(chosen, history, events)
+    first = np.searchsorted(hard.event, jets.event)
     labelled = ak.zip(
         {
             "event": jets.event,
@@ -97,8 +87,8 @@ def _labelled_jets(events: Events, label: int, pt_range: tuple[float, float], ra
             "n_b_hadrons": _distinct(history.b_hadron, jets),
             "n_c_hadrons": _distinct(history.c_hadron, jets),
             "constituents": ak.unflatten(constituents, np.diff(jets.offsets)),
-            "matched": np.where(matched >= 0, matched - starts[jets.event], -1),
-            "hard": ak.unflatten(ak.zip(hard_columns), np.diff(starts))[jets.event],
+            "matched": np.where(matched >= 0, matched - first, -1),
+            "hard": hard_records(hard, len(events))[jets.event],
         },
         depth_limit=1,
     )

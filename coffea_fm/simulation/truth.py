@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from coffea_fm.simulation.events import Events
 from coffea_fm.simulation.kinematics import invariant_mass, pt_eta_phi, wrap
 
-_RESONANCES = (6, 23, 24, 25)
+GRAVITON = 5100039
+_RESONANCES = (6, 23, 24, 25, GRAVITON)
 NEUTRINOS = (12, 14, 16)
 HARD = 23
 _ON_SHELL_STATUS = 22
+_GENERATIONS = 3
 Ints = NDArray[np.int64]
 
 
@@ -44,6 +46,15 @@ class HardParticles:
     eta: NDArray[np.float64]
     phi: NDArray[np.float64]
     mass: NDArray[np.float64]
+
+    def ancestor(self, rows: Ints, resonance: int) -> Ints:
+        """Row of the first resonance of that kind (absolute PDG number) that each row is or came from, else -1."""
+        found = np.full(len(rows), -1)
+        at = rows
+        for _ in range(_GENERATIONS):
+            found = np.where((at >= 0) & (np.abs(self.pdg_id[at]) == resonance), at, found)
+            at = np.where(at >= 0, self.mother[at], -1)
+        return found
 
 
 def hard_particles(events: Events) -> HardParticles:
@@ -94,15 +105,16 @@ def match(
         Row in `hard`, -1 without a match.
     """
     visible = np.flatnonzero((hard.status == HARD) & ~np.isin(np.abs(hard.pdg_id), NEUTRINOS))
-    visible = visible[np.abs(hard.pdg_id[hard.origin[visible]]) == resonance] if resonance else visible
+    whole_of = hard.ancestor(visible, resonance) if resonance else hard.origin[visible]
+    visible, whole_of = visible[whole_of >= 0], whole_of[whole_of >= 0]
     jet, product = _pairs(event, hard.event[visible])
-    product = visible[product]
+    decayed, product = whole_of[product], visible[product]
     outside = np.hypot(eta[jet] - hard.eta[product], wrap(phi[jet] - hard.phi[product])) > radius
-    candidate = jet * len(hard.event) + hard.origin[product]
+    candidate = jet * len(hard.event) + decayed
     keys, first, inverse = np.unique(candidate, return_index=True, return_inverse=True)
     whole = np.bincount(inverse, weights=outside, minlength=len(keys)) == 0
     matched = np.full(len(event), -1)
-    matched[jet[first[whole]]] = hard.origin[product[first[whole]]]
+    matched[jet[first[whole]]] = decayed[first[whole]]
     return matched
 
 

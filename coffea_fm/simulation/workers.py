@@ -25,10 +25,10 @@ class Stopped(Exception):
     """The person stopped the production."""
 
 
-def report(n_jets: int) -> None:
-    """In a worker: tell how many jets are new, and end when asked to; elsewhere nothing."""
+def report(number: int) -> None:
+    """In a worker: tell how many jets or events are new, and end when asked to; elsewhere nothing."""
     if _messages is not None:
-        _messages.put(n_jets)
+        _messages.put(number)
         if _stopped.value:
             raise Stopped
 
@@ -43,7 +43,7 @@ def run(jobs: Sequence[Callable[[], object]], workers: int, advance: Callable[[i
     workers : int
         Processes.
     advance : callable
-        Gets every number of jets that a worker reports.
+        Gets every number that a worker reports.
 
     Raises
     ------

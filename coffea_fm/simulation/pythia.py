@@ -1,0 +1,77 @@
+"""Pythia 8, started with settings, and its events as flat arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import pythia8mc
+
+from coffea_fm.errors import RecipeError
+from coffea_fm.simulation.events import Events
+
+BEAM_ENERGY = 13_000.0
+_COMMON = (
+    "Print:quiet = on",
+    f"Beams:eCM = {BEAM_ENERGY}",
+    "Check:event = off",
+    "Random:setSeed = on",
+    "MultipartonInteractions:processLevel = 1",
+)
+
+
+def start(settings: Iterable[str], seed: int, hooks: pythia8mc.UserHooks | None, what: str) -> Any:
+    """A Pythia that is ready to generate.
+
+    Parameters
+    ----------
+    settings : iterable of str
+        What differs from Pythia's defaults; the later ones win.
+    seed : int
+        Pythia's seed, 1 to 900,000,000.
+    hooks : pythia8mc.UserHooks, optional
+        Called while events are made; the caller keeps it alive.
+    what : str
+        What cannot be made if Pythia refuses to start, for the message.
+
+    Raises
+    ------
+    RecipeError
+        If Pythia does not know a setting, or cannot start with them.
+    """
+    pythia = pythia8mc.Pythia("", False)
+    for setting in (*_COMMON, f"Random:seed = {seed}", *settings):
+        if not pythia.readString(setting):
+            raise RecipeError(f"Pythia does not know the setting {setting!r}")
+    if hooks is not None:
+        pythia.setUserHooksPtr(hooks)
+    if not pythia.init():
+        raise RecipeError(f"Pythia cannot start for {what}")
+    return pythia
+
+
+def flat_events(batch: ak.Array) -> Events:
+    """The events of ``pythia.nextBatch`` as flat arrays."""
+    particles = batch.prt
+    offsets = np.asarray(ak.to_packed(particles).layout.offsets.data, dtype=np.int64)
+    rows = ak.flatten(particles)
+    first = np.repeat(offsets[:-1], np.diff(offsets))
+    mother = np.asarray(rows.mother1, dtype=np.int64)
+    px, py, pz, energy = (np.asarray(rows.p[axis]) for axis in ("px", "py", "pz", "e"))
+    x, y, z = (ak.to_numpy(ak.fill_none(rows.vProd[axis], 0.0)) for axis in ("px", "py", "pz"))
+    return Events(
+        offsets,
+        np.asarray(rows.id),
+        np.asarray(rows.status),
+        np.where(mother > 0, mother + first, -1),
+        px,
+        py,
+        pz,
+        energy,
+        x,
+        y,
+        z,
+        np.asarray(batch.info.weights[:, 0]),
+    )
