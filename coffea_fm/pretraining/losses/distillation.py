@@ -25,7 +25,7 @@ def sinkhorn(logits: Tensor, temperature: Tensor | float, iterations: int = 3) -
     Tensor, float32 [jets, classes]
         Probabilities: 1 in sum over the classes, and about jets / classes in sum over the jets.
     """
-    logarithm = log_softmax(logits / temperature, dim=1)
+    logarithm = logits / temperature
     for _ in range(iterations):
         logarithm = log_softmax(log_softmax(logarithm, dim=0), dim=1)
     return logarithm.exp()

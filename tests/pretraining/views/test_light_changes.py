@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from random_jets import FIELDS, SPEC, assert_same, random_jets
 
-from coffea_fm.tokens import PackedSets
 from coffea_fm.pretraining.views import augment
+from coffea_fm.tokens import PackedSets
 from coffea_fm.training.recipe import AugmentationConfig
 
 COLUMN = {name: index for index, name in enumerate(FIELDS)}
