@@ -62,3 +62,32 @@ def jets(
     names = tuple(name.strip() for name in classes.split(","))
     written = produce(output, settings, names, jets_per_class, workers or len(os.sched_getaffinity(0)))
     print(f"wrote {len(written)} files of {jets_per_file} jets to {output}")
+
+
+@app.command()
+def hh4b(
+    output: Annotated[Path, typer.Argument(help="Folder for the files; what it holds already is kept.")],
+    events_per_process: Annotated[
+        int, typer.Option(min=1, help="Selected events of each process, filled up to whole files.")
+    ] = 10_000,
+    events_per_file: Annotated[int, typer.Option(min=1, help="Selected events in each file.")] = 2_000,
+    processes: Annotated[
+        str | None, typer.Option(help="Processes, separated by commas; all by default (an unknown name lists them).")
+    ] = None,
+    spectrum: Annotated[
+        Spectrum, typer.Option(help="Backgrounds with the physical spectrum, or one flattened by event weights.")
+    ] = Spectrum.FLAT,
+    pythia: Annotated[
+        list[str] | None, typer.Option(help="A further setting of Pythia, e.g. 'Tune:pp = 21'; may be repeated.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed; the files do not depend on the number of workers.")] = 0,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
+) -> None:
+    """Simulate events of X -> HH -> 4b and its backgrounds, with jets of R = 0.8 and R = 0.4 and their constituents."""
+    from coffea_fm.simulation.hh4b.processes import EVENT_PROCESSES
+    from coffea_fm.simulation.hh4b.production import EventSettings, produce_events
+
+    settings = EventSettings(seed, events_per_file, spectrum.value, tuple(pythia or ()))
+    names = tuple(EVENT_PROCESSES) if processes is None else tuple(name.strip() for name in processes.split(","))
+    written = produce_events(output, settings, names, events_per_process, workers or len(os.sched_getaffinity(0)))
+    print(f"wrote {len(written)} files of {events_per_file} events to {output}")

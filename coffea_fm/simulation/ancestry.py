@@ -53,7 +53,7 @@ def has_quark(pdg_id: NDArray[np.int32], quark: int) -> NDArray[np.bool_]:
     return np.asarray((number < 10_000_000) & (meson | baryon))
 
 
-def _weakly_decaying(events: Events, quark: int) -> NDArray[np.bool_]:
+def weakly_decaying(events: Events, quark: int) -> NDArray[np.bool_]:
     """Which particles are hadrons of that quark that decay to none of their kind; bool [n_particles]."""
     hadron = has_quark(events.pdg_id, quark)
     kin = np.flatnonzero(hadron & (events.mother >= 0))
@@ -71,7 +71,7 @@ def ancestry(events: Events, rows: NDArray[np.int64]) -> Ancestry:
     rows : int64 [n]
         Which of them.
     """
-    b_hadrons, c_hadrons = (_weakly_decaying(events, quark) for quark in (5, 4))
+    b_hadrons, c_hadrons = (weakly_decaying(events, quark) for quark in (5, 4))
     particles, inverse = np.unique(rows, return_inverse=True)
     found = {kind: np.full(len(particles), -1) for kind in ("b", "c", "tau", "strange")}
     climbing, at = np.arange(len(particles)), events.mother[particles]

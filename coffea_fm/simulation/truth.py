@@ -107,7 +107,7 @@ def match(
     visible = np.flatnonzero((hard.status == HARD) & ~np.isin(np.abs(hard.pdg_id), NEUTRINOS))
     whole_of = hard.ancestor(visible, resonance) if resonance else hard.origin[visible]
     visible, whole_of = visible[whole_of >= 0], whole_of[whole_of >= 0]
-    jet, product = _pairs(event, hard.event[visible])
+    jet, product = pairs(event, hard.event[visible])
     decayed, product = whole_of[product], visible[product]
     outside = np.hypot(eta[jet] - hard.eta[product], wrap(phi[jet] - hard.phi[product])) > radius
     candidate = jet * len(hard.event) + decayed
@@ -118,7 +118,7 @@ def match(
     return matched
 
 
-def _pairs(left: Ints, right: Ints) -> tuple[Ints, Ints]:
+def pairs(left: Ints, right: Ints) -> tuple[Ints, Ints]:
     """All pairs of rows with the same event; `right` is sorted."""
     start, stop = np.searchsorted(right, left), np.searchsorted(right, left, side="right")
     count = stop - start
