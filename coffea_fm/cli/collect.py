@@ -41,6 +41,6 @@ def collect(
         plots=False,
         quiet=as_json,
     )
-    shards = sorted(output.glob("*.parquet"))
+    shards = sorted(output.rglob("*.parquet"))
     text = f"{describe(account)}\n{len(shards)} shards in {output}; next: coffea-fm pretrain RECIPE"
     show(account | {"shards": [str(path) for path in shards]}, text, as_json=as_json)
