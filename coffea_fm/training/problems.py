@@ -13,8 +13,11 @@ Location = Sequence[int | str]
 
 
 def first_problem(error: ValidationError, model: type[BaseModel]) -> str:
-    """Say what is wrong first, where, and for an unknown key which known one is nearest."""
-    problem = error.errors()[0]
+    """Say what is wrong, where, and for an unknown key which known one is nearest.
+
+    An unknown key comes first: a missing one is often the same, spelled otherwise.
+    """
+    problem = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     holder, keys = _follow(model, problem["loc"])
     path = ".".join(keys)
     if problem["type"] != "extra_forbidden" or holder is None:

@@ -75,3 +75,9 @@ def test_not_a_recipe(tmp_path: Path, text: str) -> None:
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(RecipeError, match=r"bad\.yaml"):
         load_recipe(tmp_path / "bad.yaml")
+
+
+def test_a_misspelled_required_key_is_named(make_recipe: Callable[..., Recipe], content: dict[str, Any]) -> None:
+    content["training"]["sen_jets"] = content["training"].pop("seen_jets")
+    with pytest.raises(RecipeError, match=r"'training.sen_jets'; did you mean 'seen_jets'"):
+        make_recipe()
