@@ -12,7 +12,7 @@ from coffea.processor import ProcessorABC
 
 from coffea_fm import collector
 from coffea_fm.shards.collect import FIELDS, JET
-from coffea_fm.tokens import JET_CLASSES
+from coffea_fm.tokens import CLASSES_OF_LABEL
 
 
 class CollectJets(ProcessorABC):  # type: ignore[misc]
@@ -26,8 +26,8 @@ class CollectJets(ProcessorABC):  # type: ignore[misc]
         The jets.
     label : str
         Their field with the index of the class, negative for none.
-    classes : sequence of str
-        Names of the classes.
+    classes : sequence of str, optional
+        Names of the classes; those of simulated jets by default.
     fields : sequence of str
         Fields of the constituents to keep.
     jet : sequence of str
@@ -45,13 +45,14 @@ class CollectJets(ProcessorABC):  # type: ignore[misc]
         folder: str,
         collection: str = "FatJet",
         label: str = "label",
-        classes: Sequence[str] = JET_CLASSES,
+        classes: Sequence[str] | None = None,
         fields: Sequence[str] = FIELDS,
         jet: Sequence[str] = JET,
         columns: Sequence[str] = ("msoftdrop",),
         truth: Sequence[str] = (),
         max_tokens: int = 128,
     ) -> None:
+        classes = classes or CLASSES_OF_LABEL[label]
         self.collect = collector(folder, classes, fields=fields, jet=jet, truth=truth, max_tokens=max_tokens)
         self.collection, self.label, self.columns = collection, label, tuple(columns)
 

@@ -12,42 +12,17 @@ from numpy.typing import NDArray
 
 from coffea_fm.simulation.kinematics import wrap
 from coffea_fm.simulation.truth import HARD, NEUTRINOS
-from coffea_fm.tokens.classes import JET_CLASSES
+from coffea_fm.tokens.classes import FINE_SPLIT, JET_CLASSES
 
 PRONG_DISTANCE = 0.2
 """Decay products closer than this in (eta, phi) are one prong."""
 
-_QCD = ("unmatched", "light", "gluon", "c", "cc", "b", "bb")
-_GLUONS = ("light", "c", "b")
-_Z = ("d", "u", "s", "c", "b")
-_SPLIT: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
-    "QCD": (_QCD, ()),
-    "Hbb": ((), ()),
-    "Hcc": ((), ()),
-    "Hgg": (_GLUONS, ()),
-    "H4q": (("0c", "1c", "2c"), (2, 3, 4)),
-    "Hqql": (("e0c", "e1c", "mu0c", "mu1c"), (2, 3)),
-    "Zqq": (_Z, ()),
-    "Wqq": (("0c", "1c"), (1, 2)),
-    "Tbqq": (("0c", "1c"), (2, 3)),
-    "Tbl": (("e", "mu"), (1, 2)),
-}
-"""Flavours and numbers of prongs that split each class."""
-
-FINE_CLASSES = tuple(
-    "_".join(part for part in (name, flavour, f"{prong}prong" if prong else "") if part)
-    for name in JET_CLASSES
-    for flavour in _SPLIT[name][0] or ("",)
-    for prong in _SPLIT[name][1] or (0,)
-)
-"""Names such as ``H4q_1c_3prong``: decay, charm quarks or flavour, prongs."""
-
-_FIRST = np.cumsum([0, *(max(1, len(a)) * max(1, len(b)) for a, b in _SPLIT.values())])
+_FIRST = np.cumsum([0, *(max(1, len(a)) * max(1, len(b)) for a, b in FINE_SPLIT.values())])
 Ints = NDArray[np.int64]
 
 
 def fine_labels(jets: ak.Array, hard: ak.Array) -> NDArray[np.int32]:
-    """Index of each jet in `FINE_CLASSES`.
+    """Index of each jet in `coffea_fm.tokens.classes.FINE_CLASSES`.
 
     Parameters
     ----------
@@ -76,17 +51,18 @@ def fine_labels(jets: ak.Array, hard: ak.Array) -> NDArray[np.int32]:
         "muon": ak.to_numpy(ak.any(identity == 13, axis=1)).astype(np.int64),
         "first": ak.to_numpy(ak.fill_none(ak.firsts(identity), 0)).astype(np.int64),
     }
+    qcd, z = FINE_SPLIT["QCD"][0], FINE_SPLIT["Zqq"][0]
     heaviest = np.where(n_b > 0, 2, np.where(n_c > 0, 1, 0))
     chosen = {
         "QCD": np.select(
             [n_b > 1, n_b == 1, n_c > 1, n_c == 1, matched < 0, flavours["first"] == 21],
-            [_QCD.index(name) for name in ("bb", "b", "cc", "c", "unmatched", "gluon")],
-            _QCD.index("light"),
+            [qcd.index(name) for name in ("bb", "b", "cc", "c", "unmatched", "gluon")],
+            qcd.index("light"),
         ),
         "Hgg": heaviest,
         "H4q": np.clip(flavours["charm"], 0, 2),
         "Hqql": 2 * flavours["muon"] + np.clip(flavours["charm"], 0, 1),
-        "Zqq": np.clip(flavours["first"] - 1, 0, len(_Z) - 1),
+        "Zqq": np.clip(flavours["first"] - 1, 0, len(z) - 1),
         "Wqq": np.clip(flavours["charm"], 0, 1),
         "Tbqq": np.clip(flavours["charm"], 0, 1),
         "Tbl": flavours["muon"],
@@ -94,7 +70,7 @@ def fine_labels(jets: ak.Array, hard: ak.Array) -> NDArray[np.int32]:
     prongs = count_prongs(partons)
     fine = np.full(len(label), -1, np.int32)
     for index, name in enumerate(JET_CLASSES):
-        counts = _SPLIT[name][1]
+        counts = FINE_SPLIT[name][1]
         place = chosen.get(name, np.zeros_like(label))
         if counts:
             place = place * len(counts) + np.clip(prongs, counts[0], counts[-1]) - counts[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coffea_fm.tokens.classes import JET_CLASSES
+from coffea_fm.tokens.classes import CLASSES_OF_LABEL, FINE_CLASSES, JET_CLASSES
 from coffea_fm.tokens.fields import CONSTITUENT_FIELDS, JET_FIELDS, VERTEX_FIELDS, Field
 from coffea_fm.tokens.jagged import flatten
 from coffea_fm.tokens.pack import columns, pack
@@ -11,7 +11,9 @@ from coffea_fm.tokens.padding import length_buckets, pad
 from coffea_fm.tokens.spec import InputSpec, TokenGroup, jet_fields, token_group
 
 __all__ = [
+    "CLASSES_OF_LABEL",
     "CONSTITUENT_FIELDS",
+    "FINE_CLASSES",
     "JET_CLASSES",
     "JET_FIELDS",
     "VERTEX_FIELDS",
