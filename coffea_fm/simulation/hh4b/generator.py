@@ -15,7 +15,7 @@ from coffea_fm.simulation.hh4b.processes import EVENT_PROCESSES
 from coffea_fm.simulation.pythia import flat_events, start
 
 _PB_PER_MB = 1e9
-_INTEGRATION_POINTS, _INTEGRATION_SEED = 100_000, 1
+_INTEGRATION_POINTS, _INTEGRATION_SEED = 50_000, 1
 _HARD_PROCESS_ONLY = ("PartonLevel:all = off", "HadronLevel:all = off")
 
 

@@ -51,7 +51,7 @@ class EventProcess:
     needs_two_b: bool = False
 
 
-_MULTIJET = ("HardQCD:all = on", _RECOIL)
+_MULTIJET = ("HardQCD:all = on", "PhaseSpace:pTHatMin = 100")
 
 EVENT_PROCESSES = {
     **{f"X{mass}": EventProcess((*_BULK_GRAVITON, f"{GRAVITON}:m0 = {mass}")) for mass in MASSES},
@@ -80,7 +80,7 @@ EVENT_PROCESSES = {
             _RECOIL,
         ),
         250.0,
-        4.0,
+        2.0,
     ),
 }
 """Kinds of events: a bulk graviton of that mass to HH -> 4b; ``HH``, one so wide that its mass is spread over 340 to
