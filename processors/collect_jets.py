@@ -11,6 +11,7 @@ from typing import Any
 from coffea.processor import ProcessorABC
 
 from coffea_fm import collector
+from coffea_fm.errors import RecipeError
 from coffea_fm.shards.collect import FIELDS, JET
 from coffea_fm.tokens import CLASSES_OF_LABEL
 
@@ -52,7 +53,11 @@ class CollectJets(ProcessorABC):  # type: ignore[misc]
         truth: Sequence[str] = (),
         max_tokens: int = 128,
     ) -> None:
-        classes = classes or CLASSES_OF_LABEL[label]
+        classes = classes or CLASSES_OF_LABEL.get(label)
+        if classes is None:
+            raise RecipeError(
+                f"what the numbers in {label!r} mean is not known: name the classes, classes=[first, second]"
+            )
         self.collect = collector(folder, classes, fields=fields, jet=jet, truth=truth, max_tokens=max_tokens)
         self.collection, self.label, self.columns = collection, label, tuple(columns)
 
