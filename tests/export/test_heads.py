@@ -132,3 +132,12 @@ def test_a_temperature_needs_scores():
     model = build_model(SetTransformerConfig(size="tiny"), MASS, SPEC, 2)
     with pytest.raises(RecipeError, match="a temperature calibrates the scores of classes"):
         make_graphs(model, SPEC, temperature=2.0)
+
+
+def test_scores_of_tokens_of_no_jets_and_under_a_trace(bundle):
+    _, tagger = bundle(TOKENS)
+    jets = as_awkward(random_jets(50)[0])
+    scores = tagger(jets)
+    assert str(tagger(jets[:0]).type).endswith("var * {primary: float32, b: float32, c: float32}")
+    traced = tagger(ak.to_backend(jets, "typetracer"))
+    assert traced.layout.form.type == scores.layout.form.type

@@ -14,10 +14,11 @@ from coffea_fm.errors import RecipeError
 from coffea_fm.nn.batches import Examples
 from coffea_fm.nn.build import build_model
 from coffea_fm.pretraining.build import build_method
-from coffea_fm.pretraining.cwola import Cwola, fixed_uniform
+from coffea_fm.pretraining.cwola import Cwola, CwolaConfig, fixed_uniform
 from coffea_fm.shards import ShardDataset
+from coffea_fm.shipped import shipped
 from coffea_fm.training.loop import train
-from coffea_fm.training.recipe import Recipe
+from coffea_fm.training.recipe import Recipe, load_recipe
 
 MakeRecipe = Callable[..., Recipe]
 CWOLA = {"kind": "cwola", "signal": ["wide"], "fractions": [0.8, 0.3]}
@@ -118,3 +119,9 @@ def test_signal_and_background_are_needed(
 ) -> None:
     with pytest.raises(RecipeError, match=message):
         train(make_recipe(method=CWOLA | {"signal": signal}), tmp_path, show_progress=False)
+
+
+def test_the_shipped_recipe_is_one() -> None:
+    recipe = load_recipe(shipped("models", "cwola-top") / "recipe.yaml")
+    assert recipe.method == CwolaConfig(signal=("Tbqq", "Tbl"), fractions=(0.8, 0.2))
+    assert recipe.head is not None
