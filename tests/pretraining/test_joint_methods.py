@@ -21,10 +21,11 @@ from coffea_fm.pretraining.method import Method
 from coffea_fm.pretraining.rino import RINOConfig
 from coffea_fm.pretraining.self_distillation import SelfDistillation
 from coffea_fm.pretraining.views.joint import Views
+from coffea_fm.shipped import shipped
 from coffea_fm.training import loop
 from coffea_fm.training.checkpoint import load_tensors
 from coffea_fm.training.loop import train
-from coffea_fm.training.recipe import Recipe
+from coffea_fm.training.recipe import Recipe, load_recipe
 
 MakeRecipe = Callable[..., Recipe]
 METHODS: list[dict[str, Any]] = [
@@ -134,3 +135,12 @@ def test_training_falls_and_resumes_to_the_same_bits(
     assert ours.keys() == theirs.keys()
     for name, tensor in ours.items():
         assert torch.equal(tensor, theirs[name]), name
+
+
+@pytest.mark.parametrize("name", ["jetclr", "rino", "dino"])
+def test_shipped_recipe(name: str) -> None:
+    recipe = load_recipe(shipped("models", name) / "recipe.yaml")
+    model = build_model(recipe.backbone, recipe.head, recipe.inputs.spec(), 10)
+    assert model.head is None
+    assert recipe.name == recipe.method.kind == name
+    assert build_method(recipe.method, model).metrics[0] == "loss"
