@@ -14,7 +14,6 @@ from typing import Annotated, ClassVar, Literal, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -23,6 +22,7 @@ from coffea_fm.errors import RecipeError
 from coffea_fm.nn.batches import Batch, Examples
 from coffea_fm.nn.build import Model
 from coffea_fm.nn.heads.classification import ClassificationHead
+from coffea_fm.pretraining.fixed_random import fixed_uniform
 from coffea_fm.pretraining.method import Method
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import InputSpec
@@ -71,9 +71,9 @@ class Cwola(Method):
 
     def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002
         """Find the signal classes, and the weights that give the mixtures their fractions."""
-        unknown = [name for name in self.config.signal if name not in data.classes]
-        if unknown:
-            raise RecipeError(f"method.signal: {unknown[0]!r} is not a class of the shards: {', '.join(data.classes)}")
+        for name in self.config.signal:
+            if name not in data.classes:
+                raise RecipeError(f"method.signal: {name!r} is not a class of the shards: {', '.join(data.classes)}")
         self.is_signal.copy_(torch.tensor([name in self.config.signal for name in data.classes]))
         share = float(self.is_signal.numpy()[data.scalars("target")["target"]].mean())
         if not 0 < share < 1:
@@ -101,17 +101,6 @@ class Cwola(Method):
         mixture = part.columns["mixture"]
         loss = binary_cross_entropy_with_logits(signal, mixture.float(), reduction="none")
         truth = self.is_signal[part.columns["target"]]
-        return {
-            "loss": loss,
-            "accuracy": ((signal > 0) == (mixture > 0)).float(),
-            "true_accuracy": ((signal > 0) == truth).float(),
-        }
-
-
-def fixed_uniform(columns: NDArray[np.float32]) -> NDArray[np.float64]:
-    """A number in [0, 1) for each jet, from the bits of its [columns, jets] alone: it is always in one mixture."""
-    mixed = np.zeros(columns.shape[1], dtype=np.uint64)
-    for column in columns.view(np.uint32):
-        mixed = (mixed ^ column) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
-    return (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53
+        found = signal > 0
+        accuracies = {"accuracy": (found == (mixture > 0)).float(), "true_accuracy": (found == truth).float()}
+        return {"loss": loss, **accuracies}

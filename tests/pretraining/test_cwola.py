@@ -14,7 +14,8 @@ from coffea_fm.errors import RecipeError
 from coffea_fm.nn.batches import Examples
 from coffea_fm.nn.build import build_model
 from coffea_fm.pretraining.build import build_method
-from coffea_fm.pretraining.cwola import Cwola, CwolaConfig, fixed_uniform
+from coffea_fm.pretraining.cwola import Cwola, CwolaConfig
+from coffea_fm.pretraining.fixed_random import fixed_uniform
 from coffea_fm.shards import ShardDataset
 from coffea_fm.shipped import shipped
 from coffea_fm.training.loop import train
