@@ -3,7 +3,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test lint docs benchmark-tokens benchmark-inference benchmark-training benchmark-simulation benchmark-processor benchmark-real-files
+.PHONY: demo test lint docs benchmark-tokens benchmark-inference benchmark-training benchmark-simulation benchmark-processor benchmark-real-files benchmark-pretraining
 
 demo: .venv/.demo  ## tag the shipped sample on a local dask cluster; needs no torch and no network
 	$(BIN)/coffea-fm demo
@@ -30,14 +30,19 @@ benchmark-inference: .venv/.test  ## ParT on one thread: coffea's torch wrapper,
 benchmark-training: .venv/.test  ## ParT beside weaver-core, and the small encoder
 	$(BIN)/python benchmarks/training/throughput.py
 
-benchmark-simulation: .venv/.test  ## jets per second of one core, class by class
+benchmark-simulation: .venv/.test  ## jets and events per second of one core; weights of events
 	$(ONE_THREAD) $(BIN)/python benchmarks/simulation/speed.py
+	$(ONE_THREAD) $(BIN)/python benchmarks/simulation/hh4b_speed.py
+	$(ONE_THREAD) $(BIN)/python benchmarks/simulation/hh4b_weights.py
 
 benchmark-processor: .venv/.test  ## events per second of tag_jets with and without the tagger
 	$(ONE_THREAD) $(BIN)/python benchmarks/processor/events_per_second.py exports/jet-classifier-small samples/*.root
 
 benchmark-real-files: .venv/.test  ## the kinematic tagger on every real file with constituents
 	$(BIN)/python benchmarks/real_files/tag_everything.py
+
+benchmark-pretraining: .venv/.test  ## what each pretraining buys: hours; goes on where it was
+	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/run.py
 
 .venv/.pip:
 	$(PYTHON) -m venv .venv
