@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from coffea_fm.nn.batches import Examples
 from coffea_fm.nn.build import Model
 from coffea_fm.nn.inputs import only_group
-from coffea_fm.pretraining.decoders.masked import ExcludedPredictor, Position, ReplacedPredictor
-from coffea_fm.pretraining.decoders.stack import DecoderConfig
+from coffea_fm.pretraining.decoders.masked import ExcludedPredictor, MaskedDecoderConfig, Position, ReplacedPredictor
 from coffea_fm.pretraining.masked_jets import MaskedJets, masked_parts
 from coffea_fm.pretraining.method import Method
 from coffea_fm.pretraining.targets.build import TargetsConfig, build_targets
@@ -35,7 +34,7 @@ class MaskedConfig(BaseModel):
         otherwise one learned vector takes their place in the encoder (MPM v1, arXiv:2401.13537).
     position : {"subset", "all", "none"}
         What the prediction is told of the order of the particles.
-    decoder : DecoderConfig
+    decoder : MaskedDecoderConfig
         Size of the decoder, if there is one.
     targets : TargetsConfig
         What is predicted.
@@ -47,7 +46,7 @@ class MaskedConfig(BaseModel):
     hidden: Annotated[float, Field(gt=0, lt=1)] = 0.4
     exclude: bool = True
     position: Position = "subset"
-    decoder: DecoderConfig | None = None
+    decoder: MaskedDecoderConfig | None = None
     targets: TargetsConfig
 
     @model_validator(mode="after")
@@ -75,7 +74,7 @@ class MaskedParticleModelling(Method):
         max_tokens = only_group(backbone.features.spec).max_tokens
         self.predictor: ExcludedPredictor | ReplacedPredictor
         if config.exclude:
-            decoder = config.decoder or DecoderConfig()
+            decoder = config.decoder or MaskedDecoderConfig()
             self.predictor = ExcludedPredictor(backbone.dim, decoder, config.position, max_tokens)
         else:
             self.predictor = ReplacedPredictor(backbone, config.position, max_tokens)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from coffea_fm.errors import RecipeError
@@ -14,6 +15,18 @@ from coffea_fm.pretraining.decoders.stack import DecoderConfig, Stack
 from coffea_fm.pretraining.masked_jets import MaskedJets
 
 Position = Literal["subset", "all", "none"]
+
+
+class MaskedDecoderConfig(DecoderConfig):
+    """A decoder of hidden particles.
+
+    Parameters
+    ----------
+    from_embedding : float
+        Fraction of the jets, chosen at random, of which it reads the embedding alone; 0 in arXiv:2409.12589.
+    """
+
+    from_embedding: Annotated[float, Field(ge=0, le=1)] = 0.5
 
 
 class ExcludedPredictor(nn.Module):
@@ -28,20 +41,22 @@ class ExcludedPredictor(nn.Module):
       neighbours then bound its own, and the task is too easy: a control.
     - ``none``: all hidden particles get the same vector, and so the same prediction.
 
-    The embedding is among what the decoder reads, so that the loss trains it to hold what the hidden particles need.
+    The decoder reads the embedding beside the token vectors, and for some jets nothing else: the loss trains the
+    embedding to sum up the jet, which it would not where the token vectors tell the same.
 
     Parameters
     ----------
     backbone_dim : int
-    config : DecoderConfig
+    config : MaskedDecoderConfig
     position : {"subset", "all", "none"}
     max_tokens : int
         Most particles of a jet.
     """
 
-    def __init__(self, backbone_dim: int, config: DecoderConfig, position: Position, max_tokens: int) -> None:
+    def __init__(self, backbone_dim: int, config: MaskedDecoderConfig, position: Position, max_tokens: int) -> None:
         super().__init__()
         self.dim = config.dim
+        self.from_embedding = config.from_embedding
         self.position = position
         self.project = nn.Linear(backbone_dim, config.dim)
         self.places = nn.Parameter(0.02 * torch.randn(max_tokens, config.dim))
@@ -55,7 +70,8 @@ class ExcludedPredictor(nn.Module):
         if self.position == "all":
             context = context + nn.functional.pad(self.places[place], (0, 0, 1, 0))
         asked = order_vectors(self.places, part, self.position).to(context.dtype)
-        mask = torch.cat((inputs.mask, part.hidden.inputs.mask), dim=1)
+        readable = inputs.mask & (torch.rand(len(context), 1, device=context.device) >= self.from_embedding)
+        mask = torch.cat((readable, part.hidden.inputs.mask), dim=1)
         vectors: Tensor = self.stack(torch.cat((context, asked), dim=1), nn.functional.pad(mask, (1, 0), value=True))
         return vectors[:, context.shape[1] :]
 

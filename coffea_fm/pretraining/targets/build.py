@@ -9,7 +9,7 @@ from coffea_fm.pretraining.targets.flow import FlowTarget, FlowTargetConfig
 from coffea_fm.pretraining.targets.identity import IdentityTarget, IdentityTargetConfig
 from coffea_fm.pretraining.targets.regression import RegressionTarget, RegressionTargetConfig
 from coffea_fm.pretraining.targets.target import Target
-from coffea_fm.pretraining.tokenizers.fields import ALL_FIELDS, FieldName
+from coffea_fm.pretraining.tokenizers.fields import DEFAULT_FIELDS, FieldName
 from coffea_fm.pretraining.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
 from coffea_fm.pretraining.tokenizers.load import load_tokenizer
 from coffea_fm.tokens import InputSpec
@@ -33,7 +33,7 @@ class TargetsConfig(BaseModel):
     regression: RegressionTargetConfig | None = None
     flow: FlowTargetConfig | None = None
     id: IdentityTargetConfig | None = None
-    fields: tuple[FieldName, ...] = ALL_FIELDS
+    fields: tuple[FieldName, ...] = DEFAULT_FIELDS
 
     @model_validator(mode="after")
     def _at_least_one(self) -> TargetsConfig:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from coffea_fm.pretraining.masked_jets import MaskedJets
-from coffea_fm.pretraining.targets.target import Target
+from coffea_fm.pretraining.targets.target import Readout, Target
 from coffea_fm.pretraining.tokenizers.kmeans import KMeansTokenizer
 from coffea_fm.pretraining.tokenizers.load import Tokenizer
 from coffea_fm.shards import ShardDataset
@@ -69,7 +69,7 @@ class CodeTarget(Target):
     def __init__(self, tokenizer: Tokenizer, dim: int, weight: float, *, fit: bool) -> None:
         super().__init__(weight)
         self.tokenizer = tokenizer.requires_grad_(False).eval()
-        self.logits = nn.Linear(dim, tokenizer.n_codes)
+        self.logits = Readout(nn.Linear(dim, tokenizer.n_codes))
         self._fit = fit
 
     def train(self, mode: bool = True) -> Self:
@@ -89,4 +89,4 @@ class CodeTarget(Target):
             codes = self.tokenizer.codes(part.whole).gather(1, part.hidden.place)
         else:
             codes = self.tokenizer.codes(part.hidden.inputs)
-        return cross_entropy(self.logits(vectors).float(), part.of_hidden(codes), reduction="none")
+        return cross_entropy(self.logits(vectors), part.of_hidden(codes), reduction="none")

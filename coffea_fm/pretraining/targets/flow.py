@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from coffea_fm.pretraining.masked_jets import MaskedJets
-from coffea_fm.pretraining.targets.target import Target
-from coffea_fm.pretraining.tokenizers.fields import FieldName, QuantileFields
+from coffea_fm.pretraining.targets.target import Readout, Target
+from coffea_fm.pretraining.tokenizers.fields import FieldName, ParticleFields
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import InputSpec
 
@@ -52,14 +52,10 @@ class FlowTarget(Target):
 
     def __init__(self, spec: InputSpec, names: tuple[FieldName, ...], dim: int, config: FlowTargetConfig) -> None:
         super().__init__(config.weight)
-        self.fields = QuantileFields(spec, names)
-        self.velocity = nn.Sequential(
-            nn.Linear(dim + TIMES + len(names), config.width),
-            nn.SiLU(),
-            nn.Linear(config.width, config.width),
-            nn.SiLU(),
-            nn.Linear(config.width, len(names)),
-        )
+        self.fields = ParticleFields(spec, names)
+        layers = [nn.Linear(dim + TIMES + len(names), config.width), nn.SiLU()]
+        layers += [nn.Linear(config.width, config.width), nn.SiLU(), nn.Linear(config.width, len(names))]
+        self.velocity = Readout(nn.Sequential(*layers))
 
     def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002
         """Take the quantiles."""
@@ -72,7 +68,7 @@ class FlowTarget(Target):
         time = torch.sigmoid(torch.randn_like(numbers[:, :1]))
         mixed, velocity = flow(numbers, noise, time)
         waves = torch.cos(math.pi * time * torch.arange(TIMES, device=time.device))
-        predicted: Tensor = self.velocity(torch.cat((vectors, waves, mixed), dim=1)).float()
+        predicted: Tensor = self.velocity(torch.cat((vectors, waves, mixed), dim=1))
         return (predicted - velocity).square().mean(dim=1)
 
 

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from coffea_fm.errors import RecipeError
 from coffea_fm.nn.inputs import only_group
 from coffea_fm.pretraining.masked_jets import MaskedJets
-from coffea_fm.pretraining.targets.target import Target
+from coffea_fm.pretraining.targets.target import Readout, Target
 from coffea_fm.tokens import InputSpec
 
 KINDS = (-211, -13, -11, 11, 13, 22, 130, 211)
@@ -56,10 +56,10 @@ class IdentityTarget(Target):
             raise RecipeError("method.targets.id needs the field pdgId: add it to inputs.fields")
         self._column = names.index("pdgId")
         self.register_buffer("kinds", torch.tensor(KINDS, dtype=torch.float32), persistent=False)
-        self.logits = nn.Linear(dim, len(KINDS))
+        self.logits = Readout(nn.Linear(dim, len(KINDS)))
 
     def forward(self, vectors: Tensor, part: MaskedJets) -> Tensor:
         """Loss of each hidden particle, float32 [n_hidden]."""
         kind = part.of_hidden(part.hidden.inputs.tokens[..., self._column].contiguous())
         index = torch.searchsorted(self.kinds, kind).clamp(max=len(KINDS) - 1)
-        return cross_entropy(self.logits(vectors).float(), index, reduction="none")
+        return cross_entropy(self.logits(vectors), index, reduction="none")

@@ -6,14 +6,14 @@ from pydantic import BaseModel, ConfigDict, PositiveFloat
 from torch import Tensor, nn
 
 from coffea_fm.pretraining.masked_jets import MaskedJets
-from coffea_fm.pretraining.targets.target import Target
-from coffea_fm.pretraining.tokenizers.fields import FieldName, QuantileFields
+from coffea_fm.pretraining.targets.target import Readout, Target
+from coffea_fm.pretraining.tokenizers.fields import FieldName, ParticleFields
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import InputSpec
 
 
 class RegressionTargetConfig(BaseModel):
-    """The quantile-transformed numbers themselves.
+    """The scaled numbers themselves.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ class RegressionTarget(Target):
 
     def __init__(self, spec: InputSpec, names: tuple[FieldName, ...], dim: int, weight: float) -> None:
         super().__init__(weight)
-        self.fields = QuantileFields(spec, names)
-        self.numbers = nn.Linear(dim, len(names))
+        self.fields = ParticleFields(spec, names)
+        self.numbers = Readout(nn.Linear(dim, len(names)))
 
     def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002
         """Take the quantiles."""
@@ -51,5 +51,5 @@ class RegressionTarget(Target):
     def forward(self, vectors: Tensor, part: MaskedJets) -> Tensor:
         """Loss of each hidden particle, float32 [n_hidden]."""
         truth = part.of_hidden(self.fields(part.hidden.inputs))
-        predicted: Tensor = self.numbers(vectors).float()
+        predicted: Tensor = self.numbers(vectors)
         return (predicted - truth).abs().mean(dim=1)

@@ -1,11 +1,15 @@
-"""What every target is."""
+"""What every target is made of."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from coffea_fm.pretraining.masked_jets import MaskedJets
 from coffea_fm.shards import ShardDataset
+
+ROWS = 64
+"""Numbers of rows are multiples of this: in bf16 each new one has to be prepared by the library."""
 
 
 class Target(nn.Module):
@@ -27,3 +31,22 @@ class Target(nn.Module):
     def forward(self, vectors: Tensor, part: MaskedJets) -> Tensor:
         """Loss of each hidden particle, float32 [n_hidden], from a vector for each, [n_hidden, dim]."""
         raise NotImplementedError
+
+
+class Readout(nn.Module):
+    """Something linear, or made of linear parts, for any number of rows.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Takes and gives rows.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Rows in single precision, as many as given."""
+        result: Tensor = self.module(pad(rows, (0, 0, 0, -len(rows) % ROWS)))[: len(rows)].float()
+        return result

@@ -10,10 +10,10 @@ import torch
 from matplotlib.figure import Figure
 
 from coffea_fm.nn.batches import Examples, padded_batches
+from coffea_fm.pretraining.tokenizers.fields import unit_of
 from coffea_fm.pretraining.tokenizers.load import Tokenizer
 from coffea_fm.pretraining.tokenizers.sample import sample_jets
 from coffea_fm.shards import ShardDataset
-from coffea_fm.tokens.fields import CONSTITUENT_FIELDS
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -43,12 +43,14 @@ class Inspection(NamedTuple):
         Particles of each code.
     truth, restored : float arrays of shape [n_particles, fields]
         In the units of the fields; NaN where a particle lacks one.
+    scaled_error : float array of shape [n_particles, fields]
+        Differences of the scaled numbers.
     """
 
     counts: npt.NDArray[np.int64]
     truth: FloatArray
     restored: FloatArray
-    normal_error: FloatArray
+    scaled_error: FloatArray
 
 
 def code_usage(counts: npt.NDArray[np.int64]) -> Usage:
@@ -69,8 +71,8 @@ def inspect(tokenizer: Tokenizer, data: ShardDataset, n_jets: int = 10000) -> In
         codes = tokenizer.codes(inputs)[inputs.mask]
         counts += np.bincount(codes.numpy(), minlength=tokenizer.n_codes)
         values, present = (part[inputs.mask] for part in tokenizer.fields.raw(inputs))
-        normal, restored = tokenizer.fields(inputs)[inputs.mask], tokenizer.reconstruct(inputs)[inputs.mask]
-        parts = (values, tokenizer.fields.invert(restored), restored - normal)
+        scaled, restored = tokenizer.fields(inputs)[inputs.mask], tokenizer.reconstruct(inputs)[inputs.mask]
+        parts = (values, tokenizer.fields.invert(restored), restored - scaled)
         columns.append(tuple(part.double().masked_fill(~present, torch.nan).numpy() for part in parts))
     truth, restored_values, error = (np.concatenate(parts) for parts in zip(*columns, strict=True))
     return Inspection(counts, truth, restored_values, error)
@@ -80,17 +82,17 @@ def summary(tokenizer: Tokenizer, seen: Inspection) -> dict[str, Any]:
     """Numbers to print and store.
 
     For each field: ``resolution``, half of the interval that holds the central 68% of the differences, in the field's
-    unit, ``spread``, the same of the field itself, and ``correlation`` after both are transformed to normal.
+    unit, ``spread``, the same of the field itself; ``scaled_rms``, the root mean square of the differences after scaling.
     """
     usage = code_usage(seen.counts)
     fields = {}
     for index, name in enumerate(tokenizer.fields.names):
         error, truth = (seen.restored - seen.truth)[:, index], seen.truth[:, index]
         fields[name] = {
-            "unit": CONSTITUENT_FIELDS[name].unit,
+            "unit": unit_of(name),
             "resolution": _half_width(error),
             "spread": _half_width(truth),
-            "normal_rms": float(np.sqrt(np.nanmean(seen.normal_error[:, index] ** 2))),
+            "scaled_rms": float(np.sqrt(np.nanmean(seen.scaled_error[:, index] ** 2))),
         }
     return {
         "codes": tokenizer.n_codes,
@@ -116,7 +118,7 @@ def figure(tokenizer: Tokenizer, seen: Inspection) -> Figure:
         bins = np.geomspace(low, high, 41) if name == "pt" else np.linspace(low, high, 41)
         for values, label in zip(pair, ("true", "from codes"), strict=True):
             axes[index + 1].hist(values, bins, histtype="step", label=label)
-        unit = CONSTITUENT_FIELDS[name].unit
+        unit = unit_of(name)
         axes[index + 1].set(xlabel=name if unit == "1" else f"{name} [{unit}]", ylabel="Particles")
         axes[index + 1].set(xscale="log" if name == "pt" else "linear")
     axes[1].legend()

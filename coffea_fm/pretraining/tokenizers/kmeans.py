@@ -10,7 +10,7 @@ from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor, nn
 
 from coffea_fm.nn.inputs import Inputs
-from coffea_fm.pretraining.tokenizers.fields import ALL_FIELDS, FITTED_JETS, FieldName, QuantileFields
+from coffea_fm.pretraining.tokenizers.fields import DEFAULT_FIELDS, FITTED_JETS, FieldName, ParticleFields
 from coffea_fm.pretraining.tokenizers.sample import sample_jets
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import InputSpec, pad
@@ -33,11 +33,11 @@ class KMeansConfig(BaseModel):
 
     kind: Literal["k-means"] = "k-means"
     codes: PositiveInt = 2048
-    fields: tuple[FieldName, ...] = ALL_FIELDS
+    fields: tuple[FieldName, ...] = DEFAULT_FIELDS
 
 
 class KMeansTokenizer(nn.Module):
-    """Nearest centres in the space of quantile-transformed numbers, where each number counts the same.
+    """Nearest centres in the space of scaled numbers, where each number counts the same.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class KMeansTokenizer(nn.Module):
         super().__init__()
         self.spec = spec
         self.n_codes = config.codes
-        self.fields = QuantileFields(spec, config.fields)
+        self.fields = ParticleFields(spec, config.fields)
         self.register_buffer("centres", torch.zeros(config.codes, len(config.fields)))
 
     def fit(self, data: ShardDataset, seed: int) -> None:
@@ -75,7 +75,7 @@ class KMeansTokenizer(nn.Module):
         return nearest(self.fields(inputs), self.centres)
 
     def reconstruct(self, inputs: Inputs) -> Tensor:
-        """What the codes tell of the particles: standard normal numbers, float32 [sets, tokens, fields]."""
+        """What the codes tell of the particles: scaled numbers, float32 [sets, tokens, fields]."""
         return self.centres[self.codes(inputs)]
 
 

@@ -14,7 +14,7 @@ from coffea_fm.nn.inputs import Inputs
 from coffea_fm.pretraining.decoders.stack import DecoderConfig, Stack
 from coffea_fm.pretraining.method import Method
 from coffea_fm.pretraining.tokenizers.codebook import Codebook, CodebookConfig
-from coffea_fm.pretraining.tokenizers.fields import ALL_FIELDS, FieldName, QuantileFields
+from coffea_fm.pretraining.tokenizers.fields import DEFAULT_FIELDS, FieldName, ParticleFields
 from coffea_fm.pretraining.tokenizers.sample import sample_jets
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import pad
@@ -41,7 +41,7 @@ class VQVAEConfig(BaseModel):
     codebook: CodebookConfig = CodebookConfig()
     decoder: DecoderConfig = DecoderConfig(layers=3)
     alpha: PositiveFloat = 10.0
-    fields: tuple[FieldName, ...] = ALL_FIELDS
+    fields: tuple[FieldName, ...] = DEFAULT_FIELDS
 
 
 class VQTokenizer(Model):
@@ -60,7 +60,7 @@ class VQTokenizer(Model):
         super().__init__(model.backbone)
         self.spec = model.backbone.features.spec
         self.n_codes = config.codebook.codes
-        self.fields = QuantileFields(self.spec, config.fields)
+        self.fields = ParticleFields(self.spec, config.fields)
         self.to_latent = nn.Linear(model.backbone.dim, config.codebook.latent)
         self.codebook = Codebook(config.codebook)
         self.from_latent = nn.Linear(config.codebook.latent, config.decoder.dim)
@@ -73,7 +73,7 @@ class VQTokenizer(Model):
         return vectors.float()
 
     def restore(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Standard normal numbers from the codes [sets, tokens, fields], and the codebook's loss [sets, tokens]."""
+        """Scaled numbers from the codes [sets, tokens, fields], and the codebook's loss [sets, tokens]."""
         latents, mask = self.latents(inputs), inputs.mask
         codes, _, loss = self.codebook(latents[mask])
         quantised = torch.zeros_like(latents).masked_scatter(mask.unsqueeze(-1), codes)
@@ -88,7 +88,7 @@ class VQTokenizer(Model):
 
     @torch.no_grad()
     def reconstruct(self, inputs: Inputs) -> Tensor:
-        """What the codes tell of the particles: standard normal numbers, float32 [sets, tokens, fields]."""
+        """What the codes tell of the particles: scaled numbers, float32 [sets, tokens, fields]."""
         return self.restore(inputs)[0]
 
 
@@ -102,33 +102,32 @@ class VQVAE(Method):
     """
 
     metrics: ClassVar = ("loss", "reconstruction")
+    model: VQTokenizer
 
     def __init__(self, config: VQVAEConfig, model: Model) -> None:
-        tokenizer = VQTokenizer(config, model)
-        super().__init__(tokenizer)
+        super().__init__(VQTokenizer(config, model))
         self.alpha = config.alpha
-        self.tokenizer = tokenizer
 
     @torch.no_grad()
     def prepare(self, data: ShardDataset, seed: int) -> None:
         """Take the quantiles of the numbers, and place the codes."""
-        tokenizer = self.tokenizer
+        tokenizer = self.model
         tokenizer.fields.fit(data)
         inputs = Inputs.from_arrays(pad(sample_jets(data, START_JETS), data.spec), data.spec)
         tokenizer.codebook.start(tokenizer.latents(inputs)[inputs.mask], seed)
 
     def forward(self, part: Batch) -> dict[str, Tensor]:
         """Loss and reconstruction loss of each jet, means over its particles."""
-        numbers, code_loss = self.tokenizer.restore(part.inputs)
+        numbers, code_loss = self.model.restore(part.inputs)
         mask = part.inputs.mask
         count = mask.sum(dim=1).clamp(min=1)
-        difference = (numbers - self.tokenizer.fields(part.inputs)).abs().mean(dim=2).masked_fill(~mask, 0.0)
+        difference = (numbers - self.model.fields(part.inputs)).abs().mean(dim=2).masked_fill(~mask, 0.0)
         reconstruction = difference.sum(dim=1) / count
         return {"loss": reconstruction + self.alpha * code_loss.sum(dim=1) / count, "reconstruction": reconstruction}
 
     def finish_step(self, progress: float) -> None:  # noqa: ARG002
         """Replace idle codes."""
-        self.tokenizer.codebook.replace_idle()
+        self.model.codebook.replace_idle()
 
 
 def _with_one(mask: Tensor) -> Tensor:
