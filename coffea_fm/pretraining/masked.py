@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from coffea_fm.nn.batches import Examples
 from coffea_fm.nn.build import Model
 from coffea_fm.nn.inputs import only_group
-from coffea_fm.pretraining.decoders.masked import ExcludedPredictor, MaskedDecoderConfig, Position, ReplacedPredictor
+from coffea_fm.pretraining.decoders.masked import ExcludedPredictor, Position, ReplacedPredictor
+from coffea_fm.pretraining.decoders.stack import DecoderConfig
 from coffea_fm.pretraining.masked_jets import MaskedJets, masked_parts
 from coffea_fm.pretraining.method import Method
 from coffea_fm.pretraining.targets.build import TargetsConfig, build_targets
@@ -34,7 +35,7 @@ class MaskedConfig(BaseModel):
         otherwise one learned vector takes their place in the encoder (MPM v1, arXiv:2401.13537).
     position : {"subset", "all", "none"}
         What the prediction is told of the order of the particles.
-    decoder : MaskedDecoderConfig
+    decoder : DecoderConfig
         Size of the decoder, if there is one.
     targets : TargetsConfig
         What is predicted.
@@ -46,7 +47,7 @@ class MaskedConfig(BaseModel):
     hidden: Annotated[float, Field(gt=0, lt=1)] = 0.4
     exclude: bool = True
     position: Position = "subset"
-    decoder: MaskedDecoderConfig | None = None
+    decoder: DecoderConfig | None = None
     targets: TargetsConfig
 
     @model_validator(mode="after")
@@ -74,13 +75,13 @@ class MaskedParticleModelling(Method):
         max_tokens = only_group(backbone.features.spec).max_tokens
         self.predictor: ExcludedPredictor | ReplacedPredictor
         if config.exclude:
-            decoder = config.decoder or MaskedDecoderConfig()
+            decoder = config.decoder or DecoderConfig()
             self.predictor = ExcludedPredictor(backbone.dim, decoder, config.position, max_tokens)
         else:
             self.predictor = ReplacedPredictor(backbone, config.position, max_tokens)
         self.targets = cast(
             "dict[str, Target]",
-            nn.ModuleDict(build_targets(config.targets, backbone.features.spec, self.predictor.dim)),
+            nn.ModuleDict(build_targets(config.targets, backbone.features.spec, self.predictor.dim, backbone.dim)),
         )
 
     def prepare(self, data: ShardDataset, seed: int) -> None:
@@ -96,8 +97,8 @@ class MaskedParticleModelling(Method):
 
     def forward(self, part: MaskedJets) -> dict[str, Tensor]:
         """Loss, and its parts from the id and from all other targets, of each jet."""
-        vectors = part.of_hidden(self.predictor(self.model.backbone, part))
+        predicted = self.predictor(self.model.backbone, part)
         losses = {"particle": torch.zeros_like(part.weight), "id": torch.zeros_like(part.weight)}
         for name, target in self.targets.items():
-            losses["id" if name == "id" else "particle"] += target.weight * part.mean_of_hidden(target(vectors, part))
+            losses["id" if name == "id" else "particle"] += target.weight * part.mean_of_hidden(target(predicted, part))
         return {"loss": losses["particle"] + losses["id"], **losses}

@@ -57,6 +57,10 @@ class MaskedJets(NamedTuple):
         """What belongs to hidden particles, without padding: [sets, hidden, ...] to [n_hidden, ...]."""
         return values[self.hidden.inputs.mask]
 
+    def jet_of_hidden(self) -> Tensor:
+        """Which jet each hidden particle belongs to, int64 [n_hidden]."""
+        return self.hidden.inputs.mask.nonzero()[:, 0]
+
     def mean_of_hidden(self, values: Tensor) -> Tensor:
         """Mean over the hidden particles of each jet, float32 [sets], of [n_hidden]; 0 for a jet without any."""
         mask = self.hidden.inputs.mask

@@ -15,6 +15,7 @@ from coffea_fm.errors import RecipeError
 from coffea_fm.nn.backbones.set_transformer import SetTransformer, SetTransformerConfig
 from coffea_fm.nn.build import Model
 from coffea_fm.nn.inputs import Inputs
+from coffea_fm.pretraining.decoders.masked import Predicted
 from coffea_fm.pretraining.masked import MaskedConfig, MaskedParticleModelling
 from coffea_fm.pretraining.masked_jets import MaskedJets, choose_hidden
 from coffea_fm.tokens import pad
@@ -47,11 +48,13 @@ def hidden(whole: Inputs) -> torch.Tensor:
     return torch.from_numpy(choose_hidden(whole.mask.numpy(), 0.4, np.random.default_rng(1)))
 
 
+def predict(method: MaskedParticleModelling, whole: Inputs, hidden: torch.Tensor) -> Predicted:
+    return method.predictor(method.model.backbone, MaskedJets.of(whole, hidden, torch.ones(len(whole.mask))))
+
+
 def vectors(method: MaskedParticleModelling, whole: Inputs, hidden: torch.Tensor) -> torch.Tensor:
     """The prediction for each hidden particle, in a row."""
-    torch.manual_seed(0)
-    part = MaskedJets.of(whole, hidden, torch.ones(len(whole.mask)))
-    return part.of_hidden(method.predictor(method.model.backbone, part))
+    return predict(method, whole, hidden).vectors
 
 
 @pytest.mark.parametrize("content", [V1, V2], ids=["replaced", "excluded"])
@@ -139,15 +142,35 @@ def test_the_excluded_encoder_sees_only_visible_particles(whole: Inputs, hidden:
 def test_the_loss_of_a_jet_is_the_mean_over_its_hidden_particles(whole: Inputs, hidden: torch.Tensor) -> None:
     method = method_of(V2 | {"targets": {"id": {"weight": 0.3}}})
     part = MaskedJets.of(whole, hidden, torch.ones(len(whole.mask)))
-    each = method.targets["id"](vectors(method, whole, hidden), part)
+    each = method.targets["id"](predict(method, whole, hidden), part)
     jet = hidden.nonzero()[:, 0]
-    torch.manual_seed(0)
     got = method(part)
     for index in range(len(hidden)):
         own = each[jet == index]
         expected = 0.3 * float(own.detach().mean()) if len(own) else 0.0
         assert float(got["loss"][index].detach()) == pytest.approx(expected, rel=1e-5)
     assert torch.equal(got["loss"], got["id"])
+
+
+def test_the_summary_is_the_cross_entropy_of_how_often_each_code_occurs(whole: Inputs, hidden: torch.Tensor) -> None:
+    part = MaskedJets.of(whole, hidden, torch.ones(len(whole.mask)))
+    losses = {}
+    for summary in (0.0, 0.7):
+        method = method_of({"kind": KIND, "targets": {"kmeans": {"codes": 8, "summary": summary}}})
+        tokenizer = method.targets["kmeans"].tokenizer
+        tokenizer.centres.normal_(generator=torch.Generator().manual_seed(0))
+        tokenizer.fields.knots.copy_(torch.linspace(-0.6, 0.6, 512).expand(5, -1))
+        losses[summary] = method(part)["loss"].detach()
+    target = method.targets["kmeans"]
+    logits = target.summary_logits(predict(method, whole, hidden).embedding)
+    codes = target.tokenizer.codes(part.hidden.inputs)
+    for jet, seen in enumerate(part.hidden.inputs.mask):
+        if not seen.any():
+            continue
+        frequencies = torch.bincount(codes[jet][seen], minlength=8) / seen.sum()
+        expected = -0.7 * (frequencies * logits[jet].log_softmax(dim=0)).sum().detach()
+        assert (frequencies > 0).sum() > 1 or seen.sum() < 3
+        torch.testing.assert_close(losses[0.7][jet] - losses[0.0][jet], expected.float(), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("content", [V1, V2], ids=["replaced", "excluded"])

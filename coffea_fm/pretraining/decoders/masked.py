@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal, NamedTuple
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.nn.backbones.set_transformer import SetTransformer
 from coffea_fm.nn.build import Backbone
+from coffea_fm.nn.inputs import BackboneOutput
 from coffea_fm.pretraining.decoders.stack import DecoderConfig, Stack
 from coffea_fm.pretraining.masked_jets import MaskedJets
 
 Position = Literal["subset", "all", "none"]
 
 
-class MaskedDecoderConfig(DecoderConfig):
-    """A decoder of hidden particles.
+class Predicted(NamedTuple):
+    """What is known of the hidden particles.
 
-    Parameters
+    Attributes
     ----------
-    from_embedding : float
-        Fraction of the jets, chosen at random, of which it reads the embedding alone; 0 in arXiv:2409.12589.
+    vectors : Tensor [n_hidden, dim]
+        One for each of them.
+    embedding : Tensor [sets, backbone_dim]
+        What the encoder makes of each jet without them.
     """
 
-    from_embedding: Annotated[float, Field(ge=0, le=1)] = 0.5
+    vectors: Tensor
+    embedding: Tensor
 
 
 class ExcludedPredictor(nn.Module):
@@ -41,39 +44,36 @@ class ExcludedPredictor(nn.Module):
       neighbours then bound its own, and the task is too easy: a control.
     - ``none``: all hidden particles get the same vector, and so the same prediction.
 
-    The decoder reads the embedding beside the token vectors, and for some jets nothing else: the loss trains the
-    embedding to sum up the jet, which it would not where the token vectors tell the same.
+    The decoder reads the embedding beside the token vectors.
 
     Parameters
     ----------
     backbone_dim : int
-    config : MaskedDecoderConfig
+    config : DecoderConfig
     position : {"subset", "all", "none"}
     max_tokens : int
         Most particles of a jet.
     """
 
-    def __init__(self, backbone_dim: int, config: MaskedDecoderConfig, position: Position, max_tokens: int) -> None:
+    def __init__(self, backbone_dim: int, config: DecoderConfig, position: Position, max_tokens: int) -> None:
         super().__init__()
         self.dim = config.dim
-        self.from_embedding = config.from_embedding
         self.position = position
         self.project = nn.Linear(backbone_dim, config.dim)
         self.places = nn.Parameter(0.02 * torch.randn(max_tokens, config.dim))
         self.stack = Stack(config)
 
-    def forward(self, backbone: Backbone, part: MaskedJets) -> Tensor:
-        """A vector for each hidden particle, [sets, hidden, dim]."""
+    def forward(self, backbone: Backbone, part: MaskedJets) -> Predicted:
+        """Run the encoder, and what stands behind it."""
         inputs, place = part.visible
         output = backbone(inputs)
         context = self.project(torch.cat((output.embedding.unsqueeze(1), output.token_vectors), dim=1))
         if self.position == "all":
             context = context + nn.functional.pad(self.places[place], (0, 0, 1, 0))
         asked = order_vectors(self.places, part, self.position).to(context.dtype)
-        readable = inputs.mask & (torch.rand(len(context), 1, device=context.device) >= self.from_embedding)
-        mask = torch.cat((readable, part.hidden.inputs.mask), dim=1)
+        mask = torch.cat((inputs.mask, part.hidden.inputs.mask), dim=1)
         vectors: Tensor = self.stack(torch.cat((context, asked), dim=1), nn.functional.pad(mask, (1, 0), value=True))
-        return vectors[:, context.shape[1] :]
+        return Predicted(part.of_hidden(vectors[:, context.shape[1] :]), output.embedding)
 
 
 class ReplacedPredictor(nn.Module):
@@ -103,13 +103,14 @@ class ReplacedPredictor(nn.Module):
         self.stand_in = nn.Parameter(0.02 * torch.randn(backbone.dim))
         self.places = nn.Parameter(0.02 * torch.randn(max_tokens, backbone.dim))
 
-    def forward(self, backbone: SetTransformer, part: MaskedJets) -> Tensor:
-        """A vector for each hidden particle, [sets, hidden, dim]."""
+    def forward(self, backbone: SetTransformer, part: MaskedJets) -> Predicted:
+        """Run the encoder, and what stands behind it."""
         place = part.hidden.place
         hidden = torch.zeros_like(part.whole.mask).scatter(1, place, part.hidden.inputs.mask)
-        vectors: Tensor = backbone(part.whole, hidden, self.stand_in).token_vectors
-        vectors = vectors.gather(1, place.unsqueeze(-1).expand(-1, -1, self.dim))
-        return vectors + order_vectors(self.places, part, self.position)
+        output: BackboneOutput = backbone(part.whole, hidden, self.stand_in)
+        vectors = output.token_vectors.gather(1, place.unsqueeze(-1).expand(-1, -1, self.dim))
+        vectors = vectors + order_vectors(self.places, part, self.position)
+        return Predicted(part.of_hidden(vectors), output.embedding)
 
 
 def order_vectors(vectors: Tensor, part: MaskedJets, position: Position) -> Tensor:

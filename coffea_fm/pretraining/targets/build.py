@@ -42,8 +42,8 @@ class TargetsConfig(BaseModel):
         return self
 
 
-def build_targets(config: TargetsConfig, spec: InputSpec, dim: int) -> dict[str, Target]:
-    """Modules by the names of the configuration, for vectors of width `dim`.
+def build_targets(config: TargetsConfig, spec: InputSpec, dim: int, embedding_dim: int) -> dict[str, Target]:
+    """Modules by the names of the configuration, for vectors of width `dim` and embeddings of width `embedding_dim`.
 
     Raises
     ------
@@ -53,10 +53,10 @@ def build_targets(config: TargetsConfig, spec: InputSpec, dim: int) -> dict[str,
     targets: dict[str, Target] = {}
     if config.kmeans is not None and config.kmeans.tokenizer is None:
         tokenizer = KMeansTokenizer(KMeansConfig(codes=config.kmeans.codes, fields=config.fields), spec)
-        targets["kmeans"] = CodeTarget(tokenizer, dim, config.kmeans.weight, fit=True)
+        targets["kmeans"] = CodeTarget(tokenizer, dim, embedding_dim, config.kmeans, fit=True)
     for name, codes in (("kmeans", config.kmeans), ("vq", config.vq)):
         if codes is not None and codes.tokenizer is not None:
-            targets[name] = CodeTarget(load_tokenizer(codes.tokenizer, spec), dim, codes.weight, fit=False)
+            targets[name] = CodeTarget(load_tokenizer(codes.tokenizer, spec), dim, embedding_dim, codes, fit=False)
     if config.regression is not None:
         targets["regression"] = RegressionTarget(spec, config.fields, dim, config.regression.weight)
     if config.flow is not None:

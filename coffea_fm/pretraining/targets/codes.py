@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from coffea_fm.pretraining.decoders.masked import Predicted
 from coffea_fm.pretraining.masked_jets import MaskedJets
 from coffea_fm.pretraining.targets.target import Readout, Target
 from coffea_fm.pretraining.tokenizers.kmeans import KMeansTokenizer
@@ -27,6 +28,8 @@ class KMeansTargetConfig(BaseModel):
         A trained tokenizer to take instead, such as ``runs/NAME/best``; it has its own `codes` and fields.
     weight : float
         Factor of the loss.
+    summary : float
+        Factor, within the loss, of what the embedding alone has to tell of the codes; 0 in arXiv:2409.12589.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,6 +37,7 @@ class KMeansTargetConfig(BaseModel):
     codes: Annotated[int, Field(ge=2)] = 2048
     tokenizer: Path | None = None
     weight: PositiveFloat = 1.0
+    summary: NonNegativeFloat = 1.0
 
 
 class VQTargetConfig(BaseModel):
@@ -45,31 +49,43 @@ class VQTargetConfig(BaseModel):
         Its folder, such as ``runs/NAME/best``.
     weight : float
         Factor of the loss.
+    summary : float
+        As for k-means.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     tokenizer: Path
     weight: PositiveFloat = 1.0
+    summary: NonNegativeFloat = 1.0
+
+
+CodeConfig = KMeansTargetConfig | VQTargetConfig
 
 
 class CodeTarget(Target):
-    """Cross-entropy of logits, linear in the vectors.
+    """Cross-entropy of logits that are linear in the vectors, and of such that are linear in the embedding.
+
+    The latter, the same for all hidden particles of a jet, are its guess of how often each code occurs: so the
+    embedding has to tell what the jet is made of, in a form that a linear model can read. Where only particles are
+    predicted nothing asks that of it, and linear probes find less in it than in that of an untrained network.
 
     Parameters
     ----------
     tokenizer : KMeansTokenizer or VQTokenizer
-    dim : int
-        Width of the vectors.
-    weight : float
+    dim, embedding_dim : int
+        Widths of vectors and embedding.
+    config : KMeansTargetConfig or VQTargetConfig
     fit : bool
         Find the centres when the training begins.
     """
 
-    def __init__(self, tokenizer: Tokenizer, dim: int, weight: float, *, fit: bool) -> None:
-        super().__init__(weight)
+    def __init__(self, tokenizer: Tokenizer, dim: int, embedding_dim: int, config: CodeConfig, *, fit: bool) -> None:
+        super().__init__(config.weight)
+        self.summary = config.summary
         self.tokenizer = tokenizer.requires_grad_(False).eval()
         self.logits = Readout(nn.Linear(dim, tokenizer.n_codes))
+        self.summary_logits = nn.Linear(embedding_dim, tokenizer.n_codes)
         self._fit = fit
 
     def train(self, mode: bool = True) -> Self:
@@ -83,10 +99,15 @@ class CodeTarget(Target):
         if self._fit and isinstance(self.tokenizer, KMeansTokenizer):
             self.tokenizer.fit(data, seed)
 
-    def forward(self, vectors: Tensor, part: MaskedJets) -> Tensor:
+    def forward(self, predicted: Predicted, part: MaskedJets) -> Tensor:
         """Loss of each hidden particle, float32 [n_hidden]."""
         if self.tokenizer.reads_context:
             codes = self.tokenizer.codes(part.whole).gather(1, part.hidden.place)
         else:
             codes = self.tokenizer.codes(part.hidden.inputs)
-        return cross_entropy(self.logits(vectors), part.of_hidden(codes), reduction="none")
+        codes = part.of_hidden(codes)
+        loss = cross_entropy(self.logits(predicted.vectors), codes, reduction="none")
+        if self.summary:
+            guess = self.summary_logits(predicted.embedding).float().log_softmax(dim=1)
+            loss = loss - self.summary * guess[part.jet_of_hidden(), codes]
+        return loss

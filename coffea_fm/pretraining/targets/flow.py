@@ -8,6 +8,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from coffea_fm.pretraining.decoders.masked import Predicted
 from coffea_fm.pretraining.masked_jets import MaskedJets
 from coffea_fm.pretraining.targets.target import Readout, Target
 from coffea_fm.pretraining.tokenizers.fields import FieldName, ParticleFields
@@ -61,15 +62,15 @@ class FlowTarget(Target):
         """Take the quantiles."""
         self.fields.fit(data)
 
-    def forward(self, vectors: Tensor, part: MaskedJets) -> Tensor:
+    def forward(self, predicted: Predicted, part: MaskedJets) -> Tensor:
         """Loss of each hidden particle, float32 [n_hidden]."""
         numbers = part.of_hidden(self.fields(part.hidden.inputs))
         noise = torch.randn_like(numbers)
         time = torch.sigmoid(torch.randn_like(numbers[:, :1]))
         mixed, velocity = flow(numbers, noise, time)
         waves = torch.cos(math.pi * time * torch.arange(TIMES, device=time.device))
-        predicted: Tensor = self.velocity(torch.cat((vectors, waves, mixed), dim=1))
-        return (predicted - velocity).square().mean(dim=1)
+        difference: Tensor = self.velocity(torch.cat((predicted.vectors, waves, mixed), dim=1)) - velocity
+        return difference.square().mean(dim=1)
 
 
 def flow(numbers: Tensor, noise: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:

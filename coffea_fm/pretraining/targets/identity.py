@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.nn.inputs import only_group
+from coffea_fm.pretraining.decoders.masked import Predicted
 from coffea_fm.pretraining.masked_jets import MaskedJets
 from coffea_fm.pretraining.targets.target import Readout, Target
 from coffea_fm.tokens import InputSpec
@@ -58,8 +59,8 @@ class IdentityTarget(Target):
         self.register_buffer("kinds", torch.tensor(KINDS, dtype=torch.float32), persistent=False)
         self.logits = Readout(nn.Linear(dim, len(KINDS)))
 
-    def forward(self, vectors: Tensor, part: MaskedJets) -> Tensor:
+    def forward(self, predicted: Predicted, part: MaskedJets) -> Tensor:
         """Loss of each hidden particle, float32 [n_hidden]."""
         kind = part.of_hidden(part.hidden.inputs.tokens[..., self._column].contiguous())
         index = torch.searchsorted(self.kinds, kind).clamp(max=len(KINDS) - 1)
-        return cross_entropy(self.logits(vectors), index, reduction="none")
+        return cross_entropy(self.logits(predicted.vectors), index, reduction="none")

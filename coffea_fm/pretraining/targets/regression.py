@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, PositiveFloat
 from torch import Tensor, nn
 
+from coffea_fm.pretraining.decoders.masked import Predicted
 from coffea_fm.pretraining.masked_jets import MaskedJets
 from coffea_fm.pretraining.targets.target import Readout, Target
 from coffea_fm.pretraining.tokenizers.fields import FieldName, ParticleFields
@@ -48,8 +49,8 @@ class RegressionTarget(Target):
         """Take the quantiles."""
         self.fields.fit(data)
 
-    def forward(self, vectors: Tensor, part: MaskedJets) -> Tensor:
+    def forward(self, predicted: Predicted, part: MaskedJets) -> Tensor:
         """Loss of each hidden particle, float32 [n_hidden]."""
         truth = part.of_hidden(self.fields(part.hidden.inputs))
-        predicted: Tensor = self.numbers(vectors)
-        return (predicted - truth).abs().mean(dim=1)
+        difference: Tensor = self.numbers(predicted.vectors) - truth
+        return difference.abs().mean(dim=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from coffea_fm.pretraining.decoders.masked import Predicted
 from coffea_fm.pretraining.masked_jets import MaskedJets
 from coffea_fm.shards import ShardDataset
 
@@ -28,8 +29,8 @@ class Target(nn.Module):
     def prepare(self, data: ShardDataset, seed: int) -> None:
         """Look at the training jets once, before the first step of a run."""
 
-    def forward(self, vectors: Tensor, part: MaskedJets) -> Tensor:
-        """Loss of each hidden particle, float32 [n_hidden], from a vector for each, [n_hidden, dim]."""
+    def forward(self, predicted: Predicted, part: MaskedJets) -> Tensor:
+        """Loss of each hidden particle, float32 [n_hidden]."""
         raise NotImplementedError
 
 
