@@ -17,7 +17,8 @@ from coffea_fm.pretraining.regression import Regression, RegressionConfig
 from coffea_fm.pretraining.rino import RINO, RINOConfig
 from coffea_fm.pretraining.supervised import Supervised, SupervisedConfig
 from coffea_fm.pretraining.token_classification import TokenClassification, TokenClassificationConfig
-from coffea_fm.pretraining.tokenizers.vq import VQVAE, VQVAEConfig
+from coffea_fm.pretraining.tokenizers.vq import VQVAEConfig
+from coffea_fm.pretraining.vq_vae import VQVAE
 
 MethodConfig = Annotated[
     DINOConfig

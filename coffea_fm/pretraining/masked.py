@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from coffea_fm.nn.batches import Examples
 from coffea_fm.nn.build import Model
-from coffea_fm.nn.inputs import only_group
-from coffea_fm.pretraining.decoders.masked import ExcludedPredictor, Position, ReplacedPredictor
+from coffea_fm.pretraining.decoders.masked import Position, build_predictor
 from coffea_fm.pretraining.decoders.stack import DecoderConfig
 from coffea_fm.pretraining.masked_jets import MaskedJets, masked_parts
 from coffea_fm.pretraining.method import Method
@@ -72,13 +71,8 @@ class MaskedParticleModelling(Method):
         super().__init__(model)
         self.hidden = config.hidden
         backbone = model.backbone
-        max_tokens = only_group(backbone.features.spec).max_tokens
-        self.predictor: ExcludedPredictor | ReplacedPredictor
-        if config.exclude:
-            decoder = config.decoder or DecoderConfig()
-            self.predictor = ExcludedPredictor(backbone.dim, decoder, config.position, max_tokens)
-        else:
-            self.predictor = ReplacedPredictor(backbone, config.position, max_tokens)
+        decoder = (config.decoder or DecoderConfig()) if config.exclude else None
+        self.predictor = build_predictor(backbone, decoder, config.position)
         self.targets = cast(
             "dict[str, Target]",
             nn.ModuleDict(build_targets(config.targets, backbone.features.spec, self.predictor.dim, backbone.dim)),

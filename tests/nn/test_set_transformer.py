@@ -13,7 +13,8 @@ CONFIGS = [
     for pair_bias in (False, True)
     for features in ("full", "jetclass", "kinematic")
 ]
-CONFIG_NAMES = [f"{config.features}{'-pairs' if config.pair_bias else ''}" for config in CONFIGS]
+CONFIGS.append(SetTransformerConfig(dim=16, heads=2, layers=2, embedding="mean"))
+CONFIG_NAMES = [f"{config.features}{'-pairs' if config.pair_bias else ''}-{config.embedding}" for config in CONFIGS]
 
 
 @pytest.fixture(params=CONFIGS, ids=CONFIG_NAMES)

@@ -163,9 +163,9 @@ def test_the_summary_is_the_cross_entropy_of_how_often_each_code_occurs(whole: I
         losses[summary] = method(part)["loss"].detach()
     target = method.targets["kmeans"]
     logits = target.summary_logits(predict(method, whole, hidden).embedding)
-    codes = target.tokenizer.codes(part.hidden.inputs)
-    for jet, seen in enumerate(part.hidden.inputs.mask):
-        if not seen.any():
+    codes = target.tokenizer.codes(whole)
+    for jet, seen in enumerate(whole.mask):
+        if seen.sum() < 2:
             continue
         frequencies = torch.bincount(codes[jet][seen], minlength=8) / seen.sum()
         expected = -0.7 * (frequencies * logits[jet].log_softmax(dim=0)).sum().detach()

@@ -35,7 +35,10 @@ class SetTransformerConfig(BaseModel):
         Width of token vectors and embedding, a multiple of `heads`.
     layers, heads : int
     registers : int
-        Learned tokens that take part in the attention, at least one: the first becomes the embedding.
+        Learned tokens that take part in the attention, at least one.
+    embedding : {"register", "mean"}
+        What becomes the embedding: the first learned token, or the mean over all real and learned ones. A loss on the
+        tokens, as of masked modelling, trains the mean more directly.
     pair_bias : bool
         Add the physics of each pair to the attention.
     features : {"full", "jetclass", "kinematic"}
@@ -54,6 +57,7 @@ class SetTransformerConfig(BaseModel):
     layers: PositiveInt = 4
     heads: PositiveInt = 4
     registers: PositiveInt = 4
+    embedding: Literal["register", "mean"] = "register"
     pair_bias: bool = False
     features: FeatureKind = "full"
     feed_forward: PositiveInt = 2
@@ -159,4 +163,9 @@ class SetTransformer(nn.Module):
             rows = block(rows, (n_sets, n_tokens), bias)
         vectors = self.norm(rows).view(n_sets, n_tokens, self.dim)
         token_vectors = vectors[:, self.config.registers :].masked_fill(~inputs.mask.unsqueeze(-1), 0.0)
-        return BackboneOutput(vectors[:, 0] + not_finite(inputs), token_vectors)
+        if self.config.embedding == "mean":
+            learned = vectors[:, : self.config.registers].sum(dim=1)
+            embedding = (learned + token_vectors.sum(dim=1)) / real.sum(dim=1, keepdim=True)
+        else:
+            embedding = vectors[:, 0]
+        return BackboneOutput(embedding + not_finite(inputs), token_vectors)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from coffea_fm.errors import RecipeError
 from coffea_fm.nn.backbones.set_transformer import SetTransformer
 from coffea_fm.nn.build import Backbone
-from coffea_fm.nn.inputs import BackboneOutput
+from coffea_fm.nn.inputs import BackboneOutput, only_group
 from coffea_fm.pretraining.decoders.stack import DecoderConfig, Stack
 from coffea_fm.pretraining.masked_jets import MaskedJets
 
@@ -111,6 +111,16 @@ class ReplacedPredictor(nn.Module):
         vectors = output.token_vectors.gather(1, place.unsqueeze(-1).expand(-1, -1, self.dim))
         vectors = vectors + order_vectors(self.places, part, self.position)
         return Predicted(part.of_hidden(vectors), output.embedding)
+
+
+def build_predictor(
+    backbone: Backbone, decoder: DecoderConfig | None, position: Position
+) -> ExcludedPredictor | ReplacedPredictor:
+    """Predict with a decoder, or without one by replacing the hidden particles in the encoder."""
+    max_tokens = only_group(backbone.features.spec).max_tokens
+    if decoder is None:
+        return ReplacedPredictor(backbone, position, max_tokens)
+    return ExcludedPredictor(backbone.dim, decoder, position, max_tokens)
 
 
 def order_vectors(vectors: Tensor, part: MaskedJets, position: Position) -> Tensor:

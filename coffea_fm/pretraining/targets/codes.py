@@ -29,7 +29,8 @@ class KMeansTargetConfig(BaseModel):
     weight : float
         Factor of the loss.
     summary : float
-        Factor, within the loss, of what the embedding alone has to tell of the codes; 0 in arXiv:2409.12589.
+        Factor, within the loss, of how often each code occurs in the jet, read off the embedding; 0 in
+        arXiv:2409.12589.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,9 +67,9 @@ CodeConfig = KMeansTargetConfig | VQTargetConfig
 class CodeTarget(Target):
     """Cross-entropy of logits that are linear in the vectors, and of such that are linear in the embedding.
 
-    The latter, the same for all hidden particles of a jet, are its guess of how often each code occurs: so the
-    embedding has to tell what the jet is made of, in a form that a linear model can read. Where only particles are
-    predicted nothing asks that of it, and linear probes find less in it than in that of an untrained network.
+    The latter are a guess of how often each code occurs in the whole jet: so the embedding, of the visible particles,
+    has to tell what the jet is made of, in a form that a linear model can read. Where only particles are predicted
+    nothing asks that of it, and probes find less in it than in that of an untrained network.
 
     Parameters
     ----------
@@ -101,13 +102,12 @@ class CodeTarget(Target):
 
     def forward(self, predicted: Predicted, part: MaskedJets) -> Tensor:
         """Loss of each hidden particle, float32 [n_hidden]."""
-        if self.tokenizer.reads_context:
-            codes = self.tokenizer.codes(part.whole).gather(1, part.hidden.place)
-        else:
-            codes = self.tokenizer.codes(part.hidden.inputs)
-        codes = part.of_hidden(codes)
-        loss = cross_entropy(self.logits(predicted.vectors), codes, reduction="none")
+        codes = self.tokenizer.codes(part.whole)
+        own = part.of_hidden(codes.gather(1, part.hidden.place))
+        loss = cross_entropy(self.logits(predicted.vectors), own, reduction="none")
         if self.summary:
-            guess = self.summary_logits(predicted.embedding).float().log_softmax(dim=1)
-            loss = loss - self.summary * guess[part.jet_of_hidden(), codes]
+            guess = self.summary_logits(predicted.embedding).float().log_softmax(dim=1).gather(1, codes)
+            mask = part.whole.mask
+            summary = -guess.masked_fill(~mask, 0.0).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+            loss = loss + self.summary * summary[part.jet_of_hidden()]
         return loss

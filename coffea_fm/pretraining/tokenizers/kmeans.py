@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, PositiveInt
@@ -47,11 +47,8 @@ class KMeansTokenizer(nn.Module):
     Attributes
     ----------
     n_codes : int
-    reads_context : bool
-        Whether the code of a particle depends on the others of its jet.
     """
 
-    reads_context: ClassVar = False
     centres: Tensor
 
     def __init__(self, config: KMeansConfig, spec: InputSpec) -> None:

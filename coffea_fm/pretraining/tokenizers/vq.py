@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, PositiveFloat
 from torch import Tensor, nn
 
-from coffea_fm.nn.batches import Batch
 from coffea_fm.nn.build import Model
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.pretraining.decoders.stack import DecoderConfig, Stack
-from coffea_fm.pretraining.method import Method
 from coffea_fm.pretraining.tokenizers.codebook import Codebook, CodebookConfig
 from coffea_fm.pretraining.tokenizers.fields import DEFAULT_FIELDS, FieldName, ParticleFields
-from coffea_fm.pretraining.tokenizers.sample import sample_jets
-from coffea_fm.shards import ShardDataset
-from coffea_fm.tokens import pad
-
-START_JETS = 256
 
 
 class VQVAEConfig(BaseModel):
@@ -45,7 +38,7 @@ class VQVAEConfig(BaseModel):
 
 
 class VQTokenizer(Model):
-    """All that makes codes, and numbers from codes; what checkpoints of the method keep.
+    """All that makes codes, and numbers from codes: what checkpoints of the method keep.
 
     Parameters
     ----------
@@ -53,8 +46,6 @@ class VQTokenizer(Model):
     model : Model
         Its backbone gives token vectors.
     """
-
-    reads_context: ClassVar = True
 
     def __init__(self, config: VQVAEConfig, model: Model) -> None:
         super().__init__(model.backbone)
@@ -90,44 +81,6 @@ class VQTokenizer(Model):
     def reconstruct(self, inputs: Inputs) -> Tensor:
         """What the codes tell of the particles: scaled numbers, float32 [sets, tokens, fields]."""
         return self.restore(inputs)[0]
-
-
-class VQVAE(Method):
-    """Mean absolute difference of the restored numbers, and the loss of the codebook.
-
-    Parameters
-    ----------
-    config : VQVAEConfig
-    model : Model
-    """
-
-    metrics: ClassVar = ("loss", "reconstruction")
-    model: VQTokenizer
-
-    def __init__(self, config: VQVAEConfig, model: Model) -> None:
-        super().__init__(VQTokenizer(config, model))
-        self.alpha = config.alpha
-
-    @torch.no_grad()
-    def prepare(self, data: ShardDataset, seed: int) -> None:
-        """Take the quantiles of the numbers, and place the codes."""
-        tokenizer = self.model
-        tokenizer.fields.fit(data)
-        inputs = Inputs.from_arrays(pad(sample_jets(data, START_JETS), data.spec), data.spec)
-        tokenizer.codebook.start(tokenizer.latents(inputs)[inputs.mask], seed)
-
-    def forward(self, part: Batch) -> dict[str, Tensor]:
-        """Loss and reconstruction loss of each jet, means over its particles."""
-        numbers, code_loss = self.model.restore(part.inputs)
-        mask = part.inputs.mask
-        count = mask.sum(dim=1).clamp(min=1)
-        difference = (numbers - self.model.fields(part.inputs)).abs().mean(dim=2).masked_fill(~mask, 0.0)
-        reconstruction = difference.sum(dim=1) / count
-        return {"loss": reconstruction + self.alpha * code_loss.sum(dim=1) / count, "reconstruction": reconstruction}
-
-    def finish_step(self, progress: float) -> None:  # noqa: ARG002
-        """Replace idle codes."""
-        self.model.codebook.replace_idle()
 
 
 def _with_one(mask: Tensor) -> Tensor:
