@@ -21,9 +21,9 @@ from weaver_core import VERSION, weaver_trainer
 JETS = Path(__file__).parents[3] / "shared" / "data" / "jets"
 BATCH = 128
 SMALL_BATCH = 390
-ROUNDS = 5
-STEPS = 4
-SMALL_STEPS = 12
+ROUNDS = 2
+STEPS = 3
+SMALL_STEPS = 10
 
 
 def main() -> None:
