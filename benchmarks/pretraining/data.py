@@ -1,0 +1,80 @@
+"""The jets of the study: simulated, collected as shards, and nested sets of labelled ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from coffea_fm.shards import ShardDataset, Source, write_shard
+from coffea_fm.simulation.production import SimulationSettings, produce
+from coffea_fm.tokens.classes import JET_CLASSES
+
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "jets"
+VALIDATION_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Simulated jets: how many of each class, and with what settings."""
+
+    jets_per_class: int
+    settings: SimulationSettings
+
+
+SAMPLES = {
+    "train": Sample(12_000, SimulationSettings(seed=1, jets_per_file=2000)),
+    "validation": Sample(1_000, SimulationSettings(seed=2, jets_per_file=1000)),
+    "test": Sample(6_000, SimulationSettings(seed=3, jets_per_file=2000)),
+    "above-1-tev": Sample(1_000, SimulationSettings((1000.0, 1500.0), seed=6, jets_per_file=1000)),
+    "other-tune": Sample(1_000, SimulationSettings(seed=7, jets_per_file=1000, pythia=("Tune:pp = 21",))),
+}
+"""Other jets than these were never seen by a network of the study; `SHARED` was made by other code altogether."""
+
+
+def prepare(work: Path, workers: int) -> None:
+    """Make what is not there yet."""
+    for name, sample in SAMPLES.items():
+        raw = work / "raw" / name
+        produce(raw, sample.settings, JET_CLASSES, sample.jets_per_class, workers)
+        collect(work / "shards" / name, sorted(raw.glob("*.root")), "PFNanoAODSchema")
+    for name in ("train", "validation"):
+        files = sorted((work / "raw" / name).glob("*.root"))
+        collect(work / "shards" / f"{name}-fine", files, "PFNanoAODSchema", "-O", "label=fineLabel")
+    if SHARED.is_dir():
+        collect(
+            work / "shards" / "other-simulation",
+            sorted(SHARED.glob("*.root")),
+            "JetClassSchema",
+            "-O",
+            "collection=Jet",
+        )
+
+
+def collect(folder: Path, files: list[Path], schema: str, *options: str) -> None:
+    """Write shards, unless they are there."""
+    if not folder.exists():
+        command = [sys.executable, "-m", "coffea_fm.cli", "collect", *map(str, files), "--output", str(folder)]
+        subprocess.run([*command, "--schema", schema, *options], check=True)
+
+
+def labelled(work: Path, n_labels: int, seed: int) -> Path:
+    """Folder with ``train`` and ``validation``: so many labelled jets, a fifth of them to validate with.
+
+    The jets of more labels hold those of fewer, for the same seed.
+    """
+    folder = work / "labels" / f"{n_labels}-{seed}"
+    if not (folder / "validation").exists():
+        data = ShardDataset(work / "shards" / "train")
+        packed, columns = data.read(data.row_groups)
+        order = np.random.default_rng([seed, 17]).permutation(len(packed))[:n_labels]
+        n_train = round(n_labels * (1 - VALIDATION_SHARE))
+        for name, chosen in (("train", order[:n_train]), ("validation", order[n_train:])):
+            numbers = {column: columns[column][chosen] for column in ("target", "weight", "msoftdrop")}
+            source = Source(dataset=name, file=f"{n_labels}-{seed}", start=0, stop=len(chosen))
+            path = folder / name / source.shard_name
+            write_shard(path, packed.take(chosen), data.spec, columns=numbers, classes=data.classes, source=source)
+    return folder

@@ -1,0 +1,73 @@
+"""The encoders of the study: pretrained by the recipes in ``models/``, or with random weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from study import MODELS, Study
+
+from coffea_fm.errors import RecipeError
+from coffea_fm.nn.build import build_backbone
+from coffea_fm.shards import ShardDataset
+from coffea_fm.training.checkpoint import load_checkpoint
+from coffea_fm.training.loop import train
+from coffea_fm.training.recipe import Recipe
+
+VALIDATIONS = 4
+REFERENCES = ("random", "scratch")
+"""Encoders that nothing has trained."""
+
+
+def recipe_of(study: Study, name: str) -> Recipe:
+    """The recipe of an encoder: that of the zoo, with the study's network, jets and number of seen jets."""
+    asked = dict((study.encoders | study.probed)[name])
+    content = yaml.safe_load((MODELS / asked.pop("recipe") / "recipe.yaml").read_text())
+    shards = study.work / "shards"
+    suffix = "-fine" if name.endswith("fine") else ""
+    content |= {
+        "name": name,
+        "backbone": study.backbone,
+        "data": content["data"]
+        | {"train": str(shards / f"train{suffix}"), "validation": str(shards / f"validation{suffix}")},
+    }
+    content["training"] = content["training"] | {
+        "seen_jets": study.seen_jets,
+        "validate_every": -(-study.seen_jets // VALIDATIONS),
+        "patience": None,
+    }
+    return Recipe.model_validate(_merged(content, asked))
+
+
+def pretrained(study: Study, name: str) -> Path:
+    """Folder of the checkpoint, trained now unless it was."""
+    result = train(recipe_of(study, name), study.work / "encoders", show_progress=False)
+    if not result.finished:
+        raise RecipeError(f"the pretraining of {name} was interrupted: start the study again to go on")
+    return result.folder / ("best" if name.startswith("supervised") else "last")
+
+
+def encoder(study: Study, name: str) -> torch.nn.Module:
+    """The backbone, to embed jets with."""
+    if name in REFERENCES:
+        torch.manual_seed(0)
+        return build_backbone(_config(study), ShardDataset(study.work / "shards" / "test").spec)
+    return load_checkpoint(pretrained(study, name))[0].backbone
+
+
+def _config(study: Study) -> Any:
+    from pydantic import TypeAdapter
+
+    from coffea_fm.nn.build import BackboneConfig
+
+    return TypeAdapter(BackboneConfig).validate_python(study.backbone)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged

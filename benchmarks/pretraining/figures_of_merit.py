@@ -1,0 +1,33 @@
+"""Accuracy and area under the ROC curve of scores on the jets of a sample."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import roc_auc_score
+from study import Study
+
+from coffea_fm.shards import ShardDataset
+from coffea_fm.tokens.classes import JET_CLASSES
+
+Floats = npt.NDArray[np.float32]
+
+
+def figures(scores: Floats, target: npt.NDArray[np.int64]) -> dict[str, float]:
+    """Accuracy, and the area under the ROC curve of each class against all others, averaged."""
+    return {
+        "accuracy": float((scores.argmax(axis=1) == target).mean()),
+        "auc": float(roc_auc_score(target, scores / scores.sum(axis=1, keepdims=True), multi_class="ovr")),
+    }
+
+
+def target_of(study: Study, part: str) -> npt.NDArray[np.int64]:
+    """Classes of the jets of a sample."""
+    return ShardDataset(study.work / "shards" / part).scalars("target")["target"].astype(np.int64)
+
+
+def spread(scores: Floats, classes: npt.NDArray[np.int64]) -> Floats:
+    """Scores of the classes that a small set of labels has, as those of all ten."""
+    whole = np.zeros((len(scores), len(JET_CLASSES)), np.float32)
+    whole[:, classes] = scores
+    return whole

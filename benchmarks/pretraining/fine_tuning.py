@@ -1,0 +1,61 @@
+"""Fine-tuning of whole networks with few and many labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from data import labelled
+from encoders import REFERENCES, pretrained
+from figures_of_merit import figures, target_of
+from study import Study
+from vectors import predict
+
+from coffea_fm.training.checkpoint import load_checkpoint
+from coffea_fm.training.loop import train
+from coffea_fm.training.recipe import Recipe
+
+FIELDS = ("pt", "eta", "phi", "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
+TEST_SETS = ("test", "above-1-tev", "other-tune", "other-simulation")
+LABELS_OF_RATE = 1000
+AUGMENTATION = {"rotate": True, "reflect": True, "smear": 0.1, "drop": 0.1}
+
+
+def fine_tune(study: Study, name: str, n_labels: int, seed: int, lr: float) -> dict[str, Any]:
+    """Train everything from this encoder on so many labelled jets, and judge it on all test sets."""
+    shards = labelled(study.work, n_labels, seed)
+    recipe = Recipe.model_validate(
+        {
+            "name": f"{name}-{n_labels}-{seed}-{lr:g}",
+            "inputs": {"fields": FIELDS},
+            "backbone": study.backbone,
+            "method": {"kind": "supervised"},
+            "training": {
+                **study.fine_tuning[n_labels],
+                "lr": lr,
+                "weight_decay": 0.02,
+                "ema": 0.99,
+                "patience": 6,
+                "augmentation": AUGMENTATION,
+                "seed": seed,
+            },
+            "data": {"train": str(shards / "train"), "validation": str(shards / "validation")},
+            **({} if name in REFERENCES else {"start": {"checkpoint": str(pretrained(study, name)), "mode": "full"}}),
+        }
+    )
+    result = train(recipe, study.work / "fine-tuned" / name, show_progress=False)
+    model, _ = load_checkpoint(result.folder / "best")
+    found: dict[str, Any] = {"validation": result.best, "seen_jets": result.seen_jets, "lr": lr}
+    for part in TEST_SETS if n_labels in (1000, 10_000) else TEST_SETS[:1]:
+        if (study.work / "shards" / part).exists():
+            found[part] = figures(predict(study, model, part), target_of(study, part))
+    return found
+
+
+def chosen_rate(study: Study, name: str) -> float:
+    """The learning rate with the lowest validation loss at 1000 labels, among those that are tried for every encoder."""
+    losses = {}
+    for lr in study.learning_rates:
+        key = f"fine-tuned/{name}-{LABELS_OF_RATE}-0-{lr:g}"
+        found = study.result(key, lambda lr=lr: fine_tune(study, name, LABELS_OF_RATE, 0, lr))
+        losses[lr] = float(found["validation"]["loss"])
+    return min(losses, key=losses.__getitem__)

@@ -1,0 +1,65 @@
+"""Classifiers of frozen embeddings, and of no embedding at all, with few and many labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from encoders import encoder
+from figures_of_merit import figures, spread, target_of
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from study import Study
+from vectors import embed, raw_features
+
+from coffea_fm.evaluation.probes import knn_probe, linear_probe
+
+NEAREST_LABELS = 10_000
+Floats = npt.NDArray[np.float32]
+Targets = npt.NDArray[np.int64]
+
+
+def probe(study: Study, name: str) -> dict[str, Any]:
+    """Linear, nearest-neighbour and small-network classifiers of the frozen embedding, at each number of labels."""
+    backbone = encoder(study, name)
+    vectors = {part: embed(study, backbone, part) for part in ("train", "test")}
+    return judge_vectors(study, vectors)
+
+
+def probe_raw_features(study: Study) -> dict[str, Any]:
+    """The same classifiers of the network inputs of the hardest constituents: what needs no encoder at all."""
+    return judge_vectors(study, {part: raw_features(study, part) for part in ("train", "test")})
+
+
+def judge_vectors(study: Study, vectors: dict[str, Floats]) -> dict[str, Any]:
+    """Accuracies on the test jets, by way, number of labels and seed."""
+    targets = {part: target_of(study, part) for part in ("train", "test")}
+    found: dict[str, Any] = {"linear": {}, "nearest": {}, "head": {}}
+    for n_labels in study.labels:
+        for seed in range(study.seeds[n_labels]):
+            order = np.random.default_rng([seed, 17]).permutation(len(targets["train"]))[:n_labels]
+            cut = round(0.8 * n_labels)
+            parts = [(vectors["train"][part], targets["train"][part]) for part in (order[:cut], order[cut:])]
+            key = f"{n_labels}-{seed}"
+            scores = linear_probe(*parts[0], *parts[1], vectors["test"])
+            found["linear"][key] = figures(scores, targets["test"])
+            found["head"][key] = figures(small_head(*parts[0], *parts[1], vectors["test"]), targets["test"])
+            if n_labels == NEAREST_LABELS:
+                scores = knn_probe(*parts[0], *parts[1], vectors["test"])
+                found["nearest"][key] = figures(scores, targets["test"])
+    return found
+
+
+def small_head(train_x: Floats, train_y: Targets, validation_x: Floats, validation_y: Targets, x: Floats) -> Floats:
+    """Scores of a head with one hidden layer on the frozen embedding; its weight decay is chosen on validation jets."""
+    best, chosen = -1.0, None
+    for decay in (1e-4, 1e-2, 1.0):
+        network = MLPClassifier((64,), alpha=decay, max_iter=60, early_stopping=len(train_x) >= 5000, random_state=0)
+        model = make_pipeline(StandardScaler(), network).fit(train_x, train_y)
+        accuracy = float(model.score(validation_x, validation_y))
+        if accuracy > best:
+            best, chosen = accuracy, model
+    assert chosen is not None
+    return spread(chosen.predict_proba(x), chosen.classes_)

@@ -1,0 +1,71 @@
+"""Pretrain, probe and fine-tune every encoder of the study; start it again to go on where it was.
+
+Run with ``make benchmark-pretraining``; ``--work`` holds everything that is not committed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import torch
+from data import prepare
+from fine_tuning import LABELS_OF_RATE, chosen_rate, fine_tune
+from probes import probe, probe_raw_features
+from study import HERE, Study
+from tables import write_tables
+
+Job = tuple[Any, ...]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=HERE / "work")
+    parser.add_argument("--study", type=Path, default=HERE / "study.yaml")
+    parser.add_argument("--output", type=Path, default=HERE, help="folder of tables and figures")
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    arguments = parser.parse_args()
+    prepare(arguments.work, arguments.workers)
+    study = Study.load(arguments.study, arguments.work)
+    trained = [name for name in study.encoders if name != "random"]
+    stages: list[list[Job]] = [
+        [(judge_frozen, study, name) for name in ["raw-features", *study.encoders, *study.probed]]
+    ]
+    stages.append([(judge_fine_tuned, study, name, LABELS_OF_RATE) for name in trained])
+    stages += [
+        [(judge_fine_tuned, study, name, labels) for name in trained]
+        for labels in study.labels
+        if labels != LABELS_OF_RATE
+    ]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(arguments.workers, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        for stage in stages:
+            jobs = {pool.submit(*job): job[2:] for job in stage}
+            for job in as_completed(jobs):
+                job.result()
+                print(*jobs[job], "done", flush=True)
+            write_tables(study, arguments.output)
+
+
+def judge_frozen(study: Study, name: str) -> None:
+    """Probes of one encoder, which is pretrained first."""
+    if name == "raw-features":
+        study.result(f"probes/{name}", lambda: probe_raw_features(study))
+    elif name != "scratch":
+        study.result(f"probes/{name}", lambda: probe(study, name))
+
+
+def judge_fine_tuned(study: Study, name: str, labels: int) -> None:
+    """Fine-tuning of one encoder with so many labels, all seeds."""
+    rate = chosen_rate(study, name)
+    for seed in range(study.seeds[labels]):
+        key = f"fine-tuned/{name}-{labels}-{seed}-{rate:g}"
+        study.result(key, lambda seed=seed: fine_tune(study, name, labels, seed, rate))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""The results of the study as CSV, tables and figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from study import Study
+
+LABELS_COMPARED = 1000
+
+
+def collected(study: Study) -> pd.DataFrame:
+    """One row a measurement: encoder, way, labels, seed, sample, accuracy, auc; of fine-tuning the chosen rates only."""
+    rows = []
+    for path in sorted((study.work / "results" / "probes").glob("*.json")):
+        for way, found in json.loads(path.read_text()).items():
+            for key, figures in found.items():
+                labels, seed = map(int, key.split("-"))
+                rows.append(
+                    {"encoder": path.stem, "way": way, "labels": labels, "seed": seed, "sample": "test"} | figures
+                )
+    for name in study.encoders:
+        rate = chosen(study, name)
+        for path in sorted((study.work / "results" / "fine-tuned").glob(f"{name}-*-{rate:g}.json") if rate else ()):
+            labels, seed = map(int, path.stem.removeprefix(f"{name}-").removesuffix(f"-{rate:g}").split("-"))
+            for sample, figures in json.loads(path.read_text()).items():
+                if isinstance(figures, dict) and "auc" in figures:
+                    place = {"encoder": name, "way": "full", "labels": labels, "seed": seed, "sample": sample}
+                    rows.append(place | figures)
+    return pd.DataFrame(rows)
+
+
+def chosen(study: Study, name: str) -> float | None:
+    """The learning rate with the lowest validation loss at 1000 labels, if all were tried."""
+    paths = {lr: study.work / "results" / "fine-tuned" / f"{name}-1000-0-{lr:g}.json" for lr in study.learning_rates}
+    if not all(path.exists() for path in paths.values()):
+        return None
+    return min(paths, key=lambda lr: float(json.loads(paths[lr].read_text())["validation"]["loss"]))
+
+
+def write_tables(study: Study, output: Path) -> None:
+    """Write ``results.csv``, ``results.md`` and the figures."""
+    results = collected(study)
+    output.mkdir(parents=True, exist_ok=True)
+    results.to_csv(output / "results.csv", index=False, float_format="%.4f")
+    test = results[results["sample"] == "test"]
+    parts = [
+        introduction(study),
+        "## Accuracy on ten classes\n",
+        accuracy_table(test, study),
+        "\n## Full fine-tuning: difference to scratch, jet sets paired by seed\n",
+        difference_table(test, study),
+        "\n## Labels that scratch needs for the accuracy at 1,000 labels\n",
+        efficiency_table(test),
+        "\n## Full fine-tuning on this simulation, tested on another\n",
+        domain_table(results),
+    ]
+    (output / "results.md").write_text("\n".join(parts))
+    label_efficiency(test, output / "label_efficiency.png")
+
+
+def introduction(study: Study) -> str:
+    """What was done, with which command."""
+    return f"""# Pretraining: what it buys
+
+`make benchmark-pretraining`. Every encoder is the same network ({study.backbone["kind"]}, dim {study.backbone["dim"]},
+{study.backbone["layers"]} layers), pretrained on {study.seen_jets:,} seen jets of the same 120,000, without labels unless it says
+supervised. Means over label sets of different seeds ± standard error of the mean. A fifth of the labels are validation jets: they stop the training, and choose
+the learning rate of full fine-tuning at 1,000 labels, for scratch as for all others. *linear*: logistic regression on
+the frozen embedding; *nearest*: nearest neighbours, 10,000 labels; *head*: a hidden layer on the frozen embedding;
+*full*: all weights.
+"""
+
+
+def mean_and_error(values: pd.Series) -> str:
+    """In percent; without an error for one seed."""
+    mean = 100 * values.mean()
+    return f"{mean:.1f} ± {100 * values.sem():.1f}" if len(values) > 1 else f"{mean:.1f}"
+
+
+def accuracy_table(test: pd.DataFrame, study: Study) -> str:
+    """One row an encoder, one column a way and number of labels."""
+    columns = [
+        ("linear", max(study.labels)),
+        ("nearest", 10_000),
+        *((way, labels) for way in ("head", "full") for labels in study.labels),
+    ]
+    lines = [
+        "| encoder | " + " | ".join(f"{way} {labels:,}" for way, labels in columns) + " |",
+        "|---|" + "---:|" * len(columns),
+    ]
+    for name in ["raw-features", *study.encoders, *study.probed]:
+        cells = []
+        for way, labels in columns:
+            found = test[(test["encoder"] == name) & (test["way"] == way) & (test["labels"] == labels)]
+            cells.append(mean_and_error(found["accuracy"]) if len(found) else "")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def difference_table(test: pd.DataFrame, study: Study) -> str:
+    """Points of accuracy above scratch on the same labels."""
+    full = test[test["way"] == "full"].pivot_table(index=["labels", "seed"], columns="encoder", values="accuracy")
+    if "scratch" not in full:
+        return ""
+    gains = full.drop(columns="scratch").sub(full["scratch"], axis=0)
+    lines = [
+        "| encoder | " + " | ".join(f"{labels:,}" for labels in study.labels) + " |",
+        "|---|" + "---:|" * len(study.labels),
+    ]
+    for name in [name for name in study.encoders if name in gains]:
+        cells = [
+            mean_and_error(gains.loc[labels, name].dropna()) if labels in gains.index.get_level_values(0) else ""
+            for labels in study.labels
+        ]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def efficiency_table(test: pd.DataFrame) -> str:
+    """Labels that scratch needs, interpolated in the logarithm of the number of labels."""
+    full = test[test["way"] == "full"].groupby(["encoder", "labels"])["accuracy"].mean().unstack()
+    if "scratch" not in full.index:
+        return ""
+    scratch = full.loc["scratch"].dropna()
+    lines = ["| encoder | accuracy at 1,000 labels | labels from scratch | ratio |", "|---|---:|---:|---:|"]
+    for name in full.index.drop("scratch"):
+        accuracy = full.loc[name].get(LABELS_COMPARED, np.nan)
+        if np.isnan(accuracy):
+            continue
+        within = scratch.min() <= accuracy <= scratch.max()
+        needed = 10 ** np.interp(accuracy, scratch.to_numpy(), np.log10(scratch.index.to_numpy(dtype=float)))
+        sign = "" if within else ("> " if accuracy > scratch.max() else "< ")
+        lines.append(f"| {name} | {100 * accuracy:.1f} | {sign}{needed:,.0f} | {sign}{needed / LABELS_COMPARED:.1f} |")
+    return "\n".join(lines) + "\n"
+
+
+def domain_table(results: pd.DataFrame) -> str:
+    """Accuracy on each sample."""
+    full = results[(results["way"] == "full") & results["labels"].isin([1000, 10_000])]
+    samples = list(dict.fromkeys(full["sample"]))
+    lines = ["| encoder | labels | " + " | ".join(samples) + " |", "|---|---:|" + "---:|" * len(samples)]
+    for (labels, name), rows in full.groupby(["labels", "encoder"], sort=False):
+        cells = [mean_and_error(rows[rows["sample"] == sample]["accuracy"]) for sample in samples]
+        lines.append(f"| {name} | {labels:,} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def label_efficiency(test: pd.DataFrame, path: Path) -> None:
+    """Accuracy against the number of labels."""
+    mpl.use("Agg")
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), sharey=True)
+    for axis, way, title in ((axes[0], "head", "frozen + head"), (axes[1], "full", "full fine-tuning")):
+        for name, rows in test[test["way"] == way].groupby("encoder", sort=False):
+            by_labels = rows.groupby("labels")["accuracy"]
+            style = {"color": "black"} if name == "scratch" else {}
+            axis.errorbar(
+                by_labels.mean().index, by_labels.mean(), by_labels.sem(), marker="o", ms=4, label=name, **style
+            )
+        axis.set(xscale="log", xlabel="labelled jets", title=title)
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("accuracy, ten classes")
+    axes[1].legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
