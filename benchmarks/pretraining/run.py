@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from data import prepare
 from fine_tuning import LABELS_OF_RATE, chosen_rate, fine_tune
+from maps import draw_maps
 from probes import probe, probe_raw_features
 from study import HERE, Study
 from tables import write_tables
@@ -49,6 +50,7 @@ def main() -> None:
                 job.result()
                 print(*jobs[job], "done", flush=True)
             write_tables(study, arguments.output)
+    draw_maps(study, [name for name in study.encoders if name != "scratch"], arguments.output / "embedding_maps.png")
 
 
 def judge_frozen(study: Study, name: str) -> None:
