@@ -17,7 +17,7 @@ def tokenizer(
     as_json: Json = False,
 ) -> None:
     """Fit a k-means tokenizer or train a VQ-VAE, and inspect it; a training that was interrupted goes on."""
-    from coffea_fm.pretraining.tokenizers.make import make_tokenizer
+    from coffea_fm.training.tokenizers import make_tokenizer
 
     account = make_tokenizer(recipe, runs, processes=processes, show_progress=not as_json)
     show(account, _text(account, str(recipe)), as_json=as_json)

@@ -15,7 +15,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
-from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.errors import RecipeError
 from coffea_fm.nn.batches import Examples, set_lengths
 from coffea_fm.nn.low_rank import merged_state
 from coffea_fm.pretraining.build import build_method
@@ -30,6 +30,7 @@ from coffea_fm.training.adaptation import (
     starting_backbone,
 )
 from coffea_fm.training.checkpoint import CheckpointConfig, build_from, save_checkpoint
+from coffea_fm.training.datasets import datasets
 from coffea_fm.training.ema import averaged_copy, update_average
 from coffea_fm.training.embeddings import EmbeddedShards, embed_shards
 from coffea_fm.training.interrupt import stop_requested
@@ -113,21 +114,6 @@ def _train(fabric: Fabric, recipe: Recipe, folder: Path, show_progress: bool) ->
         training.run(stop, bar)
     progress = training.progress
     return progress.finished, progress.seen_jets, progress.best
-
-
-def datasets(recipe: Recipe) -> tuple[ShardDataset, ShardDataset]:
-    """The shards to train on and to validate with.
-
-    Raises
-    ------
-    InputError
-        If they do not hold what the recipe reads, or have different classes.
-    """
-    spec = recipe.data_spec
-    data, validation = ShardDataset(recipe.data.train, spec), ShardDataset(recipe.data.validation, spec)
-    if validation.classes != data.classes:
-        raise InputError(f"{validation.folder} has other classes than {data.folder}: collect them again")
-    return data, validation
 
 
 class Training:

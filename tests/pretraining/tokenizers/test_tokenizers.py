@@ -20,13 +20,13 @@ from coffea_fm.nn.inputs import Inputs
 from coffea_fm.pretraining.tokenizers.inspection import code_usage
 from coffea_fm.pretraining.tokenizers.kmeans import KMeansConfig, KMeansTokenizer, nearest
 from coffea_fm.pretraining.tokenizers.load import load_tokenizer
-from coffea_fm.pretraining.tokenizers.make import make_tokenizer
 from coffea_fm.pretraining.tokenizers.vq import VQTokenizer
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import InputSpec, jet_fields, pad
 from coffea_fm.training.checkpoint import load_tensors
 from coffea_fm.training.loop import train
 from coffea_fm.training.recipe import Recipe
+from coffea_fm.training.tokenizers import make_tokenizer
 
 MakeRecipe = Callable[..., Recipe]
 VQ = {
