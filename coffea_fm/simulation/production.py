@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import awkward as ak
-
 from coffea_fm.errors import RecipeError
 from coffea_fm.files import atomic
-from coffea_fm.simulation.sample_files import SETTINGS_FILE, Amount, Part, write_files
-from coffea_fm.simulation.workers import report
+from coffea_fm.simulation.sample_files import SETTINGS_FILE, Amount, Part, take_first, write_files
 from coffea_fm.tokens.classes import JET_CLASSES
 
 __all__ = ["SETTINGS_FILE", "SimulationSettings", "produce", "write_part"]
@@ -74,16 +71,10 @@ def write_part(part: Part, settings: SimulationSettings) -> None:
     from coffea_fm.simulation.sample import simulate
 
     flat, events = settings.spectrum == "flat", min(_EVENTS_AT_A_TIME, settings.jets_per_file)
-    batches, missing = [], settings.jets_per_file
-    for batch in simulate(
+    batches = simulate(
         part.name, settings.pt_range, settings.seed, part.index, flat=flat, batch=events, pythia=settings.pythia
-    ):
-        batches.append(batch[:missing])
-        missing -= len(batches[-1])
-        report(len(batches[-1]))
-        if not missing:
-            break
-    jets = ak.concatenate(batches)
+    )
+    jets = take_first(batches, settings.jets_per_file)
     with atomic(part.path) as temporary:
         if settings.layout == "nano":
             write_nano(temporary, jets, run=JET_CLASSES.index(part.name) + 1, block=part.index + 1)

@@ -10,11 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import awkward as ak
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.files import atomic
-from coffea_fm.simulation.workers import run
+from coffea_fm.simulation.workers import report, run
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -86,6 +87,16 @@ def write_files(
         advance((len(parts) - len(missing)) * amount.per_file)
         run([partial(write, part, settings) for part in missing], workers, advance)
     return [part.path for part in missing]
+
+
+def take_first(batches: Iterator[ak.Array], number: int) -> ak.Array:
+    """The first `number` records of batches without end; each batch is reported as it comes."""
+    taken, missing = [], number
+    while missing:
+        taken.append(next(batches)[:missing])
+        missing -= len(taken[-1])
+        report(len(taken[-1]))
+    return ak.concatenate(taken)
 
 
 def _claim(output: Path, settings: DataclassInstance) -> None:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import awkward as ak
-
 from coffea_fm.errors import RecipeError
 from coffea_fm.files import atomic
 from coffea_fm.simulation.hh4b.processes import EVENT_PROCESSES
 from coffea_fm.simulation.production import Spectrum
-from coffea_fm.simulation.sample_files import Amount, Part, write_files
-from coffea_fm.simulation.workers import report
+from coffea_fm.simulation.sample_files import Amount, Part, take_first, write_files
 
 _EVENTS_AT_A_TIME = 50
 _SEED_BITS, _PROCESS_BITS, _FILE_BITS, _EVENT_BITS = 20, 6, 16, 20
@@ -70,20 +67,11 @@ def write_event_file(part: Part, settings: EventSettings) -> None:
 
     at_a_time = min(_EVENTS_AT_A_TIME, settings.events_per_file)
     flat = settings.spectrum == "flat"
-    batches, missing = [], settings.events_per_file
-    for batch in simulate_events(
-        part.name, settings.seed, part.index, flat=flat, batch=at_a_time, pythia=settings.pythia
-    ):
-        batches.append(batch[:missing])
-        missing -= len(batches[-1])
-        report(len(batches[-1]))
-        if not missing:
-            break
+    batches = simulate_events(part.name, settings.seed, part.index, flat=flat, batch=at_a_time, pythia=settings.pythia)
+    events = take_first(batches, settings.events_per_file)
     number = first_event(part.name, settings.seed, part.index)
     with atomic(part.path) as temporary:
-        write_events(
-            temporary, ak.concatenate(batches), number, part.index + 1, cross_section(part.name, settings.pythia)
-        )
+        write_events(temporary, events, number, part.index + 1, cross_section(part.name, settings.pythia))
 
 
 def produce_events(
