@@ -9,14 +9,17 @@ if TYPE_CHECKING:
     from coffea_fm.inference.reports import Report, report
     from coffea_fm.inference.tagger import Tagger, load
     from coffea_fm.shards.collect import Collector, collector
+    from coffea_fm.shards.collect_events import EventCollector, event_collector
 
-__all__ = ["Collector", "Report", "Tagger", "collector", "load", "report"]
+__all__ = ["Collector", "EventCollector", "Report", "Tagger", "collector", "event_collector", "load", "report"]
 
 _PLACES = {
     "Collector": "coffea_fm.shards.collect",
+    "EventCollector": "coffea_fm.shards.collect_events",
     "Report": "coffea_fm.inference.reports",
     "Tagger": "coffea_fm.inference.tagger",
     "collector": "coffea_fm.shards.collect",
+    "event_collector": "coffea_fm.shards.collect_events",
     "load": "coffea_fm.inference.tagger",
     "report": "coffea_fm.inference.reports",
 }

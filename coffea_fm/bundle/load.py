@@ -12,7 +12,7 @@ from pathlib import Path
 import platformdirs
 from pydantic import ValidationError
 
-from coffea_fm.bundle.manifest import SCHEMA_VERSION, Graph, Manifest
+from coffea_fm.bundle.manifest import SCHEMA_VERSIONS, Graph, Manifest
 from coffea_fm.bundle.read import MANIFEST, Read, is_remote, locate, reader
 from coffea_fm.bundle.save import bundle_files, write_folder
 from coffea_fm.errors import BundleError, InputError, InputWarning
@@ -90,11 +90,10 @@ def _manifest(data: bytes, source: str) -> Manifest:
     version = content.get("schema_version") if isinstance(content, dict) else None
     if not isinstance(version, int):
         raise BundleError(f"{damaged}: it has no schema_version; copy the bundle again, or export it again")
-    if version != SCHEMA_VERSION:
-        cure = "upgrade coffea-fm" if version > SCHEMA_VERSION else "export the bundle again"
-        raise BundleError(
-            f"the bundle {source} has schema_version {version}, and this coffea-fm reads {SCHEMA_VERSION}: {cure}"
-        )
+    if version not in SCHEMA_VERSIONS:
+        cure = "upgrade coffea-fm" if version > max(SCHEMA_VERSIONS) else "export the bundle again"
+        known = " and ".join(map(str, SCHEMA_VERSIONS))
+        raise BundleError(f"the bundle {source} has schema_version {version}, and this coffea-fm reads {known}: {cure}")
     try:
         manifest = Manifest.model_validate_json(data)
     except ValidationError as error:

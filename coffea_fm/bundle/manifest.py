@@ -17,9 +17,11 @@ from pydantic import (
 )
 
 from coffea_fm.errors import BundleError
+from coffea_fm.tokens.events import Collection
 from coffea_fm.tokens.spec import InputSpec
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSIONS: Final = (1, 2)
+"""Those that are read: 1 for models of jets, 2 for models of events, which what only knows 1 must refuse."""
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
 
@@ -39,7 +41,7 @@ class _Part(BaseModel):
 
 
 class Output(_Part):
-    """One named result for each jet, token, or pair of tokens.
+    """One named result for each jet, token, pair of tokens, or event.
 
     Parameters
     ----------
@@ -50,14 +52,14 @@ class Output(_Part):
         Width of the result.
     classes : tuple of str
         Names of the columns, in order; empty for a plain vector such as the embedding.
-    level : {"jet", "token", "pair"}
+    level : {"jet", "token", "pair", "event"}
         What has one result each; written only where it is not the jet.
     """
 
     name: str
     dim: int = Field(gt=0)
     classes: tuple[str, ...] = ()
-    level: Literal["jet", "token", "pair"] = "jet"
+    level: Literal["jet", "token", "pair", "event"] = "jet"
 
     @model_validator(mode="after")
     def _one_name_per_column(self) -> Output:
@@ -82,7 +84,7 @@ class Graph(_Part):
         File name inside the bundle.
     inputs, outputs : tuple of str
         Names of the ONNX inputs and outputs. An input is a raw column array of the specification or an output of an
-        earlier graph.
+        earlier graph; or one of `Collection.inputs`, made of the embeddings and the fields of the jets of each event.
     sha256 : str
         Checksum of the file; `save_bundle` fills it in.
     """
@@ -155,17 +157,21 @@ class Manifest(_Part):
         What the tagger can return.
     graphs : tuple of Graph
         The chain, in order of execution.
+    collections : tuple of Collection
+        For a model of events its one collection of jets: their order, and how many at least and at most. Events with
+        fewer, or with a jet that has no embedding, give NaN.
     provenance, check, calibration, working_points, conventions
         What is known of the model; see the classes.
     checksum : str
         Content hash of everything above, graphs included through their sha256; `save_bundle` fills it in.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1, 2] = 1
     name: FileName
     inputs: InputSpec
     outputs: tuple[Output, ...] = Field(min_length=1)
     graphs: tuple[Graph, ...] = Field(min_length=1)
+    collections: tuple[Collection, ...] = Field(default=(), max_length=1)
     provenance: Provenance = Provenance()
     check: NumericalCheck | None = None
     calibration: Calibration | None = None
@@ -173,15 +179,30 @@ class Manifest(_Part):
     conventions: Conventions = Conventions()
     checksum: str = ""
 
+    @model_serializer(mode="wrap")
+    def _leave_out_no_collections(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = handler(self)
+        return {key: value for key, value in content.items() if key != "collections" or value}
+
+    @model_validator(mode="after")
+    def _events_are_version_2(self) -> Manifest:
+        if (self.schema_version == 2) != bool(self.collections):
+            raise ValueError(
+                f"schema_version {self.schema_version} does not fit a model of {'events' if self.collections else 'jets'}"
+            )
+        return self
+
     @model_validator(mode="after")
     def _chain_is_closed(self) -> Manifest:
-        known = set(graph_inputs(self.inputs))
+        known = {*graph_inputs(self.inputs), *(name for jets in self.collections for name in jets.inputs)}
         for graph in self.graphs:
             unknown = [name for name in graph.inputs if name not in known]
             if unknown:
                 raise ValueError(f"graph {graph.name!r} reads {unknown[0]!r}, which nothing before it gives")
             known.update(graph.outputs)
         lost = [output.name for output in self.outputs if output.name not in known]
+        if self.collections and "embedding" not in known:
+            lost.append("embedding")
         if lost:
             raise ValueError(f"no graph gives the output {lost[0]!r}")
         return self
@@ -190,6 +211,11 @@ class Manifest(_Part):
         """SHA-256 of the manifest's canonical JSON without its own ``checksum``."""
         content: dict[str, Any] = self.model_dump(mode="json", exclude={"checksum"})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def collection(self) -> Collection | None:
+        """The jets of each event, for a model of events."""
+        return self.collections[0] if self.collections else None
 
     @property
     def first_output(self) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from coffea_fm.bundle.manifest import Output
 from coffea_fm.errors import InputError
+from coffea_fm.tokens.events import Collection, jet_paths
 from coffea_fm.tokens.jagged import IntArray, Rewrap, flatten, offsets_of
 from coffea_fm.tokens.pack import columns, require
 from coffea_fm.tokens.packed import FloatArray
@@ -26,10 +27,10 @@ def is_typetracer(array: ak.Array) -> bool:
     return bool(ak.backend(array) == "typetracer")
 
 
-def touch(jets: ak.Array, spec: InputSpec) -> ak.Array:
+def touch(jets: ak.Array, spec: InputSpec, collection: Collection | None = None) -> ak.Array:
     """Report the columns that a model reads to the tracer, and give an empty array of the same form."""
     require(jets, spec)
-    for path in columns(jets, spec):
+    for path in columns(jets, spec) if collection is None else jet_paths(jets, spec, collection):
         ak.typetracer.touch_data(jets[path])
     return ak.Array(jets.layout.form.length_zero_array(highlevel=False))
 
@@ -65,7 +66,7 @@ def assemble(
     contents = []
     for output in outputs:
         rows = results[output.name]
-        if places is None or output.level == "jet":
+        if places is None or output.level != "token":
             contents.append(_content(rows, output))
         else:
             contents.append(_token_lists(rows, output, *places))

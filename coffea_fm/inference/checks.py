@@ -57,7 +57,9 @@ def inspect(packed: PackedSets, spec: InputSpec) -> Findings:
     A jet without tokens is one whose *first* group is empty.
     """
     n_sets = len(packed)
-    empty = packed.groups[spec.groups[0].name].lengths == 0
+    empty = np.zeros(n_sets, dtype=np.bool_)
+    if spec.groups:
+        empty = packed.groups[spec.groups[0].name].lengths == 0
     not_finite = np.zeros(n_sets, dtype=np.bool_)
     outside = np.zeros(n_sets, dtype=np.bool_)
     remarks = {}

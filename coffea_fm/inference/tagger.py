@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +17,8 @@ from coffea_fm.bundle.manifest import Graph, Manifest
 from coffea_fm.errors import BundleError, InputError
 from coffea_fm.inference import resident
 from coffea_fm.inference.arrays import assemble, flatten_vectors, is_dask, is_typetracer, to_typetracer, touch
-from coffea_fm.inference.checks import inspect, warn_once
+from coffea_fm.inference.checks import Findings, inspect, warn_once
+from coffea_fm.inference.events import Scored, score_embedded, tag_events
 from coffea_fm.inference.providers import owned_threads
 from coffea_fm.inference.reports import Report, attach
 from coffea_fm.inference.run import run, run_head
@@ -70,17 +71,20 @@ class Tagger:
         """
         return self.manifest.output("scores").classes
 
-    def __call__(self, jets: ak.Array, outputs: str | Sequence[str] | None = None) -> ak.Array:
-        """Tag jets.
+    def __call__(self, jets: ak.Array, outputs: str | Sequence[str] | None = None, **collections: ak.Array) -> ak.Array:
+        """Tag jets; or events, if the bundle is one of events: ``tagger(events, FatJet=selected_jets)``.
 
         Parameters
         ----------
         jets : awkward.Array
             Jets with the fields that the bundle reads, under any lists and options; virtual, eager, typetracer or
-            dask-awkward.
+            dask-awkward. For a bundle of events the events, of which only the number is used.
         outputs : str or sequence of str, optional
             One output by name, or several as a record of them. The scores by default, or what the bundle gives
             instead; the embedding if it has no head.
+        **collections : awkward.Array
+            For a bundle of events, by the name of its collection: a list of jets for each event, after the analysis'
+            own selection and corrections.
 
         Returns
         -------
@@ -88,7 +92,9 @@ class Tagger:
             In exactly the layout of `jets`. Scores are a record of float32, one field a class; the embedding is a
             float32 vector of fixed length. An output of tokens has one more level, in the layout of
             ``jets.constituents``. Jets without tokens or with non-finite inputs give NaN, and so do tokens beyond the
-            number that the model reads. ``coffea_fm.report(result)`` tells how many, and which bundle made it.
+            number that the model reads. Of events there is one row each, NaN where there are too few jets, or one that
+            is read has no constituents or a number that is not finite. ``coffea_fm.report(result)`` tells how many,
+            and which bundle made it.
 
         Raises
         ------
@@ -106,34 +112,42 @@ class Tagger:
             outputs = self.manifest.first_output
         record = not isinstance(outputs, str)
         names = tuple(outputs) if record else (str(outputs),)
-        self._require(names)
-        if is_dask(jets):
+        self._require(names, collections)
+        given = next(iter(collections.values()), jets)
+        if is_dask(given):
             import dask_awkward
 
-            return dask_awkward.map_partitions(self, jets, outputs, label=f"tag-{self.manifest.name}")
-        if not isinstance(jets, ak.Array):
-            raise InputError(f"expected an awkward array of jets, got {type(jets).__name__}: give e.g. events.FatJet")
-        with self._named(jets):
-            if is_typetracer(jets):
-                return to_typetracer(self._tag(touch(jets, self.manifest.inputs), names, record=record))
-            return self._tag(jets, names, record=record)
+            return dask_awkward.map_partitions(self, jets, outputs, label=f"tag-{self.manifest.name}", **collections)
+        if not isinstance(given, ak.Array):
+            raise InputError(f"expected an awkward array of jets, got {type(given).__name__}: give e.g. events.FatJet")
+        tag = self._tag_events if collections else self._tag
+        with self._named(given):
+            if is_typetracer(given):
+                read = touch(given, self.manifest.inputs, self.manifest.collection if collections else None)
+                return to_typetracer(tag(read, names, record=record))
+            if collections and len(jets) != len(given):
+                raise InputError(f"there are {len(given)} lists of jets for {len(jets)} events: select both alike")
+            return tag(given, names, record=record)
 
     def embed(self, jets: ak.Array) -> ak.Array:
         """The embedding of each jet, a float32 vector of fixed length in the layout of `jets`."""
         return self(jets, "embedding")
 
-    def score(self, embedding: ak.Array) -> ak.Array:
+    def score(self, embedding: ak.Array, jets: ak.Array | None = None) -> ak.Array:
         """The scores of embeddings that `embed` gave: the head alone, for when the backbone's work is kept.
 
         Parameters
         ----------
         embedding : awkward.Array
             Vectors under any lists and options, e.g. one selection of ``tagger.embed(jets)``.
+        jets : awkward.Array, optional
+            For a bundle of events the jets that the embeddings are of, as shifted or corrected as may be: the head
+            reads their fields.
 
         Returns
         -------
         awkward.Array
-            A record of scores for each vector; NaN where the embedding is.
+            A record of scores for each vector, or for each event; NaN where an embedding is.
 
         Raises
         ------
@@ -142,11 +156,18 @@ class Tagger:
         BundleError
             If the bundle has no scores.
         """
+        scores = self.manifest.output("scores")
+        if (scores.level == "event") != (jets is not None):
+            what = "the jets as well: tagger.score(embedding, jets)" if jets is None else "the embeddings alone"
+            raise InputError(
+                f"the scores of the bundle {self.manifest.name!r} are those of {scores.level}s: give {what}"
+            )
+        if jets is not None:
+            return self._score_events(embedding, jets)
         with self._named(embedding):
             if is_typetracer(embedding):
                 ak.typetracer.touch_data(embedding)
                 return to_typetracer(self.score(ak.Array(embedding.layout.form.length_zero_array(highlevel=False))))
-            scores = self.manifest.output("scores")
             vectors, rewrap = flatten_vectors(embedding, self.manifest.output("embedding").dim)
             results = run_head(vectors, self.manifest, self._session, scores.name)
             counts = {"jets": len(vectors), "not_finite": int((~np.isfinite(vectors).all(axis=1)).sum())}
@@ -164,25 +185,27 @@ class Tagger:
         classes: Sequence[str] = (),
         columns: Mapping[str, ak.Array | str] | Sequence[str] = (),
     ) -> dict[str, int]:
-        """Write jets as training examples with the inputs that this bundle reads: to fine-tune it on them.
+        """Write jets, or events, as training examples with the inputs that this bundle reads: to fine-tune it on them.
 
         Parameters
         ----------
         jets : awkward.Array
-            As they are tagged: after the analysis' own selection.
+            As they are tagged: after the analysis' own selection. A list of them for each event, if the bundle is one
+            of events: these are written then.
         folder : path-like
             Where the shards go.
         classes : sequence of str
             Names of the classes that `target` counts; those of the scores by default.
         target, events, weight, columns
-            See `coffea_fm.shards.collect.Collector`.
+            See `coffea_fm.shards.collect.Collector`, and `coffea_fm.shards.collect_events.EventCollector`.
 
         Returns
         -------
         dict of str to int
-            How many jets were written, and how many left out for what reason.
+            How many were written, and how many left out for what reason.
         """
         from coffea_fm.shards.collect import Collector
+        from coffea_fm.shards.collect_events import EventCollector
 
         inputs = self.manifest.inputs
         plain = replace(
@@ -191,7 +214,10 @@ class Tagger:
             jet=_without_range(inputs.jet),
         )
         names = tuple(classes) or (("all",) if target is None else self.classes)
-        collect = Collector(Path(folder).absolute(), plain, names)
+        collect: Collector | EventCollector = Collector(Path(folder).absolute(), plain, names)
+        if (read := self.manifest.collection) is not None:
+            kept = replace(read, fields=_without_range(read.fields))
+            collect = EventCollector(Path(folder).absolute(), plain, kept, names)
         with self._named(jets):
             return collect(jets, target, events=events, weight=weight, columns=columns)
 
@@ -203,8 +229,9 @@ class Tagger:
         jets : awkward.Array
             A collection of NanoEvents, e.g. ``events.FatJet``, or any jets.
         """
+        collection = self.manifest.collection
         with self._named(jets):
-            return branches(self, jets, self.manifest.inputs)
+            return branches(self._columns_read, jets, self.manifest.inputs, collection)
 
     def __dask_tokenize__(self) -> tuple[object, ...]:
         return ("coffea_fm.Tagger", self.checksum, self.providers, self.threads)
@@ -219,10 +246,19 @@ class Tagger:
     def _session(self, graph: Graph) -> Session:
         return session(graph.sha256, self._bundle.graph_bytes(graph.name), self.providers)
 
-    def _require(self, names: tuple[str, ...]) -> None:
+    def _require(self, names: tuple[str, ...], collections: Mapping[str, ak.Array]) -> None:
         if not names:
             raise InputError("no output is asked for: name at least one")
+        bundle, read = f"the bundle {self.manifest.name!r}", self.manifest.collection
+        if collections and (read is None or list(collections) != [read.name]):
+            right = (
+                "tagger(jets), for its model is one of jets" if read is None else f"tagger(events, {read.name}=jets)"
+            )
+            raise InputError(f"{bundle} was given {', '.join(collections)}: call {right}")
         for output in map(self.manifest.output, names):
+            if read and (output.level == "event") != bool(collections):
+                right = f"events, {read.name}=jets" if output.level == "event" else f"jets, {output.name!r}"
+                raise InputError(f"{output.name} of {bundle} are those of {output.level}s: call tagger({right})")
             if output.level == "pair":
                 raise BundleError(
                     f"{output.name} of the bundle {self.manifest.name!r} are for pairs of tokens, which a tagger does "
@@ -241,7 +277,7 @@ class Tagger:
         manifest = self.manifest
         packed, rewrap = pack(jets, manifest.inputs)
         findings = inspect(packed, manifest.inputs)
-        warn_once(findings, self.checksum, f"bundle {manifest.name!r} on {collection(jets)}")
+        self._say(jets)(findings)
         results = run(
             packed, manifest, self._session, names, sets=findings.scored, threads=self.threads or owned_threads()
         )
@@ -251,6 +287,35 @@ class Tagger:
             places = token_places(jets, manifest.inputs.groups[0])
         tagged = assemble(results, outputs, rewrap, record=record, places=places)
         return attach(tagged, Report(manifest.name, self.checksum, findings.counts))
+
+    def _tag_events(self, jets: ak.Array, names: tuple[str, ...], *, record: bool) -> ak.Array:
+        threads = self.threads or owned_threads()
+        scored = tag_events(jets, self.manifest, self._session, names, threads=threads, say=self._say(jets))
+        return self._of_events(scored, names, record=record)
+
+    def _score_events(self, embedding: ak.Array, jets: ak.Array) -> ak.Array:
+        with self._named(jets):
+            if is_typetracer(jets):
+                ak.typetracer.touch_data(embedding)
+                vectors = ak.Array(embedding.layout.form.length_zero_array(highlevel=False))
+                features = replace(self.manifest.inputs, groups=(), jet=())
+                return to_typetracer(self._score_events(vectors, touch(jets, features, self.manifest.collection)))
+            names = ("scores",)
+            scored = score_embedded(embedding, jets, self.manifest, self._session, names, say=self._say(jets))
+            return self._of_events(scored, names, record=False)
+
+    def _of_events(self, scored: Scored, names: tuple[str, ...], *, record: bool) -> ak.Array:
+        outputs = [self.manifest.output(name) for name in names]
+        tagged = assemble(scored.results, outputs, ak.Array, record=record)
+        return attach(tagged, Report(self.manifest.name, self.checksum, scored.counts))
+
+    def _say(self, jets: ak.Array) -> Callable[[Findings], None]:
+        where = f"bundle {self.manifest.name!r} on {collection(jets)}"
+        return lambda findings: warn_once(findings, self.checksum, where)
+
+    def _columns_read(self, jets: ak.Array) -> ak.Array:
+        read = self.manifest.collection
+        return self(jets) if read is None else self(jets, **{read.name: jets})
 
 
 def _without_range(fields: tuple[Field, ...]) -> tuple[Field, ...]:

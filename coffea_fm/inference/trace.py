@@ -7,6 +7,7 @@ from collections.abc import Callable
 import awkward as ak
 
 from coffea_fm.inference.arrays import is_dask
+from coffea_fm.tokens.events import Collection, jet_paths
 from coffea_fm.tokens.pack import columns, require
 from coffea_fm.tokens.spec import InputSpec
 
@@ -17,7 +18,9 @@ def collection(jets: ak.Array) -> str:
     return layout.purelist_parameter("collection_name") or layout.purelist_parameter("__record__") or "jets"
 
 
-def branches(tag: Callable[[ak.Array], ak.Array], jets: ak.Array, spec: InputSpec) -> frozenset[str]:
+def branches(
+    tag: Callable[[ak.Array], ak.Array], jets: ak.Array, spec: InputSpec, read: Collection | None = None
+) -> frozenset[str]:
     """Branches behind the jets that `tag` reads, or the paths of its fields if no file is behind them."""
     if is_dask(jets):
         import dask_awkward
@@ -27,7 +30,8 @@ def branches(tag: Callable[[ak.Array], ak.Array], jets: ak.Array, spec: InputSpe
     name = collection(jets)
     form = jets.attrs.get("@form")
     if form is None or name not in form["fields"]:
-        return frozenset(".".join(path) for path in columns(jets, spec))
+        paths = columns(jets, spec) if read is None else jet_paths(jets, spec, read)
+        return frozenset(".".join(path) for path in paths)
     from coffea.nanoevents.trace import trace_with_typetracer
 
     return frozenset(trace_with_typetracer(lambda events: tag(events[name]), jets, throw=True))

@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import re
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import awkward as ak
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from coffea_fm.errors import InputError
-from coffea_fm.tokens import InputSpec
+from coffea_fm.tokens import Collection, InputSpec
 
 KEY = b"coffea_fm"
-SCHEMA_VERSION: Literal[1] = 1
 
 
 class Source(BaseModel):
@@ -71,22 +70,39 @@ class ShardMetadata(BaseModel):
 
     Parameters
     ----------
-    schema_version : int
-        Version of the layout of columns.
     spec : InputSpec
-        Groups and fields of the columns, with units.
+        What is stored of each jet: groups and fields, with units.
     classes : tuple of str
         Meaning of the numbers in ``target``.
     source : Source
         Where the jets come from.
+    collection : Collection, optional
+        The jets of each event, where a row is an event.
+    schema_version : int
+        Version of the layout of columns: 1 where a row is a jet, 2 where it is an event.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    schema_version: Literal[1] = SCHEMA_VERSION
     spec: InputSpec
     classes: tuple[str, ...]
     source: Source
+    collection: Collection | None = None
+    schema_version: Literal[1, 2]
+
+    @classmethod
+    def of(
+        cls, spec: InputSpec, classes: tuple[str, ...], source: Source, collection: Collection | None
+    ) -> ShardMetadata:
+        """The description of a shard that is written now."""
+        version: Literal[1, 2] = 1 if collection is None else 2
+        return cls(spec=spec, classes=classes, source=source, collection=collection, schema_version=version)
+
+    @model_validator(mode="after")
+    def _events_are_version_2(self) -> Self:
+        if (self.collection is None) != (self.schema_version == 1):
+            raise ValueError(f"schema_version {self.schema_version} does not fit what the shard holds")
+        return self
 
 
 def shard_name(events: ak.Array) -> str:

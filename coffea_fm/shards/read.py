@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,13 +20,14 @@ from coffea_fm.errors import InputError
 from coffea_fm.shards.columns import packed_sets, scalar_columns, select
 from coffea_fm.shards.metadata import ShardMetadata, read_metadata
 from coffea_fm.tokens import InputSpec, PackedSets
+from coffea_fm.tokens.packed import BoolArray
 
 Columns = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class RowGroup:
-    """Some thousand jets that are read together.
+    """Some thousand jets, or events, that are read together.
 
     Parameters
     ----------
@@ -34,7 +36,7 @@ class RowGroup:
     index : int
         Which of its row groups.
     n_jets : int
-        How many jets it has.
+        How many of its jets are read.
     targets : tuple of int
         Smallest and largest class in it.
     """
@@ -54,6 +56,8 @@ class ShardDataset:
         Holds ``*.parquet`` as `write_shard` writes them.
     spec : InputSpec, optional
         What to read: fields that the shards have, as many tokens at most. All that is stored, by default.
+    chosen : bool array of shape [n_jets], optional
+        Which of the jets to read, in the order of the shards; all of them by default.
 
     Raises
     ------
@@ -62,7 +66,9 @@ class ShardDataset:
         what `spec` asks for.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], spec: InputSpec | None = None) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], spec: InputSpec | None = None, chosen: BoolArray | None = None
+    ) -> None:
         self.folder = Path(folder)
         paths = sorted(self.folder.glob("*.parquet"))
         if not paths:
@@ -77,8 +83,7 @@ class ShardDataset:
             self.row_groups += _row_groups(path, parquet)
         first = described[paths[0]]
         for path, metadata in described.items():
-            same = (metadata.spec, metadata.classes, scalars[path]) == (first.spec, first.classes, scalars[paths[0]])
-            if not same:
+            if _kind(metadata, scalars[path]) != _kind(first, scalars[paths[0]]):
                 raise InputError(
                     f"{path} has other columns or classes than {paths[0].name}: keep them in different folders"
                 )
@@ -86,19 +91,42 @@ class ShardDataset:
         self.stored = first.spec
         self.spec = spec or first.spec
         self.classes = first.classes
-        self._tokens = select(self.spec, self.stored, self.folder)
+        self._metadata = first
+        self._tokens = self._token_columns()
         self._scalars = scalars[paths[0]]
+        self._paths = paths
+        self.chosen = chosen
+        self._kept: dict[tuple[Path, int], BoolArray] = {}
+        if chosen is not None:
+            self._choose(chosen)
+
+    def _token_columns(self) -> list[str]:
+        if self._metadata.collection is not None:
+            raise InputError(
+                f"the shards in {self.folder} hold events, not jets: give the recipe a section event, or collect jets"
+            )
+        return select(self.spec, self.stored, self.folder)
+
+    def _choose(self, chosen: BoolArray) -> None:
+        ends = np.cumsum([group.n_jets for group in self.row_groups])
+        parts = np.split(chosen, ends[:-1])
+        self._kept = {(group.path, group.index): part for group, part in zip(self.row_groups, parts, strict=True)}
+        self.row_groups = [
+            replace(group, n_jets=int(part.sum()))
+            for group, part in zip(self.row_groups, parts, strict=True)
+            if part.any()
+        ]
 
     @property
     def n_jets(self) -> int:
-        """How many jets all shards have."""
+        """How many jets are read of all shards."""
         return sum(group.n_jets for group in self.row_groups)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes when shards are added, removed, or have other numbers of jets."""
+        """Changes when shards are added, removed, or have other numbers of jets, or when others are chosen."""
         text = "\n".join(f"{group.path.name} {group.index} {group.n_jets} {group.targets}" for group in self.row_groups)
-        return sha256(text.encode()).hexdigest()
+        return sha256(text.encode() + (b"" if self.chosen is None else self.chosen.tobytes())).hexdigest()
 
     def read(self, row_groups: Sequence[RowGroup]) -> tuple[PackedSets, Columns]:
         """The jets of these row groups, in this order.
@@ -115,8 +143,14 @@ class ShardDataset:
         for path, chosen in groupby(row_groups, key=lambda group: group.path):
             tables.append(_read(path, [group.index for group in chosen], wanted))
         table = pa.concat_tables(tables).combine_chunks()
+        if self._kept:
+            kept = np.concatenate([self._kept[group.path, group.index] for group in row_groups])
+            table = table.filter(pa.array(kept)).combine_chunks()
         columns = {name: table.column(column).to_numpy() for name, column in self._scalars.items()}
-        return packed_sets(table, self.spec), columns
+        return self._packed(table), columns
+
+    def _packed(self, table: pa.Table) -> PackedSets:
+        return packed_sets(table, self.spec)
 
     def __iter__(self) -> Iterator[tuple[PackedSets, Columns]]:
         for group in self.row_groups:
@@ -138,10 +172,14 @@ class ShardDataset:
         for name in names:
             if name not in self._scalars:
                 raise InputError(f"the shards in {self.folder} have no column {name!r}: collect them again with it")
-        paths = dict.fromkeys(group.path for group in self.row_groups)
         wanted = [self._scalars[name] for name in names]
-        table = pa.concat_tables([_read(path, None, wanted) for path in paths])
-        return {name: table.column(self._scalars[name]).to_numpy() for name in names}
+        table = pa.concat_tables([_read(path, None, wanted) for path in self._paths])
+        columns = {name: table.column(self._scalars[name]).to_numpy() for name in names}
+        return columns if self.chosen is None else {name: column[self.chosen] for name, column in columns.items()}
+
+
+def _kind(metadata: ShardMetadata, scalars: dict[str, str]) -> object:
+    return metadata.spec, metadata.collection, metadata.classes, scalars
 
 
 def _open(path: Path) -> pq.ParquetFile:

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from coffea_fm.errors import InputError
 from coffea_fm.files import atomic
 from coffea_fm.shards.metadata import KEY, ShardMetadata, Source
-from coffea_fm.tokens import InputSpec, PackedSets
+from coffea_fm.tokens import Collection, InputSpec, PackedSets
+from coffea_fm.tokens.events import nested
 
 ROW_GROUP = 2048
 
@@ -27,6 +28,7 @@ def write_shard(
     columns: Mapping[str, npt.ArrayLike],
     classes: Sequence[str],
     source: Source,
+    collection: Collection | None = None,
 ) -> None:
     """Write one shard; the file is complete or absent.
 
@@ -35,15 +37,17 @@ def write_shard(
     path : path-like
         Where to; an older file of that name is replaced.
     packed : PackedSets
-        The jets, a row each.
+        The jets, a row each; or the events, see `coffea_fm.tokens.events.nest`.
     spec : InputSpec
-        Describes `packed`.
-    columns : mapping of str to array of shape [n_jets]
-        ``target`` (class index) and any number per jet besides; ``weight`` is 1 where not given.
+        Describes what is stored of each jet.
+    columns : mapping of str to array of shape [n_rows]
+        ``target`` (class index) and any number per row besides; ``weight`` is 1 where not given.
     classes : sequence of str
         Names of the classes that ``target`` counts.
     source : Source
         Where the jets come from.
+    collection : Collection, optional
+        The jets of each event, where a row is an event.
 
     Raises
     ------
@@ -52,21 +56,22 @@ def write_shard(
     """
     scalars = {name: np.asarray(values) for name, values in columns.items()}
     scalars.setdefault("weight", np.ones(len(packed), dtype=np.float32))
-    _check(path, packed, spec, scalars, len(classes))
+    layout = spec if collection is None else nested(spec, collection)
+    _check(path, packed, layout, scalars, len(classes))
     arrays: dict[str, pa.Array] = {}
-    for group in spec.groups:
+    for group in layout.groups:
         tokens = packed.groups[group.name]
         offsets = pa.array(tokens.offsets.astype(np.int32))
         for index, field in enumerate(group.fields):
             missing = tokens.missing[:, group.missing_names.index(field.name)] if field.missing else None
             values = pa.array(np.ascontiguousarray(tokens.values[:, index]), mask=missing)
             arrays[f"{group.name}.{field.name}"] = pa.ListArray.from_arrays(offsets, values)
-    for index, name in enumerate(spec.jet_names):
+    for index, name in enumerate(layout.jet_names):
         arrays[f"jet.{name}"] = pa.array(np.ascontiguousarray(packed.jet[:, index]))
     for name, values in scalars.items():
         dtype = {"target": np.int32, "weight": np.float32}.get(name, values.dtype)
         arrays[name] = pa.array(values.astype(dtype))
-    metadata = ShardMetadata(spec=spec, classes=tuple(classes), source=source)
+    metadata = ShardMetadata.of(spec, tuple(classes), source, collection)
     table = pa.table(arrays).replace_schema_metadata({KEY: metadata.model_dump_json()})
     with atomic(path) as temporary:
         pq.write_table(table, temporary, row_group_size=ROW_GROUP, compression="zstd", use_dictionary=False)
@@ -80,19 +85,19 @@ def _check(
     n_classes: int,
 ) -> None:
     if "target" not in scalars:
-        raise InputError(f"{path}: training needs the class of each jet, give columns={{'target': ...}}")
+        raise InputError(f"{path}: training needs the class of each jet or event, give columns={{'target': ...}}")
     for name, values in scalars.items():
         if name in spec.jet_names or "." in name:
             raise InputError(f"{path}: an extra column cannot be called {name!r}: choose another name")
         if values.shape != (len(packed),):
-            raise InputError(f"{path}: column {name!r} has shape {values.shape} for {len(packed)} jets")
+            raise InputError(f"{path}: column {name!r} has shape {values.shape} for {len(packed)} rows")
     target = scalars["target"]
     if len(target) and (target.min() < 0 or target.max() >= n_classes):
         raise InputError(
             f"{path}: targets run from {target.min()} to {target.max()} but there are {n_classes} classes: "
-            "drop unmatched jets before writing"
+            "drop unmatched ones before writing"
         )
     contents = {"jet": packed.jet, **{name: tokens.values for name, tokens in packed.groups.items()}}
     for name, matrix in contents.items():
         if not np.isfinite(matrix).all():
-            raise InputError(f"{path}: {name} have values that are not finite: drop those jets before writing")
+            raise InputError(f"{path}: {name} have values that are not finite: drop those before writing")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from coffea_fm.tokens.classes import CLASSES_OF_LABEL, FINE_CLASSES, JET_CLASSES
+from coffea_fm.tokens.events import Collection, event_collection
 from coffea_fm.tokens.fields import CONSTITUENT_FIELDS, JET_FIELDS, VERTEX_FIELDS, Field
 from coffea_fm.tokens.jagged import flatten
 from coffea_fm.tokens.pack import columns, pack
@@ -17,12 +18,14 @@ __all__ = [
     "JET_CLASSES",
     "JET_FIELDS",
     "VERTEX_FIELDS",
+    "Collection",
     "Field",
     "InputSpec",
     "PackedSets",
     "PackedTokens",
     "TokenGroup",
     "columns",
+    "event_collection",
     "flatten",
     "jet_fields",
     "length_buckets",

@@ -64,8 +64,37 @@ def token_places(jets: ak.Array, group: TokenGroup) -> tuple[IntArray, IntArray]
     lengths : int64 array of shape [n_sets]
         How many tokens each jet holds.
     """
-    _, _, places, lengths = _selected(flatten(jets)[0].field(group.name), group)
+    _, _, places, lengths = chosen_tokens(flatten(jets)[0].field(group.name), group)
     return places, lengths
+
+
+def chosen_tokens(lists: Rows, group: TokenGroup) -> tuple[Rows, IntArray, IntArray, IntArray]:
+    """The tokens that are packed of lists, None as empty: sorted and truncated as the group says.
+
+    Returns
+    -------
+    tokens : Rows
+        One set after the other.
+    lengths : int64 array of shape [n_sets]
+        How many each set has of them.
+    places : int64 array of shape [n_tokens]
+        Position of each among all stored tokens.
+    stored_lengths : int64 array of shape [n_sets]
+        How many tokens each set holds.
+    """
+    stored, has_list = lists.valid()
+    if not stored.layout.is_list:
+        raise InputError(f"{group.name} are not a list for each jet but {stored.layout.form.type}")
+    rows, counts = stored.lists()
+    stored_lengths = np.zeros(len(has_list), dtype=np.int64)
+    stored_lengths[has_list] = counts
+    lengths = stored_lengths
+    rows, valid = rows.valid()
+    if not valid.all():
+        set_of_token = np.repeat(np.arange(len(lengths)), lengths)
+        lengths = np.bincount(set_of_token[valid], minlength=len(lengths)).astype(np.int64)
+    order, lengths = _order(rows, lengths, group)
+    return Rows(rows.layout, rows.index[order]), lengths, np.flatnonzero(valid)[order], stored_lengths
 
 
 def columns(jets: ak.Array, spec: InputSpec) -> list[tuple[str, ...]]:
@@ -143,7 +172,7 @@ def _numbers(rows: Rows, path: tuple[str, ...]) -> npt.NDArray[np.float32]:
 
 
 def _tokens(lists: Rows, group: TokenGroup) -> PackedTokens:
-    rows, lengths = _selected(lists, group)[:2]
+    rows, lengths = chosen_tokens(lists, group)[:2]
     values = np.empty((len(rows.index), len(group.fields)), dtype=np.float32)
     missing = np.zeros((len(rows.index), len(group.missing_names)), dtype=np.bool_)
     for column, field in enumerate(group.fields):
@@ -154,23 +183,6 @@ def _tokens(lists: Rows, group: TokenGroup) -> PackedTokens:
         else:
             values[absent, column] = np.nan
     return PackedTokens(values, lengths, missing)
-
-
-def _selected(lists: Rows, group: TokenGroup) -> tuple[Rows, IntArray, IntArray, IntArray]:
-    """The tokens that are packed, how many each set has, their places among all stored ones, and numbers of those."""
-    stored, has_list = lists.valid()
-    if not stored.layout.is_list:
-        raise InputError(f"{group.name} are not a list for each jet but {stored.layout.form.type}")
-    rows, counts = stored.lists()
-    stored_lengths = np.zeros(len(has_list), dtype=np.int64)
-    stored_lengths[has_list] = counts
-    lengths = stored_lengths
-    rows, valid = rows.valid()
-    if not valid.all():
-        set_of_token = np.repeat(np.arange(len(lengths)), lengths)
-        lengths = np.bincount(set_of_token[valid], minlength=len(lengths)).astype(np.int64)
-    order, lengths = _order(rows, lengths, group)
-    return Rows(rows.layout, rows.index[order]), lengths, np.flatnonzero(valid)[order], stored_lengths
 
 
 def _order(rows: Rows, lengths: IntArray, group: TokenGroup) -> tuple[IntArray, IntArray]:

@@ -69,10 +69,10 @@ def pad(packed: PackedSets, spec: InputSpec, multiple: int = 8) -> dict[str, npt
     for group in spec.groups:
         tokens = packed.groups[group.name]
         mask = token_mask(tokens, multiple)
-        arrays[group.name] = _scatter(tokens.values, mask)
+        arrays[group.name] = scatter(tokens.values, mask)
         arrays[f"{group.name}_mask"] = mask
         if group.missing_names:
-            arrays[f"{group.name}_missing"] = _scatter(tokens.missing, mask)
+            arrays[f"{group.name}_missing"] = scatter(tokens.missing, mask)
     if spec.jet:
         arrays["jet"] = packed.jet
     return arrays
@@ -85,7 +85,8 @@ def token_mask(tokens: PackedTokens, multiple: int = 8) -> npt.NDArray[np.bool_]
     return slots < tokens.lengths[:, np.newaxis]
 
 
-def _scatter(rows: npt.NDArray[Any], mask: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+def scatter(rows: npt.NDArray[Any], mask: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+    """Rows [n_rows, n] in the slots of the mask [n_sets, length], 0 elsewhere: [n_sets, length, n]."""
     padded = np.zeros((*mask.shape, rows.shape[1]), dtype=rows.dtype)
     padded[mask] = rows
     return padded

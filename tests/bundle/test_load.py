@@ -92,8 +92,8 @@ def test_absent_places_are_named(tmp_path: Path, folder: Path) -> None:
 
 
 def test_a_newer_or_older_schema_says_what_to_do(folder: Path) -> None:
-    edit(folder, schema_version=2, novelty=True)
-    refuse(folder, "schema_version 2", "reads 1", "upgrade coffea-fm")
+    edit(folder, schema_version=3, novelty=True)
+    refuse(folder, "schema_version 3", "reads 1 and 2", "upgrade coffea-fm")
     edit(folder, schema_version=0)
     refuse(folder, "schema_version 0", "export the bundle again")
     edit(folder, schema_version="one")

@@ -1,0 +1,96 @@
+"""A folder of shards of events as one data set."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pyarrow as pa
+
+from coffea_fm.errors import InputError
+from coffea_fm.shards.columns import packed_sets, select
+from coffea_fm.shards.read import ShardDataset
+from coffea_fm.tokens import Collection, InputSpec, PackedSets
+from coffea_fm.tokens.events import first_jets, nest, nested, unnest
+from coffea_fm.tokens.packed import BoolArray
+
+
+class EventDataset(ShardDataset):
+    """All shards of a folder, whose rows are events.
+
+    Parameters
+    ----------
+    folder : path-like
+        Holds ``*.parquet`` as `coffea_fm.event_collector` writes them.
+    spec : InputSpec, optional
+        What to read of each jet; all that is stored, by default.
+    collection : Collection, optional
+        Which jets to read of each event; all that are stored, by default.
+    chosen : bool array of shape [n_events], optional
+        Which of the events to read; all by default.
+
+    Attributes
+    ----------
+    jets : InputSpec
+        What is read of each jet.
+    spec : InputSpec
+        How the events are packed, see `coffea_fm.tokens.events.nested`.
+
+    Raises
+    ------
+    InputError
+        If the shards hold jets, or lack what is asked of them.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        spec: InputSpec | None = None,
+        collection: Collection | None = None,
+        chosen: BoolArray | None = None,
+    ) -> None:
+        self._asked = collection
+        super().__init__(folder, spec, chosen)
+
+    def _token_columns(self) -> list[str]:
+        stored = self._metadata.collection
+        if stored is None:
+            raise InputError(
+                f"the shards in {self.folder} hold jets, not events: collect events with coffea_fm.event_collector, "
+                "or leave the section event out of the recipe"
+            )
+        self.jets, self.collection = self.spec, self._asked or stored
+        self._check_collection(stored)
+        select(self.jets, self.stored, self.folder)
+        self.spec = nested(self.jets, self.collection)
+        tokens = tuple(
+            replace(group, max_tokens=self.stored.group(group.name).max_tokens) for group in self.jets.groups
+        )
+        self._as_stored = nested(replace(self.jets, groups=tokens), replace(self.collection, maximum=stored.maximum))
+        return [f"{group.name}.{name}" for group in self.spec.groups for name in group.names]
+
+    def _check_collection(self, stored: Collection) -> None:
+        asked = self.collection
+        for name in ("name", "order", "minimum"):
+            theirs, ours = getattr(stored, name), getattr(asked, name)
+            if theirs != ours:
+                raise InputError(
+                    f"the events in {self.folder} were collected with {name} {theirs}, not {ours}: ask for that, or "
+                    "collect them again"
+                )
+        lacking = [name for name in asked.names if name not in stored.names]
+        if lacking:
+            raise InputError(
+                f"the events in {self.folder} have no {stored.name}.{lacking[0]}: collect them again with it"
+            )
+        if asked.maximum > stored.maximum:
+            raise InputError(
+                f"the events in {self.folder} hold the first {stored.maximum} jets, not {asked.maximum}: collect them "
+                "again, or ask for no more"
+            )
+
+    def _packed(self, table: pa.Table) -> PackedSets:
+        if self._as_stored == self.spec:
+            return packed_sets(table, self.spec)
+        events = unnest(packed_sets(table, self._as_stored), self.jets, self.collection)
+        return nest(first_jets(events, self.jets, self.collection), self.jets, self.collection)

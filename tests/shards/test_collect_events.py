@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+import pytest
+from coffea.nanoevents import NanoEventsFactory
+from coffea.nanoevents.trace import trace_with_typetracer
+
+import coffea_fm
+from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.schemas import PFNanoAODSchema
+from coffea_fm.shards import EventDataset, ShardDataset
+from coffea_fm.shipped import shipped
+from coffea_fm.tokens import InputSpec, event_collection, jet_fields, token_group
+from coffea_fm.tokens.events import unnest
+
+CHUNK = {"dataset": "X1000", "filename": "f.root", "fileuuid": "abc", "entrystart": 0, "entrystop": 100}
+
+
+@pytest.fixture(scope="module")
+def events() -> ak.Array:
+    file = shipped("samples", "hh4b/X1000_0000.root")
+    return NanoEventsFactory.from_root(
+        {str(file): "Events"}, schemaclass=PFNanoAODSchema, metadata=dict(CHUNK)
+    ).events()
+
+
+@pytest.fixture
+def jets(events: ak.Array) -> ak.Array:
+    return events.FatJet[events.FatJet.pt > 250]
+
+
+def read(folder: Path, **options: object) -> tuple[EventDataset, object, dict[str, np.ndarray]]:
+    data = EventDataset(folder, **options)  # type: ignore[arg-type]
+    packed, columns = data.read(data.row_groups)
+    return data, unnest(packed, data.jets, data.collection), columns
+
+
+def test_events_of_the_selection_with_their_jets(events: ak.Array, jets: ak.Array, tmp_path: Path) -> None:
+    scaled = ak.with_field(jets, 1.1 * jets.pt, "pt")
+    collect = coffea_fm.event_collector(tmp_path, minimum=2, maximum=3)
+    target = ak.values_astype(events.event % 2 == 0, int)
+    counts = collect(scaled, target, events=events, weight="genWeight", columns={"fold": events.event % 3})
+    enough = ak.num(jets) >= 2
+    assert counts == {
+        "events": 100,
+        "without_class": 0,
+        "too_few_jets": ak.sum(~enough),
+        "with_unusable_jet": 0,
+        "not_finite": 0,
+        "written": ak.sum(enough),
+        "negative_weight": 0,
+    }
+    kept = jets[enough][:, :3]
+    data, found, columns = read(tmp_path)
+    assert (data.n_jets, data.classes) == (len(kept), ("background", "signal"))
+    np.testing.assert_array_equal(found.counts, ak.num(kept))
+    flat = ak.flatten(kept)
+    features = dict(zip(data.collection.names, found.features.T, strict=True))
+    np.testing.assert_allclose(features["pt"], 1.1 * ak.to_numpy(flat.pt), rtol=1e-6)
+    np.testing.assert_array_equal(features["msoftdrop"], flat.msoftdrop)
+    np.testing.assert_array_equal(found.jets.jet[:, 0], flat.uncorrected.pt)
+    tokens = found.jets.groups["constituents"]
+    np.testing.assert_array_equal(tokens.lengths, np.minimum(ak.num(flat.constituents), 128))
+    np.testing.assert_allclose(tokens.values[tokens.offsets[:-1], 0], ak.max(flat.constituents.pt, axis=-1), rtol=1e-6)
+    np.testing.assert_array_equal(columns["event"], events.event[enough])
+    np.testing.assert_array_equal(columns["fold"], events.event[enough] % 3)
+    np.testing.assert_array_equal(columns["target"], target[enough])
+    np.testing.assert_array_equal(columns["weight"], ak.values_astype(events.genWeight[enough], np.float32))
+
+
+def test_fewer_jets_and_constituents_than_were_kept(events: ak.Array, jets: ak.Array, tmp_path: Path) -> None:
+    coffea_fm.event_collector(tmp_path, minimum=2, maximum=4)(jets, events=events)
+    spec = InputSpec((token_group("constituents", ("eta", "pt"), max_tokens=7),), jet_fields(("eta",)))
+    _, found, _ = read(tmp_path, spec=spec, collection=event_collection("FatJet", ("pt",), minimum=2, maximum=2))
+    kept = ak.flatten(jets[ak.num(jets) >= 2][:, :2])
+    assert set(found.counts) == {2}
+    np.testing.assert_array_equal(found.features[:, 0], kept.pt)
+    np.testing.assert_array_equal(found.jets.jet[:, 0], kept.eta)
+    tokens = found.jets.groups["constituents"]
+    assert tokens.lengths.max() == 7
+    best = kept.constituents[ak.argsort(-kept.constituents.pt, stable=True)][:, :7]
+    np.testing.assert_array_equal(tokens.values, np.stack([ak.flatten(best[name]) for name in ("eta", "pt")], axis=1))
+
+
+def test_stored_order_is_the_order_given(events: ak.Array, jets: ak.Array, tmp_path: Path) -> None:
+    coffea_fm.event_collector(tmp_path, order="stored", maximum=2)(jets[:, ::-1], events=events)
+    _, found, _ = read(tmp_path)
+    expected = jets[ak.num(jets) >= 1][:, ::-1][:, :2]
+    np.testing.assert_array_equal(found.features[:, 0], ak.flatten(expected.pt))
+
+
+def test_events_that_are_left_out_are_counted_once(events: ak.Array, jets: ak.Array, tmp_path: Path) -> None:
+    number = np.arange(100)
+    leading = ak.local_index(jets.pt) == 0
+    broken = ak.with_field(jets, ak.where((number % 10 == 1) & leading, np.inf, jets.mass), "mass")
+    weight = np.where(number % 10 == 2, np.nan, np.where(number % 10 == 3, 0.0, 1.0 - 2.0 * (number % 10 == 4)))
+    target = ak.mask(np.zeros(100, int), number % 10 != 5)
+    counts = coffea_fm.event_collector(tmp_path)(broken, target, events=events, weight=weight)
+    has = ak.to_numpy(ak.num(jets)) > 0
+    assert counts["without_class"] == 10
+    assert counts["too_few_jets"] == (~has & (number % 10 != 5)).sum()
+    assert counts["with_unusable_jet"] == (has & (number % 10 == 1)).sum()
+    assert counts["not_finite"] == (has & (number % 10 == 2)).sum()
+    assert counts["negative_weight"] == (has & (number % 10 == 4)).sum()
+    assert counts["written"] == 100 - sum(
+        counts[name] for name in ("without_class", "too_few_jets", "with_unusable_jet", "not_finite")
+    )
+    _, _, columns = read(tmp_path)
+    assert set(columns["weight"]) == {-1.0, 0.0, 1.0}
+
+
+def test_a_jet_without_constituents_makes_an_event_unusable(events: ak.Array, jets: ak.Array, tmp_path: Path) -> None:
+    empty = ak.with_field(jets[:, :1], jets.constituents[:, :1, :0], "constituents")
+    counts = coffea_fm.event_collector(tmp_path)(ak.concatenate([empty, jets[:, 1:]], axis=1), events=events)
+    assert counts["with_unusable_jet"] == ak.sum(ak.num(jets) > 0)
+    assert counts["written"] == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_trace_reads_what_collecting_reads(events: ak.Array, tmp_path: Path) -> None:
+    collect = coffea_fm.event_collector(tmp_path, fields=("pt", "eta"), jet=("pt",), features=("pt", "msoftdrop"))
+
+    def process(events: ak.Array) -> ak.Array:
+        assert collect(events.FatJet, events=events, weight="genWeight")["events"] == 0
+        return events.event
+
+    needed = trace_with_typetracer(process, events, throw=True)
+    assert {"FatJet_pt", "FatJet_msoftdrop", "PFCands_pt", "PFCands_eta", "genWeight", "event"} <= needed
+    assert not {"PFCands_mass", "FatJet_mass", "FatJet_label"} & needed
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_does_not_fit_is_named(events: ak.Array, jets: ak.Array, tmp_path: Path) -> None:
+    collect = coffea_fm.event_collector(tmp_path)
+    for arguments, message in (
+        ({"target": jets.pt}, "target to collect does not fit the 100 events"),
+        ({"weight": np.ones(7)}, "weight to collect does not fit the 100 events"),
+        ({"columns": ("colour",)}, "the events have no field 'colour' to collect as colour"),
+    ):
+        with pytest.raises(InputError, match=message):
+            collect(jets, events=events, **arguments)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="99 lists of jets for 100 events"):
+        collect(jets[1:], events=events)
+    with pytest.raises(RecipeError, match="ordered by 'btag'"):
+        coffea_fm.event_collector(tmp_path, order="btag")
+    with pytest.raises(RecipeError, match="at least 3 and at most 2 jets"):
+        coffea_fm.event_collector(tmp_path, minimum=3, maximum=2)
+
+
+def test_shards_of_jets_and_of_events_are_told_apart(events: ak.Array, jets: ak.Array, tmp_path: Path) -> None:
+    coffea_fm.event_collector(tmp_path / "events", maximum=3)(jets, events=events)
+    coffea_fm.collector(tmp_path / "jets")(jets, events=events)
+    with pytest.raises(InputError, match="hold events, not jets"):
+        ShardDataset(tmp_path / "events")
+    with pytest.raises(InputError, match="hold jets, not events"):
+        EventDataset(tmp_path / "jets")
+    for collection, message in (
+        (event_collection("FatJet", maximum=4), "hold the first 3 jets, not 4"),
+        (event_collection("FatJet", minimum=2, maximum=3), "collected with minimum 1, not 2"),
+        (event_collection("Jet", maximum=3), "collected with name FatJet, not Jet"),
+    ):
+        with pytest.raises(InputError, match=message):
+            EventDataset(tmp_path / "events", collection=collection)
+
+
+def test_chosen_events_alone_are_read(events: ak.Array, jets: ak.Array, tmp_path: Path) -> None:
+    coffea_fm.event_collector(tmp_path)(jets, events=events)
+    whole, _, columns = read(tmp_path)
+    chosen = columns["event"] % 3 == 1
+    part, found, of_part = read(tmp_path, chosen=chosen)
+    np.testing.assert_array_equal(of_part["event"], columns["event"][chosen])
+    np.testing.assert_array_equal(part.scalars("event")["event"], columns["event"][chosen])
+    assert part.n_jets == len(found.counts) == chosen.sum() == sum(group.n_jets for group in part.row_groups)
+    assert part.fingerprint != whole.fingerprint
+    assert EventDataset(tmp_path, chosen=np.roll(chosen, 1)).fingerprint != part.fingerprint
