@@ -54,7 +54,7 @@ benchmark-pretraining: .venv/.test  ## what each pretraining buys: hours; goes o
 	touch $@
 
 .venv/.test: .venv/.demo
-	$(PIP) install --constraint constraints.txt --editable '.[cpu,train,simulate]' --group test
+	$(PIP) install --constraint constraints.txt --editable '.[cpu,limit,train,simulate]' --group test
 	touch $@
 
 .venv/.dev: .venv/.test

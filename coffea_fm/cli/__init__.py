@@ -15,7 +15,20 @@ import typer.core
 
 from coffea_fm.errors import CoffeaFMError
 
-COMMANDS = ("demo", "simulate", "collect", "tokenizer", "pretrain", "finetune", "export", "evaluate", "run", "info")
+COMMANDS = (
+    "demo",
+    "simulate",
+    "collect",
+    "tokenizer",
+    "pretrain",
+    "finetune",
+    "export",
+    "evaluate",
+    "fileset",
+    "run",
+    "limit",
+    "info",
+)
 EXTRAS = {
     "torch": "train",
     "lightning_fabric": "train",
@@ -26,6 +39,8 @@ EXTRAS = {
     "pythia8mc": "simulate",
     "fastjet": "simulate",
     "onnxruntime": "cpu",
+    "pyhf": "limit",
+    "iminuit": "limit",
 }
 
 

@@ -1,0 +1,174 @@
+"""Multijet background from control regions: ``A = C B / D``, in bins that are filled well enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from coffea_fm.errors import InputError
+from coffea_fm.statistics.settings import FitSettings, Plane
+from coffea_fm.statistics.yields import DATA, Filled, Floats, Yields
+
+Bins = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The multijet background of one plane.
+
+    Parameters
+    ----------
+    plane : Plane
+        Names of histogram and regions.
+    filled : Filled
+        The histogram.
+    bins : int64 [n_bins]
+        First bin of the histogram of each bin in regions A and C.
+    rate_bins : int64 [n_rate_bins]
+        The same in regions B and D.
+    seen : dict of str to Yields
+        What stands for data in each control region: data, or all simulated backgrounds.
+    multijet : dict of str to Yields
+        The same without the other backgrounds, in bins of the fit.
+    transfer : dict of str to float
+        B / D by category.
+    """
+
+    plane: Plane
+    filled: Filled
+    bins: Bins
+    rate_bins: Bins
+    seen: dict[str, Yields]
+    multijet: dict[str, Yields]
+    transfer: dict[str, float]
+
+    def bins_of(self, region: str) -> Bins:
+        """First bins of the bins of a region."""
+        rates = {self.plane.reference, *(category.rate for category in self.plane.categories.values())}
+        return self.rate_bins if region in rates else self.bins
+
+    def edges_of(self, region: str) -> Floats:
+        """Edges of the bins of a region."""
+        return np.append(self.filled.edges[:-1][self.bins_of(region)], self.filled.edges[-1])
+
+    def yields(self, process: str, region: str, variation: str = "nominal") -> Yields:
+        """A process in the bins of a region."""
+        return self.filled.get(process, region, variation).merged(self.bins_of(region))
+
+    def predicted(self, category: str) -> Yields:
+        """Multijet events in the signal region of a category."""
+        return self.multijet[self.plane.shape].times(self.transfer[category])
+
+
+def predict(plane: Plane, filled: Filled, settings: FitSettings, name: str) -> Prediction:
+    """Choose bins and predict the multijet background of a plane.
+
+    Parameters
+    ----------
+    plane : Plane
+        Names of regions.
+    filled : Filled
+        Its histogram.
+    settings : FitSettings
+        Processes, and how well bins are to be filled.
+    name : str
+        Of the plane, for complaints.
+
+    Raises
+    ------
+    InputError
+        If a control region has too few events for even one bin, or no multijet event remains in one.
+    """
+    has_data = DATA in filled.processes
+    rates = {name: category.rate for name, category in plane.categories.items()}
+    control = (plane.shape, plane.reference, *rates.values())
+    simulated = {region: _sum(filled, settings.backgrounds, region) for region in control}
+    seen, multijet = {}, {}
+    for region in control:
+        multijet[region] = filled.get(settings.multijet, region)
+        seen[region] = filled.get(DATA, region) if has_data else multijet[region] + simulated[region]
+    behind = {region: filled.get(settings.multijet, region) + simulated[region] for region in control}
+    transfer = {}
+    for category, region in rates.items():
+        above, below = ((seen[place] - simulated[place]).total for place in (region, plane.reference))
+        if above <= 0 or below <= 0:
+            empty = region if above <= 0 else plane.reference
+            raise InputError(
+                f"no multijet event remains in region {empty!r} of {name} to predict from: loosen its cuts"
+            )
+        transfer[category] = above / below
+    signal_regions = [
+        multijet[plane.shape].times(transfer[category]) + _sum(filled, settings.backgrounds, regions.signal)
+        for category, regions in plane.categories.items()
+    ]
+    least = settings.minimal_effective_events
+    bins = merged_bins({plane.shape: behind[plane.shape]}, least, name, also=signal_regions)
+    rate_bins = merged_bins({region: behind[region] for region in control[1:]}, least, name)
+    by_region = {region: bins if region == plane.shape else rate_bins for region in control}
+    left = {region: (seen[region] - simulated[region]).merged(first_bins) for region, first_bins in by_region.items()}
+    return Prediction(
+        plane,
+        filled,
+        bins,
+        rate_bins,
+        {region: seen[region].merged(first_bins) for region, first_bins in by_region.items()},
+        {region: Yields(np.maximum(rest.values, 0), rest.variances) for region, rest in left.items()},
+        transfer,
+    )
+
+
+def merged_bins(regions: Mapping[str, Yields], least: float, name: str, *, also: Sequence[Yields] = ()) -> Bins:
+    """Merge neighbouring bins, from the first on, until each has enough effective events in all regions.
+
+    Parameters
+    ----------
+    regions : mapping of str to Yields
+        By name, in the bins of a histogram.
+    least : float
+        Effective events of a bin.
+    name : str
+        For complaints.
+    also : sequence of Yields
+        Further ones to look at, in the same bins.
+
+    Returns
+    -------
+    int64 [n_merged_bins]
+        The first bin of each merged one; what remains at the end joins the last.
+
+    Raises
+    ------
+    InputError
+        If even one bin of everything has too few.
+    """
+    for region, yields in regions.items():
+        everything = yields.merged(np.zeros(1, np.int64)).effective_events[0]
+        if everything < least:
+            raise InputError(
+                f"region {region!r} of {name} has {everything:.1f} effective events, and a bin of the fit needs {least:g}: "
+                "simulate more, loosen its cuts, or lower minimal_effective_events"
+            )
+    every = [*regions.values(), *also]
+    n_bins = len(every[0].values)
+    first_bins, start = [0], 0
+    for end in range(1, n_bins):
+        enough = all(
+            _effective(yields, start, end) >= least and _effective(yields, end, n_bins) >= least for yields in every
+        )
+        if enough:
+            first_bins.append(end)
+            start = end
+    return np.array(first_bins)
+
+
+def _effective(yields: Yields, start: int, end: int) -> float:
+    part = Yields(yields.values[start:end], yields.variances[start:end])
+    return float(part.merged(np.zeros(1, np.int64)).effective_events[0])
+
+
+def _sum(filled: Filled, processes: Mapping[str, float], region: str) -> Yields:
+    nothing = np.zeros(len(filled.edges) - 1)
+    return sum((filled.get(process, region) for process in processes), Yields(nothing, nothing))

@@ -1,0 +1,129 @@
+"""X -> HH -> 4b in events with two large jets or four small ones: from a fileset to the histograms of the limit.
+
+coffea-fm fileset samples/hh4b --output hh4b.json
+coffea-fm run hh4b hh4b.json --option jets=exports/jet-classifier-small --output analysed
+coffea-fm limit analysed --signal X1000 --output limit
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from coffea.processor import ProcessorABC
+from hh4b_parts import boosted, resolved
+from hh4b_parts.chunk import Chunk
+from hh4b_parts.corrections import SHIPPED, Corrections
+from hh4b_parts.objects import OBJECT_VARIATIONS, Jets, select_jets
+from hh4b_parts.sample import NOMINAL, Sample
+from hh4b_parts.taggers import EventTagger, large_jet_tagger, small_jet_tagger
+
+from coffea_fm.analysis.folds import folds
+
+
+class HH4b(ProcessorABC):  # type: ignore[misc]
+    """Select, tag and histogram boosted and resolved pairs of H -> bb.
+
+    Parameters
+    ----------
+    jets : str
+        Bundle for the large jets, with classes ``Hbb`` and ``QCD``.
+    flavour : str
+        Bundle for the small jets, with classes ``b``, ``c`` and ``light``; without it there is no resolved category.
+    event : str or sequence of str
+        Bundle of the event discriminant, or one for each fold by event number. Without it, the mass of the first jet.
+    corrections : str
+        File of correctionlib with jet energies and scale factors.
+    uncalibrated : bool
+        Go on without scale factors of the taggers.
+    luminosity : float
+        fb⁻¹, for simulated events.
+    first_txbb : float
+        Cut on TXbb of the first jet.
+    txbb : sequence of float
+        Medium and tight cut on TXbb of the second jet.
+    event_cut : float
+        Where the event discriminant is high. The default is for the mass: within 20 GeV of the Higgs boson's.
+    b_tag : float
+        Cut on the score of a tagged small jet.
+    unblind : bool
+        Fill the signal regions with data, too.
+    """
+
+    def __init__(
+        self,
+        jets: str,
+        flavour: str = "",
+        event: str | Sequence[str] = (),
+        corrections: str = str(SHIPPED),
+        uncalibrated: bool = False,
+        luminosity: float = 138.0,
+        first_txbb: float = 0.8,
+        txbb: Sequence[float] = (0.8, 0.98),
+        event_cut: float = 0.84,
+        b_tag: float = 0.7,
+        unblind: bool = False,
+    ) -> None:
+        self.corrections = Corrections.read(corrections)
+        calibration = None if uncalibrated else self.corrections
+        self.large = large_jet_tagger(jets, calibration)
+        self.small = small_jet_tagger(flavour, calibration) if flavour else None
+        self.event = EventTagger.load([event] if isinstance(event, str) else event)
+        self.luminosity, self.unblind = luminosity, unblind
+        self.first_txbb, self.txbb, self.event_cut, self.b_tag = first_txbb, tuple(txbb), event_cut, b_tag
+
+    def process(self, events: Any) -> dict[str, Any]:
+        """Analyse one chunk of events."""
+        sample = Sample.of(events.metadata)
+        cutflow = Counter(events=len(events))
+        if sample.drop_two_b:
+            events = events[~events.genTwoB]
+            cutflow["left_to_another_dataset"] = cutflow["events"] - len(events)
+        chunk = Chunk(sample, sample.weights(events, self.luminosity), self.unblind, cutflow)
+        varied = not sample.is_data and sample.variation == NOMINAL
+        variations = OBJECT_VARIATIONS if varied else (NOMINAL,)
+
+        large, fold = self.large_jets(events, variations, cutflow), folds(events)
+        small = self.small_jets(events, variations, cutflow)
+        for variation in variations:
+            is_boosted = self.fill_boosted(chunk, large.shifted(variation), fold, variation)
+            if self.small is not None:
+                self.fill_resolved(chunk, small.shifted(variation), ~is_boosted, variation)
+        return chunk.output(events.metadata["dataset"], self.luminosity)
+
+    def large_jets(self, events: Any, variations: Sequence[str], cutflow: Counter[str]) -> Jets:
+        """Large jets that any variation selects, tagged and embedded once, in events that can be boosted."""
+        jets = select_jets(events, "FatJet", self.corrections, variations, boosted.MIN_PT, boosted.MAX_ETA)
+        tagged = self.large.tag(jets.in_events_with(2), cutflow)
+        tagged = tagged.in_events_with_any(tagged.stored.txbb > self.first_txbb)
+        return self.event.embed(tagged, folds(events), cutflow) if self.event else tagged
+
+    def small_jets(self, events: Any, variations: Sequence[str], cutflow: Counter[str]) -> Jets:
+        """Small jets that any variation selects, tagged once, in events that can be resolved."""
+        jets = select_jets(events, "Jet", self.corrections, variations, resolved.MIN_PT, resolved.MAX_ETA)
+        return self.small.tag(jets.in_events_with(4), cutflow) if self.small else jets
+
+    def fill_boosted(
+        self, chunk: Chunk, jets: Any, fold: npt.NDArray[np.int64], variation: str
+    ) -> npt.NDArray[np.bool_]:
+        """Fill the boosted category with the jets of one variation; gives which events are in it."""
+        pair = boosted.select_boosted(jets, self.first_txbb)
+        discriminant = self.event.score(jets, fold) if self.event else pair.mass_discriminant()
+        selected = pair.selected & np.isfinite(discriminant)
+        region = pair.regions(self.txbb, discriminant, self.event_cut)
+        values = {"mass": pair.second_mass, "discriminant": discriminant}
+        chunk.fill("boosted", variation, selected, region, values, {"txbb": self.large.weights(pair.jets)})
+        return selected
+
+    def fill_resolved(self, chunk: Chunk, jets: Any, allowed: npt.NDArray[np.bool_], variation: str) -> None:
+        """Fill the resolved category with the jets of one variation, in events that are not boosted."""
+        assert self.small is not None
+        pair = resolved.select_resolved(jets, self.b_tag)
+        factors = {"b_tag": self.small.weights(pair.jets)}
+        chunk.fill("resolved", variation, pair.selected & allowed, pair.regions(), {"mass": pair.pair_mass}, factors)
+
+    def postprocess(self, accumulator: dict[str, Any]) -> None:
+        """Nothing to do at the end."""

@@ -1,0 +1,125 @@
+"""Corrections and their uncertainties, read with correctionlib.
+
+Those that come with coffea-fm are derived from its simulation by ``hh4b_derive_corrections.py``: they calibrate simulated
+jets, and belong to no experiment. Another file with corrections of the same names replaces them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import correctionlib
+import numpy as np
+import numpy.typing as npt
+
+from coffea_fm.errors import RecipeError
+from coffea_fm.inference.tagger import Tagger
+
+SHIPPED = Path(__file__).with_name("corrections.json")
+Floats = npt.NDArray[np.float64]
+_EVENTS = 2**20  # so that a float64 holds the number of an event exactly
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """A file of corrections; its content travels with the processor.
+
+    Parameters
+    ----------
+    text : str
+        The JSON.
+    source : str
+        Where it was read from.
+    """
+
+    text: str
+    source: str
+
+    @classmethod
+    def read(cls, path: str | Path) -> Corrections:
+        """Read a file of correctionlib.
+
+        Raises
+        ------
+        RecipeError
+            If there is no such file, or it is not one.
+        """
+        try:
+            text = Path(path).read_text()
+            _parse(text)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise RecipeError(f"cannot read the corrections {path}: {str(error).splitlines()[0]}") from error
+        return cls(text, str(path))
+
+    def energy(self, collection: str, jets: ak.Array) -> ak.Array:
+        """Factor on the stored momenta of jets, in their layout."""
+        return self._of_jets(f"{collection}_energy", jets, abs(jets.eta), jets.pt)
+
+    def energy_uncertainty(self, collection: str, jets: ak.Array) -> ak.Array:
+        """Relative uncertainty of the energy of jets."""
+        return self._of_jets(f"{collection}_energy_uncertainty", jets, abs(jets.eta), jets.pt)
+
+    def smearing(self, collection: str, jets: ak.Array, events: ak.Array) -> ak.Array:
+        """Factor on the momenta of jets that makes their resolution worse by its uncertainty.
+
+        The same jet is smeared alike in every run: the random number is a hash of what is stored of it.
+        """
+        number = ak.broadcast_arrays(events.event % _EVENTS, jets.pt)[0]
+        random = self._of_jets("random", jets, number, jets.eta, jets.phi)
+        width = self._of_jets(f"{collection}_resolution_smearing", jets, abs(jets.eta), jets.pt)
+        return 1 + width * random
+
+    def mass(self, systematic: str, jets: ak.Array) -> ak.Array:
+        """Factor on the soft-drop mass; `systematic` is nominal, up or down."""
+        return self._of_jets("FatJet_softdrop_mass", jets, systematic, jets.pt)
+
+    def scale_factors(self, tagger: Tagger, systematic: str, *inputs: Floats) -> Floats:
+        """Ratio of the efficiency in data to that in simulation; float64 [n_jets].
+
+        Parameters
+        ----------
+        tagger : Tagger
+            The bundle.
+        systematic : {"nominal", "up", "down"}
+            The scale factor, or one that is shifted by its uncertainty.
+        *inputs : float64 [n_jets]
+            Transverse momentum (GeV) and discriminant.
+        """
+        return np.asarray(_parse(self.text)[scale_factor_name(tagger)].evaluate(systematic, *inputs))
+
+    def require(self, tagger: Tagger) -> None:
+        """Refuse a bundle without scale factors.
+
+        Raises
+        ------
+        RecipeError
+            If there are none for its content.
+        """
+        if scale_factor_name(tagger) not in _parse(self.text):
+            raise RecipeError(
+                f"the corrections {self.source} have no scale factors for the bundle {tagger.manifest.name!r} "
+                f"({tagger.checksum[:12]}), which was changed or never calibrated: derive them with "
+                "processors/hh4b_derive_corrections.py, or go on without with the option uncalibrated=true"
+            )
+
+    def _of_jets(self, name: str, jets: ak.Array, *inputs: Any) -> ak.Array:
+        counts = ak.num(jets)
+        flat: Sequence[Any] = [
+            value if isinstance(value, str) else ak.to_numpy(ak.flatten(value)).astype(np.float64) for value in inputs
+        ]
+        return ak.unflatten(_parse(self.text)[name].evaluate(*flat), counts)
+
+
+def scale_factor_name(tagger: Tagger) -> str:
+    """Name of the scale factors of a bundle: they belong to its content, not to its name."""
+    return f"scale_factor_{tagger.checksum[:12]}"
+
+
+@lru_cache(maxsize=4)
+def _parse(text: str) -> correctionlib.CorrectionSet:
+    return correctionlib.CorrectionSet.from_string(text)
