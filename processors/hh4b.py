@@ -3,6 +3,10 @@
 coffea-fm fileset samples/hh4b --output hh4b.json
 coffea-fm run hh4b hh4b.json --option jets=exports/jet-classifier-small --output analysed
 coffea-fm limit analysed --signal X1000 --output limit
+
+With a folder it writes the selected events instead, to train an event head on:
+
+coffea-fm collect hh4b.json --processor hh4b --option jets=exports/jet-classifier-small --output data/hh4b
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ from hh4b_parts.objects import OBJECT_VARIATIONS, Jets, select_jets
 from hh4b_parts.sample import NOMINAL, Sample
 from hh4b_parts.taggers import EventTagger, large_jet_tagger, small_jet_tagger
 
+import coffea_fm
+from coffea_fm import EventCollector
 from coffea_fm.analysis.folds import folds
 
 
@@ -51,6 +57,8 @@ class HH4b(ProcessorABC):  # type: ignore[misc]
         Cut on the score of a tagged small jet.
     unblind : bool
         Fill the signal regions with data, too.
+    folder : str
+        Write the events with two large jets there, one shard a chunk, instead of filling histograms.
     """
 
     def __init__(
@@ -66,6 +74,7 @@ class HH4b(ProcessorABC):  # type: ignore[misc]
         event_cut: float = 0.84,
         b_tag: float = 0.7,
         unblind: bool = False,
+        folder: str = "",
     ) -> None:
         self.corrections = Corrections.read(corrections)
         calibration = None if uncalibrated else self.corrections
@@ -73,6 +82,7 @@ class HH4b(ProcessorABC):  # type: ignore[misc]
         self.small = small_jet_tagger(flavour, calibration) if flavour else None
         self.event = EventTagger.load([event] if isinstance(event, str) else event)
         self.luminosity, self.unblind = luminosity, unblind
+        self.collector = coffea_fm.event_collector(folder, minimum=2) if folder else None
         self.first_txbb, self.txbb, self.event_cut, self.b_tag = first_txbb, tuple(txbb), event_cut, b_tag
 
     def process(self, events: Any) -> dict[str, Any]:
@@ -83,10 +93,12 @@ class HH4b(ProcessorABC):  # type: ignore[misc]
             events = events[~events.genTwoB]
             cutflow["left_to_another_dataset"] = cutflow["events"] - len(events)
         chunk = Chunk(sample, sample.weights(events, self.luminosity), self.unblind, cutflow)
-        varied = not sample.is_data and sample.variation == NOMINAL
+        varied = not sample.is_data and sample.variation == NOMINAL and self.collector is None
         variations = OBJECT_VARIATIONS if varied else (NOMINAL,)
 
         large, fold = self.large_jets(events, variations, cutflow), folds(events)
+        if self.collector is not None:
+            return self.collect(self.collector, chunk, large.shifted(NOMINAL), events)
         small = self.small_jets(events, variations, cutflow)
         for variation in variations:
             is_boosted = self.fill_boosted(chunk, large.shifted(variation), fold, variation)
@@ -124,6 +136,22 @@ class HH4b(ProcessorABC):  # type: ignore[misc]
         pair = resolved.select_resolved(jets, self.b_tag)
         factors = {"b_tag": self.small.weights(pair.jets)}
         chunk.fill("resolved", variation, pair.selected & allowed, pair.regions(), {"mass": pair.pair_mass}, factors)
+
+    def collect(self, collector: EventCollector, chunk: Chunk, jets: Any, events: Any) -> dict[str, Any]:
+        """Write the boosted events of one chunk: jets with constituents, class, weight, fold and what a study sorts by."""
+        pair = boosted.select_boosted(jets, self.first_txbb)
+        numbers = {name: getattr(pair, name) for name in ("first_txbb", "second_txbb", "first_mass", "second_mass")}
+        target = np.where(pair.selected, int(chunk.sample.signal), -1)
+        columns = {"fold": folds(events), **{name: np.nan_to_num(value, nan=-1.0) for name, value in numbers.items()}}
+        counts = collector(jets, target, events=events, weight=chunk.weights, columns=columns)
+        return {
+            "cutflow": {
+                events.metadata["dataset"]: {
+                    **chunk.cutflow,
+                    **{f"collected_{name}": number for name, number in counts.items()},
+                }
+            }
+        }
 
     def postprocess(self, accumulator: dict[str, Any]) -> None:
         """Nothing to do at the end."""

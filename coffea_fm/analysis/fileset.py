@@ -80,5 +80,6 @@ def _metadata(name: str, paths: Sequence[Path], signal_cross_section: float, *, 
         "process": _PROCESS.get(name, name),
         "pb_per_weight": cross_section / known.sum_of_weights,
         "cross_section": cross_section,
+        "signal": name in SIGNALS,
         "drop_two_b": drop_two_b,
     }

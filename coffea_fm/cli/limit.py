@@ -28,23 +28,26 @@ def limit(
     from coffea_fm.files import atomic
     from coffea_fm.running.outputs import prepare_folder
     from coffea_fm.shipped import shipped
-    from coffea_fm.statistics.analyse import Analysis, read_inputs
+    from coffea_fm.statistics.account import account as account_of
+    from coffea_fm.statistics.account import figures
+    from coffea_fm.statistics.analyse import prepare
+    from coffea_fm.statistics.inputs import read_inputs
     from coffea_fm.statistics.settings import read_settings
 
     path = Path(settings)
     chosen = read_settings(path if path.suffix else shipped("processors", f"{settings}.yaml"))
     inputs = read_inputs(analysed, chosen, seed)
     prepare_folder(output)
-    account, workspaces, figures = Analysis(inputs, chosen, observe).run(signal)
+    analysis = prepare(inputs, chosen, observe=observe)
+    results = {name: analysis.fit(name) for name in dict.fromkeys(signal)}
+    account = account_of(analysis, results)
     written = []
-    for name, content in {
-        "limits": account,
-        **{f"workspace_{name}": part for name, part in workspaces.items()},
-    }.items():
+    workspaces = {f"workspace_{name}": result.workspace for name, result in results.items()}
+    for name, content in {"limits": account, **workspaces}.items():
         written.append(output / f"{name}.json")
         with atomic(written[-1]) as temporary:
             temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-    for name, figure in figures:
+    for name, figure in figures(analysis, results):
         written.append(output / f"{name}.png")
         with atomic(written[-1]) as temporary:
             figure.savefig(temporary, format="png", dpi=120)
@@ -56,7 +59,7 @@ def _describe(account: Mapping[str, Any], output: Path, files: int) -> str:
     for name, found in account["signals"].items():
         expected = "  ".join(f"{value:.3g}" for value in found["expected"])
         lines.append(f"{name:8} expected {expected}   mu = 1 is {found['cross_section_fb']:g} fb")
-        if found["observed"] is not None:
+        if "observed" in found:
             mu, error = found["mu"]
             lines.append(
                 f"{name:8} observed {found['observed']:.3g}; mu = {mu:.2g} ± {error:.2g}, p-value {found['p_value']:.2g}"

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
+from coffea_fm.statistics.after_fit import backgrounds_after
 from coffea_fm.statistics.closure import Closure
-from coffea_fm.statistics.figures import closure_figure, stack_figure
-from coffea_fm.statistics.fits import Fitted, Likelihood
+from coffea_fm.statistics.figures import closure_figure
+from coffea_fm.statistics.likelihood import Fitted, Likelihood
 from coffea_fm.statistics.prediction import Prediction
 from coffea_fm.statistics.settings import FitSettings, Shown
+from coffea_fm.statistics.stack import stack_figure
 from coffea_fm.statistics.yields import DATA, Filled, Floats
 
 Figures = Iterator[tuple[str, Figure]]
@@ -47,7 +49,7 @@ def draw_regions(
         Name and figure.
     """
     process, strength = signal
-    expected = likelihood.backgrounds(fitted, process)
+    expected = backgrounds_after(likelihood, fitted, process)
     for name, prediction in predictions.items():
         for category, regions in prediction.plane.categories.items():
             channel = expected[f"{name}_{regions.signal}"]

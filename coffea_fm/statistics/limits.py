@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from coffea_fm.errors import InputError
-from coffea_fm.statistics.fits import Likelihood, minuit
+from coffea_fm.statistics.likelihood import Likelihood, minuit
 
 LEVEL = 0.05
 BANDS = (-2, -1, 0, 1, 2)

@@ -9,77 +9,14 @@ regions, and their correlation, are those of the fit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from coffea_fm.statistics.prediction import Prediction
 from coffea_fm.statistics.settings import FitSettings
-from coffea_fm.statistics.yields import DATA, Floats, Yields
-
-POI = "mu"
-LUMINOSITY = "luminosity"
-_LEAST_EFFECT = 1e-3
-_LARGEST_FACTOR = 10.0
-Modifier = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class _Builder:
-    settings: FitSettings
-    signal: str
-    prediction: Prediction
-    plane: str
-
-    def samples(self, region: str, multijet: Mapping[str, Any], *, statistics: bool) -> list[dict[str, Any]]:
-        """The samples of a region: signal, simulated backgrounds, multijet."""
-        found = []
-        for process in (self.signal, *self.settings.backgrounds):
-            nominal = self.prediction.yields(process, region)
-            if nominal.total <= 0:
-                continue
-            modifiers = [*self._rates(process), *self._systematics(process, region, nominal)]
-            if statistics:
-                errors = np.where(nominal.values > 0, np.sqrt(nominal.variances), 0).tolist()
-                modifiers.append({"name": f"statistics_{self.plane}_{region}", "type": "staterror", "data": errors})
-            found.append({"name": process, "data": np.maximum(nominal.values, 0).tolist(), "modifiers": modifiers})
-        return [*found, dict(multijet)]
-
-    def _rates(self, process: str) -> list[Modifier]:
-        rates = [_normalisation(LUMINOSITY, 1 + self.settings.luminosity_uncertainty)]
-        if process == self.signal:
-            return [*rates, {"name": POI, "type": "normfactor", "data": None}]
-        return [*rates, _normalisation(f"cross_section_{process}", 1 + self.settings.backgrounds[process])]
-
-    def _systematics(self, process: str, region: str, nominal: Yields) -> list[Modifier]:
-        """The signal's change in rate and shape; that of the backgrounds, of which there are few events, in rate."""
-        modifiers = []
-        for name in self.settings.systematics:
-            up, down = self._varied(process, region, name, nominal)
-            shapes = process == self.signal
-            changes = [shifted - nominal.values for shifted in (up, down)]
-            effects = [np.abs(change).sum() if shapes else abs(change.sum()) for change in changes]
-            if max(effects) < _LEAST_EFFECT * nominal.total:
-                continue
-            if shapes:
-                data: Any = {"hi_data": up.tolist(), "lo_data": down.tolist()}
-                modifiers.append({"name": name, "type": "histosys", "data": data})
-            else:
-                high, low = (_factor(shifted.sum() / nominal.total) for shifted in (up, down))
-                modifiers.append({"name": name, "type": "normsys", "data": {"hi": high, "lo": low}})
-        return modifiers
-
-    def _varied(self, process: str, region: str, name: str, nominal: Yields) -> tuple[Floats, Floats]:
-        known = self.prediction.filled.filled_variations(process)
-        up_name = f"{name}_up" if f"{name}_up" in known else name
-        if up_name not in known:
-            return nominal.values, nominal.values
-        up = self.prediction.yields(process, region, up_name).values
-        down_name = f"{name}_down"
-        if down_name in known:
-            return up, self.prediction.yields(process, region, down_name).values
-        return up, np.maximum(2 * nominal.values - up, 0)
+from coffea_fm.statistics.simulated import POI, Modifier, Simulated, normalisation
+from coffea_fm.statistics.yields import DATA, Floats
 
 
 def make_workspace(
@@ -112,7 +49,7 @@ def make_workspace(
     """
     channels, observations = [], []
     for name, prediction in predictions.items():
-        plane, builder = prediction.plane, _Builder(settings, signal, prediction, name)
+        plane, simulated = prediction.plane, Simulated(settings, signal, prediction, name)
         multijet = prediction.multijet
         spec = {
             plane.shape: _multijet(multijet[plane.shape].values, [_free_bins(f"{name}_{plane.shape}")]),
@@ -128,11 +65,11 @@ def make_workspace(
                     _slope(f"transfer_slope_{category}", values, prediction, region, plane.slope),
                 ]
                 if region == regions.signal:
-                    modifiers.append(_normalisation(f"closure_{category}", 1 + closure[category]))
+                    modifiers.append(normalisation(f"closure_{category}", 1 + closure[category]))
                 spec[region] = _multijet(values, modifiers)
         signal_regions = {regions.signal for regions in plane.categories.values()}
         for region, sample in spec.items():
-            samples = builder.samples(region, sample, statistics=region in signal_regions)
+            samples = [*simulated.samples(region, statistics=region in signal_regions), sample]
             channels.append({"name": f"{name}_{region}", "samples": samples})
             if region not in signal_regions:
                 data = prediction.seen[region].values
@@ -159,11 +96,3 @@ def _slope(name: str, values: Floats, prediction: Prediction, region: str, size:
     change = size * ((edges[1:] + edges[:-1]) / 2 - middle) / half
     data = {"hi_data": (values * (1 + change)).tolist(), "lo_data": (values * (1 - change)).tolist()}
     return {"name": name, "type": "histosys", "data": data}
-
-
-def _normalisation(name: str, factor: float) -> Modifier:
-    return {"name": name, "type": "normsys", "data": {"hi": factor, "lo": 1 / factor}}
-
-
-def _factor(ratio: float) -> float:
-    return float(np.clip(ratio, 1 / _LARGEST_FACTOR, _LARGEST_FACTOR))

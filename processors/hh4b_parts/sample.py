@@ -33,6 +33,8 @@ class Sample:
         Cross section of ``genWeight`` 1; without use for data.
     cross_section : float
         Of the whole process, pb: for a signal that of mu = 1.
+    signal : bool
+        Whether the events are signal to learn from.
     variation : str
         Under which its events are filled: ``nominal``, with all variations of objects and weights; another name for
         a sample that is itself a variation, such as another tune.
@@ -44,6 +46,7 @@ class Sample:
     kind: Kind = "simulation"
     pb_per_weight: float = 0.0
     cross_section: float = 0.0
+    signal: bool = False
     variation: str = NOMINAL
     drop_two_b: bool = False
 

@@ -1,4 +1,4 @@
-"""Fits of a workspace: parameters with errors, pulls, impacts, goodness of fit."""
+"""The likelihood of a workspace, maximised by Minuit: all parameters with their errors."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 import pyhf
-from scipy.stats import chi2
 
 from coffea_fm.errors import InputError
-from coffea_fm.statistics.workspace import POI
+from coffea_fm.statistics.simulated import POI
 from coffea_fm.statistics.yields import Floats
 
 _LOGGER = logging.getLogger("pyhf.optimize.mixins")
@@ -39,22 +38,6 @@ class Fitted:
     errors: Floats
     covariance: Floats
     twice_nll: float
-
-
-@dataclass(frozen=True)
-class Expected:
-    """Events expected in one channel.
-
-    Parameters
-    ----------
-    samples : dict of str to float64 [n_bins]
-        By process.
-    error : float64 [n_bins]
-        Of their sum, with all correlations.
-    """
-
-    samples: dict[str, Floats]
-    error: Floats
 
 
 @dataclass(frozen=True)
@@ -131,28 +114,6 @@ class Likelihood:
         best, errors = np.asarray(values).T
         return Fitted(best, errors, np.asarray(details.minuit.covariance), float(twice_nll))
 
-    def backgrounds(self, fitted: Fitted, signal: str) -> dict[str, Expected]:
-        """What is expected in each channel after a fit, without the signal."""
-        config = self.model.config
-        rows = [row for row, name in enumerate(config.samples) if name != signal]
-
-        def by_sample(parameters: Floats) -> Floats:
-            return np.asarray(self.model.main_model.expected_data(parameters, return_by_sample=True))[rows]
-
-        with minuit():
-            samples = by_sample(fitted.values)
-            moved = [(by_sample(fitted.values + step) - samples).sum(axis=0) for step in np.diag(fitted.errors)]
-        scale = np.where(fitted.errors > 0, fitted.errors, 1)
-        correlation = fitted.covariance / np.outer(scale, scale)
-        changes = np.array(moved)
-        errors = np.sqrt(np.maximum(np.einsum("ib,ij,jb->b", changes, correlation, changes), 0))
-        return {
-            name: Expected(
-                dict(zip((config.samples[row] for row in rows), samples[:, part], strict=True)), errors[part]
-            )
-            for name, part in config.channel_slices.items()
-        }
-
     @property
     def poi(self) -> int:
         """Position of the signal's strength."""
@@ -173,57 +134,6 @@ class Likelihood:
         config = self.model.config
         names = [name for name in config.par_order if not config.param_set(name).constrained and name != POI]
         return {name: config.par_slice(name).start for name in names if name.startswith("transfer_")}
-
-    def goodness(self, fitted: Fitted) -> float:
-        """p-value of a fit against a model with a free parameter for each bin."""
-        with minuit():
-            expected = np.asarray(self.model.expected_actualdata(fitted.values))
-        seen = self.data[: len(expected)]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            logarithm = np.where(seen > 0, seen * np.log(seen / expected), 0.0)
-        pulls = [((fitted.values[index]) / 1.0) ** 2 for index in self.constrained().values()]
-        config = self.model.config
-        free = sum(
-            config.param_set(name).n_parameters for name in config.par_order if not config.param_set(name).constrained
-        )
-        return float(chi2.sf(2 * np.sum(expected - seen + logarithm) + np.sum(pulls), max(len(seen) - free, 1)))
-
-
-@dataclass(frozen=True)
-class Impact:
-    """One parameter in a fit.
-
-    Parameters
-    ----------
-    pull, constraint : float
-        Best value and error, in units of the error before the fit; of a free parameter as they are.
-    up, down : float
-        Change of the signal's strength where the parameter is held one error above and below.
-    """
-
-    pull: float
-    constraint: float
-    up: float
-    down: float
-
-    @property
-    def size(self) -> float:
-        """The larger change."""
-        return max(abs(self.up), abs(self.down))
-
-
-def impacts(likelihood: Likelihood, fitted: Fitted) -> dict[str, Impact]:
-    """Pull and impact of each systematic uncertainty, the largest first; those of single bins are left out."""
-    found = {}
-    for name, index in {**likelihood.constrained(), **likelihood.transfers()}.items():
-        value, error = fitted.values[index], fitted.errors[index]
-        changes = [
-            likelihood.fit({index: value + sign * error}, fitted.values).values[likelihood.poi]
-            - fitted.values[likelihood.poi]
-            for sign in (1, -1)
-        ]
-        found[name] = Impact(float(value), float(error), float(changes[0]), float(changes[1]))
-    return dict(sorted(found.items(), key=lambda item: -item[1].size))
 
 
 @contextmanager
