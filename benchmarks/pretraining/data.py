@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from quantised import STORED, quantise
 
 from coffea_fm.shards import ShardDataset, Source, write_shard
 from coffea_fm.simulation.production import SimulationSettings, produce
@@ -25,12 +26,17 @@ class Sample:
     settings: SimulationSettings
 
 
+DECAYING = (15, 411, 421, 431, 4122, 4132, 4232, 4332, 511, 521, 531, 541, 5122, 5132, 5232, 5332)
+NO_LIFETIMES = tuple(f"{particle}:tau0 = 0" for particle in DECAYING)
 SAMPLES = {
     "train": Sample(12_000, SimulationSettings(seed=1, jets_per_file=2000)),
     "validation": Sample(1_000, SimulationSettings(seed=2, jets_per_file=1000)),
     "test": Sample(6_000, SimulationSettings(seed=3, jets_per_file=2000)),
     "above-1-tev": Sample(1_000, SimulationSettings((1000.0, 1500.0), seed=6, jets_per_file=1000)),
     "other-tune": Sample(1_000, SimulationSettings(seed=7, jets_per_file=1000, pythia=("Tune:pp = 21",))),
+    "train-no-lifetimes": Sample(3_000, SimulationSettings(seed=8, jets_per_file=1000, pythia=NO_LIFETIMES)),
+    "validation-no-lifetimes": Sample(200, SimulationSettings(seed=9, jets_per_file=200, pythia=NO_LIFETIMES)),
+    "test-no-lifetimes": Sample(1_000, SimulationSettings(seed=10, jets_per_file=1000, pythia=NO_LIFETIMES)),
 }
 """Other jets than these were never seen by a network of the study; `SHARED` was made by other code altogether."""
 
@@ -44,6 +50,9 @@ def prepare(work: Path, workers: int) -> None:
     for name in ("train", "validation"):
         files = sorted((work / "raw" / name).glob("*.root"))
         collect(work / "shards" / f"{name}-fine", files, "PFNanoAODSchema", "-O", "label=fineLabel")
+    for part in ("train", "validation", "test"):
+        if not (work / "shards" / f"{part}-quantised").exists():
+            quantise(work / "shards" / part, work / "shards" / f"{part}-quantised", work / "shards" / "train")
     if SHARED.is_dir():
         collect(
             work / "shards" / "other-simulation",
@@ -61,19 +70,19 @@ def collect(folder: Path, files: list[Path], schema: str, *options: str) -> None
         subprocess.run([*command, "--schema", schema, *options], check=True)
 
 
-def labelled(work: Path, n_labels: int, seed: int) -> Path:
+def labelled(work: Path, n_labels: int, seed: int, jets: str = "") -> Path:
     """Folder with ``train`` and ``validation``: so many labelled jets, a fifth of them to validate with.
 
     The jets of more labels hold those of fewer, for the same seed.
     """
-    folder = work / "labels" / f"{n_labels}-{seed}"
+    folder = work / "labels" / f"{n_labels}-{seed}{jets}"
     if not (folder / "validation").exists():
-        data = ShardDataset(work / "shards" / "train")
+        data = ShardDataset(work / "shards" / f"train{jets}")
         packed, columns = data.read(data.row_groups)
         order = np.random.default_rng([seed, 17]).permutation(len(packed))[:n_labels]
         n_train = round(n_labels * (1 - VALIDATION_SHARE))
         for name, chosen in (("train", order[:n_train]), ("validation", order[n_train:])):
-            numbers = {column: columns[column][chosen] for column in ("target", "weight", "msoftdrop")}
+            numbers = {column: columns[column][chosen] for column in STORED}
             source = Source(dataset=name, file=f"{n_labels}-{seed}", start=0, stop=len(chosen))
             path = folder / name / source.shard_name
             write_shard(path, packed.take(chosen), data.spec, columns=numbers, classes=data.classes, source=source)

@@ -23,22 +23,26 @@ REFERENCES = ("random", "scratch")
 
 def recipe_of(study: Study, name: str) -> Recipe:
     """The recipe of an encoder: that of the zoo, with the study's network, jets and number of seen jets."""
-    asked = dict((study.encoders | study.probed)[name])
+    asked = dict((study.encoders | study.ladder)[name])
     content = yaml.safe_load((MODELS / asked.pop("recipe") / "recipe.yaml").read_text())
     shards = study.work / "shards"
-    suffix = "-fine" if name.endswith("fine") else ""
+    suffix = asked.pop("labels", "") or jets_of(study, name)
+    asked.pop("jets", None)
     content |= {
         "name": name,
         "backbone": study.backbone,
-        "data": content["data"]
-        | {"train": str(shards / f"train{suffix}"), "validation": str(shards / f"validation{suffix}")},
+        "data": content["data"] | {part: str(shards / f"{part}{suffix}") for part in ("train", "validation")},
     }
-    content["training"] = content["training"] | {
-        "seen_jets": study.seen_jets,
-        "validate_every": -(-study.seen_jets // VALIDATIONS),
-        "patience": None,
-    }
-    return Recipe.model_validate(_merged(content, asked))
+    content = _merged(content, {"training": {"seen_jets": study.seen_jets, **study.training}})
+    content = _merged(content, asked)
+    content["training"]["validate_every"] = -(-content["training"]["seen_jets"] // VALIDATIONS)
+    return Recipe.model_validate(content)
+
+
+def jets_of(study: Study, name: str) -> str:
+    """Which jets an encoder is trained and judged on: the end of the names of their shards."""
+    suffix: str = (study.encoders | study.ladder)[name].get("jets", "")
+    return suffix
 
 
 def pretrained(study: Study, name: str) -> Path:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from data import labelled
-from encoders import REFERENCES, pretrained
+from encoders import REFERENCES, jets_of, pretrained
 from figures_of_merit import figures, target_of
 from study import Study
 from vectors import predict
 
 from coffea_fm.training.checkpoint import load_checkpoint
-from coffea_fm.training.loop import train
+from coffea_fm.training.loop import TrainingResult, train
 from coffea_fm.training.recipe import Recipe
 
 FIELDS = ("pt", "eta", "phi", "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
@@ -22,7 +22,20 @@ AUGMENTATION = {"rotate": True, "reflect": True, "smear": 0.1, "drop": 0.1}
 
 def fine_tune(study: Study, name: str, n_labels: int, seed: int, lr: float) -> dict[str, Any]:
     """Train everything from this encoder on so many labelled jets, and judge it on all test sets."""
-    shards = labelled(study.work, n_labels, seed)
+    result = train_on_labels(study, name, n_labels, seed, lr)
+    model, _ = load_checkpoint(result.folder / "best")
+    found: dict[str, Any] = {"validation": result.best, "seen_jets": result.seen_jets, "lr": lr}
+    whole = name in study.encoders and n_labels in (1000, 10_000)
+    for part in TEST_SETS if whole else TEST_SETS[:1]:
+        shards = part + jets_of(study, name)
+        if (study.work / "shards" / shards).exists():
+            found[part] = figures(predict(study, model, shards), target_of(study, shards))
+    return found
+
+
+def train_on_labels(study: Study, name: str, n_labels: int, seed: int, lr: float) -> TrainingResult:
+    """Train everything from this encoder on so many labelled jets, unless that was done."""
+    shards = labelled(study.work, n_labels, seed, jets_of(study, name))
     recipe = Recipe.model_validate(
         {
             "name": f"{name}-{n_labels}-{seed}-{lr:g}",
@@ -42,20 +55,20 @@ def fine_tune(study: Study, name: str, n_labels: int, seed: int, lr: float) -> d
             **({} if name in REFERENCES else {"start": {"checkpoint": str(pretrained(study, name)), "mode": "full"}}),
         }
     )
-    result = train(recipe, study.work / "fine-tuned" / name, show_progress=False)
-    model, _ = load_checkpoint(result.folder / "best")
-    found: dict[str, Any] = {"validation": result.best, "seen_jets": result.seen_jets, "lr": lr}
-    for part in TEST_SETS if n_labels in (1000, 10_000) else TEST_SETS[:1]:
-        if (study.work / "shards" / part).exists():
-            found[part] = figures(predict(study, model, part), target_of(study, part))
-    return found
+    return train(recipe, study.work / "fine-tuned" / name, show_progress=False)
 
 
 def chosen_rate(study: Study, name: str) -> float:
-    """The learning rate with the lowest validation loss at 1000 labels, among those that are tried for every encoder."""
-    losses = {}
-    for lr in study.learning_rates:
-        key = f"fine-tuned/{name}-{LABELS_OF_RATE}-0-{lr:g}"
-        found = study.result(key, lambda lr=lr: fine_tune(study, name, LABELS_OF_RATE, 0, lr))
-        losses[lr] = float(found["validation"]["loss"])
-    return min(losses, key=losses.__getitem__)
+    """The learning rate with the lowest validation loss at 1000 labels, among those that are tried for every encoder.
+
+    Rungs of the ladder take the middle one.
+    """
+    if name in study.ladder:
+        return study.learning_rates[len(study.learning_rates) // 2]
+
+    def losses() -> dict[str, Any]:
+        rates = study.learning_rates
+        return {f"{lr:g}": train_on_labels(study, name, LABELS_OF_RATE, 0, lr).best["loss"] for lr in rates}
+
+    found = study.result(f"learning-rates/{name}", losses)
+    return float(min(found, key=found.__getitem__))

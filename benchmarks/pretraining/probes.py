@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from encoders import encoder
+from encoders import encoder, jets_of
 from figures_of_merit import figures, spread, target_of
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -17,27 +19,31 @@ from vectors import embed, raw_features
 from coffea_fm.evaluation.probes import knn_probe, linear_probe
 
 NEAREST_LABELS = 10_000
+NEAREST_JETS = 20_000
+"""Test jets whose neighbours are looked for."""
 Floats = npt.NDArray[np.float32]
 Targets = npt.NDArray[np.int64]
 
 
+def vectors_of(study: Study, name: str) -> Callable[[str], Floats]:
+    """Jets of a part as vectors: embeddings of an encoder, or raw features of the hardest constituents."""
+    if name == "raw-features":
+        return partial(raw_features, study)
+    return partial(embed, study, encoder(study, name))
+
+
 def probe(study: Study, name: str) -> dict[str, Any]:
     """Linear, nearest-neighbour and small-network classifiers of the frozen embedding, at each number of labels."""
-    backbone = encoder(study, name)
-    vectors = {part: embed(study, backbone, part) for part in ("train", "test")}
-    return judge_vectors(study, vectors)
+    return judge_vectors(study, vectors_of(study, name), "" if name == "raw-features" else jets_of(study, name))
 
 
-def probe_raw_features(study: Study) -> dict[str, Any]:
-    """The same classifiers of the network inputs of the hardest constituents: what needs no encoder at all."""
-    return judge_vectors(study, {part: raw_features(study, part) for part in ("train", "test")})
-
-
-def judge_vectors(study: Study, vectors: dict[str, Floats]) -> dict[str, Any]:
+def judge_vectors(study: Study, make: Callable[[str], Floats], jets: str) -> dict[str, Any]:
     """Accuracies on the test jets, by way, number of labels and seed."""
-    targets = {part: target_of(study, part) for part in ("train", "test")}
+    vectors = {part: make(part + jets) for part in ("train", "test")}
+    targets = {part: target_of(study, part + jets) for part in ("train", "test")}
+    chosen = np.random.default_rng(0).permutation(len(targets["test"]))[:NEAREST_JETS]
     found: dict[str, Any] = {"linear": {}, "nearest": {}, "head": {}}
-    for n_labels in study.labels:
+    for n_labels in study.labels if len(targets["train"]) >= max(study.labels) else study.labels[:-1]:
         for seed in range(study.seeds[n_labels]):
             order = np.random.default_rng([seed, 17]).permutation(len(targets["train"]))[:n_labels]
             cut = round(0.8 * n_labels)
@@ -47,8 +53,8 @@ def judge_vectors(study: Study, vectors: dict[str, Floats]) -> dict[str, Any]:
             found["linear"][key] = figures(scores, targets["test"])
             found["head"][key] = figures(small_head(*parts[0], *parts[1], vectors["test"]), targets["test"])
             if n_labels == NEAREST_LABELS:
-                scores = knn_probe(*parts[0], *parts[1], vectors["test"])
-                found["nearest"][key] = figures(scores, targets["test"])
+                scores = knn_probe(*parts[0], *parts[1], vectors["test"][chosen])
+                found["nearest"][key] = figures(scores, targets["test"][chosen])
     return found
 
 

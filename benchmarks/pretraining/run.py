@@ -16,9 +16,10 @@ import torch
 from data import prepare
 from fine_tuning import LABELS_OF_RATE, chosen_rate, fine_tune
 from maps import draw_maps
-from probes import probe, probe_raw_features
-from study import HERE, Study
+from probes import probe, vectors_of
+from study import HERE, Study, fine_tuned
 from tables import write_tables
+from weak_supervision import search
 
 Job = tuple[Any, ...]
 
@@ -34,13 +35,15 @@ def main() -> None:
     study = Study.load(arguments.study, arguments.work)
     trained = [name for name in study.encoders if name != "random"]
     stages: list[list[Job]] = [
-        [(judge_frozen, study, name) for name in ["raw-features", *study.encoders, *study.probed]]
-    ]
-    stages.append([(judge_fine_tuned, study, name, LABELS_OF_RATE) for name in trained])
-    stages += [
-        [(judge_fine_tuned, study, name, labels) for name in trained]
-        for labels in study.labels
-        if labels != LABELS_OF_RATE
+        [(judge_frozen, study, name) for name in [*study.encoders, "raw-features"]],
+        [(judge_fine_tuned, study, name, LABELS_OF_RATE) for name in trained],
+        *(
+            [(judge_fine_tuned, study, name, labels) for name in trained]
+            for labels in study.labels
+            if labels != LABELS_OF_RATE
+        ),
+        [(judge_frozen, study, name) for name in study.ladder],
+        [(judge_fine_tuned, study, name, LABELS_OF_RATE) for name in study.ladder],
     ]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(arguments.workers, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -55,18 +58,18 @@ def main() -> None:
 
 def judge_frozen(study: Study, name: str) -> None:
     """Probes of one encoder, which is pretrained first."""
-    if name == "raw-features":
-        study.result(f"probes/{name}", lambda: probe_raw_features(study))
-    elif name != "scratch":
-        study.result(f"probes/{name}", lambda: probe(study, name))
+    if name == "scratch":
+        return
+    study.result(f"probes/{name}", lambda: probe(study, name))
+    if name not in study.ladder:
+        study.result(f"searches/{name}", lambda: search(study, vectors_of(study, name)))
 
 
 def judge_fine_tuned(study: Study, name: str, labels: int) -> None:
     """Fine-tuning of one encoder with so many labels, all seeds."""
     rate = chosen_rate(study, name)
     for seed in range(study.seeds[labels]):
-        key = f"fine-tuned/{name}-{labels}-{seed}-{rate:g}"
-        study.result(key, lambda seed=seed: fine_tune(study, name, labels, seed, rate))
+        study.result(fine_tuned(name, labels, seed), lambda seed=seed: fine_tune(study, name, labels, seed, rate))
 
 
 if __name__ == "__main__":

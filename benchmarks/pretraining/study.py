@@ -21,12 +21,13 @@ class Study:
     work: Path
     backbone: dict[str, Any]
     seen_jets: int
+    training: dict[str, Any]
     labels: list[int]
     seeds: dict[int, int]
     learning_rates: list[float]
     fine_tuning: dict[int, dict[str, int]]
     encoders: dict[str, dict[str, Any]]
-    probed: dict[str, dict[str, Any]]
+    ladder: dict[str, dict[str, Any]]
 
     @classmethod
     def load(cls, path: Path, work: Path) -> Study:
@@ -44,3 +45,8 @@ class Study:
             temporary.replace(path)
         content: dict[str, Any] = json.loads(path.read_text())
         return content
+
+
+def fine_tuned(name: str, labels: int, seed: int) -> str:
+    """Name of the result of fine-tuning an encoder with one set of labels."""
+    return f"fine-tuned/{name}-{labels}-{seed}"

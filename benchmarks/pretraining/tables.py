@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from claims import claims_table
 from matplotlib import pyplot as plt
-from study import Study
+from study import Study, fine_tuned
 
 LABELS_COMPARED = 1000
 
 
 def collected(study: Study) -> pd.DataFrame:
-    """One row a measurement: encoder, way, labels, seed, sample, accuracy, auc; of fine-tuning the chosen rates only."""
+    """One row a measurement: encoder, way, labels, seed, sample, accuracy and auc."""
     rows = []
     for path in sorted((study.work / "results" / "probes").glob("*.json")):
         for way, found in json.loads(path.read_text()).items():
@@ -24,23 +26,13 @@ def collected(study: Study) -> pd.DataFrame:
                 rows.append(
                     {"encoder": path.stem, "way": way, "labels": labels, "seed": seed, "sample": "test"} | figures
                 )
-    for name in study.encoders:
-        rate = chosen(study, name)
-        for path in sorted((study.work / "results" / "fine-tuned").glob(f"{name}-*-{rate:g}.json") if rate else ()):
-            labels, seed = map(int, path.stem.removeprefix(f"{name}-").removesuffix(f"-{rate:g}").split("-"))
-            for sample, figures in json.loads(path.read_text()).items():
-                if isinstance(figures, dict) and "auc" in figures:
-                    place = {"encoder": name, "way": "full", "labels": labels, "seed": seed, "sample": sample}
-                    rows.append(place | figures)
+    for name, labels, seed in product([*study.encoders, *study.ladder], study.labels, range(max(study.seeds.values()))):
+        path = study.work / "results" / f"{fine_tuned(name, labels, seed)}.json"
+        for sample, figures in json.loads(path.read_text()).items() if path.exists() else ():
+            if isinstance(figures, dict) and "auc" in figures:
+                place = {"encoder": name, "way": "full", "labels": labels, "seed": seed, "sample": sample}
+                rows.append(place | figures)
     return pd.DataFrame(rows)
-
-
-def chosen(study: Study, name: str) -> float | None:
-    """The learning rate with the lowest validation loss at 1000 labels, if all were tried."""
-    paths = {lr: study.work / "results" / "fine-tuned" / f"{name}-1000-0-{lr:g}.json" for lr in study.learning_rates}
-    if not all(path.exists() for path in paths.values()):
-        return None
-    return min(paths, key=lambda lr: float(json.loads(paths[lr].read_text())["validation"]["loss"]))
 
 
 def write_tables(study: Study, output: Path) -> None:
@@ -58,7 +50,9 @@ def write_tables(study: Study, output: Path) -> None:
         "\n## Labels that scratch needs for the accuracy at 1,000 labels\n",
         efficiency_table(test),
         "\n## Full fine-tuning on this simulation, tested on another\n",
-        domain_table(results),
+        domain_table(results[~results["encoder"].isin(list(study.ladder))]),
+        "\n## Claims of the field\n",
+        claims_table(results, study),
     ]
     (output / "results.md").write_text("\n".join(parts))
     label_efficiency(test, output / "label_efficiency.png")
@@ -94,7 +88,7 @@ def accuracy_table(test: pd.DataFrame, study: Study) -> str:
         "| encoder | " + " | ".join(f"{way} {labels:,}" for way, labels in columns) + " |",
         "|---|" + "---:|" * len(columns),
     ]
-    for name in ["raw-features", *study.encoders, *study.probed]:
+    for name in ["raw-features", *study.encoders, *study.ladder]:
         cells = []
         for way, labels in columns:
             found = test[(test["encoder"] == name) & (test["way"] == way) & (test["labels"] == labels)]

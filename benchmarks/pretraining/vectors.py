@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float32]
 
 def embed(study: Study, backbone: Backbone, part: str) -> Floats:
     """Embeddings of the jets of a sample, float32 [n_jets, dim]."""
-    return embed_shards(Model(backbone), ShardDataset(study.work / "shards" / part))
+    return embed_shards(Model(backbone), ShardDataset(study.work / "shards" / part), cache=study.work / "embeddings")
 
 
 @torch.no_grad()

@@ -70,11 +70,12 @@ class JetCLR(Method):
         versions = [
             augment(examples.packed, spec, changes, random) for changes in (self.config.first, self.config.second)
         ]
-        yield padded_views(examples, versions, spec, micro_tokens, device)
+        yield padded_views(examples, [versions], spec, micro_tokens, device)
 
     def forward(self, part: Views) -> dict[str, Tensor]:
         """Loss of each jet, and the share of its views that find each other."""
-        first, second = (self.projector(embed(self.model.backbone, groups)).float() for groups in part.views)
+        (groups,) = part.views
+        first, second = self.projector(embed(self.model.backbone, groups, len(part.weight))).float()
         with torch.autocast(first.device.type, enabled=False):
             loss, found = nt_xent(first, second, self.config.temperature)
         return {"loss": loss, "found": found}

@@ -93,20 +93,22 @@ class SelfDistillation(Method):
     def parts(  # noqa: D102
         self, examples: Examples, spec: InputSpec, micro_tokens: int, device: torch.device, random: np.random.Generator
     ) -> Iterator[Views]:
-        yield padded_views(examples, self.versions(examples.packed, spec, random), spec, micro_tokens, device)
+        versions = self.versions(examples.packed, spec, random)
+        seen = [[versions[view] for view in views] for views in (self.student_views, self.teacher_views)]
+        yield padded_views(examples, seen, spec, micro_tokens, device)
 
     def forward(self, part: Views) -> dict[str, Tensor]:
         """Loss of each jet with its two terms, and the largest probability that the teacher gives."""
-        embeddings = {view: embed(self.model.backbone, part.views[view]).float() for view in self.student_views}
-        logits = {view: self.head(vectors) for view, vectors in embeddings.items()}
-        given = torch.stack(
-            [self.teacher_head(embed(self.teacher_backbone, part.views[view])) for view in self.teacher_views]
-        )
+        student, teacher = part.views
+        n_jets = len(part.weight)
+        embeddings = embed(self.model.backbone, student, n_jets).float()
+        logits = dict(zip(self.student_views, self.head(embeddings), strict=True))
+        given = self.teacher_head(embed(self.teacher_backbone, teacher, n_jets))
         with torch.autocast(given.device.type, enabled=False):
             targets = self.targets(given)
             by_view = dict(zip(self.teacher_views, targets, strict=True))
             matching = distillation(by_view, logits, self.settings.student_temperature)
-            repulsion = torch.stack([koleo(vectors) for vectors in embeddings.values()]).mean(dim=0)
+            repulsion = torch.stack([koleo(view) for view in embeddings]).mean(dim=0)
         loss = matching + self.settings.koleo * repulsion
         certainty = targets.amax(dim=2).mean(dim=0)
         return {"loss": loss, "distillation": matching, "koleo": repulsion, "certainty": certainty}

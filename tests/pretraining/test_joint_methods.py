@@ -20,7 +20,7 @@ from coffea_fm.pretraining.jetclr import JetCLRConfig
 from coffea_fm.pretraining.method import Method
 from coffea_fm.pretraining.rino import RINOConfig
 from coffea_fm.pretraining.self_distillation import SelfDistillation
-from coffea_fm.pretraining.views.joint import Views
+from coffea_fm.pretraining.views.joint import Groups, Views
 from coffea_fm.shipped import shipped
 from coffea_fm.training import loop
 from coffea_fm.training.checkpoint import load_tensors
@@ -75,15 +75,22 @@ def test_the_teacher_gets_no_gradient_and_follows(config: Any) -> None:
 
 def test_what_teacher_and_student_see() -> None:
     method, part = method_and_part(RINOConfig(teacher_subjets=(1, 3), student_subjets=(8,), prototypes=16))
-    lengths = [max(inputs.mask.sum(dim=1).max().item() for _, inputs in groups) for groups in part.views]
-    assert lengths == [1, 3, 8, 40]
+    student, teacher = (tokens_of_views(groups, len(part.weight)) for groups in part.views)
+    assert student.max(dim=1).values.tolist() == [1, 3, 8, 40]
+    torch.testing.assert_close(teacher, student[:2])
     assert isinstance(method, SelfDistillation)
     assert (list(method.teacher_views), list(method.student_views)) == ([0, 1], [0, 1, 2, 3])
     method, part = method_and_part(DINOConfig(student_views=3, prototypes=16))
     assert isinstance(method, SelfDistillation)
     assert (list(method.teacher_views), list(method.student_views)) == ([0], [1, 2, 3])
-    tokens = [sum(int(inputs.mask.sum()) for _, inputs in groups) for groups in part.views]
-    assert all(0.3 < some / tokens[0] < 0.7 for some in tokens[1:])
+    student, teacher = (tokens_of_views(groups, len(part.weight)).sum(dim=1) for groups in part.views)
+    assert all(0.3 < some / teacher[0] < 0.7 for some in student)
+
+
+def tokens_of_views(groups: Groups, n_jets: int) -> torch.Tensor:
+    """How many tokens each jet has in each view, [views, jets]."""
+    order = torch.cat([sets for sets, _ in groups]).argsort()
+    return torch.cat([inputs.mask.sum(dim=1) for _, inputs in groups])[order].view(-1, n_jets)
 
 
 def test_teacher_temperature_and_centre() -> None:

@@ -22,7 +22,8 @@ class Views(NamedTuple):
     Attributes
     ----------
     views : list of list of (Tensor, Inputs)
-        For each view its length groups: which jets these are, int64 [sets], and the padded jets.
+        For each network that sees some of the versions, all that it sees in groups of equal length: which jets these
+        are, int64 [sets], counted through its versions one after the other, and the padded jets.
     columns : dict of str to Tensor [jets]
         Numbers stored once a jet.
     weight : Tensor, float32 [jets]
@@ -35,16 +36,20 @@ class Views(NamedTuple):
 
 
 def padded_views(
-    examples: Examples, versions: Sequence[PackedSets], spec: InputSpec, micro_tokens: int, device: torch.device | str
+    examples: Examples,
+    versions: Sequence[Sequence[PackedSets]],
+    spec: InputSpec,
+    micro_tokens: int,
+    device: torch.device | str,
 ) -> Views:
-    """Group each view of the jets by length, and pad.
+    """Group the jets of all versions by length, and pad.
 
     Parameters
     ----------
     examples : Examples
         What is known about the jets.
-    versions : sequence of PackedSets
-        The views, each of the same jets in the same order.
+    versions : sequence of sequence of PackedSets
+        What each network sees: each version has the same jets in the same order.
     spec : InputSpec
         Describes them.
     micro_tokens : int
@@ -53,7 +58,7 @@ def padded_views(
         Where the tensors go.
     """
     views = []
-    for packed in versions:
+    for packed in map(PackedSets.concatenate, versions):
         groups: Groups = []
         for sets in cheapest_groups(set_lengths(packed), micro_tokens):
             inputs = Inputs.from_arrays(pad(packed.take(sets), spec), spec, device)
@@ -62,7 +67,8 @@ def padded_views(
     return Views(views, column_tensors(examples.columns, device), torch.as_tensor(examples.weight, device=device))
 
 
-def embed(backbone: nn.Module, groups: Groups) -> Tensor:
-    """Embeddings of the jets of one view, in the order of the jets, [jets, dim]."""
+def embed(backbone: nn.Module, groups: Groups, n_jets: int) -> Tensor:
+    """Embeddings of all versions that a network sees, in the order of the jets, [versions, jets, dim]."""
     order = torch.argsort(torch.cat([sets for sets, _ in groups]))
-    return torch.cat([backbone(inputs).embedding for _, inputs in groups])[order]
+    embeddings = torch.cat([backbone(inputs).embedding for _, inputs in groups])[order]
+    return embeddings.view(-1, n_jets, embeddings.shape[-1])
