@@ -146,6 +146,7 @@ CLAIMS = (
     Claim("every method beats a random encoder on the probe", "by more than the error", against_random),
     Claim("MPM ladder: k-means targets beat regression (replaced particles)", "mostly",
           compared("bert-kmeans", "bert-regression")),
+    Claim("... VQ-VAE targets as good as k-means", "published: k-means at least", compared("bert-kmeans", "bert-vq")),
     Claim("... + impact parameters among the targets", "≥", compared("bert-kmeans", "bert-kmeans-momenta")),
     Claim("... the same where no particle has a lifetime", "null control, 0",
           compared("no-lifetimes-kmeans", "no-lifetimes-kmeans-momenta")),

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 import yaml
-from study import MODELS, Study
+from study import MODELS, Study, merged
+from vocabularies import trained_vocabulary
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.nn.build import build_backbone
@@ -28,13 +29,17 @@ def recipe_of(study: Study, name: str) -> Recipe:
     shards = study.work / "shards"
     suffix = asked.pop("labels", "") or jets_of(study, name)
     asked.pop("jets", None)
+    tokenizer = asked.pop("tokenizer", None)
+    if tokenizer is not None:
+        vq = {"tokenizer": str(trained_vocabulary(study, tokenizer))}
+        asked = merged(asked, {"method": {"targets": {"vq": vq}}})
     content |= {
         "name": name,
         "backbone": study.backbone,
         "data": content["data"] | {part: str(shards / f"{part}{suffix}") for part in ("train", "validation")},
     }
-    content = _merged(content, {"training": {"seen_jets": study.seen_jets, **study.training}})
-    content = _merged(content, asked)
+    content = merged(content, {"training": {"seen_jets": study.seen_jets, **study.training}})
+    content = merged(content, asked)
     content["training"]["validate_every"] = -(-content["training"]["seen_jets"] // VALIDATIONS)
     return Recipe.model_validate(content)
 
@@ -67,11 +72,3 @@ def _config(study: Study) -> Any:
     from coffea_fm.nn.build import BackboneConfig
 
     return TypeAdapter(BackboneConfig).validate_python(study.backbone)
-
-
-def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in changes.items():
-        old = merged.get(key)
-        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged

@@ -19,6 +19,7 @@ from maps import draw_maps
 from probes import probe, vectors_of
 from study import HERE, Study, fine_tuned
 from tables import write_tables
+from vocabularies import trained_vocabulary
 from weak_supervision import search
 
 Job = tuple[Any, ...]
@@ -42,6 +43,7 @@ def main() -> None:
             for labels in study.labels
             if labels != LABELS_OF_RATE
         ),
+        [(trained_vocabulary, study, name) for name in study.tokenizers],
         [(judge_frozen, study, name) for name in study.ladder],
         [(judge_fine_tuned, study, name, LABELS_OF_RATE) for name in study.ladder],
     ]

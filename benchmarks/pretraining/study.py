@@ -27,6 +27,7 @@ class Study:
     learning_rates: list[float]
     fine_tuning: dict[int, dict[str, int]]
     encoders: dict[str, dict[str, Any]]
+    tokenizers: dict[str, dict[str, Any]]
     ladder: dict[str, dict[str, Any]]
 
     @classmethod
@@ -50,3 +51,12 @@ class Study:
 def fine_tuned(name: str, labels: int, seed: int) -> str:
     """Name of the result of fine-tuning an encoder with one set of labels."""
     return f"fine-tuned/{name}-{labels}-{seed}"
+
+
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """A tree of settings with changes made to it."""
+    result = dict(base)
+    for key, value in changes.items():
+        old = result.get(key)
+        result[key] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return result
