@@ -16,8 +16,8 @@ from coffea_fm.statistics.simulated import POI
 from coffea_fm.statistics.yields import Floats
 
 _LOGGER = logging.getLogger("pyhf.optimize.mixins")
-_STRATEGIES = (1, 2)
-"""Of Minuit: the second, slower and more careful, where the first does not converge."""
+_STRATEGIES = (1, 1, 2, 2)
+"""Of Minuit, tried in turn from where the last one ended: numerical derivatives now and then mislead it."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ class Likelihood:
                         return_result_obj=True,
                     )
                     break
-                except pyhf.exceptions.FailedMinimization:
-                    continue
+                except pyhf.exceptions.FailedMinimization as error:
+                    begin = np.asarray(error.result.x)
         else:
             raise InputError(
                 "the fit does not converge: merge more bins with minimal_effective_events, or leave out a systematic "
@@ -118,6 +118,11 @@ class Likelihood:
     def poi(self) -> int:
         """Position of the signal's strength."""
         return int(self.model.config.poi_index)
+
+    @property
+    def largest_mu(self) -> float:
+        """Upper bound of the signal's strength."""
+        return float(self.model.config.suggested_bounds()[self.poi][1])
 
     def constrained(self) -> dict[str, int]:
         """Positions of the parameters that an auxiliary measurement constrains, without those of single bins."""

@@ -15,8 +15,8 @@ from coffea_fm.statistics.likelihood import Likelihood, minuit
 
 LEVEL = 0.05
 BANDS = (-2, -1, 0, 1, 2)
-_PRECISION = 1e-3
-_LARGEST = 1e4
+_PRECISION = 3e-3
+_OF_LARGEST = 1e4
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def expected_limit(likelihood: Likelihood) -> Limit:
     Raises
     ------
     InputError
-        If no strength below ten thousand is excluded.
+        If no strength is excluded within the bounds of the fit.
     """
     asimov = likelihood.asimov(0.0)
     background = asimov.fit({asimov.poi: 0.0})
@@ -64,15 +64,14 @@ def expected_limit(likelihood: Likelihood) -> Limit:
         return float(np.sqrt(max(asimov.fit({asimov.poi: mu}, background.values).twice_nll - background.twice_nll, 0)))
 
     needed = [float(norm.isf(LEVEL * norm.cdf(band)) + band) for band in BANDS]
-    high = 1.0
+    low = high = likelihood.largest_mu / _OF_LARGEST
     while root_of_q(high) < needed[-1]:
         high *= 2
-        if high > _LARGEST:
+        if high > likelihood.largest_mu:
             raise InputError(
-                "no strength of the signal below 10,000 can be excluded: is it in the signal regions at all?"
+                f"no strength of the signal below {likelihood.largest_mu:.3g} can be excluded: is it like background?"
             )
-    low = high
-    while root_of_q(low) > needed[0] and low > 1 / _LARGEST:
+    while root_of_q(low) > needed[0]:
         low /= 2
     found = []
     for root in needed:
@@ -92,8 +91,8 @@ def observed_limit(likelihood: Likelihood, expected: Limit) -> Limit:
         low, high = expected.expected[0] / 4, 2 * expected.expected[-1]
         while excess(high) > 0:
             high *= 2
-            if high > _LARGEST:
-                raise InputError("no strength of the signal below 10,000 is excluded by the data")
+            if high > likelihood.largest_mu:
+                raise InputError(f"the data exclude no strength of the signal below {likelihood.largest_mu:.3g}")
         while excess(low) < 0:
             low /= 2
         return Limit(expected.expected, float(brentq(excess, low, high, rtol=_PRECISION * 5)))

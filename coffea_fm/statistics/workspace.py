@@ -13,10 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from coffea_fm.errors import InputError
 from coffea_fm.statistics.prediction import Prediction
 from coffea_fm.statistics.settings import FitSettings
 from coffea_fm.statistics.simulated import POI, Modifier, Simulated, normalisation
 from coffea_fm.statistics.yields import DATA, Floats
+
+_TIMES_SENSITIVITY = 1e4
 
 
 def make_workspace(
@@ -78,8 +81,30 @@ def make_workspace(
             else:
                 data = np.sum([entry["data"] for entry in samples if entry["name"] != signal], axis=0)
             observations.append({"name": f"{name}_{region}", "data": data.tolist()})
-    measurement = {"name": signal, "config": {"poi": POI, "parameters": [{"name": POI, "bounds": [[0.0, 1e3]]}]}}
+    bounds = [[0.0, _TIMES_SENSITIVITY * sensitivity(predictions, settings, signal)]]
+    measurement = {"name": signal, "config": {"poi": POI, "parameters": [{"name": POI, "bounds": bounds}]}}
     return {"channels": channels, "observations": observations, "measurements": [measurement], "version": "1.0.0"}
+
+
+def sensitivity(predictions: Mapping[str, Prediction], settings: FitSettings, signal: str) -> float:
+    """Strength at which the signal is two standard deviations of the background's Poisson fluctuations, all bins together.
+
+    Raises
+    ------
+    InputError
+        If the signal regions have no event of the signal.
+    """
+    significance = 0.0
+    for prediction in predictions.values():
+        for category, regions in prediction.plane.categories.items():
+            simulated = [prediction.yields(process, regions.signal).values for process in settings.backgrounds]
+            background = np.maximum(np.sum([prediction.predicted(category).values, *simulated], axis=0), 1.0)
+            significance += float(np.sum(prediction.yields(signal, regions.signal).values ** 2 / background))
+    if significance <= 0:
+        raise InputError(
+            f"the signal {signal!r} has no event in the signal regions: was it analysed, and do its cuts fit?"
+        )
+    return float(2 / np.sqrt(significance))
 
 
 def _multijet(values: Floats, modifiers: list[Modifier]) -> dict[str, Any]:

@@ -100,7 +100,7 @@ class Corrections:
         RecipeError
             If there are none for its content.
         """
-        if scale_factor_name(tagger) not in _parse(self.text):
+        if scale_factor_name(tagger) not in list(_parse(self.text)):
             raise RecipeError(
                 f"the corrections {self.source} have no scale factors for the bundle {tagger.manifest.name!r} "
                 f"({tagger.checksum[:12]}), which was changed or never calibrated: derive them with "

@@ -68,7 +68,7 @@ def select_resolved(jets: ak.Array, cut: float) -> Resolved:
         On the score of a tagged jet.
     """
     usable = jets[np.isfinite(jets.b_score)]
-    four = usable[ak.argsort(usable.score, ascending=False)][:, :4]
+    four = usable[ak.argsort(usable.b_score, ascending=False)][:, :4]
     enough = ak.to_numpy(ak.num(four) == 4)
     tagged = ak.to_numpy(ak.sum(four.b_score > cut, axis=1))
     numbers = np.full((3, len(jets)), np.nan)
