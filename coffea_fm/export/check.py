@@ -66,7 +66,7 @@ def check_graphs(
     """
     if not any(group.values.size for group in jets.groups.values()):
         raise InputError("the jets for the numerical check have no constituents: give others")
-    sessions = {name: _session(graph) for name, graph in graphs.items()}
+    sessions = {name: open_session(graph) for name, graph in graphs.items()}
     training = model.training
     model.eval()
     largest, count = 0.0, 0
@@ -76,7 +76,7 @@ def check_graphs(
             if model.head is not None:
                 for answers in (exported, reference):
                     answers[model.head.output] = answers[model.head.output] / np.asarray(model.head.unit, np.float32)
-            largest = max(largest, _compare(case, exported, reference, tolerance))
+            largest = max(largest, compare(case, exported, reference, tolerance))
             count += 1
     finally:
         model.train(training)
@@ -84,17 +84,24 @@ def check_graphs(
     return NumericalCheck(maximal_difference=largest, tolerance=tolerance, cases=count, versions=versions)
 
 
-def _compare(case: Case, exported: Arrays, reference: Arrays, tolerance: float) -> float:
+def compare(case: Case, exported: Arrays, reference: Arrays, tolerance: float) -> float:
+    """The largest difference of what is defined.
+
+    Raises
+    ------
+    ExportError
+        If it is larger than allowed, or what is not defined is a number.
+    """
     largest = 0.0
     for name, expected in reference.items():
         values = exported[name]
         if values.shape != expected.shape:
             raise ExportError(f"{name} of {case.name} have the shape {values.shape}, torch gives {expected.shape}")
         if not np.isnan(values[case.undefined]).all():
-            raise ExportError(f"{name} of {case.name} are a number for a jet with one that is not finite")
+            raise ExportError(f"{name} of {case.name} are a number where an input is none")
         defined = ~case.undefined
         if not np.isfinite(values[defined]).all():
-            raise ExportError(f"{name} of {case.name} are not finite for a jet whose inputs are")
+            raise ExportError(f"{name} of {case.name} are not finite where all inputs are")
         difference = float(np.abs(values[defined] - expected[defined]).max(initial=0.0))
         if difference > tolerance:
             raise ExportError(f"{name} of {case.name} differ from torch by {difference:.2g}, allowed are {tolerance:g}")
@@ -103,11 +110,12 @@ def _compare(case: Case, exported: Arrays, reference: Arrays, tolerance: float) 
 
 
 def _run(sessions: Mapping[str, Any], arrays: Arrays) -> Arrays:
-    outputs = _outputs(sessions["backbone"], arrays)
-    return outputs | _outputs(sessions["head"], outputs) if "head" in sessions else outputs
+    outputs = outputs_of(sessions["backbone"], arrays)
+    return outputs | outputs_of(sessions["head"], outputs) if "head" in sessions else outputs
 
 
-def _outputs(session: Any, arrays: Arrays) -> Arrays:
+def outputs_of(session: Any, arrays: Arrays) -> Arrays:
+    """All outputs of a graph by name."""
     given = {entry.name: arrays[entry.name] for entry in session.get_inputs()}
     names = [entry.name for entry in session.get_outputs()]
     return dict(zip(names, session.run(names, given), strict=True))
@@ -122,7 +130,8 @@ def _reference(model: Model, arrays: Arrays, spec: InputSpec, temperature: float
     return reference
 
 
-def _session(graph: bytes) -> Any:
+def open_session(graph: bytes) -> Any:
+    """An onnxruntime session on one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +17,15 @@ from coffea_fm.bundle.manifest import Calibration, Provenance, graph_inputs
 from coffea_fm.errors import InputError
 from coffea_fm.export.card import draft_card
 from coffea_fm.export.check import check_graphs
+from coffea_fm.export.event_check import check_event_graphs
+from coffea_fm.export.event_graphs import make_event_graphs
 from coffea_fm.export.graphs import make_graphs
 from coffea_fm.nn.build import Model
-from coffea_fm.shards import ShardDataset
-from coffea_fm.tokens.packed import PackedSets
+from coffea_fm.nn.events import EventModel
+from coffea_fm.shards import EventDataset, ShardDataset
+from coffea_fm.tokens.events import JetsOfEvents, unnest
+from coffea_fm.tokens.fields import Field
+from coffea_fm.tokens.packed import FloatArray, PackedSets
 from coffea_fm.tokens.spec import InputSpec
 from coffea_fm.training.checkpoint import load_checkpoint
 
@@ -67,16 +73,19 @@ def export_checkpoint(
     folder = Path(data) if data is not None else config.recipe.data.train
     if not folder.is_dir():
         raise InputError(f"the check at export needs real jets, and {folder} is not there: give a folder of shards")
-    jets = _some_jets(ShardDataset(folder, config.spec))
     provenance = Provenance(
         recipe=config.recipe.model_dump(mode="json"),
         data={"folder": str(folder), "seen_jets": config.seen_jets, "validation": dict(config.metrics)},
         seed=config.recipe.training.seed,
         versions=_versions(),
     )
-    return export_model(
-        model, config.spec, config.classes, jets, output, provenance=provenance, card=card, temperature=temperature
-    )
+    about: dict[str, Any] = {"provenance": provenance, "card": card, "temperature": temperature}
+    if isinstance(model, EventModel):
+        data_set = EventDataset(folder, config.spec, model.head.collection)
+        events = unnest(_some_jets(data_set), config.spec, model.head.collection)
+        return export_event_model(model, config.spec, config.classes, events, output, **about)
+    jets = _some_jets(ShardDataset(folder, config.spec))
+    return export_model(model, config.spec, config.classes, jets, output, **about)
 
 
 def export_model(
@@ -125,11 +134,59 @@ def export_model(
 
 def with_trained_ranges(spec: InputSpec, jets: PackedSets) -> InputSpec:
     """The same inputs, with the range of each jet field among these jets, rounded outwards; angles have none."""
-    fields = []
-    for field, values in zip(spec.jet, jets.jet.T, strict=True):
-        trained = (-_round_up(-float(values.min())), _round_up(float(values.max())))
-        fields.append(field if field.unit == "rad" else replace(field, trained=trained))
-    return replace(spec, jet=tuple(fields))
+    return replace(spec, jet=_with_ranges(spec.jet, jets.jet))
+
+
+def export_event_model(
+    model: EventModel,
+    spec: InputSpec,
+    classes: tuple[str, ...],
+    events: JetsOfEvents,
+    output: str | os.PathLike[str],
+    *,
+    provenance: Provenance,
+    card: str | None = None,
+    temperature: float = 1.0,
+) -> Manifest:
+    """Write the bundle of a model of events, numerically checked; see `export_checkpoint`.
+
+    Parameters
+    ----------
+    events : JetsOfEvents
+        Real events, as the network was trained on.
+    """
+    spec = with_trained_ranges(spec, events.jets)
+    collection = model.head.collection
+    collection = replace(collection, fields=_with_ranges(collection.fields, events.features))
+    graphs = make_event_graphs(model, spec, temperature=temperature)
+    check = check_event_graphs(graphs, model, spec, events, temperature=temperature)
+    manifest = Manifest(
+        schema_version=2,
+        name=Path(output).resolve().name,
+        inputs=spec,
+        collections=(collection,),
+        outputs=(
+            Output(name=model.head.output, dim=len(classes), classes=classes, level="event"),
+            Output(name="embedding", dim=model.backbone.dim),
+        ),
+        graphs=(
+            Graph(name="backbone", file="backbone.onnx", inputs=graph_inputs(spec), outputs=("embedding",)),
+            Graph(name="event-head", file="event-head.onnx", inputs=collection.inputs, outputs=(model.head.output,)),
+        ),
+        provenance=provenance,
+        check=check,
+        calibration=Calibration(temperature=temperature) if temperature != 1.0 else None,
+    )
+    return save_bundle(output, manifest, graphs, draft_card(manifest) if card is None else card)
+
+
+def _with_ranges(fields: tuple[Field, ...], values: FloatArray) -> tuple[Field, ...]:
+    """Fields with the range of their columns."""
+    ranged = []
+    for field, column in zip(fields, values.T, strict=True):
+        trained = (0.0 - _round_up(-float(column.min())), _round_up(float(column.max())))
+        ranged.append(field if field.unit == "rad" else replace(field, trained=trained))
+    return tuple(ranged)
 
 
 def _round_up(value: float) -> float:
@@ -149,7 +206,7 @@ def _versions() -> dict[str, str]:
 
 
 def _some_jets(dataset: ShardDataset) -> PackedSets:
-    """Jets of row groups from all over the data set."""
+    """Jets, or events, of row groups from all over the data set."""
     groups = dataset.row_groups
     mean = dataset.n_jets / len(groups)
     chosen = np.linspace(0, len(groups) - 1, max(1, min(len(groups), round(_RANGE_JETS / mean)))).astype(int)

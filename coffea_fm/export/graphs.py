@@ -24,7 +24,7 @@ from coffea_fm.tokens.spec import InputSpec
 OPSET = 20
 """The first with one operator for GELU."""
 
-_TRACED_SETS, _TRACED_TOKENS = 3, 5  # an axis of size 1 would be taken for a constant
+TRACED_SETS, TRACED_TOKENS = 3, 5  # an axis of size 1 would be taken for a constant
 
 # ONNX has these two; the exporter does not know.
 register_custom_op_symbolic("aten::cosh", lambda graph, value: graph.op("Cosh", value), 9)
@@ -103,7 +103,7 @@ def make_graphs(
     model.eval()
     try:
         backbone = _BackboneGraph(model.backbone, spec, token_vectors=token_vectors)
-        graphs = {"backbone": _export(backbone, _example(spec), list(names), outputs, axes)}
+        graphs = {"backbone": export_module(backbone, _example(spec), list(names), outputs, axes)}
         if head is not None:
             graphs["head"] = _export_head(head, model.backbone.dim, temperature)
     finally:
@@ -113,34 +113,35 @@ def make_graphs(
 
 
 def _export_head(head: Head, dim: int, temperature: float) -> bytes:
-    sizes = {"jet": (_TRACED_SETS,), "token": (_TRACED_SETS, _TRACED_TOKENS), "pair": (_TRACED_SETS, _TRACED_TOKENS)}
+    sizes = {"jet": (TRACED_SETS,), "token": (TRACED_SETS, TRACED_TOKENS), "pair": (TRACED_SETS, TRACED_TOKENS)}
     given = {0: "sets"} if head.level == "jet" else {0: "sets", 1: "tokens"}
     answer = given | ({2: "tokens"} if head.level == "pair" else {})
     vectors = (torch.zeros(*sizes[head.level], dim),)
     axes = {head.reads: given, head.output: answer}
-    return _export(_HeadGraph(head, temperature), vectors, [head.reads], [head.output], axes)
+    return export_module(_HeadGraph(head, temperature), vectors, [head.reads], [head.output], axes)
 
 
 def _example(spec: InputSpec) -> tuple[Tensor, ...]:
     group = only_group(spec)
     arrays = [
-        torch.ones(_TRACED_SETS, _TRACED_TOKENS, len(group.names)),
-        torch.ones(_TRACED_SETS, _TRACED_TOKENS, dtype=torch.bool),
+        torch.ones(TRACED_SETS, TRACED_TOKENS, len(group.names)),
+        torch.ones(TRACED_SETS, TRACED_TOKENS, dtype=torch.bool),
     ]
     if group.missing_names:
-        arrays.append(torch.zeros(_TRACED_SETS, _TRACED_TOKENS, len(group.missing_names), dtype=torch.bool))
+        arrays.append(torch.zeros(TRACED_SETS, TRACED_TOKENS, len(group.missing_names), dtype=torch.bool))
     if spec.jet:
-        arrays.append(torch.ones(_TRACED_SETS, len(spec.jet)))
+        arrays.append(torch.ones(TRACED_SETS, len(spec.jet)))
     return tuple(arrays)
 
 
-def _export(
+def export_module(
     module: nn.Module,
     example: tuple[Tensor, ...],
     inputs: list[str],
     outputs: list[str],
     axes: dict[str, dict[int, str]],
 ) -> bytes:
+    """The ONNX file of a module, with these names and dynamic axes."""
     with torch.no_grad(), TemporaryDirectory() as folder, warnings.catch_warnings():
         # What the tracer warns of (deprecation, shapes taken as constants) is held by the check over shapes.
         warnings.simplefilter("ignore")

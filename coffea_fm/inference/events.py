@@ -14,7 +14,7 @@ from coffea_fm.errors import InputError
 from coffea_fm.inference.arrays import flatten_vectors
 from coffea_fm.inference.checks import Findings, inspect
 from coffea_fm.inference.run import Arrays, needed, run
-from coffea_fm.tokens import InputSpec, PackedSets
+from coffea_fm.tokens import Collection, InputSpec, PackedSets
 from coffea_fm.tokens.events import event_arrays, jet_features, pack_events, read_jets
 from coffea_fm.tokens.jagged import IntArray, offsets_of, ranges
 from coffea_fm.tokens.packed import FloatArray
@@ -67,7 +67,7 @@ def tag_events(
     packed, counts, features = pack_events(jets, manifest.inputs, collection)
     everything = replace(manifest.inputs, jet=manifest.inputs.jet + collection.fields)
     findings = inspect(PackedSets(packed.groups, np.hstack([packed.jet, features])), everything)
-    say(findings)
+    say(replace(findings, remarks=findings.remarks | named_otherwise(jets, collection)))
     results = run(packed, manifest, sessions, ["embedding"], sets=findings.scored, threads=threads)
     return _score(results["embedding"], features, counts, manifest, sessions, wanted, findings)
 
@@ -90,11 +90,22 @@ def score_embedded(
     read, counts = read_jets(embedded, collection)
     features = jet_features(read, collection)
     findings = inspect(PackedSets({}, features), InputSpec((), collection.fields))
-    say(findings)
+    say(replace(findings, remarks=findings.remarks | named_otherwise(jets, collection)))
     vectors, _ = flatten_vectors(read["coffea_fm_embedding"], manifest.output("embedding").dim)
     if len(vectors) != len(features):
         raise InputError("some jets have None as their embedding: give those that tagger.embed gave for these jets")
     return _score(vectors, features, counts, manifest, sessions, wanted, findings)
+
+
+def named_otherwise(jets: ak.Array, collection: Collection) -> dict[str, str]:
+    """A remark if the jets say that they are of another collection, which may be of another radius."""
+    name = jets.layout.purelist_parameter("collection_name")
+    if name in (None, collection.name):
+        return {}
+    return {
+        "another collection": f"the model was trained on jets called {collection.name}, and these are called {name}: "
+        "make sure that they are of the same radius and kind"
+    }
 
 
 def _score(

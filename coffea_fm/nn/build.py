@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformer, ParticleTransformerConfig
 from coffea_fm.nn.backbones.set_transformer import SetTransformer, SetTransformerConfig
 from coffea_fm.nn.heads.classification import ClassificationHead, ClassificationHeadConfig
+from coffea_fm.nn.heads.deep_sets import DeepSetsConfig
+from coffea_fm.nn.heads.event_transformer import EventTransformerConfig
 from coffea_fm.nn.heads.head import Head
 from coffea_fm.nn.heads.pairs import PairHead, PairHeadConfig
 from coffea_fm.nn.heads.regression import RegressionHead, RegressionHeadConfig
@@ -18,9 +20,8 @@ from coffea_fm.nn.inputs import BackboneOutput, Inputs
 from coffea_fm.tokens.spec import InputSpec
 
 BackboneConfig = Annotated[SetTransformerConfig | ParticleTransformerConfig, Field(discriminator="kind")]
-HeadConfig = Annotated[
-    ClassificationHeadConfig | RegressionHeadConfig | TokenHeadConfig | PairHeadConfig, Field(discriminator="kind")
-]
+JetHeadConfig = ClassificationHeadConfig | RegressionHeadConfig | TokenHeadConfig | PairHeadConfig
+HeadConfig = Annotated[JetHeadConfig | DeepSetsConfig | EventTransformerConfig, Field(discriminator="kind")]
 Backbone = SetTransformer | ParticleTransformer
 
 
@@ -60,7 +61,7 @@ def build_backbone(config: BackboneConfig, spec: InputSpec) -> Backbone:
     return SetTransformer(config, spec)
 
 
-def build_head(config: HeadConfig, dim: int, classes: int) -> Head:
+def build_head(config: JetHeadConfig, dim: int, classes: int) -> Head:
     """A head of that configuration on vectors of width `dim`; one that classifies jets has that many classes."""
     if isinstance(config, RegressionHeadConfig):
         return RegressionHead(config, dim)
@@ -71,7 +72,7 @@ def build_head(config: HeadConfig, dim: int, classes: int) -> Head:
     return ClassificationHead(config, dim, classes)
 
 
-def build_model(config: BackboneConfig, head: HeadConfig | None, spec: InputSpec, classes: int) -> Model:
+def build_model(config: BackboneConfig, head: JetHeadConfig | None, spec: InputSpec, classes: int) -> Model:
     """A backbone, with a head where one is configured."""
     backbone = build_backbone(config, spec)
     return Model(backbone, None if head is None else build_head(head, backbone.dim, classes))

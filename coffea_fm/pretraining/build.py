@@ -9,6 +9,7 @@ from pydantic import Field
 from coffea_fm.nn.build import Model
 from coffea_fm.pretraining.cwola import Cwola, CwolaConfig
 from coffea_fm.pretraining.dino import DINO, DINOConfig
+from coffea_fm.pretraining.event_classification import EventClassification, EventClassificationConfig
 from coffea_fm.pretraining.jetclr import JetCLR, JetCLRConfig
 from coffea_fm.pretraining.masked import MaskedConfig, MaskedParticleModelling
 from coffea_fm.pretraining.method import Method
@@ -22,6 +23,7 @@ from coffea_fm.pretraining.vq_vae import VQVAE
 
 MethodConfig = Annotated[
     DINOConfig
+    | EventClassificationConfig
     | JetCLRConfig
     | MaskedConfig
     | RINOConfig
@@ -35,6 +37,7 @@ MethodConfig = Annotated[
 ]
 _METHODS: dict[type, Any] = {
     DINOConfig: DINO,
+    EventClassificationConfig: EventClassification,
     JetCLRConfig: JetCLR,
     MaskedConfig: MaskedParticleModelling,
     RINOConfig: RINO,

@@ -28,13 +28,15 @@ class EventDataset(ShardDataset):
         Which jets to read of each event; all that are stored, by default.
     chosen : bool array of shape [n_events], optional
         Which of the events to read; all by default.
+    tokens : bool
+        Read the tokens of the jets, too; without them a packed event has only the group of its jets.
 
     Attributes
     ----------
-    jets : InputSpec
-        What is read of each jet.
     spec : InputSpec
         How the events are packed, see `coffea_fm.tokens.events.nested`.
+    collection : Collection
+        Which jets are read of each event.
 
     Raises
     ------
@@ -48,8 +50,10 @@ class EventDataset(ShardDataset):
         spec: InputSpec | None = None,
         collection: Collection | None = None,
         chosen: BoolArray | None = None,
+        *,
+        tokens: bool = True,
     ) -> None:
-        self._asked = collection
+        self._asked, self._with_tokens = collection, tokens
         super().__init__(folder, spec, chosen)
 
     def _token_columns(self) -> list[str]:
@@ -59,15 +63,29 @@ class EventDataset(ShardDataset):
                 f"the shards in {self.folder} hold jets, not events: collect events with coffea_fm.event_collector, "
                 "or leave the section event out of the recipe"
             )
-        self.jets, self.collection = self.spec, self._asked or stored
+        self._jets, self.collection = self.spec, self._asked or stored
         self._check_collection(stored)
-        select(self.jets, self.stored, self.folder)
-        self.spec = nested(self.jets, self.collection)
+        select(self._jets, self.stored, self.folder)
+        self.spec = nested(self._jets, self.collection)
         tokens = tuple(
-            replace(group, max_tokens=self.stored.group(group.name).max_tokens) for group in self.jets.groups
+            replace(group, max_tokens=self.stored.group(group.name).max_tokens) for group in self._jets.groups
         )
-        self._as_stored = nested(replace(self.jets, groups=tokens), replace(self.collection, maximum=stored.maximum))
-        return [f"{group.name}.{name}" for group in self.spec.groups for name in group.names]
+        self._as_stored = nested(replace(self._jets, groups=tokens), replace(self.collection, maximum=stored.maximum))
+        read = self.spec.groups if self._with_tokens else (self.spec.group(self.collection.name),)
+        return [f"{group.name}.{name}" for group in read for name in group.names]
+
+    @property
+    def jets(self) -> InputSpec:
+        """What is read of each jet."""
+        return self._jets
+
+    def jets_of(self, packed: PackedSets) -> PackedSets:
+        """The jets of what `read` gave, one event after the other."""
+        return unnest(packed, self.jets, self.collection).jets
+
+    def whole(self) -> EventDataset:
+        """The same data set with all of its events."""
+        return EventDataset(self.folder, self.jets, self.collection)
 
     def _check_collection(self, stored: Collection) -> None:
         asked = self.collection
@@ -90,6 +108,8 @@ class EventDataset(ShardDataset):
             )
 
     def _packed(self, table: pa.Table) -> PackedSets:
+        if not self._with_tokens:
+            return packed_sets(table, InputSpec((self.spec.group(self.collection.name),)))
         if self._as_stored == self.spec:
             return packed_sets(table, self.spec)
         events = unnest(packed_sets(table, self._as_stored), self.jets, self.collection)

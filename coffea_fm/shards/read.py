@@ -118,6 +118,19 @@ class ShardDataset:
         ]
 
     @property
+    def jets(self) -> InputSpec:
+        """What is read of each jet."""
+        return self.spec
+
+    def jets_of(self, packed: PackedSets) -> PackedSets:
+        """The jets of what `read` gave."""
+        return packed
+
+    def whole(self) -> ShardDataset:
+        """The same data set with all of its rows."""
+        return ShardDataset(self.folder, self.spec)
+
+    @property
     def n_jets(self) -> int:
         """How many jets are read of all shards."""
         return sum(group.n_jets for group in self.row_groups)

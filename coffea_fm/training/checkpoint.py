@@ -15,6 +15,9 @@ from torch import Tensor
 from coffea_fm.errors import InputError
 from coffea_fm.files import atomic
 from coffea_fm.nn.build import Model, build_model
+from coffea_fm.nn.events import JetHead, build_event_model
+from coffea_fm.nn.heads.deep_sets import DeepSetsConfig
+from coffea_fm.nn.heads.event_transformer import EventTransformerConfig
 from coffea_fm.tokens import InputSpec
 from coffea_fm.training.recipe import Recipe
 
@@ -39,6 +42,8 @@ class CheckpointConfig(BaseModel):
         How far the training was.
     metrics : dict of str to float
         Means over the validation jets.
+    jet_head : JetHead, optional
+        What gives the scores of jets that the head of a model of events reads.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,11 +55,16 @@ class CheckpointConfig(BaseModel):
     step: int
     seen_jets: int
     metrics: dict[str, float]
+    jet_head: JetHead | None = None
 
 
-def build_from(recipe: Recipe, spec: InputSpec, classes: tuple[str, ...]) -> Model:
+def build_from(recipe: Recipe, spec: InputSpec, classes: tuple[str, ...], jet_head: JetHead | None = None) -> Model:
     """The network of a recipe, with random weights."""
-    return build_model(recipe.backbone, recipe.head, spec, len(classes))
+    head = recipe.head
+    if isinstance(head, DeepSetsConfig | EventTransformerConfig):
+        assert recipe.event is not None
+        return build_event_model(recipe.backbone, head, spec, recipe.event.spec(), len(classes), jet_head)
+    return build_model(recipe.backbone, head, spec, len(classes))
 
 
 def save_checkpoint(folder: Path, weights: dict[str, Tensor], config: CheckpointConfig) -> None:
@@ -76,7 +86,7 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[Model, CheckpointCo
     try:
         config = CheckpointConfig.model_validate_json((path / CONFIG).read_text(encoding="utf-8"))
         weights, _ = load_tensors(path / WEIGHTS)
-        model = build_from(config.recipe, config.spec, config.classes)
+        model = build_from(config.recipe, config.spec, config.classes, config.jet_head)
         model.load_state_dict(weights)
     except OSError as error:
         raise InputError(

@@ -14,9 +14,10 @@ import torch
 from coffea_fm.files import atomic
 from coffea_fm.nn.batches import Examples, padded_batches
 from coffea_fm.nn.build import Model
-from coffea_fm.shards import RowGroup, ShardDataset
+from coffea_fm.shards import EventDataset, RowGroup, ShardDataset
 from coffea_fm.shards.read import Columns
-from coffea_fm.tokens import InputSpec, PackedSets
+from coffea_fm.tokens import InputSpec, PackedSets, PackedTokens
+from coffea_fm.tokens.jagged import offsets_of, ranges
 from coffea_fm.training.checkpoint import load_checkpoint
 
 MICRO_TOKENS = 4096
@@ -43,14 +44,15 @@ def embed_shards(
     Returns
     -------
     float32 array of shape [n_jets, dim]
-        In the order of ``dataset.row_groups``; NaN for a jet with a number that is not finite.
+        In the order of ``dataset.row_groups``, of events one after the other; NaN for a jet with a number that is not
+        finite.
     """
     path = None if cache is None else cache / f"{content_hash(model, dataset)}.npy"
     if path is not None and path.exists():
         return np.asarray(np.load(path), dtype=np.float32)
     training = model.training
     model.eval()
-    vectors = np.concatenate([_embed(model, packed, dataset.spec, device) for packed, _ in dataset])
+    vectors = np.concatenate([_embed(model, dataset.jets_of(packed), dataset.jets, device) for packed, _ in dataset])
     model.train(training)
     if path is not None:
         with atomic(path) as temporary, temporary.open("wb") as file:
@@ -86,7 +88,8 @@ def embeddings_of(
 
 def content_hash(model: Model, dataset: ShardDataset) -> str:
     """SHA-256 of the backbone's weights and configuration, of the specification, and of the shards' bytes."""
-    digest = sha256(f"{model.backbone.config!r} {dataset.spec!r}".encode())
+    most = f" {dataset.collection.maximum}" if isinstance(dataset, EventDataset) else ""
+    digest = sha256(f"{model.backbone.config!r} {dataset.jets!r}{most}".encode())
     for name, tensor in model.backbone.state_dict().items():
         digest.update(name.encode() + tensor.numpy(force=True).tobytes())
     for path in dict.fromkeys(group.path for group in dataset.row_groups):
@@ -102,18 +105,53 @@ class EmbeddedShards(ShardDataset):
     dataset : ShardDataset
         The shards.
     vectors : float32 array of shape [n_jets, dim]
-        From `embed_shards`.
+        From `embed_shards`, of all their jets, chosen or not.
     """
 
     def __init__(self, dataset: ShardDataset, vectors: Vectors) -> None:
-        super().__init__(dataset.folder, dataset.spec)
+        super().__init__(dataset.folder, dataset.spec, dataset.chosen)
+        chosen = vectors if self.chosen is None else vectors[self.chosen]
         ends = np.cumsum([group.n_jets for group in self.row_groups])[:-1]
-        self._vectors = dict(zip(self.row_groups, np.split(vectors, ends), strict=True))
+        self._vectors = dict(zip(self.row_groups, np.split(chosen, ends), strict=True))
 
     def read(self, row_groups: Sequence[RowGroup]) -> tuple[PackedSets, Columns]:
         """The jets of these row groups, in this order, with their embeddings."""
         packed, columns = super().read(row_groups)
         return packed, columns | {"embedding": np.concatenate([self._vectors[group] for group in row_groups])}
+
+
+class EmbeddedEvents(EventDataset):
+    """Events whose jets have their embedding in place of their tokens: behind their fields.
+
+    Parameters
+    ----------
+    dataset : EventDataset
+        The events.
+    vectors : float32 array of shape [n_jets, dim]
+        From `embed_shards`, of the jets of all events, chosen or not.
+    """
+
+    def __init__(self, dataset: EventDataset, vectors: Vectors) -> None:
+        events = EventDataset(dataset.folder, dataset.jets, dataset.collection, tokens=False)
+        counts = np.concatenate([self._members(packed).lengths for packed, _ in events])
+        super().__init__(dataset.folder, dataset.jets, dataset.collection, dataset.chosen, tokens=False)
+        chosen = np.arange(len(counts)) if self.chosen is None else np.flatnonzero(self.chosen)
+        rows = ranges(offsets_of(counts)[:-1][chosen], counts[chosen])
+        ends = np.cumsum([group.n_jets for group in self.row_groups])[:-1]
+        jets = offsets_of(counts[chosen])[ends]
+        self._vectors = dict(zip(self.row_groups, np.split(vectors[rows], jets), strict=True))
+
+    def read(self, row_groups: Sequence[RowGroup]) -> tuple[PackedSets, Columns]:
+        """The events of these row groups, in this order, with the embeddings of their jets."""
+        packed, columns = super().read(row_groups)
+        members = self._members(packed)
+        values = np.hstack([members.values, np.concatenate([self._vectors[group] for group in row_groups])])
+        tokens = PackedTokens(values, members.lengths, members.missing)
+        return PackedSets({self.collection.name: tokens}, packed.jet), columns
+
+    @staticmethod
+    def _members(packed: PackedSets) -> PackedTokens:
+        return next(iter(packed.groups.values()))
 
 
 def _embed(model: Model, packed: PackedSets, spec: InputSpec, device: torch.device | str) -> Vectors:

@@ -17,22 +17,24 @@ from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.nn.batches import Examples, set_lengths
+from coffea_fm.nn.heads.event import EventHeadConfig
 from coffea_fm.nn.low_rank import merged_state
 from coffea_fm.pretraining.build import build_method
 from coffea_fm.pretraining.views import augment
-from coffea_fm.shards import ShardDataset
+from coffea_fm.shards import EventDataset, ShardDataset
+from coffea_fm.tokens.events import nest, unnest
 from coffea_fm.training.adaptation import (
     freeze_backbone,
     keeps_embeddings,
     part_of,
     rate_factor,
     start_from,
-    starting_backbone,
+    starting_point,
 )
 from coffea_fm.training.checkpoint import CheckpointConfig, build_from, save_checkpoint
 from coffea_fm.training.datasets import datasets
 from coffea_fm.training.ema import averaged_copy, update_average
-from coffea_fm.training.embeddings import EmbeddedShards, embed_shards
+from coffea_fm.training.embeddings import EmbeddedEvents, EmbeddedShards, embed_shards
 from coffea_fm.training.interrupt import stop_requested
 from coffea_fm.training.logs import Bar, CSVLog, progress_bar
 from coffea_fm.training.optimizer import build_optimizer, learning_rate
@@ -97,7 +99,7 @@ def train(
     """
     folder = Path(runs) / recipe.name
     datasets(recipe)
-    starting_backbone(recipe)
+    starting_point(recipe)
     open_run(folder, recipe)
     work = partial(_train, recipe=recipe, folder=folder, show_progress=show_progress)
     finished, seen_jets, best = launch(work, processes, recipe.training.precision)
@@ -135,9 +137,12 @@ class Training:
         self.spec = self.data.spec
         self.weights = Weights(self.data, recipe.data.reweight)
         config = recipe.training
+        start = starting_point(recipe)
+        reads_scores = isinstance(recipe.head, EventHeadConfig) and "scores" in recipe.head.reads
+        self.jet_head = start.jet_head if start is not None and reads_scores else None
         torch.manual_seed(config.seed)
-        model = build_from(recipe, recipe.inputs.spec(), self.data.classes)
-        start_from(model, recipe)
+        model = build_from(recipe, recipe.inputs.spec(), self.data.classes, self.jet_head)
+        start_from(model, recipe, start)
         self.method = build_method(recipe.method, model).to(fabric.device)
         self.averaged = averaged_copy(self.method)
         self.optimizer = build_optimizer(self.method, config.lr, config.weight_decay, partial(part_of, recipe=recipe))
@@ -155,11 +160,12 @@ class Training:
             self.csv = CSVLog(folder / "log.csv", names, self.progress.step)
             self.tensorboard = TensorBoardLogger(folder, "tensorboard", "", purge_step=self.progress.step + 1)
 
-    def embedded(self, data: ShardDataset) -> EmbeddedShards:
+    def embedded(self, data: ShardDataset) -> ShardDataset:
         """Shards with the embeddings of a backbone that stays as it is, kept for all runs of the folder."""
         with self.fabric.rank_zero_first():
             cache = self.folder.parent / "embeddings"
-            return EmbeddedShards(data, embed_shards(self.method.model, data, cache=cache, device=self.fabric.device))
+            vectors = embed_shards(self.method.model, data.whole(), cache=cache, device=self.fabric.device)
+        return EmbeddedEvents(data, vectors) if isinstance(data, EventDataset) else EmbeddedShards(data, vectors)
 
     def run(self, stop: threading.Event, bar: Bar) -> None:
         """Train until the end, or until asked to stop."""
@@ -169,6 +175,7 @@ class Training:
             self.data,
             self.weights,
             batch_tokens=config.batch_tokens,
+            batch_events=None if self.recipe.event is None else config.batch_events,
             shuffle_jets=self.recipe.data.shuffle_jets,
             seed=config.seed,
             start=progress.position,
@@ -209,13 +216,12 @@ class Training:
         rate = learning_rate(done, config.lr, config.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * rate_factor(self.recipe.start, group["part"], done)
-        freeze_backbone(self.method.model.backbone, self.recipe.start, done)
+        freeze_backbone(self.method.model, self.recipe.start, done)
         random = generator(config.seed, Stream.STEP, progress.step, fabric.global_rank)
         names = [*self.method.metrics, "weight", "jets", "stop"]
         sums = torch.zeros(len(names), device=fabric.device)
         sums[-2], sums[-1] = n_jets / fabric.world_size, float(stop.is_set())
-        mine = self.share(examples)
-        mine = mine._replace(packed=augment(mine.packed, self.spec, config.augmentation.changes, random))
+        mine = self.augmented(self.share(examples), random)
         for part, metrics in metrics_of_parts(self.method, mine, self.spec, config.micro_tokens, fabric, random):
             fabric.backward((metrics[0] * part.weight).sum() / n_jets)
             sums[:-3] += (metrics.detach() * part.weight).sum(dim=1)
@@ -234,6 +240,17 @@ class Training:
         self.method.finish_step(min(1.0, progress.seen_jets / config.seen_jets))
         update_average(self.averaged, self.method, config.ema, progress.step)
         return dict(zip(names, sums.tolist(), strict=True)) | {"gradient_norm": float(norm), "steps": 1}
+
+    def augmented(self, examples: Examples, random: np.random.Generator) -> Examples:
+        """The same with changed jets, as the recipe says."""
+        changes, data = self.recipe.training.augmentation.changes, self.data
+        if not isinstance(data, EventDataset):
+            return examples._replace(packed=augment(examples.packed, self.spec, changes, random))
+        if not changes:
+            return examples
+        events = unnest(examples.packed, data.jets, data.collection)
+        events = events._replace(jets=augment(events.jets, data.jets, changes, random))
+        return examples._replace(packed=nest(events, data.jets, data.collection))
 
     def share(self, examples: Examples) -> Examples:
         """The jets of a step that this process takes: as many, and as long ones, as each other one."""
@@ -280,6 +297,7 @@ class Training:
             step=self.progress.step,
             seen_jets=self.progress.seen_jets,
             metrics=metrics,
+            jet_head=self.jet_head,
         )
         save_checkpoint(self.folder / name, merged_state(self.averaged.model), config)
 

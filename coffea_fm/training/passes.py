@@ -11,6 +11,9 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from coffea_fm.nn.batches import Examples, padded_batches, set_lengths
+from coffea_fm.nn.build import Model
+from coffea_fm.nn.event_batches import event_batches
+from coffea_fm.nn.events import EventModel
 from coffea_fm.pretraining.method import Method
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import InputSpec
@@ -48,7 +51,7 @@ def validation_metrics(
 ) -> dict[str, float]:
     """Weighted means of the metrics over all jets, shared among the processes, and how much the embeddings differ."""
     sums = torch.zeros(len(method.metrics) + 1, device=fabric.device)
-    embeddings = []
+    embeddings: list[Tensor] = []
     watched = -(-WATCHED_JETS // len(data.row_groups))
     for index, (packed, columns) in enumerate(data):
         examples = Examples.of(packed, columns, weights)
@@ -61,9 +64,19 @@ def validation_metrics(
                     sums[:-1] += (metrics * part.weight).sum(dim=1)
                     sums[-1] += part.weight.sum()
         first = examples.take(np.arange(min(watched, len(packed))))
-        for batch in padded_batches(first, data.spec, config.micro_tokens, fabric.device):
-            embeddings.append(method.model.backbone(batch.inputs).embedding.float())
+        embeddings += _embeddings(method.model, first, data, config.micro_tokens, fabric.device)
     sums = added(fabric, sums)
     means = dict(zip(method.metrics, (sums[:-1] / sums[-1]).tolist(), strict=True))
     vectors = torch.cat(embeddings)
     return means | {"embedding_rank": embedding_rank(vectors), "embedding_spread": embedding_spread(vectors)}
+
+
+def _embeddings(
+    model: Model, examples: Examples, data: ShardDataset, micro_tokens: int, device: torch.device
+) -> Iterator[Tensor]:
+    if isinstance(model, EventModel):
+        for events in event_batches(examples, data.jets, model.head.collection, micro_tokens, device):
+            yield model.embeddings(events.inputs)[events.inputs.mask].float()
+    else:
+        for batch in padded_batches(examples, data.spec, micro_tokens, device):
+            yield model.backbone(batch.inputs).embedding.float()

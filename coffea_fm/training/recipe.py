@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
+    AliasChoices,
     BaseModel,
     ConfigDict,
     Field,
@@ -28,18 +29,20 @@ from coffea_fm.pretraining.views.rotation import Rotation
 from coffea_fm.pretraining.views.smearing import Smearing
 from coffea_fm.tokens import InputSpec, jet_fields, token_group
 from coffea_fm.tokens.spec import with_truth
+from coffea_fm.training.events import EventConfig, SplitConfig
 from coffea_fm.training.problems import first_problem
 from coffea_fm.training.start import StartConfig
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
 HEADS = {
-    "supervised": "classification",
-    "cwola": "classification",
-    "regression": "regression",
-    "tokens": "tokens",
-    "pairs": "pairs",
+    "supervised": ("classification",),
+    "cwola": ("classification",),
+    "regression": ("regression",),
+    "tokens": ("tokens",),
+    "pairs": ("pairs",),
+    "event-classification": ("deep-sets", "event-transformer"),
 }
-"""The kind of head that a method trains; methods that are not here have none."""
+"""The kinds of head that a method can train, the usual one first; methods that are not here have none."""
 
 
 class Section(BaseModel):
@@ -130,9 +133,12 @@ class TrainingConfig(Section):
     Parameters
     ----------
     seen_jets : int
-        Length of the training: jets that pass through the network, repetitions counted.
+        Length of the training: jets that pass through the network, repetitions counted. In a recipe of events these
+        are counted instead, here and in all that is reported, and the key may be called ``seen_events``.
     batch_tokens : int
         Tokens of an optimizer step, without padding.
+    batch_events : int
+        Events of an optimizer step, in a recipe of events.
     micro_tokens : int
         Padded tokens that pass through the network at once: jets of a step are grouped by length into parts of this
         size, and their gradients added. What fits the processor's cache is fastest.
@@ -158,8 +164,9 @@ class TrainingConfig(Section):
         Of weights, order of jets, augmentation and dropout.
     """
 
-    seen_jets: PositiveInt
+    seen_jets: Annotated[PositiveInt, Field(validation_alias=AliasChoices("seen_jets", "seen_events"))]
     batch_tokens: PositiveInt = 16384
+    batch_events: PositiveInt = 256
     micro_tokens: PositiveInt = 4096
     lr: PositiveFloat = 1e-3
     warmup: Probability = 0.05
@@ -199,13 +206,26 @@ class DataConfig(Section):
     shuffle_jets : int
         Jets held in memory and shuffled together.
     reweight : ReweightConfig, optional
-        Weights from the distribution of the training jets.
+        Weights from the distribution of the training jets. In a recipe of events the sums of weights of the classes
+        are made equal unless this is null.
+    split : SplitConfig, optional
+        Take both from the folder `train`; `validation` is left out then.
     """
 
     train: Path
     validation: Path
     shuffle_jets: PositiveInt = 65536
     reweight: ReweightConfig | None = None
+    split: SplitConfig | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_folder_to_split(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("split") is None:
+            return given
+        if given.get("validation", given.get("train")) != given.get("train"):
+            raise ValueError("split takes both parts from the folder train: leave validation out")
+        return given | {"validation": given.get("train")}
 
 
 class Recipe(Section):
@@ -217,14 +237,18 @@ class Recipe(Section):
         Of the run, and the folder it goes to.
     inputs, backbone, method, training, data : object
         See the documentation of each.
+    event : EventConfig, optional
+        The jets of each event, for the method ``event-classification``.
     head : HeadConfig, optional
-        What stands on the backbone; for supervised methods a linear one by default, for others there is none.
+        What stands on the backbone; for supervised methods a linear one by default, for events DeepSets, for others
+        there is none.
     start : StartConfig, optional
         A checkpoint to start from, and how its backbone is trained on; random weights by default.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     inputs: InputsConfig
+    event: EventConfig | None = None
     backbone: BackboneConfig
     head: HeadConfig | None = None
     method: MethodConfig
@@ -242,14 +266,26 @@ class Recipe(Section):
         wanted = HEADS.get(str(kind))
         if wanted is None or not isinstance(head, dict | None):
             return given
-        return given | {"head": {"kind": wanted, **(head or {})}}
+        return given | {"head": {"kind": wanted[0], **(head or {})}}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _classes_of_events_are_equal(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("event") is None or not isinstance(given.get("data"), dict):
+            return given
+        return given | {"data": {"reweight": {}, **given["data"]}}
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         self.inputs.spec()
         wanted = HEADS.get(self.method.kind)
-        if wanted and self.head and self.head.kind != wanted:
-            raise ValueError(f"head.kind: the method {self.method.kind} needs the head {wanted}, not {self.head.kind}")
+        if wanted and self.head and self.head.kind not in wanted:
+            needed = " or ".join(wanted)
+            raise ValueError(f"head.kind: the method {self.method.kind} needs the head {needed}, not {self.head.kind}")
+        if (self.event is not None) != (self.method.kind == "event-classification"):
+            raise ValueError("event: this section and the method event-classification belong together")
+        if self.event is not None:
+            self.event.spec()
         return self
 
     @property

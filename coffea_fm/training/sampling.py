@@ -38,12 +38,19 @@ def generator(seed: int, stream: Stream, *place: int) -> np.random.Generator:
 
 
 def batches(
-    dataset: ShardDataset, weights: Weights, *, batch_tokens: int, shuffle_jets: int, seed: int, start: Position
+    dataset: ShardDataset,
+    weights: Weights,
+    *,
+    batch_tokens: int,
+    shuffle_jets: int,
+    seed: int,
+    start: Position,
+    batch_events: int | None = None,
 ) -> Iterator[tuple[Position, Examples]]:
     """Batches without end, from a position on.
 
     Each pass splits the row groups at random into blocks of about `shuffle_jets` jets, reads one block at a time,
-    and shuffles its jets.
+    and shuffles its jets. With `batch_events`, batches have that many rows, however many tokens these have.
 
     Yields
     ------
@@ -58,7 +65,10 @@ def batches(
         packed, columns = dataset.read(blocks[position.block])
         examples = Examples.of(packed, columns, weights)
         order = generator(seed, Stream.JETS, position.epoch, position.block).permutation(len(packed))
-        parts = split_by_tokens(order, set_lengths(packed), batch_tokens)
+        if batch_events is None:
+            parts = split_by_tokens(order, set_lengths(packed), batch_tokens)
+        else:
+            parts = split_by_tokens(order, np.ones(len(packed), dtype=np.int64), batch_events)
         for index in range(position.batch, len(parts)):
             if index + 1 < len(parts):
                 following = Position(position.epoch, position.block, index + 1)

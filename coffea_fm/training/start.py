@@ -56,19 +56,20 @@ class FullStart(_Start):
     ----------
     checkpoint : Path, optional
         Folder such as ``runs/NAME/best``; random weights without one.
-    head_lr : float
-        Learning rate of the head in units of ``training.lr`` (Particle Transformer: 50).
+    head_lr, backbone_lr : float
+        Learning rates of head and backbone in units of ``training.lr`` (Particle Transformer: 50 for the head).
     layer_decay : float
         Each layer of the backbone learns by this factor slower than the one above it.
     """
 
     mode: Literal["full"] = "full"
     head_lr: PositiveFloat = 1.0
+    backbone_lr: PositiveFloat = 1.0
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
 
     def backbone_factor(self, progress: float) -> float:  # noqa: ARG002
         """Always trained."""
-        return 1.0
+        return self.backbone_lr
 
     def head_factor(self, progress: float) -> float:  # noqa: ARG002
         """As configured."""
@@ -95,8 +96,8 @@ class ProbeThenFullStart(FullStart):
     full_lr: PositiveFloat = 0.1
 
     def backbone_factor(self, progress: float) -> float:
-        """0, then `full_lr`."""
-        return 0.0 if progress < self.probe else self.full_lr
+        """0, then `backbone_lr` times `full_lr`."""
+        return 0.0 if progress < self.probe else self.backbone_lr * self.full_lr
 
     def head_factor(self, progress: float) -> float:
         """`head_lr`, then times `full_lr`."""
@@ -104,7 +105,7 @@ class ProbeThenFullStart(FullStart):
 
 
 class StagedStart(FullStart):
-    """First the head alone, then the backbone's learning rate rises linearly to that of ``training.lr``.
+    """First the head alone, then the backbone's learning rate rises linearly to `backbone_lr`.
 
     Parameters
     ----------
@@ -119,8 +120,8 @@ class StagedStart(FullStart):
     ramp: OpenFraction = 0.2
 
     def backbone_factor(self, progress: float) -> float:
-        """0, a ramp, 1."""
-        return min(1.0, max(0.0, (progress - self.frozen) / self.ramp))
+        """0, a ramp, `backbone_lr`."""
+        return self.backbone_lr * min(1.0, max(0.0, (progress - self.frozen) / self.ramp))
 
 
 class LowRankStart(FullStart):

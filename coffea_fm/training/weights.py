@@ -24,12 +24,19 @@ class Weights:
     Raises
     ------
     InputError
-        If the shards lack a field to flatten, or the stored weights add up to nothing.
+        If the shards lack a field to flatten, or stored weights are negative (the loss would have no lowest value) or
+        add up to nothing.
     """
 
     def __init__(self, dataset: ShardDataset, config: ReweightConfig | None) -> None:
         self._edges = {} if config is None else {name: np.asarray(e) for name, e in config.flatten.items()}
         stored = dataset.scalars("target", "weight", *self._edges)
+        negative = int((stored["weight"] < 0).sum())
+        if negative:
+            raise InputError(
+                f"{negative} of the {len(stored['weight'])} weights in {dataset.folder} are negative, and no loss has a "
+                "lowest value with them: collect their absolute values, or weights that do without"
+            )
         shape = (len(dataset.classes), *(len(edges) + 1 for edges in self._edges.values()))
         self._factors = np.ones(shape)
         if config is not None:

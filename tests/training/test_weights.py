@@ -81,10 +81,14 @@ def test_unknown_field(unequal: ShardDataset) -> None:
         Weights(unequal, ReweightConfig(flatten={"colour": (0.0, 1.0)}))
 
 
-def test_weights_that_add_up_to_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [([0.0, 0.0, 0.0, 0.0], "add up to 0"), ([1.0, -1.0, 1.0, 3.0], "1 of the 4 weights in .* are negative")],
+)
+def test_weights_that_cannot_be_trained_with(tmp_path: Path, weights: list[float], message: str) -> None:
     packed, target = random_jets(4)
     source = Source(dataset="d", file="f", start=0, stop=4)
-    columns = {"target": target, "weight": np.array([1.0, -1.0, 1.0, -1.0])}
+    columns = {"target": target, "weight": np.array(weights)}
     write_shard(tmp_path / "a.parquet", packed, SPEC, columns=columns, classes=CLASSES, source=source)
-    with pytest.raises(InputError, match="add up to 0"):
+    with pytest.raises(InputError, match=message):
         Weights(ShardDataset(tmp_path), None)

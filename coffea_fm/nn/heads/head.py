@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from coffea_fm.nn.dropout import Dropout
 
-Level = Literal["jet", "token", "pair"]
+Level = Literal["jet", "token", "pair", "event"]
 
 
 class Head(nn.Module):
@@ -18,7 +18,7 @@ class Head(nn.Module):
     ----------
     output : str
         Name of its answer in a bundle.
-    level : {"jet", "token", "pair"}
+    level : {"jet", "token", "pair", "event"}
         What has one answer each.
     columns : tuple of str
         Names of the numbers of an answer; empty where they are the classes of the training jets.
@@ -31,7 +31,7 @@ class Head(nn.Module):
     @property
     def reads(self) -> Literal["embedding", "token_vectors"]:
         """Which vectors `forward` takes."""
-        return "embedding" if self.level == "jet" else "token_vectors"
+        return "embedding" if self.level in ("jet", "event") else "token_vectors"
 
     @property
     def unit(self) -> Tensor | float:

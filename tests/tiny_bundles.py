@@ -8,7 +8,7 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from coffea_fm.bundle import Graph, Manifest, Output
-from coffea_fm.tokens import event_collection
+from coffea_fm.tokens import Collection, event_collection
 from coffea_fm.tokens.spec import InputSpec, jet_fields, token_group
 
 CLASSES = ("QCD", "Hbb", "Tbqq")
@@ -105,13 +105,13 @@ def event_head_bytes() -> bytes:
     return onnx_bytes(nodes, inputs, outputs, constants)
 
 
-def event_manifest(name: str) -> Manifest:
+def event_manifest(name: str, collection: Collection = COLLECTION) -> Manifest:
     raw = ("constituents", "constituents_mask", "constituents_missing", "jet")
     return Manifest(
         schema_version=2,
         name=name,
         inputs=spec(),
-        collections=(COLLECTION,),
+        collections=(collection,),
         outputs=(Output(name="scores", dim=2, classes=EVENT_CLASSES, level="event"), Output(name="embedding", dim=6)),
         graphs=(
             Graph(name="backbone", file="backbone.onnx", inputs=raw, outputs=("embedding",)),

@@ -1,0 +1,89 @@
+"""A set transformer over the jets of an event."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from pydantic import PositiveInt, model_validator
+from torch import Tensor, nn
+
+from coffea_fm.nn.backbones.set_transformer import Block
+from coffea_fm.nn.heads.event import EventHead, EventHeadConfig
+from coffea_fm.nn.pair_bias import PairBias
+from coffea_fm.tokens import Collection
+
+
+class EventTransformerConfig(EventHeadConfig):
+    """Shape of a set transformer over jets.
+
+    Parameters
+    ----------
+    dim : int
+        Width of the vectors, a multiple of `heads`.
+    layers, heads : int
+    feed_forward : int
+        Hidden width of the feed-forward layers, in units of `dim`.
+    pair_bias : bool
+        Add the physics of each pair of jets to the attention, their mass among it.
+    """
+
+    kind: Literal["event-transformer"] = "event-transformer"
+    dim: PositiveInt = 64
+    layers: PositiveInt = 2
+    heads: PositiveInt = 4
+    feed_forward: PositiveInt = 2
+    pair_bias: bool = False
+
+    @model_validator(mode="after")
+    def _heads_divide_dim(self) -> EventTransformerConfig:
+        if self.dim % self.heads:
+            raise ValueError(f"dim {self.dim} is not a multiple of heads {self.heads}; choose one that is")
+        return self
+
+
+class EventTransformer(EventHead):
+    """Attention among the jets of an event and a learned token, whose vector is classified.
+
+    Parameters
+    ----------
+    config : EventTransformerConfig
+    collection : Collection
+    dim : int
+        Width of the embedding.
+    jet_classes : int
+        How many scores a jet has.
+    classes : int
+        Number of classes of events.
+    """
+
+    def __init__(
+        self, config: EventTransformerConfig, collection: Collection, dim: int, jet_classes: int, classes: int
+    ) -> None:
+        super().__init__(config.reads, collection, dim, jet_classes)
+        self.embed = nn.Sequential(nn.Linear(self.n_inputs, config.dim), nn.GELU(), nn.Linear(config.dim, config.dim))
+        self.event_token = nn.Parameter(0.02 * torch.randn(1, 1, config.dim))
+        self.pair_bias = PairBias((32, 32), config.heads) if config.pair_bias else None
+        self.blocks = nn.ModuleList(
+            Block(config.dim, config.heads, config.layers, config.feed_forward, config.dropout)
+            for _ in range(config.layers)
+        )
+        self.norm = nn.LayerNorm(config.dim)
+        self.classify = nn.Linear(config.dim, classes)
+
+    def logits(self, inputs: Tensor, jets: Tensor, mask: Tensor) -> Tensor:
+        """Logits, [events, classes]."""
+        tokens = self.embed(inputs)
+        vectors = torch.cat((self.event_token.to(tokens.dtype).expand(tokens.shape[0], -1, -1), tokens), dim=1)
+        real = nn.functional.pad(mask, (1, 0), value=True)
+        bias = torch.zeros_like(real, dtype=vectors.dtype).masked_fill(~real, -math.inf)[:, None, None, :]
+        if self.pair_bias is not None:
+            momenta = self.features.momenta(jets.masked_fill(~mask.unsqueeze(-1), 0.0))
+            bias = bias + nn.functional.pad(self.pair_bias(momenta, mask), (1, 0, 1, 0))
+        n_events, n_tokens, dim = vectors.shape
+        rows = vectors.reshape(-1, dim)
+        for block in self.blocks:
+            rows = block(rows, (n_events, n_tokens), bias)
+        logits: Tensor = self.classify(self.norm(rows).view(n_events, n_tokens, dim)[:, 0])
+        return logits
