@@ -52,7 +52,7 @@ def train_on_labels(study: Study, name: str, n_labels: int, seed: int, lr: float
                 "seed": seed,
             },
             "data": {"train": str(shards / "train"), "validation": str(shards / "validation")},
-            **({} if name in REFERENCES else {"start": {"checkpoint": str(pretrained(study, name)), "mode": "full"}}),
+            "start": None if name in REFERENCES else {"checkpoint": str(pretrained(study, name)), **study.start},
         }
     )
     return train(recipe, study.work / "fine-tuned" / name, show_progress=False)

@@ -25,6 +25,7 @@ class Study:
     labels: list[int]
     seeds: dict[int, int]
     learning_rates: list[float]
+    start: dict[str, Any]
     fine_tuning: dict[int, dict[str, int]]
     encoders: dict[str, dict[str, Any]]
     tokenizers: dict[str, dict[str, Any]]
