@@ -23,7 +23,7 @@ from hh4b_parts.chunk import Chunk
 from hh4b_parts.corrections import SHIPPED, Corrections
 from hh4b_parts.objects import OBJECT_VARIATIONS, Jets, select_jets
 from hh4b_parts.sample import NOMINAL, Sample
-from hh4b_parts.taggers import EventTagger, large_jet_tagger, small_jet_tagger
+from hh4b_parts.taggers import EventTagger, JetTagger, large_jet_tagger, small_jet_tagger
 
 import coffea_fm
 from coffea_fm import EventCollector
@@ -99,11 +99,11 @@ class HH4b(ProcessorABC):  # type: ignore[misc]
         large, fold = self.large_jets(events, variations, cutflow), folds(events)
         if self.collector is not None:
             return self.collect(self.collector, chunk, large.shifted(NOMINAL), events)
-        small = self.small_jets(events, variations, cutflow)
+        small = self.small_jets(self.small, events, variations, cutflow) if self.small else None
         for variation in variations:
             is_boosted = self.fill_boosted(chunk, large.shifted(variation), fold, variation)
-            if self.small is not None:
-                self.fill_resolved(chunk, small.shifted(variation), ~is_boosted, variation)
+            if self.small is not None and small is not None:
+                self.fill_resolved(self.small, chunk, small.shifted(variation), ~is_boosted, variation)
         return chunk.output(events.metadata["dataset"], self.luminosity)
 
     def large_jets(self, events: Any, variations: Sequence[str], cutflow: Counter[str]) -> Jets:
@@ -113,10 +113,10 @@ class HH4b(ProcessorABC):  # type: ignore[misc]
         tagged = tagged.in_events_with_any(tagged.stored.txbb > self.first_txbb)
         return self.event.embed(tagged, folds(events), cutflow) if self.event else tagged
 
-    def small_jets(self, events: Any, variations: Sequence[str], cutflow: Counter[str]) -> Jets:
+    def small_jets(self, tagger: JetTagger, events: Any, variations: Sequence[str], cutflow: Counter[str]) -> Jets:
         """Small jets that any variation selects, tagged once, in events that can be resolved."""
         jets = select_jets(events, "Jet", self.corrections, variations, resolved.MIN_PT, resolved.MAX_ETA)
-        return self.small.tag(jets.in_events_with(4), cutflow) if self.small else jets
+        return tagger.tag(jets.in_events_with(4), cutflow)
 
     def fill_boosted(
         self, chunk: Chunk, jets: Any, fold: npt.NDArray[np.int64], variation: str
@@ -127,31 +127,26 @@ class HH4b(ProcessorABC):  # type: ignore[misc]
         selected = pair.selected & np.isfinite(discriminant)
         region = pair.regions(self.txbb, discriminant, self.event_cut)
         values = {"mass": pair.second_mass, "discriminant": discriminant}
-        chunk.fill("boosted", variation, selected, region, values, {"txbb": self.large.weights(pair.jets)})
+        chunk.fill("boosted", variation, selected, region, values, chunk.scale_factors(self.large, pair.jets))
         return selected
 
-    def fill_resolved(self, chunk: Chunk, jets: Any, allowed: npt.NDArray[np.bool_], variation: str) -> None:
+    def fill_resolved(
+        self, tagger: JetTagger, chunk: Chunk, jets: Any, allowed: npt.NDArray[np.bool_], variation: str
+    ) -> None:
         """Fill the resolved category with the jets of one variation, in events that are not boosted."""
-        assert self.small is not None
         pair = resolved.select_resolved(jets, self.b_tag)
-        factors = {"b_tag": self.small.weights(pair.jets)}
+        factors = chunk.scale_factors(tagger, pair.jets)
         chunk.fill("resolved", variation, pair.selected & allowed, pair.regions(), {"mass": pair.pair_mass}, factors)
 
     def collect(self, collector: EventCollector, chunk: Chunk, jets: Any, events: Any) -> dict[str, Any]:
         """Write the boosted events of one chunk: jets with constituents, class, weight, fold and what a study sorts by."""
         pair = boosted.select_boosted(jets, self.first_txbb)
         numbers = {name: getattr(pair, name) for name in ("first_txbb", "second_txbb", "first_mass", "second_mass")}
-        target = np.where(pair.selected, int(chunk.sample.signal), -1)
+        target = np.where(pair.selected & (not chunk.sample.is_data), int(chunk.sample.signal), -1)
         columns = {"fold": folds(events), **{name: np.nan_to_num(value, nan=-1.0) for name, value in numbers.items()}}
         counts = collector(jets, target, events=events, weight=chunk.weights, columns=columns)
-        return {
-            "cutflow": {
-                events.metadata["dataset"]: {
-                    **chunk.cutflow,
-                    **{f"collected_{name}": number for name, number in counts.items()},
-                }
-            }
-        }
+        chunk.cutflow.update({f"collected_{name}": number for name, number in counts.items()})
+        return {"cutflow": {events.metadata["dataset"]: dict(chunk.cutflow)}}
 
     def postprocess(self, accumulator: dict[str, Any]) -> None:
         """Nothing to do at the end."""

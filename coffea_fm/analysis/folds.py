@@ -19,6 +19,21 @@ def folds(events: ak.Array) -> npt.NDArray[np.int64]:
     return np.asarray(ak.to_numpy(events.event) % FOLDS, dtype=np.int64)
 
 
+def require_folds(bundles: int) -> None:
+    """Refuse a number of bundles that is neither one nor that of the folds.
+
+    Raises
+    ------
+    RecipeError
+        If it is another.
+    """
+    if bundles not in (1, FOLDS):
+        raise RecipeError(
+            f"{bundles} bundles were given for {FOLDS} folds: give one for each fold, each trained on the other "
+            "folds, or a single one that was trained on none of these events"
+        )
+
+
 def by_fold(
     functions: Sequence[Callable[..., ak.Array]], fold: npt.NDArray[np.int64], *arrays: Any
 ) -> list[tuple[npt.NDArray[np.int64], ak.Array]]:
@@ -37,17 +52,8 @@ def by_fold(
     -------
     list of (int64 [n], awkward.Array)
         For each function, which events it was given and what it returned; `in_order` puts them together.
-
-    Raises
-    ------
-    RecipeError
-        If there are neither as many functions as folds nor one.
     """
-    if len(functions) not in (1, FOLDS):
-        raise RecipeError(
-            f"{len(functions)} bundles were given for {FOLDS} folds: give one for each fold, each trained on the other "
-            "folds, or a single one that was trained on none of these events"
-        )
+    require_folds(len(functions))
     groups = (
         [np.flatnonzero(fold == number) for number in range(FOLDS)] if len(functions) > 1 else [np.arange(len(fold))]
     )

@@ -13,19 +13,19 @@ from coffea_fm.statistics.yields import Yields
 Bins = npt.NDArray[np.int64]
 
 
-def merged_bins(regions: Mapping[str, Yields], least: float, name: str, *, also: Sequence[Yields] = ()) -> Bins:
-    """Merge neighbouring bins, from the first on, until each has enough effective events in all regions.
+def merged_bins(regions: Mapping[str, Yields], positive: Sequence[Yields], least: float, name: str) -> Bins:
+    """Merge neighbouring bins, from the first on, until each is filled well enough.
 
     Parameters
     ----------
     regions : mapping of str to Yields
-        By name, in the bins of a histogram.
+        By name, in the bins of a histogram: each bin is to have enough effective events of all of them.
+    positive : sequence of Yields
+        In the same bins: each is to have more than nothing of all of them.
     least : float
         Effective events of a bin.
     name : str
         For complaints.
-    also : sequence of Yields
-        Further ones to look at, in the same bins.
 
     Returns
     -------
@@ -44,19 +44,18 @@ def merged_bins(regions: Mapping[str, Yields], least: float, name: str, *, also:
                 f"region {region!r} of {name} has {everything:.1f} effective events, and a bin of the fit needs {least:g}: "
                 "simulate more, loosen its cuts, or lower minimal_effective_events"
             )
-    every = [*regions.values(), *also]
-    n_bins = len(every[0].values)
+    n_bins = len(next(iter(regions.values())).values)
     first_bins, start = [0], 0
     for end in range(1, n_bins):
-        enough = all(
-            _effective(yields, start, end) >= least and _effective(yields, end, n_bins) >= least for yields in every
-        )
-        if enough:
+        parts = (slice(start, end), slice(end, n_bins))
+        if all(_effective(yields, part) >= least for yields in regions.values() for part in parts) and all(
+            yields.values[part].sum() > 0 for yields in positive for part in parts
+        ):
             first_bins.append(end)
             start = end
     return np.array(first_bins)
 
 
-def _effective(yields: Yields, start: int, end: int) -> float:
-    part = Yields(yields.values[start:end], yields.variances[start:end])
-    return float(part.merged(np.zeros(1, np.int64)).effective_events[0])
+def _effective(yields: Yields, part: slice) -> float:
+    inside = Yields(yields.values[part], yields.variances[part])
+    return float(inside.merged(np.zeros(1, np.int64)).effective_events[0])

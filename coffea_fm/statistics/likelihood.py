@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,17 +59,17 @@ class Likelihood:
     @classmethod
     def of(cls, workspace: Mapping[str, Any]) -> Likelihood:
         """The likelihood of a workspace, with its observations."""
-        with minuit():
+        with minuit(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "jsonschema.RefResolver", DeprecationWarning)  # which pyhf 0.7 uses
             opened = pyhf.Workspace(workspace)
-            model = opened.model(
-                modifier_settings={"histosys": {"interpcode": "code4p"}, "normsys": {"interpcode": "code4"}}
-            )
+            codes = {"histosys": {"interpcode": "code4p"}, "normsys": {"interpcode": "code4"}}
+            model = opened.model(modifier_settings=codes)
             return cls(model, np.array(opened.data(model)))
 
-    def asimov(self, mu: float) -> Likelihood:
-        """The same model with the data that it expects before any fit, at that strength of the signal."""
+    def asimov(self, mu: float, fitted: Fitted | None = None) -> Likelihood:
+        """The same model with the data that it expects at that strength of the signal, before any fit or after one."""
         with minuit():
-            parameters = np.array(self.model.config.suggested_init())
+            parameters = np.array(self.model.config.suggested_init() if fitted is None else fitted.values)
             parameters[self.model.config.poi_index] = mu
             return Likelihood(self.model, np.array(self.model.expected_data(parameters)))
 

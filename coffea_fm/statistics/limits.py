@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 
 import numpy as np
-import pyhf
 from scipy.optimize import brentq
 from scipy.stats import norm
 
 from coffea_fm.errors import InputError
-from coffea_fm.statistics.likelihood import Likelihood, minuit
+from coffea_fm.statistics.likelihood import Fitted, Likelihood
 
 LEVEL = 0.05
 BANDS = (-2, -1, 0, 1, 2)
@@ -40,11 +40,40 @@ class Limit:
         return self.expected[BANDS.index(0)]
 
 
+class Profile:
+    """The profile likelihood ratio of mu, ``q = -2 ln(L(mu) / L(best))``, zero where the best mu is larger.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        Model and data.
+    best : Fitted
+        The fit with mu free, or without signal where it is known to be best.
+    """
+
+    def __init__(self, likelihood: Likelihood, best: Fitted) -> None:
+        self.likelihood, self.best = likelihood, best
+        self._known: dict[float, float] = {}
+
+    def root(self, mu: float) -> float:
+        """The square root of q."""
+        poi = self.likelihood.poi
+        if self.best.values[poi] >= mu:
+            return 0.0
+        if mu not in self._known:
+            fitted = self.likelihood.fit({poi: mu}, self.best.values)
+            self._known[mu] = float(np.sqrt(max(fitted.twice_nll - self.best.twice_nll, 0)))
+        return self._known[mu]
+
+    def above(self, needed: float, mu: float) -> float:
+        """How far the square root of q is above a value."""
+        return self.root(mu) - needed
+
+
 def expected_limit(likelihood: Likelihood) -> Limit:
     """The limits that are expected without signal, from the Asimov data set.
 
-    With ``q`` the profile likelihood ratio of mu on the Asimov data set, a fluctuation of N standard deviations gives
-    ``CLs = (1 - Phi(sqrt(q) - N)) / Phi(N)``.
+    With ``q`` of this data set, a fluctuation of N standard deviations gives ``CLs = (1 - Phi(sqrt(q) - N)) / Phi(N)``.
 
     Parameters
     ----------
@@ -57,42 +86,53 @@ def expected_limit(likelihood: Likelihood) -> Limit:
         If no strength is excluded within the bounds of the fit.
     """
     asimov = likelihood.asimov(0.0)
-    background = asimov.fit({asimov.poi: 0.0})
-
-    @cache
-    def root_of_q(mu: float) -> float:
-        return float(np.sqrt(max(asimov.fit({asimov.poi: mu}, background.values).twice_nll - background.twice_nll, 0)))
-
-    needed = [float(norm.isf(LEVEL * norm.cdf(band)) + band) for band in BANDS]
-    low = high = likelihood.largest_mu / _OF_LARGEST
-    while root_of_q(high) < needed[-1]:
-        high *= 2
-        if high > likelihood.largest_mu:
-            raise InputError(
-                f"no strength of the signal below {likelihood.largest_mu:.3g} can be excluded: is it like background?"
-            )
-    while root_of_q(low) > needed[0]:
-        low /= 2
-    found = []
-    for root in needed:
-        low = brentq(lambda mu, root=root: root_of_q(mu) - root, low, high, rtol=_PRECISION, xtol=_PRECISION * low)
-        found.append(float(low))
-        low *= 1 - 2 * _PRECISION
+    profile = Profile(asimov, asimov.fit({asimov.poi: 0.0}))
+    found: list[float] = []
+    start = likelihood.largest_mu / _OF_LARGEST
+    for band in BANDS:
+        needed = float(norm.isf(LEVEL * norm.cdf(band)) + band)
+        found.append(_crossing(partial(profile.above, needed), start, likelihood.largest_mu))
+        start = found[-1]
     return Limit(tuple(found))
 
 
 def observed_limit(likelihood: Likelihood, expected: Limit) -> Limit:
-    """The limit of the data of a likelihood, beside the expected ones."""
-    with minuit():
+    """The limit of the data of a likelihood, beside the expected ones; the test statistic is q-tilde.
 
-        def excess(mu: float) -> float:
-            return float(pyhf.infer.hypotest(mu, likelihood.data, likelihood.model, test_stat="qtilde")) - LEVEL
+    Raises
+    ------
+    InputError
+        If the data exclude no strength within the bounds of the fit.
+    """
+    background = likelihood.fit({likelihood.poi: 0.0})
+    free = likelihood.fit(start=background.values)
+    data = Profile(likelihood, free if free.twice_nll < background.twice_nll else background)
+    asimov = likelihood.asimov(0.0, background)
+    without_signal = Profile(asimov, asimov.fit({asimov.poi: 0.0}, background.values))
 
-        low, high = expected.expected[0] / 4, 2 * expected.expected[-1]
-        while excess(high) > 0:
-            high *= 2
-            if high > likelihood.largest_mu:
-                raise InputError(f"the data exclude no strength of the signal below {likelihood.largest_mu:.3g}")
-        while excess(low) < 0:
-            low /= 2
-        return Limit(expected.expected, float(brentq(excess, low, high, rtol=_PRECISION * 5)))
+    def excess(mu: float) -> float:
+        return LEVEL - cls(data.root(mu), without_signal.root(mu))
+
+    return Limit(expected.expected, _crossing(excess, expected.median, likelihood.largest_mu))
+
+
+def cls(root: float, root_asimov: float) -> float:
+    """CLs from the square roots of q-tilde of the data and of the Asimov data set without signal (asymptotic formulae)."""
+    if root_asimov == 0:
+        return 1.0
+    if root <= root_asimov:
+        return float(norm.sf(root) / norm.sf(root - root_asimov))
+    both, difference = ((root**2 + sign * root_asimov**2) / (2 * root_asimov) for sign in (1, -1))
+    return float(norm.sf(both) / norm.sf(difference))
+
+
+def _crossing(function: Callable[[float], float], start: float, largest: float) -> float:
+    """Where a rising function of mu is zero."""
+    low = high = start
+    while function(high) < 0:
+        low, high = high, 2 * high
+        if high > largest:
+            raise InputError(f"no strength of the signal below {largest:.3g} can be excluded: is it like background?")
+    while function(low) > 0:
+        low, high = low / 2, low
+    return float(brentq(function, low, high, rtol=_PRECISION, xtol=_PRECISION * low))

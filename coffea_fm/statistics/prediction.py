@@ -78,42 +78,42 @@ def predict(plane: Plane, filled: Filled, settings: FitSettings, name: str) -> P
     Raises
     ------
     InputError
-        If a control region has too few events for even one bin, or no multijet event remains in one.
+        If a region has too few events for even one bin, or no multijet event remains in a control region.
     """
-    has_data = DATA in filled.processes
-    rates = {name: category.rate for name, category in plane.categories.items()}
+    rates = {category: regions.rate for category, regions in plane.categories.items()}
     control = (plane.shape, plane.reference, *rates.values())
-    simulated = {region: _sum(filled, settings.backgrounds, region) for region in control}
-    seen, multijet = {}, {}
-    for region in control:
-        multijet[region] = filled.get(settings.multijet, region)
-        seen[region] = filled.get(DATA, region) if has_data else multijet[region] + simulated[region]
-    behind = {region: filled.get(settings.multijet, region) + simulated[region] for region in control}
-    transfer = {}
-    for category, region in rates.items():
-        above, below = ((seen[place] - simulated[place]).total for place in (region, plane.reference))
-        if above <= 0 or below <= 0:
-            empty = region if above <= 0 else plane.reference
+    others = {region: _sum(filled, settings.backgrounds, region) for region in control}
+    simulated = {region: filled.get(settings.multijet, region) + others[region] for region in control}
+    seen = {region: filled.get(DATA, region) for region in control} if DATA in filled.processes else simulated
+    multijet = {region: seen[region] - others[region] for region in control}
+    for region, left in multijet.items():
+        if left.total <= 0:
             raise InputError(
-                f"no multijet event remains in region {empty!r} of {name} to predict from: loosen its cuts"
+                f"no multijet event remains in region {region!r} of {name} to predict from: loosen its cuts, or look for "
+                "backgrounds that are simulated too large"
             )
-        transfer[category] = above / below
-    signal_regions = [
-        multijet[plane.shape].times(transfer[category]) + _sum(filled, settings.backgrounds, regions.signal)
+    transfer = {
+        category: multijet[region].total / multijet[plane.reference].total for category, region in rates.items()
+    }
+    fitted = {
+        regions.signal: filled.get(settings.multijet, plane.shape).times(transfer[category])
+        + _sum(filled, settings.backgrounds, regions.signal)
         for category, regions in plane.categories.items()
-    ]
+    }
     least = settings.minimal_effective_events
-    bins = merged_bins({plane.shape: behind[plane.shape]}, least, name, also=signal_regions)
-    rate_bins = merged_bins({region: behind[region] for region in control[1:]}, least, name)
+    bins = merged_bins({plane.shape: simulated[plane.shape], **fitted}, [multijet[plane.shape]], least, name)
+    of_rates = control[1:]
+    rate_bins = merged_bins(
+        {region: simulated[region] for region in of_rates}, [multijet[region] for region in of_rates], least, name
+    )
     by_region = {region: bins if region == plane.shape else rate_bins for region in control}
-    left = {region: (seen[region] - simulated[region]).merged(first_bins) for region, first_bins in by_region.items()}
     return Prediction(
         plane,
         filled,
         bins,
         rate_bins,
         {region: seen[region].merged(first_bins) for region, first_bins in by_region.items()},
-        {region: Yields(np.maximum(rest.values, 0), rest.variances) for region, rest in left.items()},
+        {region: multijet[region].merged(first_bins) for region, first_bins in by_region.items()},
         transfer,
     )
 

@@ -3,7 +3,8 @@
 In the signal region A the multijet events of bin i are ``C_i B / D`` times ``s_i``, ``r`` and ``1 + a x_i``. The free ``s_i`` are
 common with region C, whose data measure them; the free ``r`` and the slope ``a`` (along ``x``, from -1 to 1 over the
 distribution) are common with region B, where they multiply what region D measures. So statistical errors of the control
-regions, and their correlation, are those of the fit.
+regions, and their correlation, are those of the fit. Statistical errors of the simulation have a parameter for each bin of A
+and B; in C and D the free bins of the multijet take them up.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def make_workspace(
                 spec[region] = _multijet(values, modifiers)
         signal_regions = {regions.signal for regions in plane.categories.values()}
         for region, sample in spec.items():
-            samples = [*simulated.samples(region, statistics=region in signal_regions), sample]
+            with_errors = region not in (plane.shape, plane.reference)
+            samples = [*simulated.samples(region, statistics=with_errors), sample]
             channels.append({"name": f"{name}_{region}", "samples": samples})
             if region not in signal_regions:
                 data = prediction.seen[region].values

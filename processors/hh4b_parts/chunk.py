@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +15,7 @@ from hh4b_parts.boosted import BOOSTED_SIGNAL_REGIONS
 from hh4b_parts.histograms import Histograms
 from hh4b_parts.resolved import RESOLVED_SIGNAL_REGIONS
 from hh4b_parts.sample import DATA, NOMINAL, Sample
+from hh4b_parts.taggers import JetTagger
 
 _BLINDED = (*BOOSTED_SIGNAL_REGIONS, *RESOLVED_SIGNAL_REGIONS)
 Floats = npt.NDArray[np.float64]
@@ -44,6 +46,10 @@ class Chunk:
     def __post_init__(self) -> None:
         self.histograms = Histograms(self.sample.label)
         self.cutflow.update(negative_weight=int(np.sum(self.weights < 0)), zero_weight=int(np.sum(self.weights == 0)))
+
+    def scale_factors(self, tagger: JetTagger, jets: ak.Array) -> dict[str, dict[str, Floats]]:
+        """Scale factors of simulated events, by tagger; none of data."""
+        return {} if self.sample.kind == DATA else {tagger.name: tagger.weights(jets)}
 
     def fill(
         self,
@@ -102,13 +108,16 @@ class Chunk:
         """Weights by the variation that they are filled under."""
         if self.sample.kind == DATA:
             return {NOMINAL: self.weights}
-        nominal = np.prod([self.weights, *(factors[NOMINAL] for factors in scale_factors.values())], axis=0)
+        nominal = {tagger: factors[NOMINAL] for tagger, factors in scale_factors.items()}
         if variation != NOMINAL or self.sample.is_data or self.sample.variation != NOMINAL:
-            return {self.sample.variation if variation == NOMINAL else variation: nominal}
+            return {self.sample.variation if variation == NOMINAL else variation: self._weighted(nominal)}
         shifted = {
-            f"{tagger}_{direction}": nominal / np.where(factors[NOMINAL] == 0, 1, factors[NOMINAL]) * factors[direction]
+            f"{tagger}_{direction}": self._weighted({**nominal, tagger: factors[direction]})
             for tagger, factors in scale_factors.items()
             for direction in ("up", "down")
             if direction in factors
         }
-        return {NOMINAL: nominal, **shifted}
+        return {NOMINAL: self._weighted(nominal), **shifted}
+
+    def _weighted(self, factors: Mapping[str, Floats]) -> Floats:
+        return np.asarray(np.prod([self.weights, *factors.values()], axis=0))

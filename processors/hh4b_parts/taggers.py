@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 import coffea_fm
-from coffea_fm.analysis.folds import by_fold, in_order
-from coffea_fm.errors import RecipeError
+from coffea_fm.analysis.folds import by_fold, in_order, require_folds
+from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.inference.tagger import Tagger
 from coffea_fm.tokens.classes import JET_CLASSES
 from hh4b_parts.corrections import Corrections
@@ -73,6 +73,11 @@ class JetTagger:
         if self.corrections is None:
             return {"nominal": np.ones(len(jets))}
         field, value = self.truth
+        if field not in jets.fields:
+            raise InputError(
+                f"these simulated jets have no {field!r}, which tells the scale factors of {self.name} apart: go on without "
+                "scale factors with the option uncalibrated=true, or mark the dataset as data with kind: data"
+            )
         real = jets[jets[field] == value]
         inputs = [ak.to_numpy(ak.flatten(real[name])).astype(np.float64) for name in ("pt", self.name)]
         factors = {
@@ -101,6 +106,8 @@ class EventTagger:
     @classmethod
     def load(cls, bundles: Sequence[str]) -> EventTagger:
         """Load the bundles of the folds, in their order."""
+        if bundles:
+            require_folds(len(bundles))
         return cls(tuple(coffea_fm.load(bundle) for bundle in bundles))
 
     def __bool__(self) -> bool:

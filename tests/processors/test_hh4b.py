@@ -109,6 +109,17 @@ def test_data_count_one_each(hh4b, open_events):
     assert "luminosity" not in output
 
 
+def test_data_need_no_truth(hh4b, open_events):
+    def without_truth(events):
+        jets = events.FatJet[[name for name in events.FatJet.fields if name != "label"]]
+        return ak.with_field(events, jets, "FatJet")
+
+    cutflow = hh4b().process(without_truth(open_events("X1000", kind="data")))["cutflow"]["X1000"]
+    assert cutflow["boosted"] > 0
+    with pytest.raises(InputError, match="these simulated jets have no 'label'"):
+        hh4b().process(without_truth(open_events("X1000")))
+
+
 def test_another_sample_is_a_variation(hh4b, open_events):
     mass = hh4b().process(open_events("X1000", variation="tune"))["boosted"]["mass"]
     assert list(mass.axes["variation"]) == ["tune"]
@@ -192,3 +203,9 @@ def test_collected_events_are_those_that_are_selected(hh4b, open_events, tmp_pat
     np.testing.assert_array_equal(columns["fold"], columns["event"].astype(np.uint64) % 3)
     assert len(set(columns["fold"])) == 3
     assert np.all(columns["second_mass"] > 30)
+
+
+def test_data_are_nothing_to_learn_from(hh4b, open_events, tmp_path):
+    counts = hh4b(folder=str(tmp_path)).process(open_events("X1000", kind="data"))["cutflow"]["X1000"]
+    assert counts["collected_written"] == 0
+    assert counts["collected_without_class"] == 100

@@ -107,9 +107,9 @@ def test_each_event_is_scored_by_the_bundle_of_its_fold(open_events):
     np.testing.assert_array_equal(discriminant, ak.to_numpy(events.event % 3) * 0.25)
 
 
-def test_two_bundles_are_no_folds(hh4b, open_events, event_bundles):
+def test_two_bundles_are_no_folds(hh4b, event_bundles):
     with pytest.raises(RecipeError, match="2 bundles were given for 3 folds"):
-        hh4b(event=event_bundles[:2]).process(open_events("X1000"))
+        hh4b(event=event_bundles[:2])
 
 
 def test_one_bundle_is_for_all_folds(hh4b, open_events, event_bundles):

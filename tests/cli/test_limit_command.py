@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import json
+
+import hist
+import pytest
+from typer.testing import CliRunner
+
+from coffea_fm.cli import main
+from coffea_fm.running.outputs import write_histograms
+
+
+def limit(*arguments: object):
+    return CliRunner().invoke(main, ["limit", *map(str, arguments)])
+
+
+def test_what_is_not_there_is_told_in_one_sentence(tmp_path):
+    result = limit(tmp_path, "-s", "X1000", "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "cannot read histograms from" in result.output
+    write_histograms(tmp_path / "histograms.zip", {})
+    result = limit(tmp_path, "-s", "X1000", "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "has no histogram 'boosted/discriminant'" in result.output
+    result = limit(tmp_path, "-s", "X1000", "-o", tmp_path / "out", "--settings", "hh4b_limits")
+    assert result.exit_code == 1
+    assert "no 'hh4b_limits.yaml' among the shipped processors" in result.output
+
+
+@pytest.mark.parametrize("luminosity", [[], [1.0, 2.0]])
+def test_runs_of_several_luminosities_are_not_fitted(tmp_path, luminosity):
+    settings = tmp_path / "fit.yaml"
+    plane = {"histogram": "m", "shape": "c", "reference": "d", "categories": {"a": {"signal": "a", "rate": "b"}}}
+    settings.write_text(json.dumps({"multijet": "q", "backgrounds": {}, "planes": {"p": plane}}))
+    write_histograms(tmp_path / "histograms.zip", {"m": hist.Hist.new.Reg(2, 0, 1, name="value").Weight()})
+    (tmp_path / "cutflow.json").write_text(json.dumps({"luminosity": luminosity, "cross_section": {}}))
+    result = limit(tmp_path, "-s", "X", "-o", tmp_path / "out", "--settings", settings)
+    assert result.exit_code == 1
+    assert "does not give one luminosity" in result.output

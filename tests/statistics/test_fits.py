@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyhf
+import pytest
+from known_yields import make_histogram
+
+from coffea_fm.errors import InputError, InputWarning, RecipeError
+from coffea_fm.statistics.after_fit import backgrounds_after, goodness
+from coffea_fm.statistics.analyse import prepare
+from coffea_fm.statistics.impacts import impacts
+from coffea_fm.statistics.inputs import Inputs
+from coffea_fm.statistics.likelihood import Likelihood, minuit
+from coffea_fm.statistics.limits import expected_limit, observed_limit
+from coffea_fm.statistics.settings import read_settings
+from coffea_fm.statistics.workspace import make_workspace
+from coffea_fm.statistics.yields import Filled
+
+
+def analysis_of(settings, *, with_data=False, mu=0.0, observe=False, change=None):
+    histogram = make_histogram(with_data=with_data, mu=mu)
+    if change is not None:
+        change(histogram)
+    coarse = settings.model_copy(update={"minimal_effective_events": 1000.0})
+    inputs = Inputs({"boosted/mass": Filled(histogram, "boosted/mass")}, 100.0, {"X": [0.01]})
+    return prepare(inputs, coarse, observe=observe)
+
+
+def workspace_of(analysis):
+    uncertainties = {name: closure.uncertainty for name, closure in analysis.closures.items()}
+    return make_workspace(analysis.predictions, analysis.settings, "X", uncertainties, observe=analysis.observe)
+
+
+@pytest.fixture(scope="module")
+def blinded(settings):
+    analysis = analysis_of(settings)
+    workspace = workspace_of(analysis)
+    return workspace, Likelihood.of(workspace)
+
+
+@pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")
+def test_the_workspace_is_valid_and_has_every_uncertainty(blinded):
+    workspace, likelihood = blinded
+    pyhf.schema.validate(workspace, "workspace.json")
+    assert {channel["name"] for channel in workspace["channels"]} == {
+        f"boosted_{region}" for region in ("fail_low", "fail_high", "pass_low", "pass_high")
+    }
+    assert set(likelihood.constrained()) == {
+        "luminosity",
+        "cross_section_TT",
+        "scale",
+        "tune",
+        "closure_tagged",
+        "transfer_slope_tagged",
+    }
+    assert "statistics_boosted_pass_high" in likelihood.model.config.par_order
+    assert set(likelihood.transfers()) == {"transfer_tagged"}
+
+
+def test_without_data_what_is_expected_is_what_is_fitted(blinded):
+    _, likelihood = blinded
+    np.testing.assert_allclose(likelihood.data, likelihood.asimov(0.0).data, rtol=1e-6)
+    fitted = likelihood.asimov(1.0).fit()
+    assert fitted.values[likelihood.poi] == pytest.approx(1, abs=0.01)
+    pulled = [fitted.values[index] for index in likelihood.constrained().values()]
+    np.testing.assert_allclose(pulled, 0, atol=0.02)
+
+
+def test_limits_are_those_of_pyhf(settings):
+    analysis = analysis_of(settings.model_copy(update={"systematics": ("scale",), "minimal_effective_events": 1500.0}))
+    likelihood = Likelihood.of(workspace_of(analysis))
+    ours = expected_limit(likelihood)
+    assert list(ours.expected) == sorted(ours.expected)
+    asimov = likelihood.asimov(0.0)
+    with minuit():
+        for place, limit in enumerate(ours.expected):
+            _, levels = pyhf.infer.hypotest(
+                limit, asimov.data, asimov.model, test_stat="qtilde", return_expected_set=True
+            )
+            assert float(levels[place]) == pytest.approx(0.05, rel=0.03)
+
+
+def test_a_signal_in_the_data_is_found(settings):
+    analysis = analysis_of(settings, with_data=True, mu=2.0, observe=True)
+    likelihood = Likelihood.of(workspace_of(analysis))
+    fitted = likelihood.fit()
+    assert fitted.values[likelihood.poi] == pytest.approx(2, abs=0.2)
+    assert goodness(likelihood, fitted) > 0.5
+    expected = expected_limit(likelihood)
+    observed = observed_limit(likelihood, expected).observed
+    assert observed is not None
+    assert observed > expected.expected[-1]
+    with minuit():
+        level = pyhf.infer.hypotest(observed, likelihood.data, likelihood.model, test_stat="qtilde")
+    assert float(level) == pytest.approx(0.05, rel=0.03)
+
+
+def test_what_no_parameter_can_follow_is_a_bad_fit(settings):
+    def double_the_lowest_bins(histogram):
+        place = list(histogram.axes[0]).index("data")
+        histogram.view(flow=False).value[place, 0, 3, :3] *= 3
+
+    analysis = analysis_of(settings, with_data=True, observe=True, change=double_the_lowest_bins)
+    likelihood = Likelihood.of(workspace_of(analysis))
+    assert goodness(likelihood, likelihood.fit()) < 1e-3
+
+
+def test_impacts_move_mu_where_their_parameter_is_held(blinded):
+    _, likelihood = blinded
+    asimov = likelihood.asimov(1.0)
+    fitted = asimov.fit()
+    found = impacts(asimov, fitted)
+    assert [impact.size for impact in found.values()] == sorted(
+        (impact.size for impact in found.values()), reverse=True
+    )
+    assert found["transfer_tagged"].up < 0 < found["transfer_tagged"].down
+    for name, impact in found.items():
+        assert impact.size < fitted.errors[likelihood.poi]
+        if name in likelihood.constrained():
+            assert abs(impact.pull) < 0.05
+            assert 0 < impact.constraint < 1.02
+
+
+def test_the_background_after_the_fit_of_its_own_expectation(blinded):
+    workspace, likelihood = blinded
+    asimov = likelihood.asimov(0.0)
+    channel = backgrounds_after(asimov, asimov.fit(), "X")["boosted_pass_high"]
+    assert set(channel.samples) == {"TT", "multijet"}
+    observed = next(part["data"] for part in workspace["observations"] if part["name"] == "boosted_pass_high")
+    np.testing.assert_allclose(sum(channel.samples.values()), observed, rtol=0.02)
+    assert np.all((channel.error > 0) & (channel.error < np.sqrt(observed)))
+
+
+def test_data_that_are_blinded_cannot_be_observed(settings):
+    def blind(histogram):
+        histogram.view(flow=False).value[list(histogram.axes[0]).index("data"), 0, 3] = 0
+
+    with pytest.raises(InputError, match="no data in the signal regions: run the processor with unblind=true"):
+        analysis_of(settings, with_data=True, observe=True, change=blind)
+    analysis_of(settings, with_data=True, change=blind)
+
+
+def test_a_signal_that_is_not_there(settings):
+    analysis = analysis_of(settings)
+    with pytest.raises(InputError, match="0 cross sections of the signal 'Y' instead of one; its processes are X"):
+        analysis.fit("Y")
+    with pytest.raises(InputError, match="the signal 'Y' has no event in the signal regions"):
+        make_workspace(analysis.predictions, analysis.settings, "Y", {"tagged": 0.1}, observe=False)
+
+
+def test_negative_bins_of_simulation_are_told(settings):
+    def negate(histogram):
+        place = [list(histogram.axes[0]).index("TT"), list(histogram.axes[1]).index("nominal"), 3]
+        histogram.view(flow=False).value[*place, :2] = -1.0
+
+    analysis = analysis_of(settings, change=negate)
+    with pytest.warns(
+        InputWarning, match="TT has 1 bins in region 'pass_high' whose weights add up to less than nothing"
+    ):
+        workspace = workspace_of(analysis)
+    assert all(value >= 0 for part in workspace["channels"] for sample in part["samples"] for value in sample["data"])
+
+
+def test_settings_with_a_mistake(tmp_path):
+    path = tmp_path / "fit.yaml"
+    with pytest.raises(RecipeError, match="cannot read the settings"):
+        read_settings(path)
+    path.write_text("multijet: [")
+    with pytest.raises(RecipeError, match="not valid YAML"):
+        read_settings(path)
+    path.write_text(
+        json.dumps({"multijet": "q", "backgrounds": {}, "planes": {"a": {"histogram": "h", "shapes": "x"}}})
+    )
+    with pytest.raises(RecipeError, match=r"planes\.a\."):
+        read_settings(path)
