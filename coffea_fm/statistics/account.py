@@ -58,7 +58,10 @@ def figures(analysis: Analysis, results: Mapping[str, SignalResult]) -> Figures:
         for name, figure in draw_shown(analysis.inputs.histograms, analysis.settings, shown, luminosity=luminosity):
             yield f"{signal}_{name}", figure
         constrained = list(result.likelihood.constrained())
-        yield f"{signal}_impacts", impacts_figure(result.impacts, constrained, title=f"Expected, {signal}, μ = 1")
+        yield (
+            f"{signal}_impacts",
+            impacts_figure(result.impacts, constrained, title=f"Expected, {signal}, μ = {result.limit.median:.2g}"),
+        )
         if result.pulls:
             yield f"{signal}_pulls", impacts_figure(result.pulls, constrained, title=f"Data, {signal}")
     by_mass = {float(match[1]): results[name] for name in results if (match := _MASS.fullmatch(name))}

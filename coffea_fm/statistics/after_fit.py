@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import chi2
 
-from coffea_fm.statistics.likelihood import Fitted, Likelihood, minuit
+from coffea_fm.statistics.likelihood import Fitted, Likelihood
 from coffea_fm.statistics.yields import Floats
 
 
@@ -43,9 +43,8 @@ def backgrounds_after(likelihood: Likelihood, fitted: Fitted, signal: str) -> di
     def by_sample(parameters: Floats) -> Floats:
         return np.asarray(main.expected_data(parameters, return_by_sample=True))[rows]
 
-    with minuit():
-        samples = by_sample(fitted.values)
-        changes = np.array([(by_sample(fitted.values + step) - samples).sum(axis=0) for step in np.diag(fitted.errors)])
+    samples = by_sample(fitted.values)
+    changes = np.array([(by_sample(fitted.values + step) - samples).sum(axis=0) for step in np.diag(fitted.errors)])
     scale = np.where(fitted.errors > 0, fitted.errors, 1)
     correlation = fitted.covariance / np.outer(scale, scale)
     errors = np.sqrt(np.maximum(np.einsum("ib,ij,jb->b", changes, correlation, changes), 0))
@@ -62,17 +61,6 @@ def goodness(likelihood: Likelihood, fitted: Fitted) -> float:
     constrained parameters; its degrees of freedom are the bins less the free parameters.
     """
     config = likelihood.model.config
-    with minuit():
-        expected = np.asarray(likelihood.model.expected_actualdata(fitted.values))
-        auxiliary = likelihood.data[len(expected) :]
-        fit, best = (
-            float(np.asarray(likelihood.model.constraint_logpdf(auxiliary, parameters)))
-            for parameters in (fitted.values, np.array(config.suggested_init()))
-        )
-    seen = likelihood.data[: len(expected)]
-    logarithm = seen * np.log(np.where(seen > 0, seen, 1) / np.where(seen > 0, expected, 1))
-    free = sum(
-        config.param_set(name).n_parameters for name in config.par_order if not config.param_set(name).constrained
-    )
-    statistic = 2 * np.sum(expected - seen + logarithm) + 2 * (best - fit)
-    return float(chi2.sf(statistic, max(len(seen) - free, 1)))
+    parameters = map(config.param_set, config.par_order)
+    free = sum(parameter.n_parameters for parameter in parameters if not parameter.constrained)
+    return float(chi2.sf(fitted.twice_nll, max(config.nmaindata - free, 1)))

@@ -33,7 +33,8 @@ class SignalResult:
     limit : Limit
         On mu.
     asimov : Fitted
-        The fit of what is expected with mu = 1.
+        The fit of what is expected with a signal as strong as the expected limit: weaker ones may be within the
+        error of mu from zero, its bound, where errors mean little.
     impacts : dict of str to Impact
         In that fit.
     fitted : Fitted
@@ -83,7 +84,7 @@ class Analysis:
         workspace = make_workspace(self.predictions, self.settings, signal, uncertainties, observe=self.observe)
         likelihood = Likelihood.of(workspace)
         limit = expected_limit(likelihood)
-        with_signal = likelihood.asimov(1.0)
+        with_signal = likelihood.asimov(limit.median)
         asimov, fitted = with_signal.fit(), likelihood.fit()
         moved, pulls = impacts(with_signal, asimov), {}
         if self.observe:

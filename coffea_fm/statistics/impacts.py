@@ -36,7 +36,7 @@ def impacts(likelihood: Likelihood, fitted: Fitted) -> dict[str, Impact]:
     for name, index in {**likelihood.constrained(), **likelihood.transfers()}.items():
         value, error = fitted.values[index], fitted.errors[index]
         changes = [
-            likelihood.fit({index: value + sign * error}, fitted.values).values[likelihood.poi]
+            likelihood.fit({index: value + sign * error}, fitted.values, errors=False).values[likelihood.poi]
             - fitted.values[likelihood.poi]
             for sign in (1, -1)
         ]

@@ -61,7 +61,7 @@ class Profile:
         if self.best.values[poi] >= mu:
             return 0.0
         if mu not in self._known:
-            fitted = self.likelihood.fit({poi: mu}, self.best.values)
+            fitted = self.likelihood.fit({poi: mu}, self.best.values, errors=False)
             self._known[mu] = float(np.sqrt(max(fitted.twice_nll - self.best.twice_nll, 0)))
         return self._known[mu]
 

@@ -12,7 +12,7 @@ from coffea_fm.statistics.after_fit import backgrounds_after, goodness
 from coffea_fm.statistics.analyse import prepare
 from coffea_fm.statistics.impacts import impacts
 from coffea_fm.statistics.inputs import Inputs
-from coffea_fm.statistics.likelihood import Likelihood, minuit
+from coffea_fm.statistics.likelihood import Likelihood
 from coffea_fm.statistics.limits import expected_limit, observed_limit
 from coffea_fm.statistics.settings import read_settings
 from coffea_fm.statistics.workspace import make_workspace
@@ -68,20 +68,28 @@ def test_without_data_what_is_expected_is_what_is_fitted(blinded):
     np.testing.assert_allclose(pulled, 0, atol=0.02)
 
 
+@pytest.fixture
+def minuit():
+    """pyhf's own fits, by Minuit."""
+    before = pyhf.get_backend()
+    pyhf.set_backend("numpy", "minuit")
+    yield
+    pyhf.set_backend(*before)
+
+
+@pytest.mark.usefixtures("minuit")
 def test_limits_are_those_of_pyhf(settings):
     analysis = analysis_of(settings.model_copy(update={"systematics": ("scale",), "minimal_effective_events": 1500.0}))
     likelihood = Likelihood.of(workspace_of(analysis))
     ours = expected_limit(likelihood)
     assert list(ours.expected) == sorted(ours.expected)
     asimov = likelihood.asimov(0.0)
-    with minuit():
-        for place, limit in enumerate(ours.expected):
-            _, levels = pyhf.infer.hypotest(
-                limit, asimov.data, asimov.model, test_stat="qtilde", return_expected_set=True
-            )
-            assert float(levels[place]) == pytest.approx(0.05, rel=0.03)
+    for place, limit in enumerate(ours.expected):
+        _, levels = pyhf.infer.hypotest(limit, asimov.data, asimov.model, test_stat="qtilde", return_expected_set=True)
+        assert float(levels[place]) == pytest.approx(0.05, rel=0.03)
 
 
+@pytest.mark.usefixtures("minuit")
 def test_a_signal_in_the_data_is_found(settings):
     analysis = analysis_of(settings, with_data=True, mu=2.0, observe=True)
     likelihood = Likelihood.of(workspace_of(analysis))
@@ -92,8 +100,7 @@ def test_a_signal_in_the_data_is_found(settings):
     observed = observed_limit(likelihood, expected).observed
     assert observed is not None
     assert observed > expected.expected[-1]
-    with minuit():
-        level = pyhf.infer.hypotest(observed, likelihood.data, likelihood.model, test_stat="qtilde")
+    level = pyhf.infer.hypotest(observed, likelihood.data, likelihood.model, test_stat="qtilde")
     assert float(level) == pytest.approx(0.05, rel=0.03)
 
 
@@ -105,6 +112,39 @@ def test_what_no_parameter_can_follow_is_a_bad_fit(settings):
     analysis = analysis_of(settings, with_data=True, observe=True, change=double_the_lowest_bins)
     likelihood = Likelihood.of(workspace_of(analysis))
     assert goodness(likelihood, likelihood.fit()) < 1e-3
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e5])
+def test_errors_do_not_lose_their_digits_among_many_events(settings, scale):
+    def many(histogram):
+        histogram.view(flow=False).value[:] *= scale
+
+    likelihood = Likelihood.of(workspace_of(analysis_of(settings, change=many)))
+    asimov = likelihood.asimov(1.0)
+    fitted = asimov.fit()
+    assert fitted.values[likelihood.poi] == pytest.approx(1, abs=1e-3)
+    constrained = likelihood.constrained()
+    for index in (constrained["transfer_slope_tagged"], constrained["tune"], likelihood.transfers()["transfer_tagged"]):
+        value, error = fitted.values[index], fitted.errors[index]
+        raised = [
+            asimov.fit({index: value + sign * error}, fitted.values, errors=False).twice_nll - fitted.twice_nll
+            for sign in (1, -1)
+        ]
+        assert np.mean(raised) == pytest.approx(1, abs=0.1)
+
+
+def test_the_likelihood_is_that_of_pyhf(blinded):
+    _, likelihood = blinded
+    parameters = np.array(likelihood.model.config.suggested_init())
+    random = np.random.default_rng(0)
+    values = []
+    for _ in range(3):
+        moved = parameters * random.uniform(0.9, 1.1, len(parameters)) + random.uniform(-0.5, 0.5, len(parameters)) * (
+            parameters == 0
+        )
+        theirs = -2 * float(likelihood.model.logpdf(moved, likelihood.data)[0])
+        values.append(likelihood.twice_nll(moved) - theirs)
+    assert values == pytest.approx([values[0]] * 3, abs=1e-6)
 
 
 def test_impacts_move_mu_where_their_parameter_is_held(blinded):
