@@ -65,7 +65,8 @@ def introduction(study: Study) -> str:
 `make benchmark-pretraining`. Every encoder is the same network ({study.backbone["kind"]}, dim {study.backbone["dim"]},
 {study.backbone["layers"]} layers), pretrained on {study.seen_jets:,} seen jets of the same 120,000, without labels unless it says
 supervised. Means over label sets of different seeds ± standard error of the mean. A fifth of the labels are validation jets: they stop the training, and choose
-the learning rate of full fine-tuning at 1,000 labels, for scratch as for all others. *linear*: logistic regression on
+the learning rate of full fine-tuning at 1,000 labels, for scratch as for all others. Pretrained encoders are thawed in
+stages ({study.start}). *linear*: logistic regression on
 the frozen embedding; *nearest*: nearest neighbours, 10,000 labels; *head*: a hidden layer on the frozen embedding;
 *full*: all weights.
 """
