@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +30,13 @@ class Corrections:
 
     Parameters
     ----------
-    text : str
-        The JSON.
+    content : correctionlib.CorrectionSet
+        The corrections by name.
     source : str
         Where it was read from.
     """
 
-    text: str
+    content: correctionlib.CorrectionSet
     source: str
 
     @classmethod
@@ -50,11 +49,10 @@ class Corrections:
             If there is no such file, or it is not one.
         """
         try:
-            text = Path(path).read_text()
-            _parse(text)
+            content = correctionlib.CorrectionSet.from_string(Path(path).read_text())
         except (OSError, RuntimeError, ValueError) as error:
             raise RecipeError(f"cannot read the corrections {path}: {str(error).splitlines()[0]}") from error
-        return cls(text, str(path))
+        return cls(content, str(path))
 
     def energy(self, collection: str, jets: ak.Array) -> ak.Array:
         """Factor on the stored momenta of jets, in their layout."""
@@ -90,7 +88,7 @@ class Corrections:
         *inputs : float64 [n_jets]
             Transverse momentum (GeV) and discriminant.
         """
-        return np.asarray(_parse(self.text)[scale_factor_name(tagger)].evaluate(systematic, *inputs))
+        return np.asarray(self.content[scale_factor_name(tagger)].evaluate(systematic, *inputs))
 
     def require(self, tagger: Tagger) -> None:
         """Refuse a bundle without scale factors.
@@ -100,7 +98,7 @@ class Corrections:
         RecipeError
             If there are none for its content.
         """
-        if scale_factor_name(tagger) not in list(_parse(self.text)):
+        if scale_factor_name(tagger) not in list(self.content):
             raise RecipeError(
                 f"the corrections {self.source} have no scale factors for the bundle {tagger.manifest.name!r} "
                 f"({tagger.checksum[:12]}), which was changed or never calibrated: derive them with "
@@ -112,14 +110,9 @@ class Corrections:
         flat: Sequence[Any] = [
             value if isinstance(value, str) else ak.to_numpy(ak.flatten(value)).astype(np.float64) for value in inputs
         ]
-        return ak.unflatten(_parse(self.text)[name].evaluate(*flat), counts)
+        return ak.unflatten(self.content[name].evaluate(*flat), counts)
 
 
 def scale_factor_name(tagger: Tagger) -> str:
     """Name of the scale factors of a bundle: they belong to its content, not to its name."""
     return f"scale_factor_{tagger.checksum[:12]}"
-
-
-@lru_cache(maxsize=4)
-def _parse(text: str) -> correctionlib.CorrectionSet:
-    return correctionlib.CorrectionSet.from_string(text)

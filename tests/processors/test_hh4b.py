@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import pickle
+import subprocess
+import sys
 
 import awkward as ak
-import cloudpickle
 import numpy as np
 import pytest
 
@@ -187,9 +187,19 @@ def test_a_chunk_without_events(hh4b, open_events):
     assert output["boosted"]["mass"].sum(flow=True).value == 0
 
 
-def test_it_travels_to_workers(hh4b, open_events):
-    processor = pickle.loads(cloudpickle.dumps(hh4b()))
-    assert processor.process(open_events("TT"))["cutflow"]["TT"]["boosted"] > 0
+def test_it_travels_to_workers_without_its_modules(jets_bundle, tmp_path):
+    here = (
+        "import sys, cloudpickle; from coffea_fm.running.processors import load_processor; "
+        "processor = load_processor('hh4b', {'jets': sys.argv[1]}); "
+        "open(sys.argv[2], 'wb').write(cloudpickle.dumps(processor))"
+    )
+    there = (
+        "import sys, pickle; processor = pickle.load(open(sys.argv[1], 'rb')); "
+        "processor.corrections.require(processor.large.tagger); assert 'hh4b_parts' not in sys.modules"
+    )
+    file = str(tmp_path / "processor.pkl")
+    subprocess.run([sys.executable, "-c", here, jets_bundle, file], check=True, cwd=tmp_path)
+    subprocess.run([sys.executable, "-c", there, file], check=True, cwd=tmp_path)
 
 
 def test_collected_events_are_those_that_are_selected(hh4b, open_events, tmp_path):
