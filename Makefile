@@ -3,7 +3,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test lint docs benchmark-tokens benchmark-inference benchmark-training benchmark-simulation benchmark-processor benchmark-real-files benchmark-pretraining
+.PHONY: demo test lint docs benchmark-tokens benchmark-inference benchmark-training benchmark-simulation benchmark-processor benchmark-real-files benchmark-pretraining benchmark-hh4b
 
 demo: .venv/.demo  ## tag the shipped sample on a local dask cluster; needs no torch and no network
 	$(BIN)/coffea-fm demo
@@ -43,6 +43,9 @@ benchmark-real-files: .venv/.test  ## the kinematic tagger on every real file wi
 
 benchmark-pretraining: .venv/.test  ## what each pretraining buys: hours; goes on where it was
 	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/run.py
+
+benchmark-hh4b: .venv/.test  ## HH -> 4b with and without pretrained jets: three hours; goes on where it was
+	$(ONE_THREAD) $(BIN)/python benchmarks/hh4b/run.py
 
 .venv/.pip:
 	$(PYTHON) -m venv .venv

@@ -1,0 +1,128 @@
+"""The jets and events of the study: simulated, collected by the processors, and the labelled ones with their weights."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import yaml
+from study import PROJECT, Study
+
+from coffea_fm.analysis.fileset import SIGNALS, simulated_fileset
+from coffea_fm.errors import InputError
+from coffea_fm.shards import EventDataset, Source, write_shard
+from coffea_fm.shards.metadata import read_metadata
+from coffea_fm.simulation.hh4b.processes import EVENT_PROCESSES
+from coffea_fm.simulation.hh4b.production import EventSettings, produce_events
+from coffea_fm.simulation.production import SimulationSettings, produce
+from coffea_fm.tokens.classes import JET_CLASSES
+
+TAGGER = PROJECT / "exports" / "jet-classifier-small"
+"""Orders the two jets, and gives the events of the study nothing else."""
+PAIR = ("QCD", "Hbb")
+MULTIJET = ("QCD", "QCDbb")
+TOP = "TT"
+
+
+def prepare(study: Study, workers: int) -> None:
+    """Make what is not there yet."""
+    for name, sample in study.jets["samples"].items():
+        prepare_jets(study, name, sample, workers)
+    for name, sample in study.events["samples"].items():
+        simulate_events(study, name, sample, workers)
+        collect_events(study, name, workers)
+        if not events_of(study, name).exists():
+            store_events(study, name, study.weight_power if name == "train" else 1.0)
+
+
+def prepare_jets(study: Study, name: str, sample: dict[str, int], workers: int) -> None:
+    """Simulate jets of ten classes, and collect them all, those of QCD and H -> bb, and few of these."""
+    raw, shards = (study.work / folder / "jets" for folder in ("raw", "shards"))
+    settings = SimulationSettings(tuple(study.jets["pt"]), sample["seed"], sample["per_file"], spectrum="flat")
+    for kind in JET_CLASSES:
+        produce(raw / name, settings, (kind,), sample.get(kind, sample["others"]), workers)
+    pair = [sorted((raw / name).glob(f"{kind}_*.root")) for kind in PAIR]
+    collect(shards / name, sorted((raw / name).glob("*.root")), workers)
+    two_classes = ("-O", f"classes=[{', '.join(PAIR)}]")
+    collect(shards / f"{name}-hbb", [path for paths in pair for path in paths], workers, *two_classes)
+    if name == "train":
+        few = [path for paths in pair for path in paths[: study.jets["few"]]]
+        collect(shards / f"{name}-few", few, workers, *two_classes)
+
+
+def simulate_events(study: Study, name: str, sample: dict[str, int], workers: int) -> None:
+    """Simulate signal of all masses, multijet and top pairs, and describe them in a fileset."""
+    about, raw = study.events, study.work / "raw"
+    content: dict[str, Any] = {}
+    for folder, processes, further in (
+        (raw / name, {**dict.fromkeys(SIGNALS, sample["signals"]), TOP: sample[TOP]}, ()),
+        (raw / f"{name}-multijet", {process: sample[process] for process in MULTIJET}, tuple(about["multijet"])),
+    ):
+        settings = EventSettings(sample["seed"], about["per_file"], pythia=further)
+        for process, events in processes.items():
+            produce_events(folder, settings, (process,), events, workers)
+        content |= simulated_fileset(folder, signal_cross_section=about["signal_cross_section"])
+    fileset_of(study, name).write_text(json.dumps(content, indent=1))
+
+
+def fileset_of(study: Study, name: str) -> Path:
+    """Fileset of a sample of events."""
+    return study.work / "raw" / f"{name}.json"
+
+
+def collected_of(study: Study, name: str) -> Path:
+    """Folder that the processor writes to."""
+    return study.work / "collected" / name
+
+
+def collect_events(study: Study, name: str, workers: int) -> None:
+    """Write the events that the analysis preselects, by its processor."""
+    options = {"jets": str(TAGGER), **study.processor}
+    given = [part for key, value in options.items() for part in ("-O", f"{key}={yaml.safe_dump(value).split()[0]}")]
+    collect(collected_of(study, name), [fileset_of(study, name)], workers, "--processor", "hh4b", *given)
+
+
+def collect(folder: Path, files: list[Path], workers: int, *options: str) -> None:
+    """Write shards, unless they are there."""
+    if not (folder / "summary.json").exists():
+        command = [sys.executable, "-m", "coffea_fm.cli", "collect", *map(str, files), "--output", str(folder)]
+        subprocess.run([*command, "--workers", str(workers), *options], check=True)
+
+
+def events_of(study: Study, name: str) -> Path:
+    """Folder of the events to train on (``train``) or to judge with (``test``)."""
+    return study.work / "shards" / "events" / name
+
+
+def store_events(study: Study, name: str, weight_power: float) -> None:
+    """Write the collected events as one shard, with their process and with the weights that they are used with."""
+    collected = EventDataset(collected_of(study, name))
+    if name == "train" and collected.n_jets < max(study.labels):
+        raise InputError(
+            f"{collected.n_jets} events of the sample train are selected, and the study needs {max(study.labels)}: raise "
+            "the numbers in study.yaml under events.samples.train"
+        )
+    packed, columns = collected.read(collected.row_groups)
+    processes = [list(EVENT_PROCESSES).index(dataset_of(group.path)) for group in collected.row_groups]
+    columns["process"] = np.repeat(processes, [group.n_jets for group in collected.row_groups])
+    columns["weight"] = columns["weight"] ** weight_power
+    source = Source(dataset=name, file="study", start=0, stop=len(packed))
+    write_shard(
+        events_of(study, name) / source.shard_name,
+        packed,
+        collected.jets,
+        columns=columns,
+        classes=collected.classes,
+        source=source,
+        collection=collected.collection,
+    )
+
+
+def dataset_of(path: Path) -> str:
+    """Name of the data set that a shard was made from."""
+    return read_metadata(path, pq.read_metadata(path)).source.dataset

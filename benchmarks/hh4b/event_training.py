@@ -1,0 +1,91 @@
+"""Trainings on labelled events: every way, with rates that are chosen on its own validation events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import yaml
+from data import events_of
+from pretrained import embeddings, start_of
+from study import MODELS, Setting, Study, merged
+
+from coffea_fm.errors import RecipeError
+from coffea_fm.nn.batches import Examples
+from coffea_fm.nn.event_batches import event_batches
+from coffea_fm.nn.events import EventModel
+from coffea_fm.shards import EventDataset
+from coffea_fm.training.checkpoint import load_checkpoint
+from coffea_fm.training.embeddings import EmbeddedEvents, embed_shards
+from coffea_fm.training.loop import TrainingResult, train
+from coffea_fm.training.recipe import Recipe
+from coffea_fm.training.start import FrozenStart
+
+MICRO_TOKENS = 4096
+
+
+def event_recipe(study: Study, setting: Setting, rate: int) -> Recipe:
+    """The recipe of a way in the zoo, with the study's network, pretraining and events, and one of the rates."""
+    way, training = study.ways[setting.way], study.training
+    content = yaml.safe_load((MODELS / way["recipe"] / "recipe.yaml").read_text())
+    steps = study.steps[setting.labels]
+    seen = way["longer"] * steps["seen_events"]
+    mode = content["start"]["mode"]
+    content |= {
+        "name": f"{setting.way}-{setting.start}-{setting.labels}-{setting.seed}-{rate}",
+        "backbone": study.backbone,
+        "start": {"mode": mode, **start_of(study, setting.start)},
+        "data": {"train": str(events_of(study, "train")), "split": {"examples": setting.labels, "draw": setting.seed}},
+        "training": content["training"]
+        | {
+            "seen_events": seen,
+            "batch_events": steps["batch_events"],
+            "validate_every": -(-seen // training["validations"]),
+            "patience": training["patience"],
+            "seed": setting.seed,
+        },
+    }
+    return Recipe.model_validate(merged(merged(content, way["changes"]), way["rates"][rate]))
+
+
+def trained(study: Study, setting: Setting, rate: int) -> TrainingResult:
+    """Train, unless that was done."""
+    result = train(event_recipe(study, setting, rate), embeddings(study).parent, show_progress=False)
+    if not result.finished:
+        raise RecipeError(f"the training {setting.name} was interrupted: start the study again to go on")
+    return result
+
+
+def chosen_rate(study: Study, way: str, start: str) -> int:
+    """Which of the rates of a way has the lowest validation loss, with the study's middle number of labels."""
+    setting = Setting(way, start, study.rates_at, 0)
+
+    def losses() -> dict[str, Any]:
+        found = [trained(study, setting, rate).best["loss"] for rate in range(len(study.ways[way]["rates"]))]
+        return {"losses": found, "chosen": int(np.argmin(found))}
+
+    chosen: int = study.result(f"rates/{way}-{start}", losses)["chosen"]
+    return chosen
+
+
+@torch.no_grad()
+def discriminants(study: Study, checkpoint: Path) -> npt.NDArray[np.float64]:
+    """Logarithm of the odds of signal of all test events, float64 [n_events]."""
+    model, config = load_checkpoint(checkpoint)
+    assert isinstance(model, EventModel)
+    collection = model.head.collection
+    data = EventDataset(events_of(study, "test"), config.spec, collection)
+    if isinstance(config.recipe.start, FrozenStart):
+        data = EmbeddedEvents(data, embed_shards(model, data, cache=embeddings(study)))
+    parts = []
+    for packed, _ in data:
+        examples = Examples(packed, {}, np.ones(len(packed), np.float32))
+        for batch in event_batches(examples, config.spec, collection, MICRO_TOKENS):
+            with torch.autocast("cpu", torch.bfloat16):
+                vectors = model.embeddings(batch.inputs)
+            logits = model.logits(vectors.float(), batch.inputs.jets, batch.inputs.mask)
+            parts.append((logits[:, 1] - logits[:, 0]).double().numpy())
+    return np.concatenate(parts)

@@ -1,0 +1,97 @@
+"""What the study is to show, and whether it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from results import Estimate, Results, Row
+
+RESOLVED = 2.0
+"""A difference counts if it exceeds so many of its errors."""
+SCRATCH = Row("scratch", "none")
+MAIN = Row("frozen-embedding", "hbb")
+"""The pretrained way that the targets are about; the others stand beside it."""
+FEW, MANY = 1000, 10_000
+
+
+class Target(NamedTuple):
+    """One row of the table; `found` gives its text and verdict."""
+
+    text: str
+    expected: str
+    found: Callable[[Results], tuple[str, str]]
+
+
+def factor(logarithm: Estimate) -> str:
+    """A ratio with its error."""
+    ratio = logarithm.exponential()
+    return f"{ratio.value:.2f}" + ("" if np.isnan(ratio.error) else f" ± {ratio.error:.2f}")
+
+
+def at_least(logarithm: Estimate, wanted: float) -> str:
+    """Whether a ratio is as large as wanted."""
+    if np.isnan(logarithm.value):
+        return "not measured"
+    if np.isnan(logarithm.error):
+        return "one seed"
+    pull = (logarithm.value - np.log(wanted)) / logarithm.error
+    if pull >= RESOLVED:
+        return "holds"
+    if pull <= -RESOLVED:
+        return "missed"
+    return f"{'reached' if pull >= 0 else 'not reached'}, within {RESOLVED:g} errors"
+
+
+def ten_times_fewer(results: Results) -> tuple[str, str]:
+    """Pretrained with few labels against scratch with ten times as many."""
+    ratio = results.ratio((MAIN, FEW), (SCRATCH, MANY))
+    return factor(ratio), at_least(ratio, 1.0)
+
+
+def twice_the_rejection(results: Results) -> tuple[str, str]:
+    """Pretrained against scratch, with few labels both."""
+    ratio = results.ratio((MAIN, FEW), (SCRATCH, FEW))
+    return factor(ratio), at_least(ratio, 2.0)
+
+
+def end_to_end_wins(results: Results) -> tuple[str, str]:
+    """End to end against frozen embeddings, from each pretraining with each number of labels."""
+    texts, wins = [], []
+    for start in results.study.ways["end-to-end"]["starts"]:
+        ratios = {}
+        for labels in results.study.ways["end-to-end"]["labels"]:
+            places = [(Row(way, start), labels) for way in ("end-to-end", "frozen-embedding")]
+            ratios[labels] = results.ratio(*places)
+            if at_least(ratios[labels], 1.0) == "holds":
+                wins.append(f"{start} with {labels:,} labels")
+        texts.append(f"{start}: " + ", ".join(f"{factor(ratio)} ({labels:,})" for labels, ratio in ratios.items()))
+    return "; ".join(texts), f"holds: {'; '.join(wins)}" if wins else "not seen"
+
+
+def precise_enough(results: Results) -> tuple[str, str]:
+    """Statistical error of the test events on the rejection, of the main row with all labels."""
+    errors = [results.estimate(MAIN, max(results.study.labels), f"log_rejection_{at}").test for at in ("90", "50")]
+    if np.isnan(errors[0]):
+        return "", "not measured"
+    text = " and ".join(f"{100 * error:.0f}% at ε_S = {at}" for error, at in zip(errors, (0.9, 0.5), strict=True))
+    return text, "holds" if errors[0] <= 0.1 else "missed"
+
+
+TARGETS = (
+    Target(f"rejection of {MAIN} with {FEW:,} labels over scratch with {MANY:,}", "≥ 1", ten_times_fewer),
+    Target(f"rejection of {MAIN} over scratch, both with {FEW:,} labels", "≥ 2", twice_the_rejection),
+    Target("rejection end to end over frozen embeddings: somewhere more than its error above 1", "> 1",
+           end_to_end_wins),
+    Target("statistical error of the test events on the rejection, all labels", "≤ 10% at ε_S = 0.9", precise_enough),
+)  # fmt: skip
+
+
+def targets_table(results: Results) -> str:
+    """Expected, found and verdict of each target; ratios are of 1/ε_B at ε_S = 0.9."""
+    lines = ["| target | expected | found | verdict |", "|---|---|---|---|"]
+    for target in TARGETS:
+        found, verdict = target.found(results)
+        lines.append(f"| {target.text} | {target.expected} | {found} | {verdict} |")
+    return "\n".join(lines) + "\n"
