@@ -14,10 +14,9 @@ from coffea_fm.analysis.fileset import SIGNALS
 EFFICIENCIES = (0.9, 0.5)
 WINDOW = (100.0, 150.0)
 MASS_EDGES = np.linspace(30.0, 250.0, 12)
-SIGNAL = "X1000"
 
 
-def figures(sample: TestSample, discriminant: Floats, replicas: int) -> dict[str, list[float]]:
+def figures(sample: TestSample, discriminant: Floats, replicas: int, signal_of_window: str) -> dict[str, list[float]]:
     """All figures by name: the value, then those in the replicas.
 
     Parameters
@@ -27,6 +26,8 @@ def figures(sample: TestSample, discriminant: Floats, replicas: int) -> dict[str
         Large for signal.
     replicas : int
         How many.
+    signal_of_window : str
+        Whose events are counted in the mass window.
 
     Returns
     -------
@@ -51,7 +52,9 @@ def figures(sample: TestSample, discriminant: Floats, replicas: int) -> dict[str
     found["auc"] = area(total, background)
     masses = [mass[order] for mass in (sample.first_mass, sample.second_mass)]
     window = np.all([(mass > WINDOW[0]) & (mass < WINDOW[1]) for mass in masses], axis=0)
-    kept = [at(passing(counts, weight * window * chosen), last[0.9]) for chosen in (process == SIGNAL, ~signal)]
+    kept = [
+        at(passing(counts, weight * window * chosen), last[0.9]) for chosen in (process == signal_of_window, ~signal)
+    ]
     with np.errstate(divide="ignore", invalid="ignore"):
         found["significance"] = kept[0] / np.sqrt(kept[1])
     found["sculpting"] = sculpting(counts, weight * ~signal, masses[1], last[0.5])

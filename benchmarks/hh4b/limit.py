@@ -10,15 +10,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.stats import norm
 from test_sample import Floats, TestSample
 
 from coffea_fm.statistics.binning import merged_bins
 from coffea_fm.statistics.likelihood import Likelihood
-from coffea_fm.statistics.limits import expected_limit
+from coffea_fm.statistics.limits import Profile
 from coffea_fm.statistics.yields import Yields
 
-BINS = 50
-_LARGEST_MU = 1e7
+BINS = 8
+NEEDED = float(norm.isf(0.05 / 2))
+"""Square root of the profile likelihood ratio at the median expected limit: there CLs is twice the tail probability."""
+_BRACKET, _PRECISION = (0.1, 10.0), 3e-3
 
 
 def limit_on_mu(sample: TestSample, discriminant: Floats, about: dict[str, Any]) -> float:
@@ -38,30 +42,32 @@ def limit_on_mu(sample: TestSample, discriminant: Floats, about: dict[str, Any])
     bins = np.digitize(discriminant, edges)
     signal, background = (yields(bins, sample.weight, rows) for rows in (chosen, ~sample.signal))
     first = merged_bins({"background": background}, [background, signal], about["effective_events"], "discriminant")
+    merged, expected = signal.merged(first).values, background.merged(first).values
+    errors = about["background"] * expected
+    sensitivity = float(2 / np.sqrt(np.sum(merged**2 / (expected + errors**2))))
     rates = {"luminosity": about["luminosity"], "tagging": about["tagging"]}
     samples = [
         {
             "name": "signal",
-            "data": signal.merged(first).values.tolist(),
+            "data": (sensitivity * merged).tolist(),
             "modifiers": [{"name": "mu", "type": "normfactor", "data": None}, *map(rate, rates.items())],
         },
         {
             "name": "background",
-            "data": (expected := background.merged(first).values).tolist(),
-            "modifiers": [
-                {"name": "prediction", "type": "shapesys", "data": (about["background"] * expected).tolist()}
-            ],
+            "data": expected.tolist(),
+            "modifiers": [{"name": "prediction", "type": "shapesys", "data": errors.tolist()}],
         },
     ]
+    parameters = [{"name": "mu", "bounds": [[0.0, 10 * _BRACKET[1]]]}]
     workspace = {
         "channels": [{"name": "discriminant", "samples": samples}],
         "observations": [{"name": "discriminant", "data": expected.tolist()}],
-        "measurements": [
-            {"name": "limit", "config": {"poi": "mu", "parameters": [{"name": "mu", "bounds": [[0.0, _LARGEST_MU]]}]}}
-        ],
+        "measurements": [{"name": "limit", "config": {"poi": "mu", "parameters": parameters}}],
         "version": "1.0.0",
     }
-    return expected_limit(Likelihood.of(workspace)).median
+    asimov = Likelihood.of(workspace).asimov(0.0)
+    profile = Profile(asimov, asimov.fit({asimov.poi: 0.0}))
+    return sensitivity * float(brentq(lambda mu: profile.above(NEEDED, mu), *_BRACKET, rtol=_PRECISION))
 
 
 def yields(bins: Any, weight: Floats, rows: Any) -> Yields:

@@ -35,11 +35,14 @@ def pretraining_recipe(study: Study, name: str) -> Recipe:
 
 def pretrained(study: Study, name: str) -> Path:
     """Folder of the checkpoint, trained now unless it was."""
-    result = train(pretraining_recipe(study, name), study.work / "pretrained", show_progress=False)
-    if not result.finished:
-        raise RecipeError(f"the pretraining of {name} was interrupted: start the study again to go on")
-    keep: str = study.pretrainings[name]["keep"]
-    return result.folder / keep
+
+    def trained() -> dict[str, Any]:
+        result = train(pretraining_recipe(study, name), study.work / "pretrained", show_progress=False)
+        if not result.finished:
+            raise RecipeError(f"the pretraining of {name} was interrupted: start the study again to go on")
+        return {"checkpoint": str(result.folder / study.pretrainings[name]["keep"]), **result.best}
+
+    return Path(study.result(f"pretrained/{name}", trained)["checkpoint"])
 
 
 def prepare_backbone(study: Study, name: str) -> None:

@@ -67,7 +67,7 @@ def measured(study: Study, setting: Setting) -> dict[str, Any]:
         "seen_events": result.seen_jets,
         "validation_loss": result.best["loss"],
         "limit": limit_on_mu(sample, scores, study.limit),
-        "figures": figures(sample, scores, study.replicas),
+        "figures": figures(sample, scores, study.replicas, study.limit["signal"]),
     }
 
 
