@@ -55,8 +55,7 @@ def figures(sample: TestSample, discriminant: Floats, replicas: int, signal_of_w
     kept = [
         at(passing(counts, weight * window * chosen), last[0.9]) for chosen in (process == signal_of_window, ~signal)
     ]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found["significance"] = kept[0] / np.sqrt(kept[1])
+    found["significance"] = kept[0] / np.sqrt(np.where(kept[1] > 0, kept[1], np.nan))
     found["sculpting"] = sculpting(counts, weight * ~signal, masses[1], last[0.5])
     return {name: values.tolist() for name, values in found.items()}
 
@@ -68,7 +67,7 @@ def passing(counts: npt.NDArray[np.float32], weight: Floats) -> Floats:
 
 def cut_at(signal: Floats, efficiency: float) -> npt.NDArray[np.int64]:
     """The last event that passes the tightest cut which that fraction of the signal passes; int64 [replicas]."""
-    return np.argmax(signal >= efficiency * signal[:, -1:], axis=1)
+    return np.asarray(np.argmax(signal >= efficiency * signal[:, -1:], axis=1))
 
 
 def at(sums: Floats, last: npt.NDArray[np.int64]) -> Floats:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.stats import norm
 from test_sample import Floats, TestSample
@@ -70,10 +71,10 @@ def limit_on_mu(sample: TestSample, discriminant: Floats, about: dict[str, Any])
     return sensitivity * float(brentq(lambda mu: profile.above(NEEDED, mu), *_BRACKET, rtol=_PRECISION))
 
 
-def yields(bins: Any, weight: Floats, rows: Any) -> Yields:
+def yields(bins: npt.NDArray[np.int64], weight: Floats, rows: npt.NDArray[np.bool_]) -> Yields:
     """Events by bin."""
-    sums = [np.bincount(bins[rows], weight[rows] ** power, BINS) for power in (1, 2)]
-    return Yields(*sums)
+    values, variances = (np.bincount(bins[rows], weight[rows] ** power, BINS).astype(np.float64) for power in (1, 2))
+    return Yields(values, variances)
 
 
 def rate(item: tuple[str, float]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def draw(axis: Any, points: dict[int, Estimate], row: Row) -> None:
     """A line with errors through what is measured."""
     known = {place: estimate for place, estimate in points.items() if np.isfinite(estimate.value)}
     if known:
-        errors = [np.nan_to_num(estimate.error, nan=estimate.test) for estimate in known.values()]
+        errors = [estimate.error for estimate in known.values()]
         axis.errorbar(list(known), [estimate.value for estimate in known.values()], errors, **style_of(row))
 
 

@@ -48,15 +48,15 @@ class Estimate(NamedTuple):
     @classmethod
     def of(cls, values: Floats) -> Estimate:
         """The mean of values by seed and replica, [seeds, 1 + replicas]; the first replica is the sample itself."""
-        if not len(values):
+        if not (len(values) and np.isfinite(values[:, 0]).all()):
             return cls(np.nan, np.nan, np.nan)
         spread = float(np.std(values[:, 0], ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.nan
-        return cls(float(values[:, 0].mean()), spread, float(values[:, 1:].mean(axis=0).std()))
+        return cls(float(values[:, 0].mean()), spread, float(np.nanstd(values[:, 1:].mean(axis=0))))
 
     @property
     def error(self) -> float:
-        """Both in quadrature."""
-        return float(np.hypot(self.seeds, self.test))
+        """Both in quadrature; that of the test events with one seed."""
+        return float(np.hypot(np.nan_to_num(self.seeds), self.test))
 
     def exponential(self) -> Estimate:
         """Of a logarithm, what it is the logarithm of."""
@@ -113,7 +113,7 @@ class Results:
         for setting, content in self.measured.items():
             row = {**setting._asdict(), **{name: content[name] for name in ("rate", "seen_events", "limit")}}
             for name, (value, *replicas) in content["figures"].items():
-                row |= {name: value, f"{name}_error": float(np.std(replicas))}
+                row |= {name: value, f"{name}_error": float(np.nanstd(replicas))}
             rows.append(row)
         return pd.DataFrame(rows).sort_values(["way", "start", "labels", "seed"])
 

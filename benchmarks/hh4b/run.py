@@ -19,6 +19,7 @@ from event_training import chosen_rate, discriminants, trained
 from figures_of_merit import figures
 from limit import limit_on_mu
 from pretrained import prepare_backbone
+from results import Results
 from study import HERE, Setting, Study
 from tables import write_tables
 from test_sample import TestSample
@@ -38,7 +39,7 @@ def main() -> None:
     stages: list[list[Job]] = [
         [(prepare_backbone, study, name) for name in study.pretrainings],
         [(chosen_rate, study, way, start) for way, about in study.ways.items() for start in about["starts"]],
-        [(judge, study, setting) for setting in study.settings()],
+        *([(judge, study, setting) for setting in group] for group in by_cost(study)),
     ]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(arguments.workers, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -47,7 +48,15 @@ def main() -> None:
             for job in as_completed(jobs):
                 job.result()
                 print(*jobs[job], "done", flush=True)
-    write_tables(study, arguments.output)
+            if Results(study).measured:
+                write_tables(study, arguments.output)
+
+
+def by_cost(study: Study) -> list[list[Setting]]:
+    """The settings with frozen backbones, which take seconds, then the others; the longest ones of both first."""
+    settings = study.settings()
+    frozen = [setting for setting in settings if setting.way.startswith("frozen")]
+    return [frozen, [setting for setting in settings if setting not in frozen]]
 
 
 def judge(study: Study, setting: Setting) -> None:

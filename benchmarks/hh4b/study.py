@@ -30,6 +30,9 @@ class Setting(NamedTuple):
         """Of its results."""
         return f"{self.way}/{self.start}-{self.labels}-{self.seed}"
 
+    def __str__(self) -> str:
+        return self.name
+
 
 @dataclass(frozen=True)
 class Study:
@@ -66,7 +69,7 @@ class Study:
             for labels in about["labels"]
             for seed in range(self.seeds)
         ]
-        return sorted(found, key=lambda setting: (setting.way.startswith("frozen"), -setting.labels))
+        return sorted(found, key=lambda setting: -setting.labels)
 
     def has(self, name: str) -> bool:
         """Whether there is a result of that name."""

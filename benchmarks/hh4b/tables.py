@@ -28,7 +28,7 @@ def write_tables(study: Study, output: Path) -> None:
         "\n## Background rejection 1/ε_B at ε_S = 0.5, by labelled events\n",
         by_labels(results, lambda row, number: shown(results.rejection(row, number, "50"))),
         "\n## Rejection at ε_S = 0.9 over that of scratch with as many labels\n",
-        by_labels(results, lambda row, number: compared(results, (row, number), (SCRATCH, number))),
+        by_labels(results, lambda row, number: over_scratch(results, row, number)),
         "\n## Labels that scratch needs for the rejection at ε_S = 0.9\n",
         efficiency_table(results),
         *(
@@ -79,14 +79,13 @@ def shown(estimate: Estimate) -> str:
     """A number with its error, three digits."""
     if np.isnan(estimate.value):
         return ""
-    error = np.nanmax([estimate.error, estimate.test, estimate.seeds]) if np.isnan(estimate.error) else estimate.error
-    return f"{estimate.value:.3g} ± {error:.2g}"
+    return f"{estimate.value:.3g} ± {estimate.error:.2g}"
 
 
-def compared(results: Results, first: tuple[Row, int], second: tuple[Row, int]) -> str:
-    """A ratio of rejections; nothing where one lacks."""
-    ratio = results.ratio(first, second)
-    return "" if np.isnan(ratio.value) else factor(ratio)
+def over_scratch(results: Results, row: Row, labels: int) -> str:
+    """Ratio of rejections with as many labels."""
+    ratio = results.ratio((row, labels), (SCRATCH, labels))
+    return "" if row == SCRATCH or np.isnan(ratio.value) else factor(ratio)
 
 
 def by_labels(results: Results, cell: Callable[[Row, int], str]) -> str:

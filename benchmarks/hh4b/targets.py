@@ -27,14 +27,16 @@ class Target(NamedTuple):
 def factor(logarithm: Estimate) -> str:
     """A ratio with its error."""
     ratio = logarithm.exponential()
-    return f"{ratio.value:.2f}" + ("" if np.isnan(ratio.error) else f" ± {ratio.error:.2f}")
+    if np.isnan(ratio.value):
+        return ""
+    return f"{ratio.value:.2f} ± {ratio.error:.2f}"
 
 
 def at_least(logarithm: Estimate, wanted: float) -> str:
     """Whether a ratio is as large as wanted."""
     if np.isnan(logarithm.value):
         return "not measured"
-    if np.isnan(logarithm.error):
+    if np.isnan(logarithm.seeds):
         return "one seed"
     pull = (logarithm.value - np.log(wanted)) / logarithm.error
     if pull >= RESOLVED:
@@ -60,14 +62,16 @@ def end_to_end_wins(results: Results) -> tuple[str, str]:
     """End to end against frozen embeddings, from each pretraining with each number of labels."""
     texts, wins = [], []
     for start in results.study.ways["end-to-end"]["starts"]:
-        ratios = {}
         for labels in results.study.ways["end-to-end"]["labels"]:
-            places = [(Row(way, start), labels) for way in ("end-to-end", "frozen-embedding")]
-            ratios[labels] = results.ratio(*places)
-            if at_least(ratios[labels], 1.0) == "holds":
-                wins.append(f"{start} with {labels:,} labels")
-        texts.append(f"{start}: " + ", ".join(f"{factor(ratio)} ({labels:,})" for labels, ratio in ratios.items()))
-    return "; ".join(texts), f"holds: {'; '.join(wins)}" if wins else "not seen"
+            ratio = results.ratio((Row("end-to-end", start), labels), (Row("frozen-embedding", start), labels))
+            verdict = at_least(ratio, 1.0)
+            if verdict != "not measured":
+                texts.append(f"{start} {labels:,}: {factor(ratio)}")
+            if verdict == "holds":
+                wins.append(f"{start} {labels:,}")
+    if not texts:
+        return "", "not measured"
+    return "; ".join(texts), f"holds for {'; '.join(wins)}" if wins else "not seen"
 
 
 def precise_enough(results: Results) -> tuple[str, str]:
