@@ -17,15 +17,15 @@ from coffea_fm.training.recipe import Recipe
 
 FIELDS = ("pt", "eta", "phi", "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
 TEST_SETS = ("test", "above-1-tev", "other-tune", "other-simulation")
-LABELS_OF_RATE = 1000
+LABELS_OF_CHOICE = 1000
 AUGMENTATION = {"rotate": True, "reflect": True, "smear": 0.1, "drop": 0.1}
 
 
-def fine_tune(study: Study, name: str, n_labels: int, seed: int, lr: float) -> dict[str, Any]:
+def fine_tune(study: Study, name: str, n_labels: int, seed: int, way: str) -> dict[str, Any]:
     """Train everything from this encoder on so many labelled jets, and judge it on all test sets."""
-    result = train_on_labels(study, name, n_labels, seed, lr)
+    result = train_on_labels(study, name, n_labels, seed, way)
     model, _ = load_checkpoint(result.folder / "best")
-    found: dict[str, Any] = {"validation": result.best, "seen_jets": result.seen_jets, "lr": lr}
+    found: dict[str, Any] = {"validation": result.best, "seen_jets": result.seen_jets, "way": way}
     whole = name in study.encoders and n_labels in (1000, 10_000)
     for part in TEST_SETS if whole else TEST_SETS[:1]:
         shards = part + jets_of(study, name)
@@ -34,18 +34,18 @@ def fine_tune(study: Study, name: str, n_labels: int, seed: int, lr: float) -> d
     return found
 
 
-def train_on_labels(study: Study, name: str, n_labels: int, seed: int, lr: float) -> TrainingResult:
+def train_on_labels(study: Study, name: str, n_labels: int, seed: int, way: str) -> TrainingResult:
     """Train everything from this encoder on so many labelled jets, unless that was done."""
     shards = labelled(study.work, n_labels, seed, jets_of(study, name))
     recipe = Recipe.model_validate(
         {
-            "name": f"{name}-{n_labels}-{seed}-{lr:g}",
+            "name": f"{name}-{n_labels}-{seed}-{way}",
             "inputs": {"fields": FIELDS},
             "backbone": study.backbone,
             "method": {"kind": "supervised"},
             "training": {
                 **study.fine_tuning[n_labels],
-                "lr": lr,
+                "lr": study.ways[way]["lr"],
                 "weight_decay": 0.02,
                 "ema": 0.99,
                 "patience": 6,
@@ -53,24 +53,27 @@ def train_on_labels(study: Study, name: str, n_labels: int, seed: int, lr: float
                 "seed": seed,
             },
             "data": {"train": str(shards / "train"), "validation": str(shards / "validation")},
-            "start": None if name in REFERENCES else {"checkpoint": str(pretrained(study, name)), **study.start},
+            "start": None
+            if name in REFERENCES
+            else {"checkpoint": str(pretrained(study, name)), **study.ways[way]["start"]},
         }
     )
     return train(recipe, study.work / "fine-tuned" / name, show_progress=False)
 
 
-def chosen_rate(study: Study, name: str) -> float:
-    """The learning rate with the lowest validation loss at 1000 labels, among those that are tried for every encoder.
+def chosen_way(study: Study, name: str) -> str:
+    """The way with the lowest validation loss at 1000 labels, among those that are tried for every encoder.
 
-    The loss is the mean over all sets of labels: one set has 200 validation jets. Rungs of the ladder take the lowest
-    rate.
+    The loss is the mean over all sets of labels: one set has 200 validation jets. Rungs of the ladder take the last.
     """
     if name in study.ladder:
-        return study.learning_rates[0]
-    seeds = range(study.seeds[LABELS_OF_RATE])
+        return list(study.ways)[-1]
+    seeds = range(study.seeds[LABELS_OF_CHOICE])
 
-    def loss(lr: float) -> float:
-        return float(np.mean([train_on_labels(study, name, LABELS_OF_RATE, seed, lr).best["loss"] for seed in seeds]))
+    def loss(way: str) -> float:
+        return float(
+            np.mean([train_on_labels(study, name, LABELS_OF_CHOICE, seed, way).best["loss"] for seed in seeds])
+        )
 
-    found = study.result(f"learning-rates/{name}", lambda: {f"{lr:g}": loss(lr) for lr in study.learning_rates})
-    return float(min(found, key=found.__getitem__))
+    found = study.result(f"ways/{name}", lambda: {way: loss(way) for way in study.ways})
+    return str(min(found, key=found.__getitem__))

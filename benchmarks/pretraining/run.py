@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from data import prepare
-from fine_tuning import LABELS_OF_RATE, chosen_rate, fine_tune
+from fine_tuning import LABELS_OF_CHOICE, chosen_way, fine_tune
 from maps import draw_maps
 from probes import probe, vectors_of
 from study import HERE, Study, fine_tuned
@@ -37,15 +37,15 @@ def main() -> None:
     trained = [name for name in study.encoders if name != "random"]
     stages: list[list[Job]] = [
         [(judge_frozen, study, name) for name in [*study.encoders, "raw-features"]],
-        [(judge_fine_tuned, study, name, LABELS_OF_RATE) for name in trained],
+        [(judge_fine_tuned, study, name, LABELS_OF_CHOICE) for name in trained],
         *(
             [(judge_fine_tuned, study, name, labels) for name in trained]
             for labels in study.labels
-            if labels != LABELS_OF_RATE
+            if labels != LABELS_OF_CHOICE
         ),
         [(trained_vocabulary, study, name) for name in study.tokenizers],
         [(judge_frozen, study, name) for name in study.ladder],
-        [(judge_fine_tuned, study, name, LABELS_OF_RATE) for name in study.ladder],
+        [(judge_fine_tuned, study, name, LABELS_OF_CHOICE) for name in study.ladder],
     ]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(arguments.workers, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -69,9 +69,9 @@ def judge_frozen(study: Study, name: str) -> None:
 
 def judge_fine_tuned(study: Study, name: str, labels: int) -> None:
     """Fine-tuning of one encoder with so many labels, all seeds."""
-    rate = chosen_rate(study, name)
+    way = chosen_way(study, name)
     for seed in range(study.seeds[labels]):
-        study.result(fine_tuned(name, labels, seed), lambda seed=seed: fine_tune(study, name, labels, seed, rate))
+        study.result(fine_tuned(name, labels, seed), lambda seed=seed: fine_tune(study, name, labels, seed, way))
 
 
 if __name__ == "__main__":

@@ -60,13 +60,14 @@ def write_tables(study: Study, output: Path) -> None:
 
 def introduction(study: Study) -> str:
     """What was done, with which command."""
+    ways = "; ".join(f"{way} {settings}" for way, settings in study.ways.items())
     return f"""# Pretraining: what it buys
 
 `make benchmark-pretraining`. Every encoder is the same network ({study.backbone["kind"]}, dim {study.backbone["dim"]},
 {study.backbone["layers"]} layers), pretrained on {study.seen_jets:,} seen jets of the same 120,000, without labels unless it says
-supervised. Means over label sets of different seeds ± standard error of the mean. A fifth of the labels are validation jets: they stop the training, and choose
-the learning rate of full fine-tuning at 1,000 labels, for scratch as for all others. Pretrained encoders are thawed in
-stages ({study.start}). *linear*: logistic regression on
+supervised. Means over label sets of different seeds ± standard error of the mean. A fifth of the labels are validation
+jets: they stop the training, and choose, at 1,000 labels, between two ways of full fine-tuning, which are tried for
+every encoder: {ways}. *linear*: logistic regression on
 the frozen embedding; *nearest*: nearest neighbours, 10,000 labels; *head*: a hidden layer on the frozen embedding;
 *full*: all weights.
 """
