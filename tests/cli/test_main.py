@@ -74,6 +74,8 @@ def test_commands_are_those_of_the_architecture():
         "finetune",
         "export",
         "evaluate",
+        "fileset",
         "run",
+        "limit",
         "info",
     )
