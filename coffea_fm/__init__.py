@@ -6,8 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from coffea_fm.inference.loading import load
     from coffea_fm.inference.reports import Report, report
-    from coffea_fm.inference.tagger import Tagger, load
+    from coffea_fm.inference.tagger import Tagger
     from coffea_fm.shards.collect import Collector, collector
     from coffea_fm.shards.collect_events import EventCollector, event_collector
 
@@ -20,7 +21,7 @@ _PLACES = {
     "Tagger": "coffea_fm.inference.tagger",
     "collector": "coffea_fm.shards.collect",
     "event_collector": "coffea_fm.shards.collect_events",
-    "load": "coffea_fm.inference.tagger",
+    "load": "coffea_fm.inference.loading",
     "report": "coffea_fm.inference.reports",
 }
 

@@ -20,9 +20,9 @@ from coffea_fm.nn.events import EventModel
 from coffea_fm.shards import EventDataset
 from coffea_fm.training.checkpoint import load_checkpoint
 from coffea_fm.training.embeddings import EmbeddedEvents, embed_shards
-from coffea_fm.training.loop import TrainingResult, train
 from coffea_fm.training.recipe import Recipe
 from coffea_fm.training.start import FrozenStart
+from coffea_fm.training.train import TrainingResult, train
 
 MICRO_TOKENS = 4096
 

@@ -13,8 +13,8 @@ from coffea_fm.errors import RecipeError
 from coffea_fm.shards import EventDataset
 from coffea_fm.training.checkpoint import load_checkpoint
 from coffea_fm.training.embeddings import embed_shards
-from coffea_fm.training.loop import train
 from coffea_fm.training.recipe import Recipe
+from coffea_fm.training.train import train
 
 VALIDATIONS = 6
 

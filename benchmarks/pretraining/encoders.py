@@ -14,8 +14,8 @@ from coffea_fm.errors import RecipeError
 from coffea_fm.nn.build import build_backbone
 from coffea_fm.shards import ShardDataset
 from coffea_fm.training.checkpoint import load_checkpoint
-from coffea_fm.training.loop import train
 from coffea_fm.training.recipe import Recipe
+from coffea_fm.training.train import train
 
 VALIDATIONS = 4
 REFERENCES = ("random", "scratch")

@@ -12,8 +12,8 @@ from study import Study
 from vectors import predict
 
 from coffea_fm.training.checkpoint import load_checkpoint
-from coffea_fm.training.loop import TrainingResult, train
 from coffea_fm.training.recipe import Recipe
+from coffea_fm.training.train import TrainingResult, train
 
 FIELDS = ("pt", "eta", "phi", "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
 TEST_SETS = ("test", "above-1-tev", "other-tune", "other-simulation")

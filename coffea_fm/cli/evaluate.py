@@ -32,7 +32,7 @@ def evaluate(
     from coffea_fm.evaluation.into_bundle import record as record_in_bundle
     from coffea_fm.evaluation.report import write_evaluation
     from coffea_fm.evaluation.working_points import working_points
-    from coffea_fm.inference.tagger import load
+    from coffea_fm.inference.loading import load
     from coffea_fm.running.cluster import dask_client
     from coffea_fm.running.executors import make_executor
     from coffea_fm.running.fileset import read_fileset
@@ -47,6 +47,11 @@ def evaluate(
     if not classes:
         given = ", ".join(output.name for output in manifest.outputs)
         raise BundleError(f"the bundle {manifest.name!r} gives no scores of classes to evaluate, only {given}")
+    if manifest.collection is not None:
+        raise BundleError(
+            f"the bundle {manifest.name!r} scores events, and evaluate is for jets: "
+            "fill its scores in a processor, then use coffea-fm limit"
+        )
     prepare_folder(output)
     if len(data) == 1 and Path(data[0]).is_dir():
         scores, target = predict_shards(bundle, Path(data[0]))

@@ -32,6 +32,12 @@ def _describe(manifest: Manifest) -> str:
     if manifest.inputs.jet:
         lines.append(f"reads of the jet ({manifest.inputs.momentum} momentum):")
         lines.append(f"  {_fields(manifest.inputs.jet)}")
+    for collection in manifest.collections:
+        lines.append(
+            f"reads of each event {collection.minimum} to {collection.maximum} {collection.name}, "
+            f"{'as stored' if collection.order == 'stored' else f'ordered by {collection.order}'}:"
+        )
+        lines.append(f"  {_fields(collection.fields)}")
     for output in manifest.outputs:
         what = ", ".join(output.classes) if output.classes else f"vector of {output.dim}"
         lines.append(f"gives {output.name}{'' if output.level == 'jet' else f' of each {output.level}'}: {what}")

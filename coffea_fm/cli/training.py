@@ -30,7 +30,7 @@ def train_and_tell(recipe: Recipe, again: str, runs: Path, processes: int, *, as
     runs, processes, as_json
         Options of the command.
     """
-    from coffea_fm.training.loop import train
+    from coffea_fm.training.train import train
 
     result = train(recipe, runs, processes=processes, show_progress=not as_json)
     best = result.folder / "best"

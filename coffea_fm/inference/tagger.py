@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import awkward as ak
 import numpy as np
 
-from coffea_fm.bundle.load import Bundle, load_bundle
+from coffea_fm.bundle.load import Bundle
 from coffea_fm.bundle.manifest import Graph, Manifest
 from coffea_fm.errors import BundleError, InputError
 from coffea_fm.inference import resident
@@ -24,7 +23,6 @@ from coffea_fm.inference.reports import Report, attach
 from coffea_fm.inference.run import run, run_head
 from coffea_fm.inference.sessions import Session, session
 from coffea_fm.inference.trace import branches, collection
-from coffea_fm.tokens.fields import Field
 from coffea_fm.tokens.pack import pack, token_places
 
 
@@ -204,20 +202,10 @@ class Tagger:
         dict of str to int
             How many were written, and how many left out for what reason.
         """
-        from coffea_fm.shards.collect import Collector
-        from coffea_fm.shards.collect_events import EventCollector
+        from coffea_fm.inference.collecting import matching_collector
 
-        inputs = self.manifest.inputs
-        plain = replace(
-            inputs,
-            groups=tuple(replace(group, fields=_without_range(group.fields)) for group in inputs.groups),
-            jet=_without_range(inputs.jet),
-        )
         names = tuple(classes) or (("all",) if target is None else self.classes)
-        collect: Collector | EventCollector = Collector(Path(folder).absolute(), plain, names)
-        if (read := self.manifest.collection) is not None:
-            kept = replace(read, fields=_without_range(read.fields))
-            collect = EventCollector(Path(folder).absolute(), plain, kept, names)
+        collect = matching_collector(self.manifest, Path(folder).absolute(), names)
         with self._named(jets):
             return collect(jets, target, events=events, weight=weight, columns=columns)
 
@@ -316,41 +304,3 @@ class Tagger:
     def _columns_read(self, jets: ak.Array) -> ak.Array:
         read = self.manifest.collection
         return self(jets) if read is None else self(jets, **{read.name: jets})
-
-
-def _without_range(fields: tuple[Field, ...]) -> tuple[Field, ...]:
-    return tuple(replace(field, trained=None) for field in fields)
-
-
-def load(
-    path: str | os.PathLike[str],
-    *,
-    ship: Literal["path", "bytes"] = "path",
-    providers: Sequence[str] | None = None,
-    threads: int | None = None,
-) -> Tagger:
-    """Load a bundle as a tagger.
-
-    Parameters
-    ----------
-    path : path-like
-        A bundle: its folder, a ``.zip`` of it, or an fsspec URL of either.
-    ship : {"path", "bytes"}
-        What travels to workers: where the bundle is, or the bundle itself where they do not see the file.
-    providers : sequence of str, optional
-        ``"cuda"``, ``"cpu"`` or onnxruntime's names; by default CUDA where a worker has it, then CPU.
-    threads : int, optional
-        By default what the dask worker, the batch job or this process owns.
-
-    Raises
-    ------
-    BundleError
-        If the bundle cannot be read, or is not what was saved.
-    """
-    if threads is not None and threads < 1:
-        raise InputError(f"threads={threads}: give at least 1, or leave it out")
-    if ship not in ("path", "bytes"):
-        raise InputError(f"ship={ship!r}: choose 'path' or 'bytes'")
-    bundle = resident.keep(load_bundle(path))
-    carried = bundle if ship == "bytes" else None
-    return Tagger(bundle.source, bundle.checksum, carried, tuple(providers) if providers else None, threads)

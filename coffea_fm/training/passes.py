@@ -19,8 +19,8 @@ from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import InputSpec
 from coffea_fm.training.collapse import embedding_rank, embedding_spread
 from coffea_fm.training.parallel import added
-from coffea_fm.training.recipe import TrainingConfig
 from coffea_fm.training.sampling import Stream, generator, split_by_tokens
+from coffea_fm.training.sections import TrainingConfig
 from coffea_fm.training.weights import Weights
 
 WATCHED_JETS = 2000

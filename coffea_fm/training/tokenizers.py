@@ -17,9 +17,10 @@ from coffea_fm.pretraining.tokenizers.kmeans import KMeansConfig, KMeansTokenize
 from coffea_fm.pretraining.tokenizers.load import KMEANS, KMeansDescription, Tokenizer, load_tokenizer
 from coffea_fm.shards import ShardDataset
 from coffea_fm.training.checkpoint import WEIGHTS, save_tensors
-from coffea_fm.training.loop import train
 from coffea_fm.training.problems import first_problem
-from coffea_fm.training.recipe import DataConfig, InputsConfig, Section, load_recipe
+from coffea_fm.training.recipe import load_recipe
+from coffea_fm.training.sections import DataConfig, InputsConfig, Section
+from coffea_fm.training.train import train
 
 
 class KMeansRecipe(Section):

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from coffea_fm.errors import InputError
 from coffea_fm.shards import ShardDataset
 from coffea_fm.shards.read import Columns
-from coffea_fm.training.recipe import ReweightConfig
+from coffea_fm.training.sections import ReweightConfig
 
 
 class Weights:

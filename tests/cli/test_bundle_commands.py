@@ -6,9 +6,10 @@ import awkward as ak
 import numpy as np
 import pytest
 from made import expected_scores, make_bundle, make_nano
+from tiny_bundles import backbone_bytes, event_head_bytes, event_manifest
 from typer.testing import CliRunner
 
-from coffea_fm.bundle import load_bundle
+from coffea_fm.bundle import load_bundle, save_bundle
 from coffea_fm.cli import main
 
 
@@ -23,6 +24,23 @@ def test_info_tells_inputs_with_units_outputs_and_graphs(bundle):
     assert "reads jets.constituents: at most 128, ordered by pt\n  pt [GeV], eta" in result.stdout
     assert "gives scores: QCD, Hbb," in result.stdout
     assert "graph classifier.onnx: constituents, constituents_mask -> embedding, scores" in result.stdout
+
+
+def test_info_of_a_bundle_of_events_tells_its_jets(tmp_path):
+    graphs = {"backbone": backbone_bytes(), "event-head": event_head_bytes()}
+    save_bundle(tmp_path / "events", event_manifest("events"), graphs, "")
+    result = CliRunner().invoke(main, ["info", str(tmp_path / "events")])
+    assert "reads of each event 2 to 3 FatJet, ordered by pt:\n  pt [GeV], mass [GeV]" in result.stdout
+    assert "gives scores of each event: background, signal" in result.stdout
+
+
+def test_evaluate_refuses_a_bundle_of_events(tmp_path):
+    graphs = {"backbone": backbone_bytes(), "event-head": event_head_bytes()}
+    save_bundle(tmp_path / "events", event_manifest("events"), graphs, "")
+    result = CliRunner().invoke(main, ["evaluate", str(tmp_path / "events"), str(tmp_path), "-o", str(tmp_path / "o")])
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert "scores events, and evaluate is for jets" in result.stderr
+    assert not (tmp_path / "o").exists()
 
 
 def test_info_as_json_is_the_manifest(bundle):

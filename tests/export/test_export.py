@@ -14,7 +14,7 @@ from coffea_fm.bundle.manifest import Provenance
 from coffea_fm.cli import main
 from coffea_fm.errors import InputError
 from coffea_fm.export.export import export_checkpoint, export_model, with_trained_ranges
-from coffea_fm.inference.tagger import load
+from coffea_fm.inference.loading import load
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.tokens.padding import pad
 from coffea_fm.training.checkpoint import CheckpointConfig, build_from, save_checkpoint

@@ -18,8 +18,8 @@ from coffea_fm.pretraining.cwola import Cwola, CwolaConfig
 from coffea_fm.pretraining.fixed_random import fixed_uniform
 from coffea_fm.shards import ShardDataset
 from coffea_fm.shipped import shipped
-from coffea_fm.training.loop import train
 from coffea_fm.training.recipe import Recipe, load_recipe
+from coffea_fm.training.train import train
 
 MakeRecipe = Callable[..., Recipe]
 CWOLA = {"kind": "cwola", "signal": ["wide"], "fractions": [0.8, 0.3]}

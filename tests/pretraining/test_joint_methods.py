@@ -24,8 +24,8 @@ from coffea_fm.pretraining.views.joint import Groups, Views
 from coffea_fm.shipped import shipped
 from coffea_fm.training import loop
 from coffea_fm.training.checkpoint import load_tensors
-from coffea_fm.training.loop import train
 from coffea_fm.training.recipe import Recipe, load_recipe
+from coffea_fm.training.train import train
 
 MakeRecipe = Callable[..., Recipe]
 METHODS: list[dict[str, Any]] = [

@@ -19,8 +19,8 @@ from coffea_fm.pretraining.decoders.masked import Predicted
 from coffea_fm.pretraining.masked import MaskedConfig, MaskedParticleModelling
 from coffea_fm.pretraining.masked_jets import MaskedJets, choose_hidden
 from coffea_fm.tokens import pad
-from coffea_fm.training.loop import train
 from coffea_fm.training.recipe import Recipe
+from coffea_fm.training.train import train
 
 MakeRecipe = Callable[..., Recipe]
 KIND = "masked-particle-modelling"

@@ -22,8 +22,8 @@ from coffea_fm.shards import ShardDataset, Source, write_shard
 from coffea_fm.tokens import PackedSets, PackedTokens
 from coffea_fm.tokens.spec import with_truth
 from coffea_fm.training.checkpoint import load_checkpoint
-from coffea_fm.training.loop import train
 from coffea_fm.training.recipe import Recipe
+from coffea_fm.training.train import train
 
 MakeRecipe = Callable[..., Recipe]
 TRUTH = ("side", "vertex")

@@ -14,9 +14,9 @@ from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.nn.low_rank import add_low_rank, merged_state
 from coffea_fm.training.adaptation import Part, part_of, rate_factor
 from coffea_fm.training.checkpoint import CheckpointConfig, build_from, load_checkpoint, save_checkpoint
-from coffea_fm.training.loop import train
 from coffea_fm.training.recipe import Recipe
 from coffea_fm.training.start import FrozenStart, FullStart, LowRankStart, ProbeThenFullStart, StagedStart
+from coffea_fm.training.train import train
 
 MakeRecipe = Callable[..., Recipe]
 PLAIN = {"rotate": False, "reflect": False, "smear": 0.0, "drop": 0.0}

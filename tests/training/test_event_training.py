@@ -25,8 +25,8 @@ from coffea_fm.training.adaptation import Part, keeps_embeddings, part_of
 from coffea_fm.training.checkpoint import CheckpointConfig, build_from, load_checkpoint, save_checkpoint
 from coffea_fm.training.datasets import datasets
 from coffea_fm.training.embeddings import EmbeddedEvents, embed_shards
-from coffea_fm.training.loop import train
 from coffea_fm.training.recipe import Recipe, load_recipe
+from coffea_fm.training.train import train
 from coffea_fm.training.weights import Weights
 
 MakeRecipe = Callable[..., Recipe]

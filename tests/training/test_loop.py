@@ -17,8 +17,8 @@ from coffea_fm.nn.batches import Examples, padded_batches
 from coffea_fm.shards import ShardDataset
 from coffea_fm.training import loop
 from coffea_fm.training.checkpoint import load_checkpoint, load_tensors
-from coffea_fm.training.loop import train
 from coffea_fm.training.recipe import Recipe
+from coffea_fm.training.train import train
 
 MakeRecipe = Callable[..., Recipe]
 

@@ -13,9 +13,9 @@ from torch import nn
 
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.training.checkpoint import load_tensors
-from coffea_fm.training.loop import train
 from coffea_fm.training.parallel import add_over_processes, launch
 from coffea_fm.training.recipe import Recipe
+from coffea_fm.training.train import train
 
 MakeRecipe = Callable[..., Recipe]
 

@@ -8,7 +8,7 @@ from random_jets import CLASSES, SPEC, random_jets
 
 from coffea_fm.errors import InputError
 from coffea_fm.shards import ShardDataset, Source, write_shard
-from coffea_fm.training.recipe import ReweightConfig
+from coffea_fm.training.sections import ReweightConfig
 from coffea_fm.training.weights import Weights
 
 PT_EDGES = (500.0, 600.0, 700.0, 800.0, 1000.0)

@@ -24,9 +24,9 @@ from coffea_fm.pretraining.tokenizers.vq import VQTokenizer
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import InputSpec, jet_fields, pad
 from coffea_fm.training.checkpoint import load_tensors
-from coffea_fm.training.loop import train
 from coffea_fm.training.recipe import Recipe
 from coffea_fm.training.tokenizers import make_tokenizer
+from coffea_fm.training.train import train
 
 MakeRecipe = Callable[..., Recipe]
 VQ = {

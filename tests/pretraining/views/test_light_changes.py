@@ -6,7 +6,7 @@ from random_jets import FIELDS, SPEC, assert_same, random_jets
 
 from coffea_fm.pretraining.views import augment
 from coffea_fm.tokens import PackedSets
-from coffea_fm.training.recipe import AugmentationConfig
+from coffea_fm.training.sections import AugmentationConfig
 
 COLUMN = {name: index for index, name in enumerate(FIELDS)}
 

@@ -1,0 +1,46 @@
+"""From a bundle to a tagger."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Literal
+
+from coffea_fm.bundle.load import load_bundle
+from coffea_fm.errors import InputError
+from coffea_fm.inference import resident
+from coffea_fm.inference.tagger import Tagger
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    ship: Literal["path", "bytes"] = "path",
+    providers: Sequence[str] | None = None,
+    threads: int | None = None,
+) -> Tagger:
+    """Load a bundle as a tagger.
+
+    Parameters
+    ----------
+    path : path-like
+        A bundle: its folder, a ``.zip`` of it, or an fsspec URL of either.
+    ship : {"path", "bytes"}
+        What travels to workers: where the bundle is, or the bundle itself where they do not see the file.
+    providers : sequence of str, optional
+        ``"cuda"``, ``"cpu"`` or onnxruntime's names; by default CUDA where a worker has it, then CPU.
+    threads : int, optional
+        By default what the dask worker, the batch job or this process owns.
+
+    Raises
+    ------
+    BundleError
+        If the bundle cannot be read, or is not what was saved.
+    """
+    if threads is not None and threads < 1:
+        raise InputError(f"threads={threads}: give at least 1, or leave it out")
+    if ship not in ("path", "bytes"):
+        raise InputError(f"ship={ship!r}: choose 'path' or 'bytes'")
+    bundle = resident.keep(load_bundle(path))
+    carried = bundle if ship == "bytes" else None
+    return Tagger(bundle.source, bundle.checksum, carried, tuple(providers) if providers else None, threads)
