@@ -57,11 +57,16 @@ def difference(
 
 
 def compared(better: str, worse: str) -> Callable[[pd.DataFrame, Study], tuple[str, str]]:
-    """One encoder against another: linear probe with 10,000 labels, and full fine-tuning with 1,000."""
+    """One encoder against another: frozen with 10,000 labels, and fine-tuned with 1,000 where both were."""
 
     def found(results: pd.DataFrame, _study: Study) -> tuple[str, str]:
-        probe, full = (difference(results, better, worse, *way) for way in (("linear", 10_000), ("full", 1_000)))
-        return f"probe {probe}, fine-tuned {full}", f"probe: {probe.verdict}; fine-tuned: {full.verdict}"
+        ways = (("linear", 10_000), ("head", 10_000), ("full", 1_000))
+        gains = {way: difference(results, better, worse, way, labels) for way, labels in ways}
+        measured = {way: gain for way, gain in gains.items() if way != "full" or not np.isnan(gain.mean)}
+        return (
+            ", ".join(f"{way} {gain}" for way, gain in measured.items()),
+            "; ".join(f"{way}: {gain.verdict}" for way, gain in measured.items()),
+        )
 
     return found
 

@@ -22,11 +22,11 @@ AUGMENTATION = {"rotate": True, "reflect": True, "smear": 0.1, "drop": 0.1}
 
 
 def fine_tune(study: Study, name: str, n_labels: int, seed: int, way: str) -> dict[str, Any]:
-    """Train everything from this encoder on so many labelled jets, and judge it on all test sets."""
+    """Train everything from this encoder on so many labelled jets, and judge it; in the chosen way, on all test sets."""
     result = train_on_labels(study, name, n_labels, seed, way)
     model, _ = load_checkpoint(result.folder / "best")
-    found: dict[str, Any] = {"validation": result.best, "seen_jets": result.seen_jets, "way": way}
-    whole = name in study.encoders and n_labels in (1000, 10_000)
+    found: dict[str, Any] = {"validation": result.best, "seen_jets": result.seen_jets}
+    whole = n_labels in (1000, 10_000) and way == chosen_way(study, name)
     for part in TEST_SETS if whole else TEST_SETS[:1]:
         shards = part + jets_of(study, name)
         if (study.work / "shards" / shards).exists():
@@ -62,12 +62,13 @@ def train_on_labels(study: Study, name: str, n_labels: int, seed: int, way: str)
 
 
 def chosen_way(study: Study, name: str) -> str:
-    """The way with the lowest validation loss at 1000 labels, among those that are tried for every encoder.
+    """The way with the lowest validation loss at 1000 labels, among those that are tried for every encoder."""
+    losses = losses_of_ways(study, name)
+    return min(losses, key=losses.__getitem__)
 
-    The loss is the mean over all sets of labels: one set has 200 validation jets. Rungs of the ladder take the last.
-    """
-    if name in study.ladder:
-        return list(study.ways)[-1]
+
+def losses_of_ways(study: Study, name: str) -> dict[str, float]:
+    """Mean validation loss over all sets of labels, of which one has 200 validation jets, by way."""
     seeds = range(study.seeds[LABELS_OF_CHOICE])
 
     def loss(way: str) -> float:
@@ -75,5 +76,4 @@ def chosen_way(study: Study, name: str) -> str:
             np.mean([train_on_labels(study, name, LABELS_OF_CHOICE, seed, way).best["loss"] for seed in seeds])
         )
 
-    found = study.result(f"ways/{name}", lambda: {way: loss(way) for way in study.ways})
-    return str(min(found, key=found.__getitem__))
+    return study.result(f"ways/{name}", lambda: {way: loss(way) for way in study.ways})

@@ -19,6 +19,7 @@ from vectors import embed, raw_features
 from coffea_fm.evaluation.probes import knn_probe, linear_probe
 
 NEAREST_LABELS = 10_000
+LABELS_OF_LADDER = 10_000
 NEAREST_JETS = 20_000
 """Test jets whose neighbours are looked for."""
 Floats = npt.NDArray[np.float32]
@@ -34,16 +35,18 @@ def vectors_of(study: Study, name: str) -> Callable[[str], Floats]:
 
 def probe(study: Study, name: str) -> dict[str, Any]:
     """Linear, nearest-neighbour and small-network classifiers of the frozen embedding, at each number of labels."""
-    return judge_vectors(study, vectors_of(study, name), "" if name == "raw-features" else jets_of(study, name))
+    labels = [number for number in study.labels if name not in study.ladder or number <= LABELS_OF_LADDER]
+    jets = "" if name == "raw-features" else jets_of(study, name)
+    return judge_vectors(study, vectors_of(study, name), jets, labels)
 
 
-def judge_vectors(study: Study, make: Callable[[str], Floats], jets: str) -> dict[str, Any]:
+def judge_vectors(study: Study, make: Callable[[str], Floats], jets: str, labels: list[int]) -> dict[str, Any]:
     """Accuracies on the test jets, by way, number of labels and seed."""
     vectors = {part: make(part + jets) for part in ("train", "test")}
     targets = {part: target_of(study, part + jets) for part in ("train", "test")}
     chosen = np.random.default_rng(0).permutation(len(targets["test"]))[:NEAREST_JETS]
     found: dict[str, Any] = {"linear": {}, "nearest": {}, "head": {}}
-    for n_labels in study.labels if len(targets["train"]) >= max(study.labels) else study.labels[:-1]:
+    for n_labels in labels:
         for seed in range(study.seeds[n_labels]):
             order = np.random.default_rng([seed, 17]).permutation(len(targets["train"]))[:n_labels]
             cut = round(0.8 * n_labels)

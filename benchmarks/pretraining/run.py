@@ -9,6 +9,8 @@ import argparse
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,6 @@ def main() -> None:
         ),
         [(trained_vocabulary, study, name) for name in study.tokenizers],
         [(judge_frozen, study, name) for name in study.ladder],
-        [(judge_fine_tuned, study, name, LABELS_OF_CHOICE) for name in study.ladder],
     ]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(arguments.workers, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -68,10 +69,10 @@ def judge_frozen(study: Study, name: str) -> None:
 
 
 def judge_fine_tuned(study: Study, name: str, labels: int) -> None:
-    """Fine-tuning of one encoder with so many labels, all seeds."""
-    way = chosen_way(study, name)
-    for seed in range(study.seeds[labels]):
-        study.result(fine_tuned(name, labels, seed), lambda seed=seed: fine_tune(study, name, labels, seed, way))
+    """Fine-tuning of one encoder with so many labels, all seeds: in the chosen way, or in all where it is chosen."""
+    chosen = chosen_way(study, name)
+    for way, seed in product(study.ways if labels == LABELS_OF_CHOICE else [chosen], range(study.seeds[labels])):
+        study.result(fine_tuned(name, labels, seed, way), partial(fine_tune, study, name, labels, seed, way))
 
 
 if __name__ == "__main__":

@@ -48,9 +48,9 @@ class Study:
         return content
 
 
-def fine_tuned(name: str, labels: int, seed: int) -> str:
-    """Name of the result of fine-tuning an encoder with one set of labels."""
-    return f"fine-tuned/{name}-{labels}-{seed}"
+def fine_tuned(name: str, labels: int, seed: int, way: str) -> str:
+    """Name of the result of fine-tuning an encoder with one set of labels in one way."""
+    return f"fine-tuned/{name}-{labels}-{seed}-{way}"
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

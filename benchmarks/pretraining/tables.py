@@ -10,10 +10,9 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from claims import claims_table
+from fine_tuning import LABELS_OF_CHOICE, chosen_way, losses_of_ways
 from matplotlib import pyplot as plt
 from study import Study, fine_tuned
-
-LABELS_COMPARED = 1000
 
 
 def collected(study: Study) -> pd.DataFrame:
@@ -26,12 +25,14 @@ def collected(study: Study) -> pd.DataFrame:
                 rows.append(
                     {"encoder": path.stem, "way": way, "labels": labels, "seed": seed, "sample": "test"} | figures
                 )
-    for name, labels, seed in product([*study.encoders, *study.ladder], study.labels, range(max(study.seeds.values()))):
-        path = study.work / "results" / f"{fine_tuned(name, labels, seed)}.json"
+    for name, labels, seed, way in product(study.encoders, study.labels, range(max(study.seeds.values())), study.ways):
+        path = study.work / "results" / f"{fine_tuned(name, labels, seed, way)}.json"
         for sample, figures in json.loads(path.read_text()).items() if path.exists() else ():
             if isinstance(figures, dict) and "auc" in figures:
-                place = {"encoder": name, "way": "full", "labels": labels, "seed": seed, "sample": sample}
-                rows.append(place | figures)
+                place = {"encoder": name, "labels": labels, "seed": seed, "sample": sample}
+                rows.append(place | {"way": way} | figures)
+                if way == chosen_way(study, name):
+                    rows.append(place | {"way": "full"} | figures)
     return pd.DataFrame(rows)
 
 
@@ -47,6 +48,8 @@ def write_tables(study: Study, output: Path) -> None:
         accuracy_table(test, study),
         "\n## Full fine-tuning: difference to scratch, jet sets paired by seed\n",
         difference_table(test, study),
+        "\n## The two ways of full fine-tuning, 1,000 labels\n",
+        ways_table(test, study),
         "\n## Labels that scratch needs for the accuracy at 1,000 labels\n",
         efficiency_table(test),
         "\n## Full fine-tuning on this simulation, tested on another\n",
@@ -118,6 +121,20 @@ def difference_table(test: pd.DataFrame, study: Study) -> str:
     return "\n".join(lines) + "\n"
 
 
+def ways_table(test: pd.DataFrame, study: Study) -> str:
+    """Accuracy and validation loss of each way, and which the validation jets choose."""
+    lines = ["| encoder | " + " | ".join(f"{way} | validation loss" for way in study.ways) + " | chosen |"]
+    lines.append("|---|" + "---:|" * 2 * len(study.ways) + "---|")
+    for name in study.encoders:
+        rows = test[(test["encoder"] == name) & (test["labels"] == LABELS_OF_CHOICE)]
+        found = {way: rows[rows["way"] == way]["accuracy"] for way in study.ways}
+        if all(len(accuracies) for accuracies in found.values()):
+            losses = losses_of_ways(study, name)
+            cells = [f"{mean_and_error(found[way])} | {losses[way]:.3f}" for way in study.ways]
+            lines.append(f"| {name} | " + " | ".join(cells) + f" | {chosen_way(study, name)} |")
+    return "\n".join(lines) + "\n"
+
+
 def efficiency_table(test: pd.DataFrame) -> str:
     """Labels that scratch needs, interpolated in the logarithm of the number of labels."""
     full = test[test["way"] == "full"].groupby(["encoder", "labels"])["accuracy"].mean().unstack()
@@ -126,13 +143,13 @@ def efficiency_table(test: pd.DataFrame) -> str:
     scratch = full.loc["scratch"].dropna()
     lines = ["| encoder | accuracy at 1,000 labels | labels from scratch | ratio |", "|---|---:|---:|---:|"]
     for name in full.index.drop("scratch"):
-        accuracy = full.loc[name].get(LABELS_COMPARED, np.nan)
+        accuracy = full.loc[name].get(LABELS_OF_CHOICE, np.nan)
         if np.isnan(accuracy):
             continue
         within = scratch.min() <= accuracy <= scratch.max()
         needed = 10 ** np.interp(accuracy, scratch.to_numpy(), np.log10(scratch.index.to_numpy(dtype=float)))
         sign = "" if within else ("> " if accuracy > scratch.max() else "< ")
-        lines.append(f"| {name} | {100 * accuracy:.1f} | {sign}{needed:,.0f} | {sign}{needed / LABELS_COMPARED:.1f} |")
+        lines.append(f"| {name} | {100 * accuracy:.1f} | {sign}{needed:,.0f} | {sign}{needed / LABELS_OF_CHOICE:.1f} |")
     return "\n".join(lines) + "\n"
 
 
