@@ -16,7 +16,7 @@ from coffea_fm.tokens import pad
 from coffea_fm.training.embeddings import embed_shards
 
 HARDEST = 20
-MICRO_TOKENS = 8192
+MICRO_TOKENS = 4096
 Floats = npt.NDArray[np.float32]
 
 
