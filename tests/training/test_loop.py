@@ -106,6 +106,7 @@ def test_killed_run_resumes_to_the_same_bits(make_recipe: MakeRecipe, tmp_path: 
     script = f"""
 import os, signal
 from coffea_fm.training import loop
+from coffea_fm.training.train import train
 from coffea_fm.training.recipe import load_recipe
 loop.SAVE_SECONDS = 0.0
 whole, count = loop.update_average, iter(range(10**6))
@@ -114,7 +115,7 @@ def killed(*args):
     if next(count) == 9:
         os.kill(os.getpid(), signal.SIGKILL)
 loop.update_average = killed
-loop.train(load_recipe({str(tmp_path / "recipe.yaml")!r}), {str(tmp_path / "broken")!r}, show_progress=False)
+train(load_recipe({str(tmp_path / "recipe.yaml")!r}), {str(tmp_path / "broken")!r}, show_progress=False)
 """
     threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
     process = subprocess.run([sys.executable, "-c", script], env=os.environ | threads, check=False, capture_output=True)
