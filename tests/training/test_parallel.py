@@ -42,6 +42,7 @@ def test_the_weights_of_two_processes_are_those_of_one(make_recipe: MakeRecipe, 
 def stop_at_third_step(fabric: Fabric, recipe: Recipe, folder: Path) -> bool:
     """Train in processes of which only the last one hears of the interrupt."""
     from coffea_fm.training import loop
+    from coffea_fm.training.train import _train
 
     whole, count = loop.update_average, iter(range(10**6))
 
@@ -51,7 +52,7 @@ def stop_at_third_step(fabric: Fabric, recipe: Recipe, folder: Path) -> bool:
             signal.raise_signal(signal.SIGINT)
 
     loop.update_average = interrupted
-    return loop._train(fabric, recipe, folder, False)[0]
+    return _train(fabric, recipe, folder, False)[0]
 
 
 def test_one_interrupted_process_stops_all_and_the_run_resumes_to_the_same_bits(
