@@ -22,11 +22,11 @@ AUGMENTATION = {"rotate": True, "reflect": True, "smear": 0.1, "drop": 0.1}
 
 
 def fine_tune(study: Study, name: str, n_labels: int, seed: int, way: str) -> dict[str, Any]:
-    """Train everything from this encoder on so many labelled jets, and judge it; in the chosen way, on all test sets."""
+    """Train everything from this encoder on so many labelled jets, and judge it, once also out of domain."""
     result = train_on_labels(study, name, n_labels, seed, way)
     model, _ = load_checkpoint(result.folder / "best")
     found: dict[str, Any] = {"validation": result.best, "seen_jets": result.seen_jets}
-    whole = n_labels in (1000, 10_000) and way == chosen_way(study, name)
+    whole = n_labels == LABELS_OF_CHOICE and way == chosen_way(study, name)
     for part in TEST_SETS if whole else TEST_SETS[:1]:
         shards = part + jets_of(study, name)
         if (study.work / "shards" / shards).exists():
