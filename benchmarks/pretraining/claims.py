@@ -94,18 +94,22 @@ def against_random(results: pd.DataFrame, _study: Study) -> tuple[str, str]:
 
 def position_all(results: pd.DataFrame, study: Study) -> tuple[str, str]:
     """Pretext loss and probe with the position among all particles instead of the hidden ones."""
-    losses = {}
-    for name in ("mae-position-all", "mae-kmeans-id"):
-        path = study.work / "encoders" / name / "log.csv"
-        if not path.exists():
-            return "", "not measured"
-        losses[name] = float(pd.read_csv(path)["validation_loss"].dropna().iloc[-1])
+    losses = {name: pretext_loss(study, name) for name in ("mae-position-all", "mae-kmeans-id")}
+    if np.isnan(list(losses.values())).any():
+        return "", "not measured"
     text, verdict = compared("mae-position-all", "mae-kmeans-id")(results, study)
     lower = losses["mae-position-all"] < losses["mae-kmeans-id"]
     return (
         f"loss {losses['mae-position-all']:.2f} against {losses['mae-kmeans-id']:.2f}; {text}",
         f"loss {'lower' if lower else 'not lower'}; better by {verdict}",
     )
+
+
+def pretext_loss(study: Study, name: str) -> float:
+    """Validation loss at the end of a pretraining; NaN before."""
+    path = study.work / "encoders" / name / "log.csv"
+    losses = pd.read_csv(path)["validation_loss"].dropna() if path.exists() else []
+    return float(losses.iloc[-1]) if len(losses) else float("nan")
 
 
 def out_of_domain(results: pd.DataFrame, _study: Study) -> tuple[str, str]:
