@@ -22,6 +22,7 @@ from hh4b_parts import boosted, resolved
 from hh4b_parts.chunk import Chunk
 from hh4b_parts.corrections import SHIPPED, Corrections
 from hh4b_parts.objects import OBJECT_VARIATIONS, Jets, select_jets
+from hh4b_parts.options import medium_and_tight, number
 from hh4b_parts.sample import NOMINAL, Sample
 from hh4b_parts.taggers import EventTagger, JetTagger, large_jet_tagger, small_jet_tagger
 
@@ -80,10 +81,15 @@ class HH4b(ProcessorABC):  # type: ignore[misc]
         calibration = None if uncalibrated else self.corrections
         self.large = large_jet_tagger(jets, calibration)
         self.small = small_jet_tagger(flavour, calibration) if flavour else None
+        self.first_txbb, self.txbb = number("first_txbb", first_txbb), medium_and_tight("txbb", txbb)
+        self.event_cut, self.b_tag = number("event_cut", event_cut), number("b_tag", b_tag)
+        if calibration is not None:
+            calibration.require_cuts(self.large.tagger, (self.first_txbb, *self.txbb))
+            if self.small is not None:
+                calibration.require_cuts(self.small.tagger, (self.b_tag,))
         self.event = EventTagger.load([event] if isinstance(event, str) else event)
-        self.luminosity, self.unblind = luminosity, unblind
+        self.luminosity, self.unblind = number("luminosity", luminosity), unblind
         self.collector = coffea_fm.event_collector(folder, minimum=2) if folder else None
-        self.first_txbb, self.txbb, self.event_cut, self.b_tag = first_txbb, tuple(txbb), event_cut, b_tag
 
     def process(self, events: Any) -> dict[str, Any]:
         """Analyse one chunk of events."""

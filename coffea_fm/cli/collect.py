@@ -9,6 +9,7 @@ import typer
 
 from coffea_fm.cli.output import Json, show
 from coffea_fm.cli.run import describe, execute, parse_options
+from coffea_fm.errors import InputError
 
 
 def collect(
@@ -42,5 +43,10 @@ def collect(
         quiet=as_json,
     )
     shards = sorted(output.rglob("*.parquet"))
-    text = f"{describe(account)}\n{len(shards)} shards in {output}; next: coffea-fm pretrain RECIPE"
+    if not shards:
+        raise InputError(
+            f"nothing was collected into {output}, after {account['events']} events: {output / 'cutflow.json'} counts what "
+            "was left out, and the processor must write to the folder that its option 'folder' names"
+        )
+    text = f"{describe(account)}\n{len(shards)} shards in {output}; next: coffea-fm pretrain or finetune RECIPE"
     show(account | {"shards": [str(path) for path in shards]}, text, as_json=as_json)

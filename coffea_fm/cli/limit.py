@@ -68,4 +68,8 @@ def _describe(account: Mapping[str, Any], output: Path, files: int) -> str:
         lines.append(
             f"closure of {name}: counted / predicted {test['ratio']:.2f} ± {test['error']:.2f}, p {test['p_value']:.2g}"
         )
+    for what, names in account["left_out"].items():
+        if names:
+            missing = "in the run, not in the fit" if what == "processes" else "in the settings, not in the run"
+            lines.append(f"{what} left out ({missing}): {', '.join(names)}")
     return "\n".join([*lines, f"wrote {files} files to {output}"])

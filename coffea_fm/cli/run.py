@@ -118,6 +118,10 @@ def describe(account: Mapping[str, Any]) -> str:
         f"{account['seconds']:.1f} s, {account['events_per_second']:.0f} events/s",
         *(f"skipped: {reason}" for reason in account["skipped"].values()),
     ]
+    if account["skipped"] or account["events_skipped"]:
+        lines.append(
+            "weights that a fileset takes from all of its files count what was skipped: make it again without that"
+        )
     if account["events_skipped"]:
         lines.append(f"events skipped in damaged ranges: {account['events_skipped']}")
     if account["empty_files"]:

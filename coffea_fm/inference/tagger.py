@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import awkward as ak
 import numpy as np
@@ -106,6 +105,9 @@ class Tagger:
         InputWarning
             Once a process: non-finite fields, implausible units, jets outside the trained range.
         """
+        if isinstance(outputs, ak.Array) or is_dask(outputs):
+            name = self.manifest.collection.name if self.manifest.collection else "FatJet"
+            raise InputError(f"jets of events are given by the name of their collection: tagger(events, {name}=jets)")
         if outputs is None:
             outputs = self.manifest.first_output
         record = not isinstance(outputs, str)
@@ -203,9 +205,10 @@ class Tagger:
             How many were written, and how many left out for what reason.
         """
         from coffea_fm.inference.collecting import matching_collector
+        from coffea_fm.shards.collect import shard_folder
 
         names = tuple(classes) or (("all",) if target is None else self.classes)
-        collect = matching_collector(self.manifest, Path(folder).absolute(), names)
+        collect = matching_collector(self.manifest, shard_folder(folder), names)
         with self._named(jets):
             return collect(jets, target, events=events, weight=weight, columns=columns)
 

@@ -108,7 +108,8 @@ def read_histograms(path: Path) -> dict[str, hist.Hist[Any]]:
             names = [name.removesuffix(".json") for name in file.namelist() if name.endswith(".json")]
             return {name: hist.Hist(uhi.io.zip.read(file, name)) for name in names}
     except (OSError, zipfile.BadZipFile) as error:
-        raise InputError(f"cannot read histograms from {path}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"cannot read histograms from {path}, which coffea-fm run writes: {reason}") from error
 
 
 def write_plots(found: Mapping[str, BaseHist[Any]], folder: Path) -> list[Path]:

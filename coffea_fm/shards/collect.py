@@ -12,7 +12,7 @@ import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
-from coffea_fm.errors import InputError
+from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.shards.metadata import Source
 from coffea_fm.shards.write import write_shard
 from coffea_fm.tokens import InputSpec, PackedSets, jet_fields, pack, token_group
@@ -152,10 +152,25 @@ def collector(
     Raises
     ------
     RecipeError
-        If a field is not a canonical one.
+        If a field is not a canonical one, or the folder has no name.
     """
     spec = InputSpec((token_group(tokens, tuple(fields), max_tokens=max_tokens),), jet_fields(tuple(jet)))
-    return Collector(Path(folder).absolute(), with_truth(spec, truth), tuple(classes))
+    return Collector(shard_folder(folder), with_truth(spec, truth), tuple(classes))
+
+
+def shard_folder(folder: str | os.PathLike[str]) -> Path:
+    """An absolute path.
+
+    Raises
+    ------
+    RecipeError
+        If it is empty.
+    """
+    if not os.fspath(folder):
+        raise RecipeError(
+            "the folder to collect into has no name: give the processor's option for it, e.g. folder=data/mine"
+        )
+    return Path(folder).absolute()
 
 
 def has_tokens(packed: PackedSets) -> npt.NDArray[np.bool_]:

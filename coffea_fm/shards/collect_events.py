@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coffea_fm.errors import InputError
-from coffea_fm.shards.collect import FIELDS, JET, has_tokens, is_finite
+from coffea_fm.shards.collect import FIELDS, JET, has_tokens, is_finite, shard_folder
 from coffea_fm.shards.metadata import Source
 from coffea_fm.shards.write import write_shard
 from coffea_fm.tokens import Collection, InputSpec, event_collection, jet_fields, token_group
@@ -190,7 +190,7 @@ def event_collector(
     """
     spec = InputSpec((token_group(tokens, tuple(fields), max_tokens=max_tokens),), jet_fields(tuple(jet)))
     jets = event_collection(collection, tuple(features), order=order, minimum=minimum, maximum=maximum)
-    return EventCollector(Path(folder).absolute(), spec, jets, tuple(classes))
+    return EventCollector(shard_folder(folder), spec, jets, tuple(classes))
 
 
 def has_usable_jets(events: JetsOfEvents) -> BoolArray:

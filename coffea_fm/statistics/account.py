@@ -21,6 +21,7 @@ def account(analysis: Analysis, results: Mapping[str, SignalResult]) -> dict[str
     """Everything that was found, for JSON."""
     return {
         "luminosity_fb": analysis.inputs.luminosity,
+        "left_out": analysis.left_out(results),
         "closure": {
             category: {
                 "ratio": closure.ratio,

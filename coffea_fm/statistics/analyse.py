@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +78,15 @@ class Analysis:
     closures: Mapping[str, Closure]
 
     def fit(self, signal: str) -> SignalResult:
-        """Limit, fits and impacts of a signal."""
+        """Limit, fits and impacts of a signal.
+
+        Raises
+        ------
+        InputError
+            If the run has no such signal, or the settings call it a background.
+        """
+        if signal in (self.settings.multijet, *self.settings.backgrounds):
+            raise InputError(f"{signal} is a background in the settings of the fit: it cannot be the signal as well")
         cross_section = self.inputs.cross_section(signal)
         uncertainties = {category: closure.uncertainty for category, closure in self.closures.items()}
         workspace = make_workspace(self.predictions, self.settings, signal, uncertainties, observe=self.observe)
@@ -90,6 +98,27 @@ class Analysis:
         if self.observe:
             limit, pulls = observed_limit(likelihood, limit), impacts(likelihood, fitted)
         return SignalResult(cross_section, workspace, likelihood, limit, asimov, moved, fitted, pulls)
+
+    def left_out(self, signals: Iterable[str]) -> dict[str, list[str]]:
+        """Names that settings and histograms do not share, lest a misspelt one be missed.
+
+        Returns
+        -------
+        dict of str to list of str
+            ``processes`` of the run that no fit has; ``backgrounds`` and ``systematics`` of the settings that no
+            histogram of the fit has.
+        """
+        filled = [self.inputs.histograms[prediction.plane.histogram] for prediction in self.predictions.values()]
+        run = {process for histogram in filled for process in histogram.processes}
+        variations = {name for histogram in filled for name in histogram.variations}
+        fitted = {self.settings.multijet, DATA, *self.settings.backgrounds, *signals}
+        return {
+            "processes": sorted(run - fitted),
+            "backgrounds": [name for name in self.settings.backgrounds if name not in run],
+            "systematics": [
+                name for name in self.settings.systematics if not {name, f"{name}_up", f"{name}_down"} & variations
+            ],
+        }
 
 
 def prepare(inputs: Inputs, settings: FitSettings, *, observe: bool) -> Analysis:

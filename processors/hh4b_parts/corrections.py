@@ -6,7 +6,8 @@ jets, and belong to no experiment. Another file with corrections of the same nam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,13 @@ class Corrections:
         The corrections by name.
     source : str
         Where it was read from.
+    cuts : dict of str to frozenset of float
+        Edges of the discriminant, by the name of the correction that is binned in it.
     """
 
     content: correctionlib.CorrectionSet
     source: str
+    cuts: dict[str, frozenset[float]]
 
     @classmethod
     def read(cls, path: str | Path) -> Corrections:
@@ -49,10 +53,12 @@ class Corrections:
             If there is no such file, or it is not one.
         """
         try:
-            content = correctionlib.CorrectionSet.from_string(Path(path).read_text())
+            text = Path(path).read_text()
+            content = correctionlib.CorrectionSet.from_string(text)
         except (OSError, RuntimeError, ValueError) as error:
             raise RecipeError(f"cannot read the corrections {path}: {str(error).splitlines()[0]}") from error
-        return cls(content, str(path))
+        cuts = {each["name"]: frozenset(_edges(each["data"])) for each in json.loads(text)["corrections"]}
+        return cls(content, str(path), cuts)
 
     def energy(self, collection: str, jets: ak.Array) -> ak.Array:
         """Factor on the stored momenta of jets, in their layout."""
@@ -105,12 +111,41 @@ class Corrections:
                 "processors/hh4b_derive_corrections.py, or go on without with the option uncalibrated=true"
             )
 
+    def require_cuts(self, tagger: Tagger, cuts: Sequence[float]) -> None:
+        """Refuse cuts on the discriminant of a bundle that its scale factors were not derived for.
+
+        Raises
+        ------
+        RecipeError
+            If a cut is not an edge of theirs.
+        """
+        edges = self.cuts[scale_factor_name(tagger)]
+        if edges and not edges.issuperset(cuts):
+            raise RecipeError(
+                f"the scale factors of the bundle {tagger.manifest.name!r} in {self.source} belong to the cuts "
+                f"{', '.join(map(str, sorted(edges)[1:-1]))}, not to {', '.join(map(str, cuts))}: derive them with "
+                "processors/hh4b_derive_corrections.py, or go on without with the option uncalibrated=true"
+            )
+
     def _of_jets(self, name: str, jets: ak.Array, *inputs: Any) -> ak.Array:
         counts = ak.num(jets)
         flat: Sequence[Any] = [
             value if isinstance(value, str) else ak.to_numpy(ak.flatten(value)).astype(np.float64) for value in inputs
         ]
         return ak.unflatten(self.content[name].evaluate(*flat), counts)
+
+
+def _edges(node: Any) -> Iterator[float]:
+    """Edges in the input ``discriminant`` of all binnings of a correction."""
+    if isinstance(node, list):
+        for part in node:
+            yield from _edges(part)
+    elif isinstance(node, dict):
+        if node.get("nodetype") == "multibinning" and "discriminant" in node["inputs"]:
+            yield from node["edges"][node["inputs"].index("discriminant")]
+        elif node.get("nodetype") == "binning" and node["input"] == "discriminant":
+            yield from node["edges"]
+        yield from _edges(list(node.values()))
 
 
 def scale_factor_name(tagger: Tagger) -> str:

@@ -17,7 +17,7 @@ def limit(*arguments: object):
 def test_what_is_not_there_is_told_in_one_sentence(tmp_path):
     result = limit(tmp_path, "-s", "X1000", "-o", tmp_path / "out")
     assert result.exit_code == 1
-    assert "cannot read histograms from" in result.output
+    assert "which coffea-fm run writes: No such file or directory" in result.output
     write_histograms(tmp_path / "histograms.zip", {})
     result = limit(tmp_path, "-s", "X1000", "-o", tmp_path / "out")
     assert result.exit_code == 1

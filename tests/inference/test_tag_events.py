@@ -229,3 +229,8 @@ class Chunk:
 
     def __getitem__(self, name: str) -> ak.Array:
         return self.events[name]
+
+
+def test_jets_without_the_name_of_their_collection_are_refused(tagger: coffea_fm.Tagger, jets: ak.Array) -> None:
+    with pytest.raises(InputError, match=r"tagger\(events, FatJet=jets\)"):
+        tagger(jets.pt, jets)

@@ -169,6 +169,24 @@ def test_jets_without_constituents_are_counted_and_never_chosen(hh4b, open_event
     assert cutflow["boosted"] == 0
 
 
+@pytest.mark.parametrize(
+    ("option", "complaint"),
+    [
+        ({"txbb": 0.8}, r"txbb=0\.8 is not a medium and a tight cut"),
+        ({"txbb": [0.98, 0.8]}, "the medium cut comes first"),
+        ({"luminosity": "abc"}, "luminosity='abc' is not a number"),
+        ({"txbb": [0.3, 0.5]}, r"belong to the cuts 0\.8, 0\.98, not to 0\.8, 0\.3, 0\.5.*uncalibrated=true"),
+    ],
+)
+def test_options_that_mean_nothing_or_do_not_fit_the_scale_factors_are_refused(hh4b, option, complaint):
+    with pytest.raises(RecipeError, match=complaint):
+        hh4b(**option)
+
+
+def test_other_cuts_are_free_without_scale_factors(hh4b):
+    assert hh4b(uncalibrated=True, txbb=[0.3, 0.5], first_txbb=0).txbb == (0.3, 0.5)
+
+
 def test_bundles_for_other_jets_and_without_scale_factors_are_refused(hh4b, jets_bundle, tmp_path):
     from made import make_bundle
 

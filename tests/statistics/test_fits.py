@@ -215,3 +215,15 @@ def test_settings_with_a_mistake(tmp_path):
     )
     with pytest.raises(RecipeError, match=r"planes\.a\."):
         read_settings(path)
+
+
+def test_names_that_settings_and_histograms_do_not_share_are_told(settings):
+    misspelt = settings.model_copy(update={"backgrounds": {"TTbar": 0.06}})
+    assert analysis_of(settings).left_out(["X"]) == {"processes": [], "backgrounds": [], "systematics": ["nowhere"]}
+    found = analysis_of(misspelt).left_out([])
+    assert found == {"processes": ["TT", "X"], "backgrounds": ["TTbar"], "systematics": ["nowhere"]}
+
+
+def test_a_background_is_no_signal(settings):
+    with pytest.raises(InputError, match="TT is a background in the settings"):
+        analysis_of(settings).fit("TT")
