@@ -24,6 +24,8 @@ class Difference(NamedTuple):
     error: float
 
     def __str__(self) -> str:
+        if np.isnan(self.mean):
+            return "-"
         return f"{self.mean:+.1f}" + ("" if np.isnan(self.error) else f" ± {self.error:.1f}")
 
     @property
@@ -78,7 +80,7 @@ def gains_over_scratch(results: pd.DataFrame, study: Study) -> tuple[str, str]:
         gains = [difference(results, name, "scratch", "full", labels) for labels in study.labels]
         texts.append(f"{name} " + ", ".join(map(str, gains)))
         means = [gain.mean for gain in gains[1:]]
-        shrinks = all(more > fewer for more, fewer in pairwise(means))
+        shrinks = all(more > fewer for more, fewer in pairwise(mean for mean in means if not np.isnan(mean)))
         verdicts.append(f"{name}: {gains[1].verdict}" + (", shrinks" if shrinks else ", does not shrink"))
     return "; ".join(texts), "; ".join(verdicts)
 

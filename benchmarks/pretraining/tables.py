@@ -58,7 +58,7 @@ def write_tables(study: Study, output: Path) -> None:
         claims_table(results, study),
     ]
     (output / "results.md").write_text("\n".join(parts))
-    label_efficiency(test, output / "label_efficiency.png")
+    label_efficiency(test, study, output / "label_efficiency.png")
 
 
 def introduction(study: Study) -> str:
@@ -167,21 +167,25 @@ def domain_table(results: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
-def label_efficiency(test: pd.DataFrame, path: Path) -> None:
+def label_efficiency(test: pd.DataFrame, study: Study, path: Path) -> None:
     """Accuracy against the number of labels."""
     mpl.use("Agg")
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), sharey=True)
+    references = {
+        "scratch": {"color": "black"},
+        "random": {"color": "grey", "ls": "--"},
+        "raw-features": {"color": "grey", "ls": ":"},
+        "supervised": {"color": "C8"},
+    }
+    figure, axes = plt.subplots(1, 2, figsize=(11, 5), sharey=True)
     for axis, way, title in ((axes[0], "head", "frozen + head"), (axes[1], "full", "full fine-tuning")):
-        for name, rows in test[test["way"] == way].groupby("encoder", sort=False):
-            by_labels = rows.groupby("labels")["accuracy"]
-            style = {"color": "black"} if name == "scratch" else {}
-            axis.errorbar(
-                by_labels.mean().index, by_labels.mean(), by_labels.sem(), marker="o", ms=4, label=name, **style
-            )
+        for number, name in enumerate([*study.encoders, "raw-features"]):
+            rows = test[(test["way"] == way) & (test["encoder"] == name)].groupby("labels")["accuracy"]
+            style = references.get(name, {"color": f"C{number}"})
+            axis.errorbar(rows.mean().index, rows.mean(), rows.sem(), marker="o", ms=4, label=name, **style)
         axis.set(xscale="log", xlabel="labelled jets", title=title)
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("accuracy, ten classes")
-    axes[1].legend(fontsize=8)
+    axes[0].legend(fontsize=8, ncols=2, loc="lower right")
     figure.tight_layout()
     figure.savefig(path, dpi=150)
     plt.close(figure)
