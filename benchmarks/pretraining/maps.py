@@ -36,5 +36,5 @@ def draw_maps(study: Study, names: Sequence[str], path: Path) -> None:
     handles = [plt.Line2D([], [], marker="o", ls="", color=plt.get_cmap("tab10")(index)) for index in range(10)]
     figure.legend(handles, JET_CLASSES, loc="lower center", ncols=10, fontsize=8)
     figure.tight_layout(rect=(0, 0.03, 1, 1))
-    figure.savefig(path, dpi=130)
+    figure.savefig(path, dpi=65)
     plt.close(figure)
