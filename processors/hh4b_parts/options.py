@@ -27,11 +27,11 @@ def medium_and_tight(name: str, value: Any) -> tuple[float, float]:
     Raises
     ------
     RecipeError
-        If the option is something else, or they do not rise between 0 and 1.
+        If the option is something else, or they fall, or are not between 0 and 1.
     """
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
         raise RecipeError(f"the option {name}={value!r} is not a medium and a tight cut: give e.g. {name}=[0.8, 0.98]")
     medium, tight = (number(name, cut) for cut in value)
-    if not 0 < medium < tight < 1:
+    if not 0 <= medium <= tight <= 1:
         raise RecipeError(f"the option {name}={value!r}: the medium cut comes first, and both are between 0 and 1")
     return medium, tight
