@@ -68,7 +68,8 @@ def introduction(study: Study) -> str:
 
 `make benchmark-pretraining`. Every encoder is the same network ({study.backbone["kind"]}, dim {study.backbone["dim"]},
 {study.backbone["layers"]} layers), pretrained on {study.seen_jets:,} seen jets of the same 120,000, without labels unless it says
-supervised. Means over label sets of different seeds ± standard error of the mean. A fifth of the labels are validation
+supervised. Means over label sets of different seeds ± standard error of the mean; every encoder was pretrained once, so
+that differences between pretrainings of other seeds are not in these errors. Rungs of the ladder have seen 100,000 jets. A fifth of the labels are validation
 jets: they stop the training, and choose, at 1,000 labels, between two ways of full fine-tuning, which are tried for
 every encoder: {ways}. *linear*: logistic regression on
 the frozen embedding; *nearest*: nearest neighbours, 10,000 labels; *head*: a hidden layer on the frozen embedding;
