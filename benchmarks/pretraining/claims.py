@@ -79,8 +79,8 @@ def gains_over_scratch(results: pd.DataFrame, study: Study) -> tuple[str, str]:
     for name in SELF_SUPERVISED:
         gains = [difference(results, name, "scratch", "full", labels) for labels in study.labels]
         texts.append(f"{name} " + ", ".join(map(str, gains)))
-        means = [gain.mean for gain in gains[1:]]
-        shrinks = all(more > fewer for more, fewer in pairwise(mean for mean in means if not np.isnan(mean)))
+        means = [gain.mean for gain in gains[1:] if not np.isnan(gain.mean)]
+        shrinks = len(means) > 1 and all(more > fewer for more, fewer in pairwise(means))
         verdicts.append(f"{name}: {gains[1].verdict}" + (", shrinks" if shrinks else ", does not shrink"))
     return "; ".join(texts), "; ".join(verdicts)
 

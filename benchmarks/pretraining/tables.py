@@ -16,7 +16,7 @@ from study import Study, fine_tuned
 
 
 def collected(study: Study) -> pd.DataFrame:
-    """One row a measurement: encoder, way, labels, seed, sample, accuracy and auc."""
+    """One row a measurement: encoder, way, labels, seed, sample, accuracy and auc; the chosen way is ``full``, too."""
     rows = []
     for path in sorted((study.work / "results" / "probes").glob("*.json")):
         for way, found in json.loads(path.read_text()).items():

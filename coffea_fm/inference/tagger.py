@@ -12,13 +12,14 @@ import numpy as np
 
 from coffea_fm.bundle.load import Bundle
 from coffea_fm.bundle.manifest import Graph, Manifest
-from coffea_fm.errors import BundleError, InputError
+from coffea_fm.errors import InputError
 from coffea_fm.inference import resident
 from coffea_fm.inference.arrays import assemble, flatten_vectors, is_dask, is_typetracer, to_typetracer, touch
 from coffea_fm.inference.checks import Findings, inspect, warn_once
 from coffea_fm.inference.events import Scored, score_embedded, tag_events
 from coffea_fm.inference.providers import owned_threads
 from coffea_fm.inference.reports import Report, attach
+from coffea_fm.inference.requests import check_request, named_outputs
 from coffea_fm.inference.run import run, run_head
 from coffea_fm.inference.sessions import Session, session
 from coffea_fm.inference.trace import branches, collection
@@ -105,14 +106,11 @@ class Tagger:
         InputWarning
             Once a process: non-finite fields, implausible units, jets outside the trained range.
         """
-        if isinstance(outputs, ak.Array) or is_dask(outputs):
-            name = self.manifest.collection.name if self.manifest.collection else "FatJet"
-            raise InputError(f"jets of events are given by the name of their collection: tagger(events, {name}=jets)")
         if outputs is None:
             outputs = self.manifest.first_output
         record = not isinstance(outputs, str)
-        names = tuple(outputs) if record else (str(outputs),)
-        self._require(names, collections)
+        names = named_outputs(outputs, self.manifest)
+        check_request(self.manifest, names, collections)
         given = next(iter(collections.values()), jets)
         if is_dask(given):
             import dask_awkward
@@ -205,10 +203,9 @@ class Tagger:
             How many were written, and how many left out for what reason.
         """
         from coffea_fm.inference.collecting import matching_collector
-        from coffea_fm.shards.collect import shard_folder
 
         names = tuple(classes) or (("all",) if target is None else self.classes)
-        collect = matching_collector(self.manifest, shard_folder(folder), names)
+        collect = matching_collector(self.manifest, folder, names)
         with self._named(jets):
             return collect(jets, target, events=events, weight=weight, columns=columns)
 
@@ -236,25 +233,6 @@ class Tagger:
 
     def _session(self, graph: Graph) -> Session:
         return session(graph.sha256, self._bundle.graph_bytes(graph.name), self.providers)
-
-    def _require(self, names: tuple[str, ...], collections: Mapping[str, ak.Array]) -> None:
-        if not names:
-            raise InputError("no output is asked for: name at least one")
-        bundle, read = f"the bundle {self.manifest.name!r}", self.manifest.collection
-        if collections and (read is None or list(collections) != [read.name]):
-            right = (
-                "tagger(jets), for its model is one of jets" if read is None else f"tagger(events, {read.name}=jets)"
-            )
-            raise InputError(f"{bundle} was given {', '.join(collections)}: call {right}")
-        for output in map(self.manifest.output, names):
-            if read and (output.level == "event") != bool(collections):
-                right = f"events, {read.name}=jets" if output.level == "event" else f"jets, {output.name!r}"
-                raise InputError(f"{output.name} of {bundle} are those of {output.level}s: call tagger({right})")
-            if output.level == "pair":
-                raise BundleError(
-                    f"{output.name} of the bundle {self.manifest.name!r} are for pairs of tokens, which a tagger does "
-                    "not give: run the graphs with onnxruntime as the manifest chains them"
-                )
 
     @contextmanager
     def _named(self, jets: ak.Array) -> Iterator[None]:

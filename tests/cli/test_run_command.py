@@ -41,6 +41,7 @@ def test_text_names_what_was_skipped_and_written(files):
     result = invoke(files, str(files / "fileset.json"), "--skip-bad-files")
     assert "30 events, 1 files, 1 chunks" in result.stdout
     assert f"skipped: cannot read {files / 'half.root'}: it is truncated" in result.stdout
+    assert "weights that a fileset takes from all of its files count what was skipped" in result.stdout
     assert f"wrote {files / 'out' / 'histograms.root'}" in result.stdout
 
 
@@ -77,6 +78,21 @@ def test_shards_are_collected_from_the_tree_that_is_named(tmp_path):
     assert (result.exit_code, "has no tree 'tree': it has Events" in result.stderr) == (1, True)
     result = CliRunner().invoke(main, [*command, "--treename", "Events", "--json"])
     assert [len(json.loads(result.stdout)["shards"]), len(list((tmp_path / "shards").glob("*.parquet")))] == [1, 1]
+
+
+def test_a_collection_of_nothing_is_no_success(tmp_path):
+    make_nano(tmp_path / "a.root", 30)
+    command = [
+        "collect",
+        str(tmp_path / "a.root"),
+        "-o",
+        str(tmp_path / "shards"),
+        "-O",
+        f"folder={tmp_path / 'there'}",
+    ]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    assert f"nothing was collected into {tmp_path / 'shards'}, after 30 events" in result.stderr
 
 
 def test_an_unwritable_output_is_found_before_the_run(files):

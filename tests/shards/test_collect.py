@@ -160,3 +160,9 @@ def test_what_does_not_fit_is_one_sentence(events: ak.Array, tmp_path: Path) -> 
     with pytest.raises(InputError, match="do not know their entrystart"):
         collect(events.FatJet, "label", events=SimpleNamespace(metadata={"dataset": "mine", "filename": "f"}))
     assert not (tmp_path / "shards").exists()
+
+
+@pytest.mark.parametrize("make", [coffea_fm.collector, coffea_fm.event_collector])
+def test_a_folder_without_a_name_is_refused(make) -> None:
+    with pytest.raises(RecipeError, match="the folder to collect into has no name"):
+        make("")
