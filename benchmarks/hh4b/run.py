@@ -53,10 +53,11 @@ def main() -> None:
 
 
 def by_cost(study: Study) -> list[list[Setting]]:
-    """The settings with frozen backbones, which take seconds, then the others; the longest ones of both first."""
+    """The settings with frozen backbones, which take seconds, then the others seed by seed; the longest first."""
     settings = study.settings()
     frozen = [setting for setting in settings if setting.way.startswith("frozen")]
-    return [frozen, [setting for setting in settings if setting not in frozen]]
+    others = [setting for setting in settings if setting not in frozen]
+    return [frozen, *([setting for setting in others if setting.seed == seed] for seed in range(study.seeds))]
 
 
 def judge(study: Study, setting: Setting) -> None:
