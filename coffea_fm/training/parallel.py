@@ -11,6 +11,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
+from torch.distributed import destroy_process_group
 from torch.multiprocessing.spawn import ProcessExitedException
 
 from coffea_fm.errors import CoffeaFMError, RecipeError
@@ -60,9 +61,11 @@ def launch(work: Callable[[Fabric], ResultT], processes: int, precision: Asked) 
 def _guarded(fabric: Fabric, work: Callable[[Fabric], ResultT]) -> ResultT | CoffeaFMError:
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // fabric.world_size))
     try:
-        return work(fabric)
+        result = work(fabric)
     except CoffeaFMError as error:
         return error
+    destroy_process_group()  # gloo's threads may abort a process that ends with them: pytorch#190489
+    return result
 
 
 def added(fabric: Fabric, numbers: Tensor) -> Tensor:
