@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import warnings
+from pathlib import Path
+from types import FrameType
+
+_PACKAGE = str(Path(__file__).parent) + os.sep
+
 
 class CoffeaFMError(ValueError):
     """Base of every error that coffea-fm raises on purpose."""
@@ -21,3 +29,12 @@ class RecipeError(CoffeaFMError):
 
 class InputWarning(UserWarning):
     """Inputs that are probably not what was meant; what is computed is still defined."""
+
+
+def warn(sentence: str) -> None:
+    """Give an `InputWarning`, at the line outside of coffea-fm from which it was called."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 2
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(sentence, InputWarning, stacklevel=level)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from pydantic import ValidationError
 from coffea_fm.bundle.manifest import SCHEMA_VERSIONS, Graph, Manifest
 from coffea_fm.bundle.read import MANIFEST, Read, is_remote, locate, reader
 from coffea_fm.bundle.save import bundle_files, write_folder
-from coffea_fm.errors import BundleError, InputError, InputWarning
+from coffea_fm.errors import BundleError, InputError, warn
 
 
 @dataclass(frozen=True)
@@ -133,4 +132,4 @@ def _keep(bundle: Bundle) -> None:
     try:
         write_folder(_cache_folder(bundle.checksum), bundle_files(bundle.manifest, bundle.graphs))
     except InputError as error:
-        warnings.warn(f"the bundle {bundle.source} is not kept for the next time: {error}", InputWarning, stacklevel=3)
+        warn(f"the bundle {bundle.source} is not kept for the next time: {error}")

@@ -22,6 +22,7 @@ def evaluate(
     efficiency: Annotated[float, typer.Option(min=0.01, max=0.99, help="Where the rejection is given.")] = 0.5,
     dask: Annotated[str, typer.Option(help="Address of a dask scheduler, or 'local' to start --workers.")] = "",
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
+    skip_bad_files: Annotated[bool, typer.Option(help="Leave out and name files that cannot be read.")] = False,
     record: Annotated[bool, typer.Option("--record", help="Write working points into the bundle's manifest.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -53,19 +54,22 @@ def evaluate(
             "fill its scores in a processor, then use coffea-fm limit"
         )
     prepare_folder(output)
+    skipped: dict[str, str] = {}
     if len(data) == 1 and Path(data[0]).is_dir():
         scores, target = predict_shards(bundle, Path(data[0]))
     else:
         processor = Predict(load(bundle), JET_CLASSES, collection)
         with dask_client(dask, workers) if dask else nullcontext() as client:
-            executor = make_executor(workers=workers, client=client)
+            executor = make_executor(workers=workers, client=client, skip_unreadable=skip_bad_files)
             result = run(processor, read_fileset(data), find_schema(schema), executor, quiet=as_json)
         scores, target = result.output["scores"].value, result.output["target"].value
+        skipped = result.skipped
     metrics = classification_metrics(scores, target, classes, background=background, efficiency=efficiency)
     points = working_points(scores, target, classes, background=background)
     if record:
         manifest = record_in_bundle(Path(bundle), metrics, points, ", ".join(data))
-    about = {"bundle": manifest.name, "checksum": manifest.checksum, "data": data}
+    about = {"bundle": manifest.name, "checksum": manifest.checksum, "data": data, "skipped": skipped}
     written = write_evaluation(output, scores, target, metrics, points, about)
     summary = {**about, "jets": metrics.jets, "accuracy": metrics.accuracy, "written": [str(path) for path in written]}
-    show(summary, f"{metrics_table(metrics)}\n\nwrote {len(written)} files to {output}", as_json=as_json)
+    lines = [*(f"skipped: {reason}" for reason in skipped.values()), f"wrote {len(written)} files to {output}"]
+    show(summary, "\n".join([metrics_table(metrics), "", *lines]), as_json=as_json)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from coffea_fm.errors import InputWarning
+from coffea_fm.errors import warn
 from coffea_fm.tokens.fields import Field
 from coffea_fm.tokens.jagged import IntArray
 from coffea_fm.tokens.packed import BoolArray, PackedSets
@@ -101,7 +100,7 @@ def warn_once(findings: Findings, checksum: str, where: str) -> None:
             new = (checksum, cause) not in _said
             _said.add((checksum, cause))
         if new:
-            warnings.warn(f"{where}: {remark}", InputWarning, stacklevel=4)
+            warn(f"{where}: {remark}")
 
 
 def _columns(packed: PackedSets, spec: InputSpec) -> Iterator[_Column]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from itertools import pairwise
+from textwrap import shorten
 
 from coffea_fm.errors import CoffeaFMError, InputError
 
+_LONGEST = 300
+"""Characters of another library's message: awkward puts whole types of arrays into some."""
 _READERS = ("uproot", "fsspec", "fsspec_xrootd", "pyarrow", "XRootD")
 
 
@@ -58,7 +61,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _sentence(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0].rstrip('.,:')}" if lines else type(error).__name__
+    return f"{type(error).__name__}: {shorten(lines[0], _LONGEST).rstrip('.,:')}" if lines else type(error).__name__
 
 
 def _place(error: BaseException) -> str:

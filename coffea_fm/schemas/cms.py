@@ -21,13 +21,12 @@ out. NanoAOD's ``Jet_svIdx1`` is not used: in v15 it counts vertices before the 
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from coffea.nanoevents import schemas
 
-from coffea_fm.errors import InputWarning
+from coffea_fm.errors import warn
 from coffea_fm.schemas.cms_jets import BEHAVIOR
 from coffea_fm.schemas.cms_tokens import candidate_fields, vertex_fields
 from coffea_fm.schemas.columns import charge_of_pdg_id, leaf, local_index, uncorrected
@@ -178,11 +177,9 @@ def _warn_of_weight(collections: dict[str, Form], link: Link) -> None:
         return
     title = str(jets["content"].get("parameters", {}).get("__doc__"))
     if "puppi" in title.lower() and "puppiWeight" in fields_of(targets) and link.table in collections:
-        warnings.warn(
+        warn(
             f"{link.jets} are clustered with PUPPI, says the file ({title}), and the momenta of their constituents are "
-            f"not weighted by this schema: subclass it with a Link whose weight is 'puppiWeight' for {link.table}",
-            InputWarning,
-            stacklevel=2,
+            f"not weighted by this schema: subclass it with a Link whose weight is 'puppiWeight' for {link.table}"
         )
 
 

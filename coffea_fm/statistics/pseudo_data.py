@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import hist
 import numpy as np
 
-from coffea_fm.errors import InputWarning
+from coffea_fm.errors import warn
 from coffea_fm.statistics.yields import DATA
 
 
@@ -40,11 +39,9 @@ def as_counts(histogram: hist.Hist[Any], seed: int) -> hist.Hist[Any]:
         return histogram
     total, spread = float(expected.sum()), float(variances.sum())
     if spread > total:
-        warnings.warn(
+        warn(
             f"the pseudo-data of {total:.4g} events come from {total**2 / spread:.4g} effective ones: their fluctuations "
-            "are larger than those of data; analyse them with a smaller luminosity, or simulate more",
-            InputWarning,
-            stacklevel=2,
+            "are larger than those of data; analyse them with a smaller luminosity, or simulate more"
         )
     drawn = np.random.default_rng(seed).poisson(np.maximum(expected, 0))
     view.value[place], view.variance[place] = drawn, drawn

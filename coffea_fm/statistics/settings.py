@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coffea_fm.errors import RecipeError
+from coffea_fm.problems import first_problem
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -118,6 +119,4 @@ def read_settings(path: Path) -> FitSettings:
     except yaml.YAMLError as error:
         raise RecipeError(f"the settings of the fit {path} are not valid YAML") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the whole file"
-        raise RecipeError(f"the settings of the fit {path}, {where}: {first['msg'].lower()}") from error
+        raise RecipeError(f"the settings of the fit {path}: {first_problem(error, FitSettings)}") from error

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from coffea_fm.errors import InputWarning
+from coffea_fm.errors import warn
 from coffea_fm.statistics.prediction import Prediction
 from coffea_fm.statistics.settings import FitSettings
 from coffea_fm.statistics.yields import Floats, Yields
@@ -112,9 +111,7 @@ def _factor(ratio: float) -> float:
 
 def _warn_of_negative(process: str, region: str, nominal: Yields) -> None:
     negative = nominal.values < 0
-    warnings.warn(
+    warn(
         f"{process} has {int(negative.sum())} bins in region {region!r} whose weights add up to less than nothing, "
-        f"{nominal.values[negative].sum():.3g} of {nominal.total:.3g} events: they count as empty; simulate more",
-        InputWarning,
-        stacklevel=2,
+        f"{nominal.values[negative].sum():.3g} of {nominal.total:.3g} events: they count as empty; simulate more"
     )

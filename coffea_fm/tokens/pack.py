@@ -135,6 +135,12 @@ def require(jets: ak.Array, spec: InputSpec) -> None:
     """
     for group in spec.groups:
         if group.name not in jets.fields:
+            collections = [name for name in jets.fields if group.name in jets[name].fields]
+            if collections:
+                raise InputError(
+                    f"the model reads {group.name} of each jet, and these are whole events: give it the jets, such as "
+                    f"events.{collections[0]}"
+                )
             raise InputError(
                 f"the model reads {group.name} of each jet, and {_called(jets)} have none: either the file was not opened "
                 f"with a schema of coffea_fm.schemas, or it does not link {group.name} to this collection, and another "

@@ -12,10 +12,10 @@ from pydantic import Field, ValidationError, model_validator
 from coffea_fm.errors import RecipeError
 from coffea_fm.nn.build import BackboneConfig, HeadConfig
 from coffea_fm.pretraining.build import MethodConfig
+from coffea_fm.problems import first_problem
 from coffea_fm.tokens import InputSpec
 from coffea_fm.tokens.spec import with_truth
 from coffea_fm.training.events import EventConfig
-from coffea_fm.training.problems import first_problem
 from coffea_fm.training.sections import DataConfig, InputsConfig, Section, TrainingConfig
 from coffea_fm.training.start import StartConfig
 

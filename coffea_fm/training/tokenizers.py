@@ -15,9 +15,9 @@ from coffea_fm.files import atomic
 from coffea_fm.pretraining.tokenizers import inspection
 from coffea_fm.pretraining.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
 from coffea_fm.pretraining.tokenizers.load import KMEANS, KMeansDescription, Tokenizer, load_tokenizer
+from coffea_fm.problems import first_problem
 from coffea_fm.shards import ShardDataset
 from coffea_fm.training.checkpoint import WEIGHTS, save_tensors
-from coffea_fm.training.problems import first_problem
 from coffea_fm.training.recipe import load_recipe
 from coffea_fm.training.sections import DataConfig, InputsConfig, Section
 from coffea_fm.training.train import train

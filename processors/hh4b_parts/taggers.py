@@ -108,7 +108,14 @@ class EventTagger:
         """Load the bundles of the folds, in their order."""
         if bundles:
             require_folds(len(bundles))
-        return cls(tuple(coffea_fm.load(bundle) for bundle in bundles))
+        taggers = tuple(coffea_fm.load(bundle) for bundle in bundles)
+        for tagger in taggers:
+            if tagger.manifest.collection is None or {cls.signal, cls.background} - set(tagger.classes):
+                raise RecipeError(
+                    f"the bundle {tagger.manifest.name!r} of the option event does not tell events of {cls.signal} from "
+                    f"{cls.background}: it gives {', '.join(tagger.classes)} of {'jets' if tagger.manifest.collection is None else 'events'}"
+                )
+        return cls(taggers)
 
     def __bool__(self) -> bool:
         return bool(self.taggers)

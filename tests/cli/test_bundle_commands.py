@@ -69,6 +69,19 @@ def test_evaluate_writes_the_figures_of_merit_of_the_labelled_jets(tmp_path, bun
     assert (output / "report.html").exists()
 
 
+def test_evaluate_leaves_out_and_names_files_that_cannot_be_read(tmp_path, bundle):
+    make_nano(tmp_path / "test.root", 400)
+    (tmp_path / "broken.root").write_bytes(b"no ROOT file")
+    files = [str(tmp_path / name) for name in ("test.root", "broken.root")]
+    command = ["evaluate", str(bundle), *files, "-o", str(tmp_path / "evaluation")]
+    refused = CliRunner().invoke(main, command)
+    assert refused.exit_code == 1
+    assert "give --skip-bad-files to run without it" in refused.stderr
+    result = CliRunner().invoke(main, [*command, "--skip-bad-files"])
+    assert result.exit_code == 0, result.stderr
+    assert f"skipped: cannot read {files[1]}" in result.stdout
+
+
 def test_record_writes_working_points_into_the_bundle_and_keeps_the_rest(tmp_path, bundle):
     make_nano(tmp_path / "test.root", 2500)
     before = load_bundle(bundle)

@@ -150,8 +150,9 @@ def test_implausible_units_are_warned_of_once(bundle: Path, jets: ak.Array) -> N
     tokens = ak.with_field(jets.constituents, jets.constituents.pt * 1000, "pt")
     mev = ak.with_field(jets, tokens, "constituents")
     tagger = coffea_fm.load(bundle)
-    with pytest.warns(InputWarning, match=r"median of constituents\.pt is .* plausible in GeV"):
+    with pytest.warns(InputWarning, match=r"median of constituents\.pt is .* plausible in GeV") as caught:
         tagger(mev)
+    assert caught[0].filename == __file__, "the warning points to the caller's line"
     pickle.loads(pickle.dumps(tagger))(mev)
 
 
@@ -181,6 +182,11 @@ def test_a_missing_field_is_named_with_collection_and_bundle(
         coffea_fm.load(bundle)(fat)
     for word in (*words, "FatJet"):
         assert word in str(caught.value)
+
+
+def test_events_in_the_place_of_their_jets_are_told(bundle: Path, jets: ak.Array) -> None:
+    with pytest.raises(InputError, match=r"these are whole events: give it the jets, such as events\.FatJet"):
+        coffea_fm.load(bundle)(ak.zip({"FatJet": jets}, depth_limit=1))
 
 
 def test_what_is_not_an_array_of_jets_is_refused(bundle: Path, jets: ak.Array) -> None:

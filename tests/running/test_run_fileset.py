@@ -88,6 +88,12 @@ def test_a_fault_of_the_processor_is_never_skipped(processor, nano, capfd):
     assert "Traceback" not in "".join(capfd.readouterr())
 
 
+def test_a_long_message_of_another_library_is_shortened(processor, nano):
+    with pytest.raises(InputError, match=r"RuntimeError: var \* record") as raised:
+        execute(processor, [nano], options={"fail": "var * record " * 500})
+    assert len(str(raised.value)) < 1000
+
+
 def test_a_file_that_the_processor_itself_cannot_open_is_its_fault(tmp_path, nano):
     code = """
 import uproot

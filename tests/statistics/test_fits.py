@@ -213,7 +213,10 @@ def test_settings_with_a_mistake(tmp_path):
     path.write_text(
         json.dumps({"multijet": "q", "backgrounds": {}, "planes": {"a": {"histogram": "h", "shapes": "x"}}})
     )
-    with pytest.raises(RecipeError, match=r"planes\.a\."):
+    with pytest.raises(RecipeError, match=r"unknown key 'planes\.a\.shapes'; did you mean 'shape'\?"):
+        read_settings(path)
+    path.write_text(json.dumps({"multijet": "q", "backgrounds": {}, "planes": {"a": {"histogram": "h"}}}))
+    with pytest.raises(RecipeError, match=r"planes\.a\.shape: Field required"):
         read_settings(path)
 
 

@@ -31,6 +31,7 @@ def test_a_written_recipe_reads_back(make_recipe: Callable[..., Recipe], tmp_pat
     [
         ("metod", {}, r"unknown key 'metod'; did you mean 'method'\?"),
         ("training.batch_token", 1, r"unknown key 'training.batch_token'; did you mean 'batch_tokens'\?"),
+        ("training.seen_event", 10, r"unknown key 'training.seen_event'; did you mean 'seen_events'\?"),
         ("training.augmentation.rotat", True, "did you mean 'rotate'"),
         ("backbone.layer", 1, r"unknown key 'backbone.layer'; did you mean 'layers'\?"),
         ("data.reweight.flaten", {}, "did you mean 'flatten'"),

@@ -1,4 +1,4 @@
-"""What is wrong with a recipe, in words."""
+"""What is wrong with a recipe or with settings, in words."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AliasChoices, BaseModel, ValidationError
 
 Location = Sequence[int | str]
+_ANY = "*"
+"""Stands for the keys of a section that the user names."""
 
 
 def first_problem(error: ValidationError, model: type[BaseModel]) -> str:
@@ -22,9 +24,18 @@ def first_problem(error: ValidationError, model: type[BaseModel]) -> str:
     path = ".".join(keys)
     if problem["type"] != "extra_forbidden" or holder is None:
         return f"{path + ': ' if path else ''}{problem['msg'].removeprefix('Value error, ')}"
-    known = list(holder.model_fields)
+    known = _known_keys(holder)
     nearest = difflib.get_close_matches(keys[-1], known, n=1, cutoff=0)[0]
     return f"unknown key {path!r}; did you mean {nearest!r}? The keys there are {', '.join(known)}"
+
+
+def _known_keys(model: type[BaseModel]) -> list[str]:
+    """The keys of a section, under all names that they may have."""
+    names: list[str] = []
+    for name, field in model.model_fields.items():
+        alias = field.validation_alias
+        names += map(str, alias.choices) if isinstance(alias, AliasChoices) else [name]
+    return names
 
 
 def _follow(model: type[BaseModel], location: Location) -> tuple[type[BaseModel] | None, list[str]]:
@@ -39,8 +50,11 @@ def _follow(model: type[BaseModel], location: Location) -> tuple[type[BaseModel]
         if str(part) in choices:
             choices = {"": choices[str(part)]}
             continue
-        holder = next(iter(choices.values()), None)
         keys.append(str(part))
+        if _ANY in choices:
+            choices = {"": choices[_ANY]}
+            continue
+        holder = next(iter(choices.values()), None)
         known = holder.model_fields.get(str(part)) if holder else None
         choices = _models(known.annotation) if known else {}
     return holder, keys
@@ -50,6 +64,8 @@ def _models(annotation: Any) -> dict[str, type[BaseModel]]:
     """The models that an annotation allows, by kind."""
     if get_origin(annotation) in (Union, UnionType, Annotated):
         return {kind: model for part in get_args(annotation) for kind, model in _models(part).items()}
+    if get_origin(annotation) is dict:
+        return dict(zip([_ANY], _models(get_args(annotation)[1]).values(), strict=False))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         kind = annotation.model_fields.get("kind", annotation.model_fields.get("mode"))
         return {str(kind.default) if kind else "": annotation}
