@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-import yaml
 from study import PROJECT, Study
 
 from coffea_fm.analysis.fileset import SIGNALS, simulated_fileset
@@ -55,24 +55,31 @@ def prepare_jets(study: Study, name: str, sample: dict[str, int], workers: int) 
         collect(shards / f"{name}-few", few, workers, *two_classes)
 
 
-def simulate_events(study: Study, name: str, sample: dict[str, int], workers: int) -> None:
-    """Simulate signal of all masses, multijet and top pairs, and describe them in a fileset."""
-    about, raw = study.events, study.work / "raw"
-    content: dict[str, Any] = {}
-    for folder, processes, further in (
-        (raw / name, {**dict.fromkeys(SIGNALS, sample["signals"]), TOP: sample[TOP]}, ()),
-        (raw / f"{name}-multijet", {process: sample[process] for process in MULTIJET}, tuple(about["multijet"])),
+def simulate_events(study: Study, name: str, sample: dict[str, Any], workers: int) -> None:
+    """Simulate signal of all masses, multijet and top pairs."""
+    about, further = study.events, tuple(sample.get("pythia", ()))
+    signals_and_top = {**dict.fromkeys(SIGNALS, sample["signals"]), TOP: sample[TOP]}
+    multijet = {process: sample[process] for process in MULTIJET}
+    for folder, processes, pythia in zip(
+        raw_folders(study, name), (signals_and_top, multijet), (further, (*about["multijet"], *further)), strict=True
     ):
-        settings = EventSettings(sample["seed"], about["per_file"], pythia=further)
+        settings = EventSettings(sample["seed"], about["per_file"], pythia=pythia)
         for process, events in processes.items():
             produce_events(folder, settings, (process,), events, workers)
-        content |= simulated_fileset(folder, signal_cross_section=about["signal_cross_section"])
-    fileset_of(study, name).write_text(json.dumps(content, indent=1))
 
 
-def fileset_of(study: Study, name: str) -> Path:
-    """Fileset of a sample of events."""
-    return study.work / "raw" / f"{name}.json"
+def raw_folders(study: Study, name: str) -> tuple[Path, Path]:
+    """Where the signals and top pairs, and the multijet events of a sample are: these have other settings of Pythia."""
+    return study.work / "raw" / name, study.work / "raw" / f"{name}-multijet"
+
+
+def datasets(study: Study, name: str, *, kind: str = "simulation", processes: Sequence[str] = ()) -> dict[str, Any]:
+    """Datasets of a sample of events: all multijet, and of the others those that are named, or all."""
+    cross_section, (others, multijet) = study.events["signal_cross_section"], raw_folders(study, name)
+    return {
+        **simulated_fileset(others, signal_cross_section=cross_section, kind=kind, processes=processes),
+        **simulated_fileset(multijet, signal_cross_section=cross_section, kind=kind),
+    }
 
 
 def collected_of(study: Study, name: str) -> Path:
@@ -83,8 +90,14 @@ def collected_of(study: Study, name: str) -> Path:
 def collect_events(study: Study, name: str, workers: int) -> None:
     """Write the events that the analysis preselects, by its processor."""
     options = {"jets": str(TAGGER), **study.processor}
-    given = [part for key, value in options.items() for part in ("-O", f"{key}={yaml.safe_dump(value).split()[0]}")]
-    collect(collected_of(study, name), [fileset_of(study, name)], workers, "--processor", "hh4b", *given)
+    fileset = study.work / "raw" / f"{name}.json"
+    fileset.write_text(json.dumps(datasets(study, name), indent=1))
+    collect(collected_of(study, name), [fileset], workers, "--processor", "hh4b", *as_arguments(options))
+
+
+def as_arguments(options: dict[str, Any]) -> list[str]:
+    """Options of a processor for the command line."""
+    return [part for key, value in options.items() for part in ("--option", f"{key}={json.dumps(value)}")]
 
 
 def collect(folder: Path, files: list[Path], workers: int, *options: str) -> None:

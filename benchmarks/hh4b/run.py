@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from analysis import analyse
 from data import events_of, prepare
 from event_training import chosen_rate, discriminants, trained
 from figures_of_merit import figures
@@ -50,6 +51,8 @@ def main() -> None:
                 print(*jobs[job], "done", flush=True)
             if Results(study).measured:
                 write_tables(study, arguments.output)
+    analyse(study, arguments.workers)
+    write_tables(study, arguments.output)
 
 
 def by_cost(study: Study) -> list[list[Setting]]:

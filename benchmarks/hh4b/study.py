@@ -54,6 +54,7 @@ class Study:
     ways: dict[str, dict[str, Any]]
     replicas: int
     limit: dict[str, Any]
+    analysis: dict[str, Any]
 
     @classmethod
     def load(cls, path: Path, work: Path) -> Study:

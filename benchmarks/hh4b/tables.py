@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from data import events_of
@@ -12,6 +13,15 @@ from results import Estimate, Results, Row
 from study import Study
 from targets import FEW, SCRATCH, factor, targets_table
 from test_sample import TestSample, effective_number
+
+ANALYSIS = """
+## The whole analysis
+
+`coffea-fm run hh4b` on a dask cluster of separate processes, then `coffea-fm limit`: limits on the cross section at 95% confidence level with
+their band of one standard deviation, for 138 fb⁻¹. Rows differ in the event discriminant only, whose cut keeps {event_efficiency:.0%} of the
+signal: *mass* is that of the first jet. TXbb is that of the bundle *{jets}* in all rows, its scale factors come from a sample
+with another tune; independent backgrounds with that tune are the pseudo-data, μ in them is that of X1000 (1 is 10 fb).
+"""
 
 
 def write_tables(study: Study, output: Path) -> None:
@@ -37,6 +47,7 @@ def write_tables(study: Study, output: Path) -> None:
         ),
         "\n## Test events\n",
         sample_table(study),
+        *analysis_tables(study),
     ]
     (output / "results.md").write_text("\n".join(parts))
     label_efficiency(results, output / "label_efficiency.png")
@@ -130,6 +141,38 @@ def sample_table(study: Study) -> str:
         for name, of in (weights | {"all background": sample.weight[~sample.signal]}).items()
     )
     return table(["", "events", "effective", "expected at 138 fb⁻¹"], lines)
+
+
+def analysis_tables(study: Study) -> list[str]:
+    """Limits of the whole analysis, its test on pseudo-data and its speed, by discriminant; nothing before it was run."""
+    about = {name: f"analysis/{name}" for name in study.analysis["rows"]}
+    found = {name: study.result(path, dict) for name, path in about.items() if study.has(path)}
+    if not found:
+        return []
+    signals = list(next(iter(found.values()))["limits"])
+
+    def limits(content: dict[str, Any]) -> list[str]:
+        bands = [content["limits"][signal]["expected_fb"] for signal in signals]
+        return [f"{band[2]:.3g} (+{band[3] - band[2]:.2g} -{band[2] - band[1]:.2g})" for band in bands]
+
+    def closure(content: dict[str, Any]) -> str:
+        tests = content["closure"].items()
+        return "; ".join(f"{name} {test['ratio']:.2f} ± {test['error']:.2f}" for name, test in tests)
+
+    def data(content: dict[str, Any]) -> list[str]:
+        fit = content["limits"][study.limit["signal"]]
+        return [f"{fit['mu'][0]:.2g} ± {fit['mu'][1]:.2g}", f"{fit['p_value']:.2g}"]
+
+    return [
+        ANALYSIS.format(**study.analysis),
+        table(["expected limit, fb", *signals], ([name, *limits(content)] for name, content in found.items())),
+        "",
+        table(
+            ["", "multijet counted / predicted", "μ in pseudo-data without signal", "p-value of the fit", "events/s"],
+            ([name, closure(content), *data(content), f"{content['events_per_second']:.0f}"]
+             for name, content in found.items()),
+        ),
+    ]  # fmt: skip
 
 
 def table(header: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
