@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import iminuit
@@ -19,6 +20,8 @@ _NOTHING = 1e-9
 _ATTEMPTS = ((1, 0.1), (2, 0.1), (2, 2.0))
 """Strategy of Minuit, and its tolerance: twice the logarithm of the likelihood is at most 0.002 times that from its best."""
 _STEP, _STEP_OF_LARGEST = 0.01, 1e-5
+_DIFFERENCE = 1e-3
+"""Distance of the points that a derivative is taken from, in first steps of the fit."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,14 @@ class Likelihood:
     ----------
     model : pyhf.Model
         Of the workspace.
+    batched : pyhf.Model
+        The same for twice as many points as it has parameters, from which all derivatives are taken at once.
     data : float64 [n_bins + n_auxiliary]
         Events by bin, and auxiliary data.
     """
 
     model: Any
+    batched: Any
     data: Floats
 
     @classmethod
@@ -64,13 +70,14 @@ class Likelihood:
             opened = pyhf.Workspace(workspace)
             codes = {"histosys": {"interpcode": "code4p"}, "normsys": {"interpcode": "code4"}}
             model = opened.model(modifier_settings=codes)
-            return cls(model, np.array(opened.data(model)))
+            batched = opened.model(modifier_settings=codes, batch_size=2 * model.config.npars)
+            return cls(model, batched, np.array(opened.data(model)))
 
     def asimov(self, mu: float, fitted: Fitted | None = None) -> Likelihood:
         """The same model with the data that it expects at that strength of the signal, before any fit or after one."""
         parameters = np.array(self.model.config.suggested_init() if fitted is None else fitted.values)
         parameters[self.poi] = mu
-        return Likelihood(self.model, np.asarray(self.model.expected_data(parameters)))
+        return replace(self, data=np.asarray(self.model.expected_data(parameters)))
 
     def twice_nll(self, parameters: Floats) -> float:
         """Twice the negative logarithm of the likelihood, over that of a model that could follow every bin.
@@ -78,16 +85,28 @@ class Likelihood:
         Written as a sum of differences: of millions of events, the logarithms themselves would leave no digits for the
         derivatives.
         """
-        config = self.model.config
-        seen, auxiliary = self.data[: config.nmaindata], self.data[config.nmaindata :]
-        expected = np.maximum(np.asarray(self.model.expected_actualdata(parameters)), _NOTHING)
+        return float(self._twice_nll(self.model, parameters))
+
+    def gradient(self, parameters: Floats) -> Floats:
+        """Derivatives of `twice_nll`, float64 [n_parameters], from differences over small steps to both sides."""
+        steps = _DIFFERENCE * np.array(self._steps)
+        points = np.concatenate([parameters + sign * np.diag(steps) for sign in (1, -1)])
+        above, below = self._twice_nll(self.batched, points).reshape(2, -1)
+        return np.asarray((above - below) / (2 * steps))
+
+    def _twice_nll(self, model: Any, parameters: Floats) -> Floats:
+        seen = self.data[: model.config.nmaindata]
+        expected = np.maximum(np.asarray(model.expected_actualdata(parameters)), _NOTHING)
         change = (expected - seen) / np.where(seen > 0, seen, 1)
-        poisson = np.where(seen > 0, seen * (change - np.log1p(np.where(seen > 0, change, 0))), expected).sum()
-        constraint, best = (
-            float(np.asarray(self.model.constraint_logpdf(auxiliary, at)))
-            for at in (parameters, np.array(config.suggested_init()))
-        )
-        return float(2 * (poisson + best - constraint))
+        poisson = np.where(seen > 0, seen * (change - np.log1p(np.where(seen > 0, change, 0))), expected).sum(axis=-1)
+        return np.asarray(2 * (poisson + self._largest_constraint - self._constraint(model, parameters)))
+
+    def _constraint(self, model: Any, parameters: Floats) -> Floats:
+        return np.asarray(model.constraint_model.logpdf(self.data[model.config.nmaindata :], parameters))
+
+    @cached_property
+    def _largest_constraint(self) -> Floats:
+        return self._constraint(self.model, np.array(self.model.config.suggested_init()))
 
     def fit(
         self, fixed: Mapping[int, float] | None = None, start: Floats | None = None, *, errors: bool = True
@@ -112,12 +131,12 @@ class Likelihood:
         fixed = fixed or {}
         begin = np.array(config.suggested_init() if start is None else start, dtype=np.float64)
         begin[list(fixed)] = list(fixed.values())
-        fit = iminuit.Minuit(self.twice_nll, begin, name=list(config.par_names))
+        fit = iminuit.Minuit(self.twice_nll, begin, grad=self.gradient, name=list(config.par_names))
         fit.limits = [
             (low, None if index == self.poi else high) for index, (low, high) in enumerate(config.suggested_bounds())
         ]
         fit.fixed = [index in fixed or held for index, held in enumerate(config.suggested_fixed())]
-        fit.errors = self._steps()
+        fit.errors = self._steps
         fit.errordef = iminuit.Minuit.LEAST_SQUARES
         for fit.strategy, fit.tol in _ATTEMPTS:
             if fit.migrad().valid:
@@ -131,6 +150,7 @@ class Likelihood:
             )
         return Fitted(np.array(fit.values), np.array(fit.errors), np.array(fit.covariance), float(fit.fval or 0.0))
 
+    @cached_property
     def _steps(self) -> list[float]:
         """First steps of the parameters: their errors where they are constrained, else a small part of their range."""
         config = self.model.config

@@ -53,7 +53,7 @@ class Profile:
 
     def __init__(self, likelihood: Likelihood, best: Fitted) -> None:
         self.likelihood, self.best = likelihood, best
-        self._known: dict[float, float] = {}
+        self._known = {float(best.values[likelihood.poi]): best}
 
     def root(self, mu: float) -> float:
         """The square root of q."""
@@ -61,9 +61,9 @@ class Profile:
         if self.best.values[poi] >= mu:
             return 0.0
         if mu not in self._known:
-            fitted = self.likelihood.fit({poi: mu}, self.best.values, errors=False)
-            self._known[mu] = float(np.sqrt(max(fitted.twice_nll - self.best.twice_nll, 0)))
-        return self._known[mu]
+            nearest = min(self._known, key=lambda known: abs(known - mu))
+            self._known[mu] = self.likelihood.fit({poi: mu}, self._known[nearest].values, errors=False)
+        return float(np.sqrt(max(self._known[mu].twice_nll - self.best.twice_nll, 0)))
 
     def above(self, needed: float, mu: float) -> float:
         """How far the square root of q is above a value."""

@@ -68,6 +68,18 @@ def test_without_data_what_is_expected_is_what_is_fitted(blinded):
     np.testing.assert_allclose(pulled, 0, atol=0.02)
 
 
+def test_derivatives_in_one_batch_are_those_of_a_polynomial_through_single_points(blinded):
+    _, likelihood = blinded
+    asimov, config = likelihood.asimov(0.0), likelihood.model.config
+    at = np.array(config.suggested_init()) * np.random.default_rng(1).uniform(0.95, 1.05, config.npars)
+    at[likelihood.poi] = 1.0
+    for index, found in enumerate(asimov.gradient(at)):
+        offsets = np.linspace(-2e-3, 2e-3, 7)
+        values = [asimov.twice_nll(at + offset * np.eye(len(at))[index]) for offset in offsets]
+        expected = np.polynomial.Polynomial.fit(offsets, values, 4).deriv()(0.0)
+        assert found == pytest.approx(expected, rel=1e-3, abs=1e-2), config.par_names[index]
+
+
 @pytest.fixture
 def minuit():
     """pyhf's own fits, by Minuit."""
