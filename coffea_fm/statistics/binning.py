@@ -42,7 +42,7 @@ def merged_bins(regions: Mapping[str, Yields], positive: Sequence[Yields], least
         if everything < least:
             raise InputError(
                 f"region {region!r} of {name} has {everything:.1f} effective events, and a bin of the fit needs {least:g}: "
-                "simulate more, loosen its cuts, or lower minimal_effective_events"
+                "simulate more, loosen its cuts, lower minimal_effective_events, or leave its plane out of the settings"
             )
     n_bins = len(next(iter(regions.values())).values)
     first_bins, start = [0], 0
