@@ -1,6 +1,7 @@
 """An expected limit from the discriminant alone: a quick stand-in for the whole analysis, the same for every setting.
 
-The loosely preselected events are binned by the efficiency of the signal. In each bin the background has its own
+The loosely preselected events are binned by the efficiency of the signal, and bins are merged from the most signal-like on,
+so that the first has just as many background events as it needs. In each bin the background has its own
 uncertainty, such as a prediction from data leaves; so the limit is that of a search in these events, not of the analysis
 with its tagged regions, and only ratios between settings mean anything.
 """
@@ -20,7 +21,7 @@ from coffea_fm.statistics.likelihood import Likelihood
 from coffea_fm.statistics.limits import Profile
 from coffea_fm.statistics.yields import Yields
 
-BINS = 8
+BINS = 40
 NEEDED = float(norm.isf(0.05 / 2))
 """Square root of the profile likelihood ratio at the median expected limit: there CLs is twice the tail probability."""
 _BRACKET, _PRECISION = (0.1, 10.0), 3e-3
@@ -39,8 +40,8 @@ def limit_on_mu(sample: TestSample, discriminant: Floats, about: dict[str, Any])
         ``effective_events`` of the background that a bin needs.
     """
     chosen = sample.process == about["signal"]
-    edges = np.quantile(discriminant[chosen], np.arange(1, BINS) / BINS)
-    bins = np.digitize(discriminant, edges)
+    edges = np.quantile(-discriminant[chosen], np.arange(1, BINS) / BINS)
+    bins = np.digitize(-discriminant, edges)
     signal, background = (yields(bins, sample.weight, rows) for rows in (chosen, ~sample.signal))
     first = merged_bins({"background": background}, [background, signal], about["effective_events"], "discriminant")
     merged, expected = signal.merged(first).values, background.merged(first).values
