@@ -31,6 +31,7 @@ def write_tables(study: Study, output: Path) -> None:
     results.frame().to_csv(output / "results.csv", index=False, float_format="%.5g")
     parts = [
         introduction(study),
+        unfinished(results),
         "## Targets\n",
         targets_table(results),
         "\n## Background rejection 1/ε_B at ε_S = 0.9, by labelled events\n",
@@ -81,9 +82,19 @@ test events, from {study.replicas} bootstrap replicas, the same for all rows; ra
 
 The **limit** is a fit of the discriminant in these untagged events, with {100 * study.limit["background"]:.0f}% uncertainty of the background in each bin,
 for {study.limit["signal"]} at 138 fb⁻¹: it compares rows, and is not the limit of the analysis, which has tagged regions. Its error is that of
-the seeds. **S/√B** is that of {study.limit["signal"]} (10 fb) at ε_S = 0.9 with both masses between 100 and 150 GeV. **Sculpting** is the
+the seeds. Each bin has at least {study.limit["effective_events"]} effective background events: where a row rejects more than the test sample can follow, its
+limit stays behind. **S/√B** is that of {study.limit["signal"]} (10 fb) at ε_S = 0.9 with both masses between 100 and 150 GeV. **Sculpting** is the
 Jensen-Shannon divergence (bits) between the second jet's mass of all background and of what passes at ε_S = 0.5.
 """
+
+
+def unfinished(results: Results) -> str:
+    """What is not measured yet, of a study that is under way."""
+    lacking = [setting for setting in results.study.settings() if setting not in results.measured]
+    if not lacking:
+        return ""
+    ways = sorted({f"{setting.way} (seed {setting.seed})" for setting in lacking})
+    return f"**Under way**: {len(lacking)} of {len(results.study.settings())} settings are not measured yet: {', '.join(ways)}.\n"
 
 
 def shown(estimate: Estimate) -> str:
