@@ -194,7 +194,9 @@ def test_bundles_for_other_jets_and_without_scale_factors_are_refused(hh4b, jets
         hh4b(flavour=jets_bundle)
     with pytest.raises(RecipeError, match="no scale factors for the bundle 'counting'"):
         hh4b(jets=str(make_bundle(tmp_path / "counting")))
-    with pytest.raises(RecipeError, match="'jet-classifier-small' of the option event does not tell events of signal from"):
+    with pytest.raises(
+        RecipeError, match="'jet-classifier-small' of the option event does not tell events of signal from"
+    ):
         hh4b(event=jets_bundle)
     with pytest.raises(RecipeError, match=r"cannot read the corrections nowhere\.json"):
         hh4b(corrections="nowhere.json")
