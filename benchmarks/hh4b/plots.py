@@ -26,7 +26,7 @@ def style_of(row: Row) -> dict[str, Any]:
 def label_efficiency(results: Results, path: Path) -> None:
     """One panel an efficiency of the signal."""
     mpl.use("Agg")
-    figure, axes = plt.subplots(1, 2, figsize=(13, 5.2))
+    figure, axes = plt.subplots(1, 2, figsize=(13, 6.4), layout="constrained")
     for axis, at in zip(axes, ("90", "50"), strict=True):
         for row in results.rows:
             points = {number: results.rejection(row, number, at) for number in results.study.labels}
@@ -34,7 +34,6 @@ def label_efficiency(results: Results, path: Path) -> None:
         title = rf"$\varepsilon_S$ = 0.{at[0]}"
         axis.set(xscale="log", yscale="log", xlabel="labelled events", ylabel=r"$1/\varepsilon_B$", title=title)
         axis.grid(alpha=0.3, which="both")
-    axes[0].legend(fontsize=7)
     save(figure, path)
 
 
@@ -42,7 +41,7 @@ def per_mass(results: Results, path: Path) -> None:
     """One panel a number of labels, for the narrow resonances."""
     mpl.use("Agg")
     labels = (FEW, max(results.study.labels))
-    figure, axes = plt.subplots(1, 2, figsize=(13, 5.2), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(13, 6.4), sharey=True, layout="constrained")
     for axis, number in zip(axes, labels, strict=True):
         for row in results.rows:
             points = {mass: results.rejection(row, number, f"90_of_X{mass}") for mass in MASSES}
@@ -50,7 +49,6 @@ def per_mass(results: Results, path: Path) -> None:
         axis.set(yscale="log", xlabel="mass of X [GeV]", title=f"{number:,} labelled events")
         axis.grid(alpha=0.3, which="both")
     axes[0].set_ylabel(r"$1/\varepsilon_B$ at $\varepsilon_S$ = 0.9")
-    axes[0].legend(fontsize=7)
     save(figure, path)
 
 
@@ -63,7 +61,7 @@ def draw(axis: Any, points: dict[int, Estimate], row: Row) -> None:
 
 
 def save(figure: Any, path: Path) -> None:
-    """Write a figure."""
-    figure.tight_layout()
+    """Write a figure, with one legend for all of its panels."""
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
     figure.savefig(path, dpi=150)
     plt.close(figure)
