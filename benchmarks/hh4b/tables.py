@@ -98,10 +98,12 @@ def unfinished(results: Results) -> str:
 
 
 def shown(estimate: Estimate) -> str:
-    """A number with its error, three digits."""
+    """A number with its error, rounded to two digits of the error."""
     if np.isnan(estimate.value):
         return ""
-    return f"{estimate.value:.3g} ± {estimate.error:.2g}"
+    decimals = 1 - int(np.floor(np.log10(estimate.error))) if estimate.error > 0 else 2
+    value, error = (f"{round(number, decimals):,.{max(decimals, 0)}f}" for number in (estimate.value, estimate.error))
+    return f"{value} ± {error}"
 
 
 def over_scratch(results: Results, row: Row, labels: int) -> str:

@@ -12,8 +12,8 @@ from study import UNTRAINED
 RESOLVED = 2.0
 """A difference counts if it exceeds so many of its errors."""
 SCRATCH = Row("scratch", "none")
-MAIN = Row("frozen-embedding", "hbb")
-"""The row that the precision is asked of."""
+PRECISE = 0.1
+"""Relative statistical error of the test events that is asked for."""
 FEW, MANY = 1000, 10_000
 
 
@@ -86,19 +86,26 @@ def each(ratios: dict[str, Estimate], wanted: float) -> tuple[str, str]:
 
 
 def precise_enough(results: Results) -> tuple[str, str]:
-    """Statistical error of the test events on the rejection, of the main row with all labels."""
-    errors = [results.estimate(MAIN, max(results.study.labels), f"log_rejection_{at}").test for at in ("90", "50")]
-    if np.isnan(errors[0]):
-        return "", "not measured"
-    text = " and ".join(f"{100 * error:.0f}% at ε_S = {at}" for error, at in zip(errors, (0.9, 0.5), strict=True))
-    return text, "holds" if errors[0] <= 0.1 else "missed"
+    """Statistical error of the test events on the rejections: the typical and the largest of all rows and labels."""
+    places = [(row, labels) for row in results.rows for labels in results.study.labels]
+    text, medians = [], []
+    for at in ("90", "50"):
+        errors = {place: results.estimate(*place, f"log_rejection_{at}").test for place in places}
+        measured = {place: error for place, error in errors.items() if np.isfinite(error)}
+        if not measured:
+            return "", "not measured"
+        row, labels = max(measured, key=lambda place: measured[place])
+        medians.append(float(np.median(list(measured.values()))))
+        largest = f"{100 * measured[row, labels]:.0f}% ({row}, {labels:,})"
+        text.append(f"median {100 * medians[-1]:.0f}%, largest {largest} at ε_S = 0.{at[0]}")
+    return "; ".join(text), "holds" if medians[0] <= PRECISE else "missed"
 
 
 TARGETS = (
     Target(f"pretrained with {FEW:,} labels over scratch with {MANY:,}", "≥ 1", ten_times_fewer),
     Target(f"pretrained over scratch, both with {FEW:,} labels", "≥ 2", twice_the_rejection),
     Target("end to end over frozen embeddings: somewhere more than its error above 1", "> 1", end_to_end_wins),
-    Target(f"statistical error of the test events on the rejection of {MAIN}, all labels", "≤ 10% at ε_S = 0.9", precise_enough),
+    Target("statistical error of the test events on the rejections", f"median ≤ {PRECISE:.0%} at ε_S = 0.9", precise_enough),
 )  # fmt: skip
 
 
