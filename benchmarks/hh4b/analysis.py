@@ -19,7 +19,7 @@ from test_sample import TestSample
 from coffea_fm.analysis.fileset import SIGNALS
 from coffea_fm.bundle.read import MANIFEST
 
-SHIFTED = "shifted"
+SHIFTED, SIMULATION = "shifted", "simulation"
 DERIVE = PROJECT / "processors" / "hh4b_derive_corrections.py"
 
 
@@ -52,18 +52,26 @@ def analysed(study: Study, name: str, row: list[Any], workers: int) -> dict[str,
         options["event"] = str(exported(result.folder / "best", study.work / "bundles" / name))
         options["event_cut"] = cut(study, np.load(result.folder / "discriminants.npy"))
     cluster = ("--dask", "local", "--workers", str(workers))
-    account = command("run", "hh4b", fileset(study), "--output", folder, *cluster, *as_arguments(options))
+    runs, accounts = {}, {}
+    for kind, filesets in filesets_of(study).items():
+        runs[kind] = folder / kind
+        accounts[kind] = command("run", "hh4b", filesets, "--output", runs[kind], *cluster, *as_arguments(options))
     signals = [part for signal in SIGNALS for part in ("--signal", signal)]
-    found = command("limit", folder, "--observe", "--output", folder / "limit", *signals)
+    found = command("limit", runs[SIMULATION], "--output", folder / "limit", *signals)
+    observed = command(
+        "limit", *runs.values(), "--observe", "--luminosity", study.analysis["pseudo_data_luminosity"],
+        "--signal", study.limit["signal"], "--output", folder / "pseudo-data-limit",
+    )  # fmt: skip
     return {
         "options": options,
-        "events": account["events"],
-        "events_per_second": account["events_per_second"],
+        **{key: accounts[SIMULATION][key] for key in ("events", "events_per_second")},
         "closure": found["closure"],
         "bins": found["bins"],
-        "limits": {signal: {key: about[key] for key in ("expected_fb", "observed", "mu", "p_value")}
-                   for signal, about in found["signals"].items()},
-    }  # fmt: skip
+        "expected_fb": {signal: about["expected_fb"] for signal, about in found["signals"].items()},
+        "pseudo_data": {
+            key: observed["signals"][study.limit["signal"]][key] for key in ("expected", "observed", "mu", "p_value")
+        },
+    }
 
 
 def jet_bundle(study: Study) -> Path:
@@ -97,12 +105,16 @@ def cut(study: Study, log_odds: np.ndarray[Any, np.dtype[np.float64]]) -> float:
     return float(expit(np.quantile(chosen, 1 - study.analysis["event_efficiency"])))
 
 
-def fileset(study: Study) -> Path:
+def filesets_of(study: Study) -> dict[str, Path]:
     """The test events, and the backgrounds of the shifted tune in the place of data."""
-    path = study.work / "raw" / "analysis.json"
-    pseudo_data = datasets(study, SHIFTED, kind="pseudo-data", processes=(TOP,))
-    path.write_text(json.dumps(datasets(study, "test") | pseudo_data, indent=1))
-    return path
+    found = {
+        SIMULATION: datasets(study, "test"),
+        "pseudo-data": datasets(study, SHIFTED, kind="pseudo-data", processes=(TOP,)),
+    }
+    paths = {kind: study.work / "raw" / f"analysis-{kind}.json" for kind in found}
+    for kind, content in found.items():
+        paths[kind].write_text(json.dumps(content, indent=1))
+    return paths
 
 
 def command(*arguments: object) -> dict[str, Any]:

@@ -20,7 +20,8 @@ ANALYSIS = """
 `coffea-fm run hh4b` on a dask cluster of separate processes, then `coffea-fm limit`: limits on the cross section at 95% confidence level with
 their band of one standard deviation, for 138 fb⁻¹. Rows differ in the event discriminant only, whose cut keeps {event_efficiency:.0%} of the
 signal: *mass* is that of the first jet. TXbb is that of the bundle *{jets}* in all rows, its scale factors come from a sample
-with another tune; independent backgrounds with that tune are the pseudo-data, μ in them is that of X1000 (1 is 10 fb).
+with another tune. Independent backgrounds with that tune are pseudo-data: they are fitted for {pseudo_data_luminosity:g} fb⁻¹, where there are as many events
+as are effective in so small a sample; μ is that of X1000 (1 is 10 fb).
 """
 
 
@@ -162,10 +163,10 @@ def analysis_tables(study: Study) -> list[str]:
     found = {name: study.result(path, dict) for name, path in about.items() if study.has(path)}
     if not found:
         return []
-    signals = list(next(iter(found.values()))["limits"])
+    signals = list(next(iter(found.values()))["expected_fb"])
 
     def limits(content: dict[str, Any]) -> list[str]:
-        bands = [content["limits"][signal]["expected_fb"] for signal in signals]
+        bands = [content["expected_fb"][signal] for signal in signals]
         return [f"{band[2]:.3g} (+{band[3] - band[2]:.2g} -{band[2] - band[1]:.2g})" for band in bands]
 
     def closure(content: dict[str, Any]) -> str:
@@ -173,8 +174,8 @@ def analysis_tables(study: Study) -> list[str]:
         return "; ".join(f"{name} {test['ratio']:.2f} ± {test['error']:.2f}" for name, test in tests)
 
     def data(content: dict[str, Any]) -> list[str]:
-        fit = content["limits"][study.limit["signal"]]
-        return [f"{fit['mu'][0]:.2g} ± {fit['mu'][1]:.2g}", f"{fit['p_value']:.2g}"]
+        fit = content["pseudo_data"]
+        return [shown(Estimate(*fit["mu"], 0.0)), f"{fit['p_value']:.2g}"]
 
     return [
         ANALYSIS.format(**study.analysis),

@@ -12,13 +12,18 @@ from coffea_fm.cli.output import Json, show
 
 
 def limit(
-    analysed: Annotated[Path, typer.Argument(help="Folder that 'coffea-fm run' wrote.")],
+    analysed: Annotated[
+        list[Path], typer.Argument(help="Folders that 'coffea-fm run' wrote, such as of simulation and of data.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for what is written.")],
     signal: Annotated[
         list[str], typer.Option("--signal", "-s", help="Process whose strength is limited; may be repeated.")
     ],
     settings: Annotated[str, typer.Option(help="Regions and uncertainties, YAML; or a shipped one.")] = "hh4b_limit",
     observe: Annotated[bool, typer.Option("--observe", help="Look at the data in the signal regions.")] = False,
+    luminosity: Annotated[
+        float | None, typer.Option(help="fb^-1 to scale simulation and pseudo-data to, in place of that of the run.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the counts that are drawn from weighted pseudo-data.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -36,7 +41,7 @@ def limit(
 
     path = Path(settings)
     chosen = read_settings(path if path.suffix else shipped("processors", f"{settings}.yaml"))
-    inputs = read_inputs(analysed, chosen, seed)
+    inputs = read_inputs(analysed, chosen, seed, luminosity)
     prepare_folder(output)
     analysis = prepare(inputs, chosen, observe=observe)
     results = {name: analysis.fit(name) for name in dict.fromkeys(signal)}

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import hist
+import numpy as np
+from coffea.processor import accumulate
 
 from coffea_fm.errors import InputError
 from coffea_fm.running.outputs import read_histograms
-from coffea_fm.statistics.pseudo_data import as_counts
+from coffea_fm.statistics.pseudo_data import as_counts, has_counts
 from coffea_fm.statistics.settings import FitSettings, Plane, Shown
 from coffea_fm.statistics.yields import Filled
 
@@ -50,22 +56,72 @@ class Inputs:
         return found[0] * _FB_PER_PB
 
 
-def read_inputs(folder: Path, settings: FitSettings, seed: int) -> Inputs:
-    """Read ``histograms.zip`` and ``cutflow.json`` of a folder that ``coffea-fm run`` wrote.
+def read_inputs(
+    folders: Sequence[Path], settings: FitSettings, seed: int = 0, luminosity: float | None = None
+) -> Inputs:
+    """Read ``histograms.zip`` and ``cutflow.json`` of folders that ``coffea-fm run`` wrote, and add them up.
 
     Parameters
     ----------
-    folder : Path
-        Where they are.
+    folders : sequence of Path
+        Where they are: runs over other datasets each, such as simulation and data.
     settings : FitSettings
         Which histograms are needed.
     seed : int
         For the counts of pseudo-data.
+    luminosity : float, optional
+        fb⁻¹ to scale simulation and pseudo-data to, in place of that of the runs.
 
     Raises
     ------
     InputError
-        If they are not there, lack a histogram, or were made with several luminosities.
+        If they are not there, lack a histogram, share a dataset, were made with several luminosities, or data were to
+        be scaled.
+    """
+    refuse_shared_datasets(folders)
+    found = accumulate([chosen_histograms(folder, settings) for folder in folders])
+    counts = accumulate([read_counts(folder) for folder in folders])
+    if len(counts["luminosity"]) != 1:
+        raise InputError(
+            f"{' and '.join(map(str, folders))} have luminosities of {sorted(counts['luminosity'])} fb^-1 instead of one: run "
+            "the processor again over all datasets with the same options"
+        )
+    (of_run,) = counts["luminosity"]
+    chosen = of_run if luminosity is None else luminosity
+    counted = {name: as_counts(at_luminosity(histogram, chosen / of_run), seed) for name, histogram in found.items()}
+    filled = {name: Filled(histogram, name) for name, histogram in counted.items()}
+    return Inputs(filled, chosen, {process: sorted(sections) for process, sections in counts["cross_section"].items()})
+
+
+def refuse_shared_datasets(folders: Sequence[Path]) -> None:
+    """Complain of a dataset that would count twice.
+
+    Raises
+    ------
+    InputError
+        If two folders have one, or do not say which they have.
+    """
+    places: dict[str, Path] = {}
+    for folder in folders if len(folders) > 1 else ():
+        try:
+            datasets = json.loads((folder / "summary.json").read_text())["events_by_dataset"]
+        except (OSError, KeyError, ValueError) as error:
+            raise InputError(f"{folder / 'summary.json'} does not say which datasets the run had") from error
+        for dataset in datasets:
+            if dataset in places:
+                raise InputError(
+                    f"{places[dataset]} and {folder} both have the dataset {dataset!r}: it would count twice"
+                )
+            places[dataset] = folder
+
+
+def chosen_histograms(folder: Path, settings: FitSettings) -> dict[str, hist.Hist[Any]]:
+    """Those of a run that the settings name.
+
+    Raises
+    ------
+    InputError
+        If one lacks.
     """
     found = read_histograms(folder / "histograms.zip")
     parts: list[Plane | Shown] = [*settings.planes.values(), *settings.figures.values()]
@@ -73,13 +129,37 @@ def read_inputs(folder: Path, settings: FitSettings, seed: int) -> Inputs:
     for name in wanted:
         if name not in found:
             raise InputError(f"{folder} has no histogram {name!r}: it has {', '.join(found)}")
+    return {name: found[name] for name in wanted}
+
+
+def read_counts(folder: Path) -> dict[str, Any]:
+    """Of a run, sets: its ``luminosity``, fb⁻¹, which data do not have, and the ``cross_section`` of each process, pb.
+
+    Raises
+    ------
+    InputError
+        If that cannot be read.
+    """
     try:
         counts = json.loads((folder / "cutflow.json").read_text())
-        (luminosity,) = counts["luminosity"]
-        sections = counts["cross_section"]
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(
-            f"{folder / 'cutflow.json'} does not give one luminosity and the cross sections: run the processor again "
-            "over all datasets with the same options"
-        ) from error
-    return Inputs({name: Filled(as_counts(found[name], seed), name) for name in wanted}, luminosity, sections)
+        sections = {process: set(found) for process, found in counts.get("cross_section", {}).items()}
+        return {"luminosity": set(counts.get("luminosity", ())), "cross_section": sections}
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {folder / 'cutflow.json'}, which coffea-fm run writes: {error}") from error
+
+
+def at_luminosity(histogram: hist.Hist[Any], factor: float) -> hist.Hist[Any]:
+    """The histogram for so many times the luminosity.
+
+    Raises
+    ------
+    InputError
+        If that is not positive, or there are data in it: they belong to the luminosity at which they were taken.
+    """
+    if factor == 1:
+        return histogram
+    if not 0 < factor < np.inf:
+        raise InputError("--luminosity must be a number of fb^-1 above zero")
+    if has_counts(histogram):
+        raise InputError("data belong to the luminosity at which they were taken: leave out --luminosity, or the data")
+    return histogram * factor

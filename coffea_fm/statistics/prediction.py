@@ -95,9 +95,10 @@ def predict(plane: Plane, filled: Filled, settings: FitSettings, name: str) -> P
     transfer = {
         category: multijet[region].total / multijet[plane.reference].total for category, region in rates.items()
     }
+    shapes = {"": multijet[plane.shape], "simulated ": filled.get(settings.multijet, plane.shape)}
     fitted = {
-        regions.signal: filled.get(settings.multijet, plane.shape).times(transfer[category])
-        + _sum(filled, settings.backgrounds, regions.signal)
+        which + regions.signal: shape.times(transfer[category]) + _sum(filled, settings.backgrounds, regions.signal)
+        for which, shape in shapes.items()
         for category, regions in plane.categories.items()
     }
     least = settings.minimal_effective_events

@@ -96,13 +96,11 @@ class Chunk:
     def output(self, dataset: str, luminosity: float) -> dict[str, Any]:
         """What the processor returns of this chunk."""
         filled: dict[str, Any] = {**self.histograms.output(), "cutflow": {dataset: dict(self.cutflow)}}
-        if self.sample.is_data or self.sample.variation != NOMINAL:
-            return filled
-        return {
-            **filled,
-            "luminosity": {luminosity},
-            "cross_section": {self.sample.process: {self.sample.cross_section}},
-        }
+        if self.sample.kind != DATA:
+            filled["luminosity"] = {luminosity}
+        if not self.sample.is_data and self.sample.variation == NOMINAL:
+            filled["cross_section"] = {self.sample.process: {self.sample.cross_section}}
+        return filled
 
     def _weights(self, variation: str, scale_factors: Mapping[str, Mapping[str, Floats]]) -> dict[str, Floats]:
         """Weights by the variation that they are filled under."""

@@ -36,4 +36,4 @@ def test_runs_of_several_luminosities_are_not_fitted(tmp_path, luminosity):
     (tmp_path / "cutflow.json").write_text(json.dumps({"luminosity": luminosity, "cross_section": {}}))
     result = limit(tmp_path, "-s", "X", "-o", tmp_path / "out", "--settings", settings)
     assert result.exit_code == 1
-    assert "does not give one luminosity" in result.output
+    assert "fb^-1 instead of one" in result.output
