@@ -17,7 +17,7 @@ from coffea_fm.statistics.simulated import POI
 from coffea_fm.statistics.yields import Floats
 
 _NOTHING = 1e-9
-_ATTEMPTS = ((1, 0.1), (2, 0.1), (2, 2.0))
+_ATTEMPTS = ((1, 0.1), (1, 0.1), (2, 0.1), (2, 0.1), (2, 2.0))
 """Strategy of Minuit, and its tolerance: twice the logarithm of the likelihood is at most 0.002 times that from its best."""
 _STEP, _STEP_OF_LARGEST = 0.01, 1e-5
 _DIFFERENCE = 1e-3
@@ -139,11 +139,12 @@ class Likelihood:
         fit.errors = self._steps
         fit.errordef = iminuit.Minuit.LEAST_SQUARES
         for fit.strategy, fit.tol in _ATTEMPTS:
-            if fit.migrad().valid:
+            fit.migrad()
+            if errors:
+                fit.hesse()  # with it Minuit sees how far it still is, where parameters are strongly correlated
+            if fit.valid:
                 break
-        if errors and fit.valid:
-            fit.hesse()
-        if not fit.valid:
+        else:
             raise InputError(
                 "the fit does not converge: merge more bins with minimal_effective_events, or leave out a systematic "
                 "that has too few events behind it"

@@ -145,6 +145,15 @@ def test_errors_do_not_lose_their_digits_among_many_events(settings, scale):
         assert np.mean(raised) == pytest.approx(1, abs=0.1)
 
 
+def test_heavy_simulated_events_whose_parameters_are_strongly_correlated(settings):
+    def heavy(histogram):
+        histogram.view(flow=False).value[:] *= 1e6
+        histogram.view(flow=False).variance[:] *= 1e12
+
+    likelihood = Likelihood.of(workspace_of(analysis_of(settings, change=heavy))).asimov(0.3)
+    assert likelihood.fit().values[likelihood.poi] == pytest.approx(0.3, rel=1e-3)
+
+
 def test_the_likelihood_is_that_of_pyhf(blinded):
     _, likelihood = blinded
     parameters = np.array(likelihood.model.config.suggested_init())
