@@ -60,7 +60,7 @@ def draw_regions(
                     prediction.edges_of(regions.signal),
                     channel.samples,
                     channel.error,
-                    (f"{process}, μ = {strength:.2g}", strength * nominal),
+                    (f"{process}, μ = {strength:.3g}", strength * nominal),
                     prediction.yields(DATA, regions.signal).values if observe else None,
                     title=category.replace("_", " "),
                     label=prediction.filled.axis.label,
@@ -76,8 +76,9 @@ def draw_shown(
     process, strength = signal
     for name, shown in settings.figures.items():
         filled = histograms[shown.histogram]
-        backgrounds = {key: _sum(filled, key, shown) for key in (settings.multijet, *settings.backgrounds)}
-        if not any(values.any() for values, _ in backgrounds.values()):
+        everything = {key: _sum(filled, key, shown) for key in (settings.multijet, *settings.backgrounds)}
+        backgrounds = {key: (values, variances) for key, (values, variances) in everything.items() if values.any()}
+        if not backgrounds:
             continue
         error = np.sqrt(np.sum([variances for _, variances in backgrounds.values()], axis=0))
         data = _sum(filled, DATA, shown)[0]
@@ -87,7 +88,7 @@ def draw_shown(
                 filled.edges,
                 {key: values for key, (values, _) in backgrounds.items()},
                 error,
-                (f"{process}, μ = {strength:.2g}", strength * _sum(filled, process, shown)[0]),
+                (f"{process}, μ = {strength:.3g}", strength * _sum(filled, process, shown)[0]),
                 data if data.any() else None,
                 title=name.replace("_", " "),
                 label=filled.axis.label,

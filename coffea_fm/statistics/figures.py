@@ -39,7 +39,7 @@ def closure_figure(closure: Closure, *, title: str, label: str) -> Figure:
         below.stairs(1 + relative, closure.edges, baseline=1 - relative, **band(None))
         ratios = [values / predicted.values for values in (counted.values, errors[1])]
     mplhep.histplot(ratios[0], closure.edges, yerr=ratios[1], ax=below, histtype="errorbar", color="black")
-    text = f"{closure.ratio:.2f} ± {closure.ratio_error:.2f}, p = {closure.p_value:.2f}"
+    text = f"{closure.ratio:.2f} ± {closure.ratio_error:.2f}, p = {closure.p_value:.2g}"
     main.set(ylabel="Simulated multijet events / GeV", xlim=(closure.edges[0], closure.edges[-1]), ylim=(0, None))
     main.set_title(f"{title}: counted over predicted {text}", fontsize="medium")
     main.legend()
