@@ -47,8 +47,8 @@ class Plane(_Part):
     categories : dict of str to Category
         By name.
     slope : float
-        Standard deviation of a change of the transfer factor B / D from the middle of the distribution to its end; the
-        regions B and D constrain it further.
+        Standard deviation of a change of the transfer factor B / D from the middle of the distribution to its end, which
+        the regions B and D constrain further, and of another one in the signal region alone.
     """
 
     histogram: str

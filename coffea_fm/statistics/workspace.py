@@ -3,8 +3,9 @@
 In the signal region A the multijet events of bin i are ``C_i B / D`` times ``s_i``, ``r`` and ``1 + a x_i``. The free ``s_i`` are
 common with region C, whose data measure them; the free ``r`` and the slope ``a`` (along ``x``, from -1 to 1 over the
 distribution) are common with region B, where they multiply what region D measures. So statistical errors of the control
-regions, and their correlation, are those of the fit. Statistical errors of the simulation have a parameter for each bin of A
-and B; in C and D the free bins of the multijet take them up.
+regions, and their correlation, are those of the fit. What B and D cannot tell of A is left to a normalisation and a slope of A
+alone. Statistical errors of the simulation have a parameter for each bin of A and B; in C and D the free bins of the multijet
+take them up.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ def make_workspace(
                 ]
                 if region == regions.signal:
                     modifiers.append(normalisation(f"closure_{category}", 1 + closure[category]))
+                    modifiers.append(_slope(f"closure_slope_{category}", values, prediction, region, plane.slope))
                 spec[region] = _multijet(values, modifiers)
         signal_regions = {regions.signal for regions in plane.categories.values()}
         for region, sample in spec.items():

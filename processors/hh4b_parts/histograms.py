@@ -14,7 +14,7 @@ from hh4b_parts.resolved import RESOLVED_REGIONS
 
 AXES = {
     "boosted/mass": (BOOSTED_REGIONS, hist.axis.Regular(20, 50, 250, name="value", label="Second jet's mass [GeV]")),
-    "boosted/discriminant": (BOOSTED_REGIONS, hist.axis.Regular(20, 0, 1, name="value", label="Event discriminant")),
+    "boosted/discriminant": (BOOSTED_REGIONS, hist.axis.Regular(50, 0, 1, name="value", label="Event discriminant")),
     "resolved/mass": (RESOLVED_REGIONS, hist.axis.Regular(30, 200, 1700, name="value", label="$m_{HH}$ [GeV]")),
 }
 

@@ -53,6 +53,7 @@ def test_the_workspace_is_valid_and_has_every_uncertainty(blinded):
         "scale",
         "tune",
         "closure_tagged",
+        "closure_slope_tagged",
         "transfer_slope_tagged",
     }
     assert "statistics_boosted_pass_high" in likelihood.model.config.par_order
