@@ -8,23 +8,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from data import TOP, as_arguments, datasets, events_of, simulate_events
+from data import TOP, as_arguments, datasets, simulate_events
 from event_training import chosen_rate, trained
 from pretrained import pretrained
-from scipy.special import expit
 from study import PROJECT, Setting, Study
-from test_sample import TestSample
 
-from coffea_fm.analysis.fileset import SIGNALS
+from coffea_fm.analysis.fileset import SIGNALS, simulated_fileset
 from coffea_fm.bundle.read import MANIFEST
+from coffea_fm.simulation.hh4b.production import EventSettings, produce_events
 
-SHIFTED, SIMULATION = "shifted", "simulation"
+SHIFTED, SIMULATION, TOPS = "shifted", "simulation", "tops"
 DERIVE = PROJECT / "processors" / "hh4b_derive_corrections.py"
 
 
 def analyse(study: Study, workers: int) -> None:
     """Run the analysis with each of the discriminants, unless that was done."""
+    simulate_top_pairs(study, workers)
     for name, row in study.analysis["rows"].items():
         study.result(f"analysis/{name}", lambda name=name, row=row: analysed(study, name, row, workers))  # type: ignore[misc]
 
@@ -39,7 +38,7 @@ def analysed(study: Study, name: str, row: list[Any], workers: int) -> dict[str,
     name : str
         Of the folder.
     row : list
-        A setting; empty for the mass of the first jet in place of a network.
+        A setting, whose discriminant is fitted; empty for no network: the first jet is cut on its mass, the second one's is fitted.
     workers : int
         Processes of the dask cluster.
     """
@@ -50,16 +49,17 @@ def analysed(study: Study, name: str, row: list[Any], workers: int) -> dict[str,
         setting = Setting(*row)
         result = trained(study, setting, chosen_rate(study, setting.way, setting.start))
         options["event"] = str(exported(result.folder / "best", study.work / "bundles" / name))
-        options["event_cut"] = cut(study, np.load(result.folder / "discriminants.npy"))
+        options["event_cut"] = study.analysis["event_cut"]
     cluster = ("--dask", "local", "--workers", str(workers))
     runs, accounts = {}, {}
     for kind, filesets in filesets_of(study).items():
         runs[kind] = folder / kind
         accounts[kind] = command("run", "hh4b", filesets, "--output", runs[kind], *cluster, *as_arguments(options))
+    fit = ("--settings", "hh4b_limit_discriminant" if row else "hh4b_limit")
     signals = [part for signal in SIGNALS for part in ("--signal", signal)]
-    found = command("limit", runs[SIMULATION], "--output", folder / "limit", *signals)
+    found = command("limit", runs[SIMULATION], *fit, "--output", folder / "limit", *signals)
     observed = command(
-        "limit", *runs.values(), "--observe", "--luminosity", study.analysis["pseudo_data_luminosity"],
+        "limit", *runs.values(), *fit, "--observe", "--luminosity", study.analysis["pseudo_data_luminosity"],
         "--signal", study.limit["signal"], "--output", folder / "pseudo-data-limit",
     )  # fmt: skip
     return {
@@ -99,22 +99,29 @@ def corrections(study: Study, workers: int) -> Path:
     return path
 
 
-def cut(study: Study, log_odds: np.ndarray[Any, np.dtype[np.float64]]) -> float:
-    """Where the discriminant keeps the asked part of the signal."""
-    chosen = log_odds[TestSample.read(events_of(study, "test")).signal]
-    return float(expit(np.quantile(chosen, 1 - study.analysis["event_efficiency"])))
+def simulate_top_pairs(study: Study, workers: int) -> None:
+    """Unless they are there."""
+    about = study.analysis[TOPS]
+    produce_events(
+        study.work / "raw" / TOPS, EventSettings(about["seed"], study.events["per_file"]), (TOP,), about[TOP], workers
+    )
 
 
 def filesets_of(study: Study) -> dict[str, Path]:
     """The test events, and the backgrounds of the shifted tune in the place of data."""
     found = {
-        SIMULATION: datasets(study, "test"),
+        SIMULATION: datasets(study, "test") | top_pairs(study),
         "pseudo-data": datasets(study, SHIFTED, kind="pseudo-data", processes=(TOP,)),
     }
     paths = {kind: study.work / "raw" / f"analysis-{kind}.json" for kind in found}
     for kind, content in found.items():
         paths[kind].write_text(json.dumps(content, indent=1))
     return paths
+
+
+def top_pairs(study: Study) -> dict[str, Any]:
+    """The only background that the fit takes from simulation, in place of the few events of the test sample."""
+    return simulated_fileset(study.work / "raw" / TOPS, processes=(TOP,))
 
 
 def command(*arguments: object) -> dict[str, Any]:

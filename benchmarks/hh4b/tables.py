@@ -18,8 +18,8 @@ ANALYSIS = """
 ## The whole analysis
 
 `coffea-fm run hh4b` on a dask cluster of separate processes, then `coffea-fm limit`: limits on the cross section at 95% confidence level with
-their band of one standard deviation, for 138 fb⁻¹. Rows differ in the event discriminant only, whose cut keeps {event_efficiency:.0%} of the
-signal: *mass* is that of the first jet. TXbb is that of the bundle *{jets}* in all rows, its scale factors come from a sample
+their band of one standard deviation, for 138 fb⁻¹. *mass* has no network: the first jet is cut on its mass, the second one's is fitted. The
+others fit the discriminant of a network above {event_cut:g}. TXbb is that of the bundle *{jets}* in all rows, its scale factors come from a sample
 with another tune. Independent backgrounds with that tune are pseudo-data: they are fitted for {pseudo_data_luminosity:g} fb⁻¹, where there are as many events
 as are effective in so small a sample; μ is that of X1000 (1 is 10 fb).
 """

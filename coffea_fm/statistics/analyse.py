@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from coffea_fm.errors import InputError
@@ -88,8 +88,7 @@ class Analysis:
         if signal in (self.settings.multijet, *self.settings.backgrounds):
             raise InputError(f"{signal} is a background in the settings of the fit: it cannot be the signal as well")
         cross_section = self.inputs.cross_section(signal)
-        uncertainties = {category: closure.uncertainty for category, closure in self.closures.items()}
-        workspace = make_workspace(self.predictions, self.settings, signal, uncertainties, observe=self.observe)
+        workspace = make_workspace(self.predictions, self.settings, signal, self.closures, observe=self.observe)
         likelihood = Likelihood.of(workspace)
         limit = expected_limit(likelihood)
         with_signal = likelihood.asimov(limit.median)
@@ -145,4 +144,7 @@ def prepare(inputs: Inputs, settings: FitSettings, *, observe: bool) -> Analysis
     ]
     if observe and not any(seen):
         raise InputError("there are no data in the signal regions: run the processor with unblind=true, over data too")
-    return Analysis(inputs, settings, observe, predictions, close(predictions, settings))
+    closures = close(predictions, settings)
+    correction = {category: closure.correction for category, closure in closures.items()}
+    corrected = {name: replace(prediction, correction=correction) for name, prediction in predictions.items()}
+    return Analysis(inputs, settings, observe, corrected, closures)

@@ -42,9 +42,14 @@ class Closure:
         return float(np.hypot(counted, self.ratio * self.predicted.total_error) / self.predicted.total)
 
     @property
+    def correction(self) -> float:
+        """What the prediction is multiplied by: the ratio, or 1 where nothing was counted."""
+        return self.ratio if self.ratio > 0 else 1.0
+
+    @property
     def uncertainty(self) -> float:
-        """Relative uncertainty that the test leaves: the deviation, or its error where that is larger."""
-        return max(abs(self.ratio - 1), self.ratio_error)
+        """Relative uncertainty that the test leaves: all of the correction, or its error where that is larger."""
+        return max(self.correction - 1, 1 / self.correction - 1, self.ratio_error / self.correction)
 
     @property
     def p_value(self) -> float:

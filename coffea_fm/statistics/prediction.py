@@ -1,9 +1,9 @@
-"""Multijet background from control regions: ``A = C B / D``, in bins that are filled well enough."""
+"""Multijet background from control regions: ``A = C B / D`` times a correction, in bins that are filled well enough."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -33,6 +33,8 @@ class Prediction:
         The same without the other backgrounds, in bins of the fit.
     transfer : dict of str to float
         B / D by category.
+    correction : mapping of str to float
+        By category: what the closure test asks the prediction to be multiplied by; 1 without.
     """
 
     plane: Plane
@@ -42,6 +44,7 @@ class Prediction:
     seen: dict[str, Yields]
     multijet: dict[str, Yields]
     transfer: dict[str, float]
+    correction: Mapping[str, float] = field(default_factory=dict)
 
     def bins_of(self, region: str) -> Bins:
         """First bins of the bins of a region."""
@@ -58,7 +61,7 @@ class Prediction:
 
     def predicted(self, category: str) -> Yields:
         """Multijet events in the signal region of a category."""
-        return self.multijet[self.plane.shape].times(self.transfer[category])
+        return self.multijet[self.plane.shape].times(self.transfer[category] * self.correction.get(category, 1.0))
 
 
 def predict(plane: Plane, filled: Filled, settings: FitSettings, name: str) -> Prediction:

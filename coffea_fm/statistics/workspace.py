@@ -1,6 +1,7 @@
 """The likelihood as a pyhf workspace (HistFactory): one channel a region, data-driven multijet and all uncertainties.
 
-In the signal region A the multijet events of bin i are ``C_i B / D`` times ``s_i``, ``r`` and ``1 + a x_i``. The free ``s_i`` are
+In the signal region A the multijet events of bin i are ``k C_i B / D`` times ``s_i``, ``r`` and ``1 + a x_i``, with the correction
+``k`` of the closure test. The free ``s_i`` are
 common with region C, whose data measure them; the free ``r`` and the slope ``a`` (along ``x``, from -1 to 1 over the
 distribution) are common with region B, where they multiply what region D measures. So statistical errors of the control
 regions, and their correlation, are those of the fit. What B and D cannot tell of A is left to a normalisation and a slope of A
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from coffea_fm.errors import InputError
+from coffea_fm.statistics.closure import Closure
 from coffea_fm.statistics.prediction import Prediction
 from coffea_fm.statistics.settings import FitSettings
 from coffea_fm.statistics.simulated import POI, Modifier, Simulated, normalisation
@@ -28,7 +30,7 @@ def make_workspace(
     predictions: Mapping[str, Prediction],
     settings: FitSettings,
     signal: str,
-    closure: Mapping[str, float],
+    closures: Mapping[str, Closure],
     *,
     observe: bool,
 ) -> dict[str, Any]:
@@ -42,8 +44,8 @@ def make_workspace(
         Processes and uncertainties.
     signal : str
         The process that mu = 1 is.
-    closure : mapping of str to float
-        Relative uncertainty of the prediction by category.
+    closures : mapping of str to Closure
+        Uncertainty of the prediction by category.
     observe : bool
         Data in the signal regions; without, what is expected without signal.
 
@@ -62,15 +64,18 @@ def make_workspace(
         }
         for category, regions in plane.categories.items():
             rate = prediction.transfer[category]
-            for region, origin in ((regions.rate, plane.reference), (regions.signal, plane.shape)):
-                values = multijet[origin].values * rate
+            predicted = {
+                regions.rate: (plane.reference, multijet[plane.reference].values * rate),
+                regions.signal: (plane.shape, prediction.predicted(category).values),
+            }
+            for region, (origin, values) in predicted.items():
                 modifiers = [
                     _free_bins(f"{name}_{origin}"),
                     {"name": f"transfer_{category}", "type": "normfactor", "data": None},
                     _slope(f"transfer_slope_{category}", values, prediction, region, plane.slope),
                 ]
                 if region == regions.signal:
-                    modifiers.append(normalisation(f"closure_{category}", 1 + closure[category]))
+                    modifiers.append(normalisation(f"closure_{category}", 1 + closures[category].uncertainty))
                     modifiers.append(_slope(f"closure_slope_{category}", values, prediction, region, plane.slope))
                 spec[region] = _multijet(values, modifiers)
         signal_regions = {regions.signal for regions in plane.categories.values()}

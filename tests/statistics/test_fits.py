@@ -29,8 +29,7 @@ def analysis_of(settings, *, with_data=False, mu=0.0, observe=False, change=None
 
 
 def workspace_of(analysis):
-    uncertainties = {name: closure.uncertainty for name, closure in analysis.closures.items()}
-    return make_workspace(analysis.predictions, analysis.settings, "X", uncertainties, observe=analysis.observe)
+    return make_workspace(analysis.predictions, analysis.settings, "X", analysis.closures, observe=analysis.observe)
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +208,7 @@ def test_a_signal_that_is_not_there(settings):
     with pytest.raises(InputError, match="0 cross sections of the signal 'Y' instead of one; its processes are X"):
         analysis.fit("Y")
     with pytest.raises(InputError, match="the signal 'Y' has no event in the signal regions"):
-        make_workspace(analysis.predictions, analysis.settings, "Y", {"tagged": 0.1}, observe=False)
+        make_workspace(analysis.predictions, analysis.settings, "Y", analysis.closures, observe=False)
 
 
 def test_negative_bins_of_simulation_are_told(settings):
