@@ -121,7 +121,8 @@ def filesets_of(study: Study) -> dict[str, Path]:
 
 def top_pairs(study: Study) -> dict[str, Any]:
     """The only background that the fit takes from simulation, in place of the few events of the test sample."""
-    return simulated_fileset(study.work / "raw" / TOPS, processes=(TOP,))
+    cross_section = study.events["signal_cross_section"]
+    return simulated_fileset(study.work / "raw" / TOPS, signal_cross_section=cross_section, processes=(TOP,))
 
 
 def command(*arguments: object) -> dict[str, Any]:

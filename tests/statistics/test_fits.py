@@ -59,6 +59,19 @@ def test_the_workspace_is_valid_and_has_every_uncertainty(blinded):
     assert set(likelihood.transfers()) == {"transfer_tagged"}
 
 
+def test_the_closure_test_corrects_the_prediction(settings, blinded):
+    def more_in_the_signal_region(histogram):
+        histogram.view(flow=False).value[list(histogram.axes[0]).index("multijet"), 0, 3] *= 1.5
+
+    def multijet(workspace):
+        channels = {channel["name"]: channel["samples"] for channel in workspace["channels"]}
+        (sample,) = (part for part in channels["boosted_pass_high"] if part["name"] == "multijet")
+        return np.array(sample["data"])
+
+    corrected = workspace_of(analysis_of(settings, change=more_in_the_signal_region))
+    np.testing.assert_allclose(multijet(corrected), 1.5 * multijet(blinded[0]))
+
+
 def test_without_data_what_is_expected_is_what_is_fitted(blinded):
     _, likelihood = blinded
     np.testing.assert_allclose(likelihood.data, likelihood.asimov(0.0).data, rtol=1e-6)

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+
+from coffea_fm.shipped import shipped
+from coffea_fm.statistics.settings import read_settings
+
+axes = import_module("hh4b_parts.histograms").AXES
+SETTINGS = sorted(path.name for path in shipped("processors").glob("hh4b_limit*.yaml"))
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_regions_of_the_fit_are_those_of_the_processor(name):
+    settings = read_settings(shipped("processors", name))
+    used = {(figure.histogram, region) for figure in settings.figures.values() for region in figure.regions}
+    for plane in settings.planes.values():
+        used |= {(plane.histogram, region) for region in (plane.shape, plane.reference)}
+        for category in plane.categories.values():
+            used |= {(plane.histogram, region) for region in (category.signal, category.rate)}
+    assert {(histogram, region) for histogram, region in used if region not in axes[histogram][0]} == set()
+
+
+def test_there_are_settings():
+    assert SETTINGS == ["hh4b_limit.yaml", "hh4b_limit_discriminant.yaml"]
