@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from coffea_fm.errors import InputError
@@ -144,7 +144,4 @@ def prepare(inputs: Inputs, settings: FitSettings, *, observe: bool) -> Analysis
     ]
     if observe and not any(seen):
         raise InputError("there are no data in the signal regions: run the processor with unblind=true, over data too")
-    closures = close(predictions, settings)
-    correction = {category: closure.correction for category, closure in closures.items()}
-    corrected = {name: replace(prediction, correction=correction) for name, prediction in predictions.items()}
-    return Analysis(inputs, settings, observe, corrected, closures)
+    return Analysis(inputs, settings, observe, predictions, close(predictions, settings))

@@ -23,11 +23,14 @@ class Closure:
         Of the bins of the fit.
     predicted, counted : Yields
         From the simulated control regions, and in the signal region itself.
+    correction : float
+        What a prediction from data is multiplied by.
     """
 
     edges: Floats
     predicted: Yields
     counted: Yields
+    correction: float
 
     @property
     def ratio(self) -> float:
@@ -40,11 +43,6 @@ class Closure:
         largest = max(float(np.sqrt(self.counted.variances.max())), np.sqrt(self.predicted.variances.max()))
         counted = self.counted.total_error or largest
         return float(np.hypot(counted, self.ratio * self.predicted.total_error) / self.predicted.total)
-
-    @property
-    def correction(self) -> float:
-        """What the prediction is multiplied by: the ratio, or 1 where nothing was counted."""
-        return self.ratio if self.ratio > 0 else 1.0
 
     @property
     def uncertainty(self) -> float:
@@ -80,5 +78,7 @@ def close(predictions: Mapping[str, Prediction], settings: FitSettings) -> dict[
             predicted = shape.times(transfer)
             predicted = Yields(predicted.values, predicted.variances + (predicted.values * common) ** 2)
             counted = prediction.yields(settings.multijet, regions.signal)
-            found[category] = Closure(prediction.edges_of(regions.signal), predicted, counted)
+            found[category] = Closure(
+                prediction.edges_of(regions.signal), predicted, counted, prediction.correction[category]
+            )
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -33,8 +33,8 @@ class Prediction:
         The same without the other backgrounds, in bins of the fit.
     transfer : dict of str to float
         B / D by category.
-    correction : mapping of str to float
-        By category: what the closure test asks the prediction to be multiplied by; 1 without.
+    correction : dict of str to float
+        ``A D / (B C)`` of simulated multijet events by category; 1 where none is in A.
     """
 
     plane: Plane
@@ -44,7 +44,7 @@ class Prediction:
     seen: dict[str, Yields]
     multijet: dict[str, Yields]
     transfer: dict[str, float]
-    correction: Mapping[str, float] = field(default_factory=dict)
+    correction: dict[str, float]
 
     def bins_of(self, region: str) -> Bins:
         """First bins of the bins of a region."""
@@ -61,7 +61,7 @@ class Prediction:
 
     def predicted(self, category: str) -> Yields:
         """Multijet events in the signal region of a category."""
-        return self.multijet[self.plane.shape].times(self.transfer[category] * self.correction.get(category, 1.0))
+        return self.multijet[self.plane.shape].times(self.transfer[category] * self.correction[category])
 
 
 def predict(plane: Plane, filled: Filled, settings: FitSettings, name: str) -> Prediction:
@@ -98,9 +98,11 @@ def predict(plane: Plane, filled: Filled, settings: FitSettings, name: str) -> P
     transfer = {
         category: multijet[region].total / multijet[plane.reference].total for category, region in rates.items()
     }
+    correction = {category: _correction(plane, category, filled, settings.multijet, name) for category in rates}
     shapes = {"": multijet[plane.shape], "simulated ": filled.get(settings.multijet, plane.shape)}
     fitted = {
-        which + regions.signal: shape.times(transfer[category]) + _sum(filled, settings.backgrounds, regions.signal)
+        which + regions.signal: shape.times(transfer[category] * correction[category])
+        + _sum(filled, settings.backgrounds, regions.signal)
         for which, shape in shapes.items()
         for category, regions in plane.categories.items()
     }
@@ -119,7 +121,22 @@ def predict(plane: Plane, filled: Filled, settings: FitSettings, name: str) -> P
         {region: seen[region].merged(first_bins) for region, first_bins in by_region.items()},
         {region: multijet[region].merged(first_bins) for region, first_bins in by_region.items()},
         transfer,
+        correction,
     )
+
+
+def _correction(plane: Plane, category: str, filled: Filled, multijet: str, name: str) -> float:
+    regions = plane.categories[category]
+    signal, *control = (
+        filled.get(multijet, region).total for region in (regions.signal, regions.rate, plane.shape, plane.reference)
+    )
+    if min(control) <= 0:
+        raise InputError(
+            f"no simulated event of {multijet!r} is in a control region of {name}: the closure of its prediction cannot be "
+            "tested; loosen its cuts, or simulate more"
+        )
+    rate, shape, reference = control
+    return signal * reference / (rate * shape) if signal > 0 else 1.0
 
 
 def _sum(filled: Filled, processes: Mapping[str, float], region: str) -> Yields:

@@ -95,20 +95,33 @@ def test_closure_sees_what_the_control_regions_do_not(settings):
     view.value[place] *= 1.5
     filled = Filled(histogram, "boosted/mass")
     found = close({"boosted": predict(settings.planes["boosted"], filled, settings, "b")}, settings)["tagged"]
-    assert found.ratio == found.correction == pytest.approx(1.5)
+    assert found.ratio == pytest.approx(1.5)
+    assert found.correction == pytest.approx(1.5)
     assert found.uncertainty == pytest.approx(0.5)
     assert found.p_value < 1e-6
 
 
 def test_a_prediction_that_is_too_large_is_as_uncertain_as_one_that_is_too_small():
     def closure(counted: float) -> Closure:
-        return Closure(
-            np.array([0.0, 1.0]), *(Yields(np.array([value]), np.array([1.0])) for value in (200.0, counted))
-        )
+        predicted, found = (Yields(np.array([value]), np.array([1.0])) for value in (200.0, counted))
+        return Closure(np.array([0.0, 1.0]), predicted, found, counted / 200.0)
 
     assert closure(100.0).uncertainty == closure(400.0).uncertainty == pytest.approx(1)
-    assert closure(0.0).correction == 1
-    assert closure(0.0).uncertainty == pytest.approx(1 / 200)
+
+
+def test_without_simulated_events_in_the_signal_region_there_is_no_correction(settings):
+    filled = Filled(make_histogram(), "boosted/mass")
+    filled.values[filled.processes.index("multijet"), 0, filled.regions.index("pass_high")] = 0
+    prediction = predict(settings.planes["boosted"], filled, settings, "boosted")
+    assert prediction.correction == {"tagged": 1.0}
+    assert close({"boosted": prediction}, settings)["tagged"].uncertainty > 0
+
+
+def test_without_simulated_events_in_a_control_region_nothing_can_be_tested(settings):
+    filled = Filled(make_histogram(with_data=True), "boosted/mass")
+    filled.values[filled.processes.index("multijet"), 0, filled.regions.index("pass_low")] = 0
+    with pytest.raises(InputError, match="the closure of its prediction cannot be tested"):
+        predict(settings.planes["boosted"], filled, settings, "boosted")
 
 
 def test_nothing_left_to_predict_from(settings):
