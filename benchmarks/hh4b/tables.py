@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from data import events_of
-from plots import label_efficiency, per_mass
+from plots import label_efficiency, limits_by_mass, per_mass
 from results import Estimate, Results, Row
 from study import Study
 from targets import FEW, SCRATCH, factor, targets_table
@@ -22,6 +22,9 @@ their band of one standard deviation, for 138 fb⁻¹. *mass* has no network: th
 others fit the discriminant of a network above {event_cut:g}. TXbb is that of the bundle *{jets}* in all rows, its scale factors come from a sample
 with another tune. Independent backgrounds with that tune are pseudo-data: they are fitted for {pseudo_data_luminosity:g} fb⁻¹, where there are as many events
 as are effective in so small a sample; μ is that of X1000 (1 is 10 fb).
+
+A bin needs 20 effective events behind its background, which here are 10⁵ at 138 fb⁻¹: the limits are those of so much simulation, far
+from those of an experiment, and networks that reject more than it can follow differ little.
 """
 
 
@@ -54,6 +57,8 @@ def write_tables(study: Study, output: Path) -> None:
     (output / "results.md").write_text("\n".join(parts))
     label_efficiency(results, output / "label_efficiency.png")
     per_mass(results, output / "per_mass.png")
+    if found := analysed(study):
+        limits_by_mass({name: content["expected_fb"] for name, content in found.items()}, output / "limits.png")
 
 
 def introduction(study: Study) -> str:
@@ -157,17 +162,22 @@ def sample_table(study: Study) -> str:
     return table(["", "events", "effective", "expected at 138 fb⁻¹"], lines)
 
 
+def analysed(study: Study) -> dict[str, dict[str, Any]]:
+    """Results of the whole analysis by discriminant, as far as it was run."""
+    about = {name: f"analysis/{name}" for name in study.analysis["rows"]}
+    return {name: study.result(path, dict) for name, path in about.items() if study.has(path)}
+
+
 def analysis_tables(study: Study) -> list[str]:
     """Limits of the whole analysis, its test on pseudo-data and its speed, by discriminant; nothing before it was run."""
-    about = {name: f"analysis/{name}" for name in study.analysis["rows"]}
-    found = {name: study.result(path, dict) for name, path in about.items() if study.has(path)}
+    found = analysed(study)
     if not found:
         return []
     signals = list(next(iter(found.values()))["expected_fb"])
 
     def limits(content: dict[str, Any]) -> list[str]:
         bands = [content["expected_fb"][signal] for signal in signals]
-        return [f"{band[2]:.3g} (+{band[3] - band[2]:.2g} -{band[2] - band[1]:.2g})" for band in bands]
+        return [f"{band[2]:,.0f} (+{band[3] - band[2]:,.0f} -{band[2] - band[1]:,.0f})" for band in bands]
 
     def closure(content: dict[str, Any]) -> str:
         tests = content["closure"].items()
