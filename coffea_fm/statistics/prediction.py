@@ -98,14 +98,13 @@ def predict(plane: Plane, filled: Filled, settings: FitSettings, name: str) -> P
     transfer = {
         category: multijet[region].total / multijet[plane.reference].total for category, region in rates.items()
     }
-    correction = {category: _correction(plane, category, filled, settings.multijet, name) for category in rates}
-    shapes = {"": multijet[plane.shape], "simulated ": filled.get(settings.multijet, plane.shape)}
-    fitted = {
-        which + regions.signal: shape.times(transfer[category] * correction[category])
-        + _sum(filled, settings.backgrounds, regions.signal)
-        for which, shape in shapes.items()
-        for category, regions in plane.categories.items()
-    }
+    simulated_shape = filled.get(settings.multijet, plane.shape)
+    fitted, correction = {}, {}
+    for category, regions in plane.categories.items():
+        rate, correction[category] = _simulated_rate(plane, category, filled, settings.multijet, name)
+        fitted[regions.signal] = simulated_shape.times(rate * correction[category]) + _sum(
+            filled, settings.backgrounds, regions.signal
+        )
     least = settings.minimal_effective_events
     bins = merged_bins({plane.shape: simulated[plane.shape], **fitted}, [multijet[plane.shape]], least, name)
     of_rates = control[1:]
@@ -125,18 +124,19 @@ def predict(plane: Plane, filled: Filled, settings: FitSettings, name: str) -> P
     )
 
 
-def _correction(plane: Plane, category: str, filled: Filled, multijet: str, name: str) -> float:
+def _simulated_rate(plane: Plane, category: str, filled: Filled, multijet: str, name: str) -> tuple[float, float]:
+    """B / D of simulated multijet events, and the correction of the prediction."""
     regions = plane.categories[category]
-    signal, *control = (
+    signal, rate, shape, reference = (
         filled.get(multijet, region).total for region in (regions.signal, regions.rate, plane.shape, plane.reference)
     )
-    if min(control) <= 0:
+    if min(rate, shape, reference) <= 0:
         raise InputError(
             f"no simulated event of {multijet!r} is in a control region of {name}: the closure of its prediction cannot be "
             "tested; loosen its cuts, or simulate more"
         )
-    rate, shape, reference = control
-    return signal * reference / (rate * shape) if signal > 0 else 1.0
+    transfer = rate / reference
+    return transfer, signal / (shape * transfer) if signal > 0 else 1.0
 
 
 def _sum(filled: Filled, processes: Mapping[str, float], region: str) -> Yields:
