@@ -98,7 +98,7 @@ def predict(plane: Plane, filled: Filled, settings: FitSettings, name: str) -> P
     transfer = {
         category: multijet[region].total / multijet[plane.reference].total for category, region in rates.items()
     }
-    simulated_shape = filled.get(settings.multijet, plane.shape)
+    simulated_shape = simulated[plane.shape] - others[plane.shape]
     fitted, correction = {}, {}
     for category, regions in plane.categories.items():
         rate, correction[category] = _simulated_rate(plane, category, filled, settings.multijet, name)
