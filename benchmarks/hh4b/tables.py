@@ -24,7 +24,7 @@ with another tune. Independent backgrounds with that tune are pseudo-data: they 
 as are effective in so small a sample; μ is that of X1000 (1 is 10 fb).
 
 A bin needs 20 effective events behind its background, which here are 10⁵ at 138 fb⁻¹: the limits are those of so much simulation, far
-from those of an experiment, and networks that reject more than it can follow differ little.
+from those of an experiment, and networks that reject more than it can follow differ by what one bin more or less changes, a fifth.
 """
 
 
