@@ -142,7 +142,7 @@ def efficiency_table(results: Results) -> str:
 
     def cell(row: Row, labels: int) -> str:
         value = results.rejection(row, labels, "90").value
-        if np.isnan(value) or not len(best):
+        if row == SCRATCH or np.isnan(value) or not len(best):
             return ""
         sign = "> " if value > best[-1] else "< " if value < best[0] else ""
         return f"{sign}{np.exp(np.interp(value, best, np.log(numbers))):,.0f}"
