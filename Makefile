@@ -44,7 +44,7 @@ benchmark-real-files: .venv/.test  ## the kinematic tagger on every real file wi
 benchmark-pretraining: .venv/.test  ## what each pretraining buys: hours; goes on where it was
 	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/run.py
 
-benchmark-hh4b: .venv/.test  ## HH -> 4b with and without pretrained jets: three hours; goes on where it was
+benchmark-hh4b: .venv/.test  ## HH -> 4b with and without pretrained jets: four hours; goes on where it was
 	$(ONE_THREAD) $(BIN)/python benchmarks/hh4b/run.py
 
 .venv/.pip:
