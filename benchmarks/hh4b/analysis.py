@@ -51,10 +51,10 @@ def analysed(study: Study, name: str, row: list[Any], workers: int) -> dict[str,
         options["event"] = str(exported(result.folder / "best", study.work / "bundles" / name))
         options["event_cut"] = study.analysis["event_cut"]
     cluster = ("--dask", "local", "--workers", str(workers))
-    runs, accounts = {}, {}
-    for kind, filesets in filesets_of(study).items():
+    runs = {}
+    for kind, fileset in filesets_of(study).items():
         runs[kind] = folder / kind
-        accounts[kind] = command("run", "hh4b", filesets, "--output", runs[kind], *cluster, *as_arguments(options))
+        command("run", "hh4b", fileset, "--output", runs[kind], *cluster, *as_arguments(options))
     fit = ("--settings", "hh4b_limit_discriminant" if row else "hh4b_limit")
     signals = [part for signal in SIGNALS for part in ("--signal", signal)]
     found = command("limit", runs[SIMULATION], *fit, "--output", folder / "limit", *signals)
@@ -64,7 +64,6 @@ def analysed(study: Study, name: str, row: list[Any], workers: int) -> dict[str,
     )  # fmt: skip
     return {
         "options": options,
-        **{key: accounts[SIMULATION][key] for key in ("events", "events_per_second")},
         "closure": found["closure"],
         "bins": found["bins"],
         "expected_fb": {signal: about["expected_fb"] for signal, about in found["signals"].items()},

@@ -169,7 +169,7 @@ def analysed(study: Study) -> dict[str, dict[str, Any]]:
 
 
 def analysis_tables(study: Study) -> list[str]:
-    """Limits of the whole analysis, its test on pseudo-data and its speed, by discriminant; nothing before it was run."""
+    """Limits of the whole analysis and its test on pseudo-data, by discriminant; nothing before it was run."""
     found = analysed(study)
     if not found:
         return []
@@ -192,9 +192,8 @@ def analysis_tables(study: Study) -> list[str]:
         table(["expected limit, fb", *signals], ([name, *limits(content)] for name, content in found.items())),
         "",
         table(
-            ["", "multijet counted / predicted", "μ in pseudo-data without signal", "p-value of the fit", "events/s"],
-            ([name, closure(content), *data(content), f"{content['events_per_second']:.0f}"]
-             for name, content in found.items()),
+            ["", "multijet counted / predicted", "μ in pseudo-data without signal", "p-value of the fit"],
+            ([name, closure(content), *data(content)] for name, content in found.items()),
         ),
     ]  # fmt: skip
 

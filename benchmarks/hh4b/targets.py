@@ -78,11 +78,11 @@ def pretrained(results: Results) -> list[Row]:
 def each(ratios: dict[str, Estimate], wanted: float) -> tuple[str, str]:
     """All ratios that are measured, and what each says."""
     known = {name: at_least(ratio, wanted) for name, ratio in ratios.items() if not np.isnan(ratio.value)}
-    text = "; ".join(f"{name}: {factor(ratios[name])}" for name in known)
+    text = "<br>".join(f"{name}: {factor(ratios[name])}" for name in known)
     verdicts = {verdict: [name for name in known if known[name] == verdict] for verdict in known.values()}
     if len(verdicts) <= 1:
         return text, next(iter(verdicts), "not measured")
-    return text, "; ".join(f"{verdict}: {', '.join(names)}" for verdict, names in sorted(verdicts.items()))
+    return text, "<br>".join(f"{verdict}: {'; '.join(names)}" for verdict, names in sorted(verdicts.items()))
 
 
 def precise_enough(results: Results) -> tuple[str, str]:

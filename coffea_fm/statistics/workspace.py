@@ -1,12 +1,11 @@
 """The likelihood as a pyhf workspace (HistFactory): one channel a region, data-driven multijet and all uncertainties.
 
-In the signal region A the multijet events of bin i are ``k C_i B / D`` times ``s_i``, ``r`` and ``1 + a x_i``, with the correction
-``k`` of the closure test. The free ``s_i`` are
-common with region C, whose data measure them; the free ``r`` and the slope ``a`` (along ``x``, from -1 to 1 over the
-distribution) are common with region B, where they multiply what region D measures. So statistical errors of the control
-regions, and their correlation, are those of the fit. What B and D cannot tell of A is left to a normalisation and a slope of A
-alone. Statistical errors of the simulation have a parameter for each bin of A and B; in C and D the free bins of the multijet
-take them up.
+In the signal region A the multijet events of bin i are ``k C_i B / D`` times ``s_i``, ``r`` and ``1 + a x_i``, with the
+correction ``k`` of the closure test. The free ``s_i`` are common with region C, whose data measure them; the free ``r`` and the
+slope ``a`` (along ``x``, from -1 to 1 over the distribution) are common with region B, where they multiply what region D
+measures. So statistical errors of the control regions, and their correlation, are those of the fit. What B and D cannot tell
+of A is left to a normalisation and a slope of A alone. Statistical errors of the simulation have a parameter for each bin of A
+and B; in C and D the free bins of the multijet take them up.
 """
 
 from __future__ import annotations
