@@ -19,10 +19,10 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from coffea_fm.errors import RecipeError
+from coffea_fm.hashing import hash_to_uniform
 from coffea_fm.nn.batches import Batch, Examples
 from coffea_fm.nn.build import Model
 from coffea_fm.nn.heads.classification import ClassificationHead
-from coffea_fm.pretraining.fixed_random import fixed_uniform
 from coffea_fm.pretraining.method import Method
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import InputSpec
@@ -89,7 +89,7 @@ class Cwola(Method):
         first, second = self.config.fractions
         chance = np.where(signal, first / max(first + second, 1e-12), (1 - first) / max(2 - first - second, 1e-12))
         stored = np.stack([examples.columns[name].astype(np.float32) for name in spec.jet_names])
-        mixture = (fixed_uniform(stored) < chance).astype(np.int64)
+        mixture = (hash_to_uniform(stored) < chance).astype(np.int64)
         weight = examples.weight * self.class_weight.numpy(force=True)[signal.astype(int)]
         mixed = examples._replace(columns=examples.columns | {"mixture": mixture}, weight=weight)
         return super().parts(mixed, spec, micro_tokens, device, random)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
-from coffea_fm.errors import RecipeError
-from coffea_fm.problems import first_problem
+from coffea_fm.config import Config, read_config
 
 Positive = Annotated[float, Field(gt=0)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+class _Part(Config):
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class Category(_Part):
@@ -112,11 +110,4 @@ def read_settings(path: Path) -> FitSettings:
     RecipeError
         If there is no such file, or a key is unknown or lacks.
     """
-    try:
-        return FitSettings.model_validate(yaml.safe_load(path.read_text()))
-    except OSError as error:
-        raise RecipeError(f"cannot read the settings of the fit {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise RecipeError(f"the settings of the fit {path} are not valid YAML") from error
-    except ValidationError as error:
-        raise RecipeError(f"the settings of the fit {path}: {first_problem(error, FitSettings)}") from error
+    return read_config(path, FitSettings, "fit settings")

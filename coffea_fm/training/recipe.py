@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated, Any, Self
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from coffea_fm.errors import RecipeError
+from coffea_fm.config import read_config
 from coffea_fm.nn.build import BackboneConfig, HeadConfig
 from coffea_fm.pretraining.build import MethodConfig
-from coffea_fm.problems import first_problem
 from coffea_fm.tokens import InputSpec
 from coffea_fm.tokens.spec import with_truth
 from coffea_fm.training.events import EventConfig
@@ -105,13 +102,4 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
     RecipeError
         If the file cannot be read, has keys that nobody reads, or values out of range: names the key.
     """
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    try:
-        return Recipe.model_validate(content)
-    except ValidationError as error:
-        raise RecipeError(f"{path}: {first_problem(error, Recipe)}") from error
+    return read_config(path, Recipe, "recipe")

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
+from coffea_fm.config import read_config
 from coffea_fm.errors import RecipeError
 from coffea_fm.files import atomic
 from coffea_fm.pretraining.tokenizers import inspection
 from coffea_fm.pretraining.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
 from coffea_fm.pretraining.tokenizers.load import KMEANS, KMeansDescription, Tokenizer, load_tokenizer
-from coffea_fm.problems import first_problem
 from coffea_fm.shards import ShardDataset
 from coffea_fm.training.checkpoint import WEIGHTS, save_tensors
 from coffea_fm.training.recipe import load_recipe
@@ -91,10 +90,7 @@ def _is_kmeans(path: Path) -> bool:
 
 
 def _fit(path: Path, runs: Path) -> tuple[Path, Path]:
-    try:
-        recipe = KMeansRecipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        raise RecipeError(f"{path}: {first_problem(error, KMeansRecipe)}") from error
+    recipe = read_config(path, KMeansRecipe, "recipe")
     spec = recipe.inputs.spec()
     tokenizer = KMeansTokenizer(recipe.tokenizer, spec)
     tokenizer.fit(ShardDataset(recipe.data.train, spec), recipe.seed)

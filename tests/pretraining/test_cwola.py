@@ -11,11 +11,11 @@ from random_jets import CLASSES, SPEC
 from scipy.stats import norm
 
 from coffea_fm.errors import RecipeError
+from coffea_fm.hashing import hash_to_uniform
 from coffea_fm.nn.batches import Examples
 from coffea_fm.nn.build import build_model
 from coffea_fm.pretraining.build import build_method
 from coffea_fm.pretraining.cwola import Cwola, CwolaConfig
-from coffea_fm.pretraining.fixed_random import fixed_uniform
 from coffea_fm.shards import ShardDataset
 from coffea_fm.shipped import shipped
 from coffea_fm.training.recipe import Recipe, load_recipe
@@ -66,11 +66,11 @@ def test_a_jet_is_always_in_one_mixture(method: Cwola, train_data: ShardDataset)
 
 def test_uniform_numbers_of_jets_are_uniform() -> None:
     columns = np.random.default_rng(0).normal(size=(4, 20_000)).astype(np.float32)
-    numbers = fixed_uniform(columns)
+    numbers = hash_to_uniform(columns)
     assert len(np.unique(numbers)) == 20_000
     counts, _ = np.histogram(numbers, 20, (0, 1))
     assert np.sum((counts - 1000) ** 2 / 1000) < 45  # chi-squared of 19 degrees, beyond 99.9%
-    np.testing.assert_array_equal(fixed_uniform(columns[:, 5:9]), numbers[5:9])
+    np.testing.assert_array_equal(hash_to_uniform(columns[:, 5:9]), numbers[5:9])
 
 
 def test_loss_is_that_of_the_mixtures(method: Cwola, train_data: ShardDataset) -> None:

@@ -32,7 +32,7 @@ UNRESOLVED = ("Jet", "JetAK8", "JetAK15")
 class CandidateJets(DelphesSchema):
     """As if AK8 jets without PUPPI had been clustered from the stored candidates."""
 
-    constituent_collections = {"JetAK8": ("ParticleFlowCandidate",)}  # noqa: RUF012
+    constituent_collections = {"JetAK8": ("ParticleFlowCandidate",)}
 
 
 def open_events(shared_data, name, start=None, stop=None, mode="virtual", schema=DelphesSchema, **options):

@@ -1,4 +1,4 @@
-"""Random numbers that stay with a jet."""
+"""Random numbers that stay with what they were drawn for, from a hash of its content."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def fixed_uniform(columns: NDArray[np.float32]) -> NDArray[np.float64]:
+def hash_to_uniform(columns: NDArray[np.float32]) -> NDArray[np.float64]:
     """A number in [0, 1) for each jet, from the bits of its [columns, jets] alone: it is always in one mixture."""
     mixed = np.zeros(columns.shape[1], dtype=np.uint64)
     for column in columns.view(np.uint32):

@@ -1,20 +1,67 @@
-"""What is wrong with a recipe or with settings, in words."""
+"""Configurations: one frozen base, one way to read them from YAML, and what is wrong with one in one sentence."""
 
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import AliasChoices, BaseModel, ValidationError
+import yaml
+from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError
 
+from coffea_fm.errors import RecipeError
+
+ConfigT = TypeVar("ConfigT", bound=BaseModel)
 Location = Sequence[int | str]
 _ANY = "*"
 """Stands for the keys of a section that the user names."""
 
 
-def first_problem(error: ValidationError, model: type[BaseModel]) -> str:
+class Config(BaseModel):
+    """Base of every configuration: it cannot be changed, and it refuses keys that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def read_config(path: str | os.PathLike[str], model: type[ConfigT], what: str) -> ConfigT:
+    """Read a configuration from a YAML file and check it.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    model : type
+        What it must hold.
+    what : str
+        What the file is to a user, e.g. ``"recipe"``; errors name it.
+
+    Raises
+    ------
+    RecipeError
+        If the file cannot be read, is not YAML, has an unknown key, or a value is out of range: names the key, and for
+        an unknown one the nearest known key.
+    """
+    content = read_yaml(path, what)
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise RecipeError(f"{what} {path}: {config_error(error, model)}") from error
+
+
+def read_yaml(path: str | os.PathLike[str], what: str) -> Any:
+    """Content of a YAML file; see `read_config`."""
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"cannot read the {what} {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"the {what} {path} is not YAML: {' '.join(str(error).split())}") from error
+
+
+def config_error(error: ValidationError, model: type[BaseModel]) -> str:
     """Say what is wrong, where, and for an unknown key which known one is nearest.
 
     An unknown key comes first: a missing one is often the same, spelled otherwise.

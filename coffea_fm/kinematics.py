@@ -1,0 +1,40 @@
+"""Four-vectors of flat numpy arrays, computed in double precision.
+
+Angles are in radian; momenta, energies and masses in whatever unit they are given in.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from coffea_fm.arrays import DoubleArray
+
+Floats = npt.NDArray[np.floating]
+
+_SMALLEST_PT = 1e-9
+"""Keeps the pseudorapidity of a particle along the beam finite."""
+
+
+def pt_eta_phi(px: Floats, py: Floats, pz: Floats) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
+    """Transverse momentum, pseudorapidity and azimuth of momenta; along the beam, eta is large but finite."""
+    pt = np.hypot(px.astype(np.float64), py)
+    return pt, np.arcsinh(pz / np.maximum(pt, _SMALLEST_PT)), np.arctan2(py.astype(np.float64), px)
+
+
+def invariant_mass(px: Floats, py: Floats, pz: Floats, energy: Floats) -> DoubleArray:
+    """Mass of four-momenta; 0 where rounding makes its square negative."""
+    e, x, y, z = (component.astype(np.float64) ** 2 for component in (energy, px, py, pz))
+    return np.sqrt(np.maximum(e - x - y - z, 0.0))
+
+
+def mass_of_energy(pt: Floats, eta: Floats, energy: Floats) -> DoubleArray:
+    """Mass from transverse momentum, pseudorapidity and energy; 0 where rounding makes its square negative."""
+    momentum = pt.astype(np.float64) * np.cosh(eta.astype(np.float64))
+    return np.sqrt(np.maximum(energy.astype(np.float64) ** 2 - momentum**2, 0.0))
+
+
+def wrap(phi: Floats) -> Floats:
+    """The same angles in [-pi, pi)."""
+    wrapped: Floats = (phi + np.pi) % (2 * np.pi) - np.pi
+    return wrapped
