@@ -75,6 +75,11 @@ class Tagger:
         """
         return self.manifest.output("scores").classes
 
+    @property
+    def chain(self) -> Chain:
+        """The graphs with their sessions, for what is packed already, such as shards."""
+        return Chain(self.manifest, self._session, self.threads or owned_threads())
+
     def __call__(self, jets: ak.Array, outputs: str | Sequence[str] | None = None, **collections: ak.Array) -> ak.Array:
         """Tag jets; or events, if the bundle is one of events: ``tagger(events, FatJet=selected_jets)``.
 
@@ -114,7 +119,7 @@ class Tagger:
         """
         record = outputs is not None and not isinstance(outputs, str)
         names = named_outputs(outputs, self.manifest)
-        chain = self._chain
+        chain = self.chain
         check_request(chain, names, collections)
         given = next(iter(collections.values()), jets)
         if is_dask(given):
@@ -157,7 +162,7 @@ class Tagger:
         BundleError
             If the bundle has no scores.
         """
-        chain = self._chain
+        chain = self.chain
         level = chain.reads(("scores",), known=("embedding",))
         if bool(level.members) != (jets is not None):
             what = "the jets as well: tagger.score(embedding, jets)" if jets is None else "the embeddings alone"
@@ -236,10 +241,6 @@ class Tagger:
     def _bundle(self) -> Bundle:
         return process_cache.keep(self.carried) if self.carried else process_cache.find(self.source, self.checksum)
 
-    @property
-    def _chain(self) -> Chain:
-        return Chain(self.manifest, self._session, self.threads or owned_threads())
-
     def _session(self, graph: Graph) -> Session:
         return session(graph.sha256, self._bundle.graph_bytes(graph.name), self.providers)
 
@@ -275,7 +276,7 @@ class Tagger:
         findings = inspect(packed, level)
         remarks = findings.remarks | named_otherwise(given, level)
         warn_once(remarks, self.checksum, f"bundle {self.manifest.name!r} on {collection(given)}")
-        results = self._chain.run(packed, level, names, usable=findings.usable)
+        results = self.chain.run(packed, level, names, usable=findings.usable)
         outputs = [self.manifest.output(name) for name in names]
         tagged = assemble(results, outputs, rewrap, record=record, members=members)
         return attach(tagged, Report(self.manifest.name, self.checksum, findings.counts))

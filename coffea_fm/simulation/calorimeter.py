@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from coffea_fm.kinematics import Floats, wrap
 from coffea_fm.simulation.candidates import Candidates
 from coffea_fm.simulation.final_state import FinalState
-from coffea_fm.simulation.kinematics import Floats, wrap
 
 CALORIMETER_ETA = 3.0
 _POSITION_ERROR = 0.15

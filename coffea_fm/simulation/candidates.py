@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from coffea_fm.simulation.kinematics import Floats
+from coffea_fm.kinematics import Floats
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from coffea_fm.kinematics import Floats, pt_eta_phi
 from coffea_fm.simulation.events import Events
-from coffea_fm.simulation.kinematics import Floats, pt_eta_phi
 
 _NEUTRINOS = (12, 14, 16)
 _LEAST_ENERGY = 1e-6  # GeV: Pythia makes a few photons without momentum

@@ -9,8 +9,8 @@ import fastjet
 import numpy as np
 from numpy.typing import NDArray
 
+from coffea_fm.kinematics import Floats, invariant_mass, pt_eta_phi
 from coffea_fm.simulation.candidates import Candidates
-from coffea_fm.simulation.kinematics import Floats, invariant_mass, pt_eta_phi
 
 RADIUS = 0.8
 fastjet._swig.ClusterSequence.set_fastjet_banner_stream(None)  # keeps the banner out of the command's output

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from coffea_fm.kinematics import Floats, wrap
 from coffea_fm.simulation.candidates import Candidates
 from coffea_fm.simulation.final_state import FinalState
-from coffea_fm.simulation.kinematics import Floats, wrap
 
 TRACK_PT, TRACK_ETA = 1.0, 2.5
 TRACKER_RADIUS = 1290.0

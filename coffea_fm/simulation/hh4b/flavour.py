@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from coffea_fm.kinematics import Floats, pt_eta_phi, wrap
 from coffea_fm.simulation.ancestry import ancestry, weakly_decaying
 from coffea_fm.simulation.events import Events
 from coffea_fm.simulation.jets import Jets
-from coffea_fm.simulation.kinematics import Floats, pt_eta_phi, wrap
 from coffea_fm.simulation.truth import HARD, NEUTRINOS, HardParticles, match, pairs
 from coffea_fm.tokens.classes import JET_CLASSES
 
