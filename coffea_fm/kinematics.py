@@ -5,7 +5,7 @@ Angles are in radian; momenta, energies and masses in whatever unit they are giv
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -39,5 +39,4 @@ def mass_of_energy(pt: Floats, eta: Floats, energy: Floats) -> DoubleArray:
 
 def wrap(phi: npt.NDArray[FloatT]) -> npt.NDArray[FloatT]:
     """The same angles in [-pi, pi)."""
-    wrapped: npt.NDArray[FloatT] = (phi + np.pi) % (2 * np.pi) - np.pi
-    return wrapped
+    return cast("npt.NDArray[FloatT]", (phi + np.pi) % (2 * np.pi) - np.pi)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from coffea_fm.kinematics import Floats, pt_eta_phi, wrap
+from coffea_fm.arrays import DoubleArray
+from coffea_fm.kinematics import pt_eta_phi, wrap
 from coffea_fm.simulation.ancestry import ancestry, weakly_decaying
 from coffea_fm.simulation.events import Events
 from coffea_fm.simulation.jets import Jets
@@ -34,8 +35,8 @@ class Directions:
     """
 
     event: Ints
-    eta: Floats
-    phi: Floats
+    eta: DoubleArray
+    phi: DoubleArray
 
 
 def heavy_hadrons(events: Events) -> tuple[Directions, Directions]:
