@@ -15,6 +15,7 @@ from coffea_fm.inference import process_cache
 from coffea_fm.inference.arrays import assemble, is_dask, is_typetracer, to_typetracer, touch
 from coffea_fm.inference.chain import Chain
 from coffea_fm.inference.checks import inspect, named_otherwise, warn_once
+from coffea_fm.inference.discriminants import discriminant, find_working_point
 from coffea_fm.inference.embedded import pack_embedded, pack_vectors
 from coffea_fm.inference.providers import owned_threads
 from coffea_fm.inference.reports import Report, attach
@@ -177,6 +178,39 @@ class Tagger:
                 pack_vectors(embedding, dim) if jets is None else pack_embedded(embedding, jets, level, dim)
             )
             return self._finish(packed, level, ("scores",), rewrap, embedding if jets is None else jets)
+
+    def discriminant(self, scores: ak.Array, signal: str | Sequence[str], background: str | Sequence[str]) -> ak.Array:
+        """``signal / (signal + background)`` of scores, e.g. ``tagger.discriminant(scores, "Hbb", "QCD")``.
+
+        Raises
+        ------
+        InputError
+            If a class is not among the scores.
+        """
+        return discriminant(scores, signal, background)
+
+    def passes(self, jets: ak.Array, working_point: str, **collections: ak.Array) -> ak.Array:
+        """Whether jets pass a working point: its discriminant is cut, not a score.
+
+        Parameters
+        ----------
+        jets, **collections : awkward.Array
+            As given to the tagger.
+        working_point : str
+            Name of one in ``tagger.calibration.working_points``, which also tells its formula and efficiencies.
+
+        Returns
+        -------
+        awkward.Array
+            Booleans in the layout of `jets`; False for a jet that has no score.
+
+        Raises
+        ------
+        BundleError
+            If the bundle has no such working point.
+        """
+        point = find_working_point(self.calibration, working_point, self.manifest.name)
+        return discriminant(self(jets, "scores", **collections), point.signal, point.background) > point.cut
 
     def collect(
         self,
