@@ -129,6 +129,7 @@ def describe(account: Mapping[str, Any]) -> str:
     lines += [f"wrote {path}" for path in [*written.get("histograms", []), written["counts"]]]
     if written.get("plots"):
         lines.append(f"wrote {len(written['plots'])} figures to {Path(written['plots'][0]).parent}")
+    lines += written.get("not_drawn", {}).values()
     if written.get("not_in_root"):
         lines.append(f"not in the ROOT file, for their number of axes: {', '.join(written['not_in_root'])}")
     return "\n".join(lines)

@@ -44,6 +44,7 @@ _RC: Any = {
     "axes.unicode_minus": True,
     "figure.figsize": (6.4, 5.2),
     "font.size": 13,
+    "legend.title_fontsize": "small",
     "lines.linewidth": 1.6,
     "mathtext.fallback": "stixsans",
     "pdf.fonttype": 42,
