@@ -13,7 +13,7 @@ import numpy as np
 from coffea.processor import ProcessorABC
 
 import coffea_fm
-from coffea_fm.evaluation.classification import discriminant
+from coffea_fm.calibration.discriminant import discriminant
 from coffea_fm.tokens.classes import JET_CLASSES
 
 

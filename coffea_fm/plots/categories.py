@@ -101,7 +101,7 @@ def _variations(histogram: BaseHist[Any], varied: int) -> list[Comparison]:
         common = tuple(key for key in _processes(_at(histogram, varied, name)) if key in nominal)
         if name != NOMINAL and common:
             by_processes.setdefault(common, []).append(name)
-    found = []
+    found: list[Comparison] = []
     for common, names in by_processes.items():
         chosen = histogram if processes is None else _sum(histogram, processes, common)
         axis = varied if processes is None or processes > varied else varied - 1
