@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from coffea_fm.bundle.manifest import WorkingPoint
 from coffea_fm.evaluation.classification import Metrics
-from coffea_fm.evaluation.tables import confusion_table, separation_table, working_point_table
+from coffea_fm.evaluation.tables import confusion_table, headline, separation_table, working_point_table
 from coffea_fm.plots.names import display_name
 
 _CAPTIONS = {
@@ -43,11 +43,8 @@ def render_page(
     warnings : sequence of str
         What was left out or could not be drawn.
     """
-    environment = Environment(
-        loader=PackageLoader("coffea_fm.evaluation", "."), autoescape=True, undefined=StrictUndefined
-    )
     shown = {str(name): _text(value) for name, value in about.items() if value}
-    return environment.get_template("page.html.jinja").render(
+    return _template("page.html.jinja").render(
         title=shown.get("bundle", "Evaluation"),
         data=shown.get("data", "labelled jets"),
         tiles=_tiles(metrics),
@@ -61,6 +58,19 @@ def render_page(
         figures=[_figure(name, path) for name, path in images.items()],
         about=shown,
     )
+
+
+def render_summary(title: str, metrics: Metrics, points: Sequence[WorkingPoint], remarks: Sequence[str]) -> str:
+    """A short form without figures, for a notebook."""
+    tables = [separation_table(metrics, display_name), working_point_table(points)]
+    return _template("summary.html.jinja").render(
+        title=title, headline=headline(metrics), tables=tables, remarks=remarks
+    )
+
+
+def _template(name: str) -> Template:
+    loader = PackageLoader("coffea_fm.evaluation", ".")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template(name)
 
 
 def _tiles(metrics: Metrics) -> dict[str, str]:

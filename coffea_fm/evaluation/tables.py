@@ -35,10 +35,16 @@ class Table:
     note: str = ""
 
     def markdown(self) -> str:
-        """As Markdown, without the title."""
-        lines = [f"| {' | '.join(self.columns)} |", f"|---|{'---:|' * (len(self.columns) - 1)}"]
-        lines += [f"| {' | '.join(row)} |" for row in self.rows]
+        """As Markdown, without the title; columns are aligned, so that it reads well in a terminal."""
+        widths = [max(map(len, cells)) for cells in zip(self.columns, *self.rows, strict=True)]
+        rule = f"|{'-' * (widths[0] + 2)}|" + "".join(f"{'-' * (width + 1)}:|" for width in widths[1:])
+        lines = [_line(self.columns, widths), rule, *(_line(row, widths) for row in self.rows)]
         return "\n".join([*lines, "", self.note] if self.note else lines)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *others = (f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+    return f"| {' | '.join([first.strip().ljust(widths[0]), *others])} |"
 
 
 def headline(metrics: Metrics) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,7 +61,8 @@ class Bins:
     @property
     def per_bin(self) -> str:
         """``Jets / 10 GeV``: the label of the vertical axis."""
-        unit = self.quantity.partition("[")[2].partition("]")[0]
+        found = re.search(r"\[([^\[\]]+)\]$", self.quantity)
+        unit = found[1] if found else ""
         if not _uniform(self.edges):
             return f"{self.entries} / {unit or 'bin width'}"
         return f"{self.entries} / {self.edges[1] - self.edges[0]:.3g}{f' {unit}' if unit else ''}"

@@ -169,6 +169,8 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     written = [stem.with_name(f"{stem.name}.{ending}") for ending in ("png", "pdf")]
     with style():
         figure.align_ylabels()
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # the layout is final: not again for each file
         for path, kind in zip(written, ("png", "pdf"), strict=True):
             with atomic(path) as temporary:
                 metadata = {"CreationDate": None} if kind == "pdf" else None
