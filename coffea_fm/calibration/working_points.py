@@ -77,15 +77,14 @@ def calibration_lines(calibration: Calibration | None, points: Sequence[WorkingP
         if calibration.temperature != 1:
             lines.append(f"calibrated with temperature {calibration.temperature:.3f}")
         if calibration.expected_calibration_error is not None:
-            error = f"expected calibration error {calibration.expected_calibration_error:.4f}"
-            lines.append(error + (f", measured on {calibration.data}" if calibration.data else ""))
+            lines.append(f"expected calibration error {calibration.expected_calibration_error:.4f}")
     for point in points:
         lines.append(
             f"working point {point.name}: {cut_formula(point)}, efficiency {point.signal_efficiency:.3f} for "
             f"{' + '.join(point.signal)} and {point.background_efficiency:.2e} for {' + '.join(point.background)}"
         )
-    if points and calibration is not None and calibration.data:
-        lines.append(f"working points were measured on {calibration.data}")
+    if lines and calibration is not None and calibration.data:
+        lines.append(f"measured on {calibration.data}")
     return lines
 
 

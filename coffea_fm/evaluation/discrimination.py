@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from hist import BaseHist
 
 from coffea_fm.arrays import DoubleArray
 from coffea_fm.errors import InputError
@@ -87,6 +89,30 @@ def roc(signal: Floats, background: Floats) -> Roc:
     _refuse_empty(signal, background)
     cuts = np.sort(signal)[::-1].astype(np.float64)
     return Roc(cuts, _pass(signal, cuts), _pass(background, cuts), len(signal), len(background))
+
+
+def roc_of_histograms(signal: BaseHist[Any], background: BaseHist[Any]) -> Roc:
+    """The ROC curve with a cut at each edge of two histograms of the discriminant, which may be weighted.
+
+    Raises
+    ------
+    InputError
+        If either has no positive sum.
+    """
+    passing, effective = [], []
+    for histogram in (signal, background):
+        values, variances = histogram.values(flow=True), histogram.variances(flow=True)
+        if not values.sum() > 0:
+            raise InputError("separation needs signal and background jets: one of the histograms is empty")
+        passing.append(np.cumsum(values[:0:-1]) / values.sum())
+        effective.append(float(values.sum() ** 2 / (values if variances is None else variances).sum()))
+    return Roc(signal.axes[0].edges[::-1].astype(np.float64), *passing, *effective)
+
+
+def area_under(curve: Roc) -> float:
+    """Area under a ROC curve; jets between two cuts count half, as ties do."""
+    background = np.concatenate([[0.0], curve.background_efficiency, [1.0]])
+    return float(np.trapezoid(np.concatenate([[0.0], curve.signal_efficiency, [1.0]]), background))
 
 
 def rejection(signal: Floats, background: Floats, efficiency: float = 0.5) -> Rejection:

@@ -95,7 +95,7 @@ def working_point_table(points: Sequence[WorkingPoint]) -> Table:
 
 def _rejection(rejection: Rejection) -> tuple[str, str]:
     if rejection.value is None or rejection.interval is None:
-        return f"> {rejection.lower_limit:.0f} (95% CL)", ""
+        return f"> {rejection.lower_limit:.0f} (95% CL)", "-"
     low, high = rejection.interval
     digits = 0 if rejection.value >= 20 else 1
     return f"{rejection.value:.{digits}f}", f"{low:.{digits}f} to {high:.{digits}f}"

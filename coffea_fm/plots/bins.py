@@ -67,17 +67,21 @@ class Bins:
             return f"{self.entries} / {unit or 'bin width'}"
         return f"{self.entries} / {self.edges[1] - self.edges[0]:.3g}{f' {unit}' if unit else ''}"
 
-    def normalised(self) -> Bins:
-        """The same with unit area.
+    @property
+    def area(self) -> float:
+        """Sum of the contents."""
+        return float((self.values if _uniform(self.edges) else self.values * np.diff(self.edges)).sum())
+
+    def over(self, area: float) -> Bins:
+        """The same, divided by an area.
 
         Raises
         ------
         InputError
-            If the sum of the bins is not positive.
+            If the area is not positive.
         """
-        area = self.values.sum() if _uniform(self.edges) else (self.values * np.diff(self.edges)).sum()
         if not area > 0:
-            raise InputError(f"its sum in the range of the axis is {area:g}, which has no shape")
+            raise InputError(f"the sum of its bins is {area:g}, so it has no shape")
         return replace(self, values=self.values / area, errors=self.errors / area)
 
     def draw(

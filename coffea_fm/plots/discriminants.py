@@ -42,7 +42,7 @@ def discriminant_figure(
         If a histogram has no positive area.
     """
     figure, axes = one_panel(replace(label, luminosity=None))
-    shapes = {name: Bins.of(histogram).normalised() for name, histogram in histograms.items()}
+    shapes = {name: bins.over(bins.area) for name, bins in ((name, Bins.of(part)) for name, part in histograms.items())}
     fit_range(axes, np.concatenate([shape.values for shape in shapes.values()]))
     gaps = axes.get_yscale() == "log"
     for color, (name, shape) in zip(COLORS, shapes.items(), strict=False):

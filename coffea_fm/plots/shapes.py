@@ -40,7 +40,12 @@ def single_figure(histogram: BaseHist[Any], *, label: Label = SIMULATION, text: 
 
 @style()
 def shapes_figure(
-    histograms: Mapping[str, BaseHist[Any]], *, label: Label = SIMULATION, legend: str = "", text: str = ""
+    histograms: Mapping[str, BaseHist[Any]],
+    areas: Mapping[str, float] | None = None,
+    *,
+    label: Label = SIMULATION,
+    legend: str = "",
+    text: str = "",
 ) -> Figure:
     """Draw one-dimensional histograms over one another, each scaled to unit area.
 
@@ -48,6 +53,8 @@ def shapes_figure(
     ----------
     histograms : mapping of str to hist.BaseHist
         By category, all with the same binning; more than `MOST_CURVES` are shared out over panels.
+    areas : mapping of str to float, optional
+        What each is divided by, such as its sum before a selection, if that is not its own sum; `text` should say so.
     label : Label
         What stands above the frame; a shape has no luminosity.
     legend : str
@@ -60,7 +67,8 @@ def shapes_figure(
     InputError
         If a histogram has no positive area.
     """
-    shapes = {name: Bins.of(histogram).normalised() for name, histogram in histograms.items()}
+    bins = {name: Bins.of(histogram) for name, histogram in histograms.items()}
+    shapes = {name: part.over(areas[name] if areas else part.area) for name, part in bins.items()}
     values = np.concatenate([shape.values for shape in shapes.values()])
     n_panels = math.ceil(len(shapes) / MOST_CURVES)
     each = math.ceil(len(shapes) / n_panels)
@@ -74,7 +82,7 @@ def shapes_figure(
         edges = shapes[names[0]].edges
         panel.set(xlabel=shapes[names[0]].quantity, xlim=(edges[0], edges[-1]))
         write_label(panel, replace(label, luminosity=None))
-        note(panel, "\n".join(part for part in (text, "normalised to unit area") if part))
+        note(panel, text if areas else "\n".join(filter(None, (text, "normalised to unit area"))))
         panel.legend(title=legend or None, loc="upper right", ncols=1 + (each > 3), fontsize="x-small")
     panels[0].set_ylabel(shapes[names[0]].per_bin)
     return figure
