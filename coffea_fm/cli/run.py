@@ -128,7 +128,9 @@ def describe(account: Mapping[str, Any]) -> str:
         lines.append(f"files without events: {len(account['empty_files'])}")
     lines += [f"wrote {path}" for path in [*written.get("histograms", []), written["counts"]]]
     if written.get("plots"):
-        lines.append(f"wrote {len(written['plots'])} figures to {Path(written['plots'][0]).parent}")
+        figures = {Path(path).with_suffix("") for path in written["plots"]}
+        lines.append(f"drew {len(figures)} figures, as PNG and PDF, in {next(iter(figures)).parent}")
+    lines += written.get("not_drawn", {}).values()
     if written.get("not_in_root"):
         lines.append(f"not in the ROOT file, for their number of axes: {', '.join(written['not_in_root'])}")
     return "\n".join(lines)

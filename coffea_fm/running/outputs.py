@@ -13,9 +13,8 @@ import uhi.io.zip
 from hist import BaseHist
 
 from coffea_fm.errors import InputError
-from coffea_fm.evaluation.categories import comparisons
-from coffea_fm.evaluation.overlay import overlay_with_ratio
 from coffea_fm.files import atomic
+from coffea_fm.plots.automatic import draw_histograms, label_of
 from coffea_fm.running.accumulated import counts, histograms
 from coffea_fm.running.root_histograms import write_root
 from coffea_fm.running.run import RunResult
@@ -44,7 +43,7 @@ def write_outputs(result: RunResult, folder: Path, *, plots: bool = True) -> dic
     folder : Path
         Where to; files of the same names are replaced, others stay.
     plots : bool
-        Draw each histogram with one numeric axis.
+        Draw the histograms.
 
     Returns
     -------
@@ -65,7 +64,9 @@ def write_outputs(result: RunResult, folder: Path, *, plots: bool = True) -> dic
         if left_out:
             written["not_in_root"] = left_out
     if plots:
-        written["plots"] = [str(path) for path in write_plots(found, folder / "plots")]
+        figures, failed = draw_histograms(found, folder / "plots", label=label_of(result.output))
+        written["plots"] = [str(path) for path in figures]
+        written["not_drawn"] = failed
     account = {**summary(result), "written": written}
     with atomic(folder / "summary.json") as path:
         path.write_text(json.dumps(account, indent=2) + "\n")
@@ -110,22 +111,3 @@ def read_histograms(path: Path) -> dict[str, hist.Hist[Any]]:
     except (OSError, zipfile.BadZipFile) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"cannot read histograms from {path}, which coffea-fm run writes: {reason}") from error
-
-
-def write_plots(found: Mapping[str, BaseHist[Any]], folder: Path) -> list[Path]:
-    """Draw every histogram by each of its categories.
-
-    Returns
-    -------
-    list of Path
-        The figures.
-    """
-    written = []
-    for name, histogram in found.items():
-        for by, parts in comparisons(histogram).items():
-            path = folder / f"{name.replace('/', '_')}_by_{by}.png"
-            figure = overlay_with_ratio(parts, title=name, legend=by)
-            with atomic(path) as temporary:
-                figure.savefig(temporary, format="png", dpi=110)
-            written.append(path)
-    return written

@@ -12,7 +12,7 @@ import uproot
 from hist import BaseHist
 
 from coffea_fm.errors import InputError
-from coffea_fm.evaluation.categories import is_category
+from coffea_fm.plots.categories import is_category
 
 
 def root_objects(name: str, histogram: BaseHist[Any]) -> dict[str, Any]:

@@ -58,34 +58,5 @@ def reliability(scores: npt.NDArray[np.floating], target: npt.NDArray[np.integer
     )
 
 
-def best_temperature(scores: npt.NDArray[np.floating], target: npt.NDArray[np.integer]) -> float:
-    """The temperature that makes the scores most likely: above 1 if the tagger is too sure of itself.
-
-    ``coffea-fm export --temperature`` divides the logits by it. Find it on jets that are not those of the test.
-
-    Parameters
-    ----------
-    scores : float array of shape [n_jets, n_classes]
-        Probabilities, finite.
-    target : int array of shape [n_jets]
-        True class.
-    """
-    logits = np.log(np.maximum(scores, 1e-30).astype(np.float64))
-    logits -= logits.max(axis=1, keepdims=True)
-    right = logits[np.arange(len(target)), target].mean()
-
-    def loss(inverse: float) -> float:
-        return float(np.log(np.exp(inverse * logits).sum(axis=1)).mean() - inverse * right)
-
-    low, high = 0.05, 20.0
-    while high - low > 1e-4:
-        third = (high - low) / 3
-        if loss(low + third) < loss(high - third):
-            high -= third
-        else:
-            low += third
-    return 2 / (low + high)
-
-
 def _means(sums: npt.NDArray[np.floating], counts: npt.NDArray[np.integer]) -> list[float | None]:
     return [float(total / count) if count else None for total, count in zip(sums, counts, strict=True)]

@@ -1,4 +1,4 @@
-"""Cuts at given background efficiencies, as a bundle's manifest holds them."""
+"""Working points: cuts at given background efficiencies, and how they are written."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from coffea_fm.bundle.manifest import WorkingPoint
+from coffea_fm.bundle.manifest import Calibration, WorkingPoint
+from coffea_fm.calibration.discriminant import discriminant, formula
 from coffea_fm.errors import InputError
-from coffea_fm.evaluation.classification import Scores, Targets, discriminant
+
+Scores = npt.NDArray[np.floating]
+Targets = npt.NDArray[np.integer]
 
 LEVELS: Mapping[str, float] = {"loose": 0.05, "medium": 0.01, "tight": 0.001}
 
@@ -60,6 +63,29 @@ def working_points(
                 cut = float(other[passing - 1])
                 points.append(_point(f"{name}_{level}", name, background, cut, signal, other))
     return points
+
+
+def cut_formula(point: WorkingPoint) -> str:
+    """What a jet must fulfil to pass: ``Hbb / (Hbb + QCD) > 0.8850``."""
+    return f"{formula(point.signal, point.background)} > {point.cut:.4f}"
+
+
+def calibration_lines(calibration: Calibration | None, points: Sequence[WorkingPoint]) -> list[str]:
+    """What was measured of a bundle, a line each: temperature, calibration error, working points."""
+    lines = []
+    if calibration is not None:
+        if calibration.temperature != 1:
+            lines.append(f"calibrated with temperature {calibration.temperature:.3f}")
+        if calibration.expected_calibration_error is not None:
+            lines.append(f"expected calibration error {calibration.expected_calibration_error:.4f}")
+    for point in points:
+        lines.append(
+            f"working point {point.name}: {cut_formula(point)}, efficiency {point.signal_efficiency:.3f} for "
+            f"{' + '.join(point.signal)} and {point.background_efficiency:.2e} for {' + '.join(point.background)}"
+        )
+    if lines and calibration is not None and calibration.data:
+        lines.append(f"measured on {calibration.data}")
+    return lines
 
 
 def _point(

@@ -1,0 +1,149 @@
+"""Evaluate a bundle on labelled jets: what ``coffea-fm evaluate`` does, for scripts and notebooks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+from coffea_fm.bundle import Manifest, load_bundle
+from coffea_fm.calibration.record import record as record_in_bundle
+from coffea_fm.calibration.working_points import working_points
+from coffea_fm.errors import BundleError, InputError
+from coffea_fm.evaluation.classification import Scores, Targets, classification_metrics
+from coffea_fm.evaluation.report import markdown
+from coffea_fm.evaluation.result import Evaluation
+from coffea_fm.inference.loading import load
+from coffea_fm.plots.style import Label
+from coffea_fm.running.cluster import dask_client
+from coffea_fm.running.executors import make_executor
+from coffea_fm.running.fileset import read_fileset
+from coffea_fm.running.outputs import prepare_folder
+from coffea_fm.running.predictions import Predict, predict_shards
+from coffea_fm.running.run import run
+from coffea_fm.running.schemas import find_schema
+from coffea_fm.running.truth import Truth
+
+
+def evaluate(
+    bundle: str | os.PathLike[str],
+    data: str | os.PathLike[str] | Sequence[str],
+    *,
+    output: str | os.PathLike[str] | None = None,
+    schema: str = "PFNanoAODSchema",
+    treename: str = "Events",
+    collection: str = "FatJet",
+    truth: str = "label",
+    classes: str = "",
+    background: str = "QCD",
+    efficiency: float = 0.5,
+    chunksize: int = 100_000,
+    dask: str = "",
+    workers: int = 1,
+    skip_bad_files: bool = False,
+    record: bool = False,
+    energy: float | None = None,
+    quiet: bool = True,
+) -> Evaluation:
+    """Score labelled jets, and compute all figures of merit.
+
+    Parameters
+    ----------
+    bundle : path-like
+        Folder, .zip or URL of the bundle.
+    data : path-like or sequence of str
+        A folder of shards, a fileset as JSON, or ROOT files.
+    output : path-like, optional
+        Folder for numbers, tables, figures and a page; nothing is written without it.
+    schema, treename, collection : str
+        How the files are read, and which jets of them; without use for shards.
+    truth, classes : str
+        Column of the jets with their true class, and what its numbers mean: see `coffea_fm.running.truth.Truth.of`.
+        Shards say it themselves.
+    background : str
+        Class that the others are separated from.
+    efficiency : float
+        Signal efficiency at which the rejection is given.
+    chunksize : int
+        Events a chunk, about.
+    dask : str
+        Address of a dask scheduler, or ``"local"`` to start `workers`.
+    workers : int
+        Processes on this machine.
+    skip_bad_files : bool
+        Leave out, and name, files that cannot be read.
+    record : bool
+        Write calibration and working points into the bundle, and what was measured into its card.
+    energy : float, optional
+        Centre-of-mass energy for the figures, TeV.
+    quiet : bool
+        Show no progress.
+
+    Returns
+    -------
+    Evaluation
+        The numbers, which show themselves in a terminal and in a notebook.
+
+    Raises
+    ------
+    BundleError
+        If the bundle does not score classes of jets.
+    InputError
+        If there is nothing to evaluate, or no such class or column.
+    """
+    sources = [os.fspath(data)] if isinstance(data, str | os.PathLike) else [os.fspath(source) for source in data]
+    manifest = load_bundle(bundle).manifest
+    known = _classes(manifest)
+    if background not in known:
+        raise InputError(f"the background {background!r} is not among the classes {', '.join(known)}")
+    if output is not None:
+        prepare_folder(Path(output))
+    left_out: dict[str, int] = {}
+    skipped: dict[str, str] = {}
+    scores: Scores
+    target: Targets
+    if len(sources) == 1 and Path(sources[0]).is_dir():
+        scores, target = predict_shards(os.fspath(bundle), Path(sources[0]))
+    else:
+        processor = Predict(load(bundle), Truth.of(truth, classes, known), collection)
+        with dask_client(dask, workers) if dask else nullcontext() as client:
+            executor = make_executor(workers=workers, client=client, skip_unreadable=skip_bad_files)
+            fileset, schema_class = read_fileset(sources, treename), find_schema(schema)
+            result = run(processor, fileset, schema_class, executor, chunksize=chunksize, quiet=quiet)
+        scores, target = result.output["scores"].value, result.output["target"].value
+        left_out, skipped = dict(result.output["left_out"]), result.skipped
+    metrics = classification_metrics(scores, target, known, background=background, efficiency=efficiency)
+    points = working_points(scores, target, known, background=background)
+    evaluation = Evaluation(
+        manifest.name, manifest.checksum, sources, scores, target, metrics, points, left_out, skipped
+    )
+    if record:
+        evaluation = _recorded(evaluation, Path(bundle))
+    return evaluation if output is None else evaluation.write(Path(output), label=Label(energy=energy))
+
+
+def _classes(manifest: Manifest) -> tuple[str, ...]:
+    classes = next((entry.classes for entry in manifest.outputs if entry.name == "scores"), ())
+    if not classes:
+        given = ", ".join(output.name for output in manifest.outputs)
+        raise BundleError(f"the bundle {manifest.name!r} gives no scores of classes to evaluate, only {given}")
+    if manifest.collection is not None:
+        raise BundleError(
+            f"the bundle {manifest.name!r} scores events, and evaluate is for jets: "
+            "fill its scores in a processor, then use coffea-fm limit"
+        )
+    return classes
+
+
+def _recorded(evaluation: Evaluation, folder: Path) -> Evaluation:
+    metrics, points = evaluation.metrics, evaluation.working_points
+    checksum = record_in_bundle(
+        folder,
+        expected_calibration_error=metrics.reliability.expected_error,
+        working_points=points,
+        data=evaluation.measured_on,
+        measured=f"On {evaluation.measured_on} (`coffea-fm evaluate --record`):\n\n{markdown(metrics, points)}",
+    )
+    return replace(evaluation, checksum=checksum)
