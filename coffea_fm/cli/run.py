@@ -118,14 +118,11 @@ def describe(account: Mapping[str, Any]) -> str:
         f"{account['seconds']:.1f} s, {account['events_per_second']:.0f} events/s",
         *(f"skipped: {reason}" for reason in account["skipped"].values()),
     ]
-    if account["skipped"] or account["events_skipped"]:
-        lines.append(
-            "weights that a fileset takes from all of its files count what was skipped: make it again without that"
-        )
     if account["events_skipped"]:
         lines.append(f"events skipped in damaged ranges: {account['events_skipped']}")
     if account["empty_files"]:
         lines.append(f"files without events: {len(account['empty_files'])}")
+    lines += account["notes"]
     lines += [f"wrote {path}" for path in [*written.get("histograms", []), written["counts"]]]
     if written.get("plots"):
         figures = {Path(path).with_suffix("") for path in written["plots"]}

@@ -86,6 +86,7 @@ def summary(result: RunResult) -> dict[str, Any]:
         "skipped": result.skipped,
         "events_skipped": result.events_skipped,
         "columns": result.columns,
+        "notes": list(result.output.get("notes", ())) if isinstance(result.output, Mapping) else [],
     }
 
 
