@@ -1,42 +1,26 @@
-"""Write what was measured into a bundle: calibration and working points, and the section of its card."""
+"""Write what was measured of a model into its bundle, and into the section of its card."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from coffea_fm.bundle import Calibration, WorkingPoint, load_bundle, save_bundle
+from coffea_fm.bundle import Calibration, load_bundle, save_calibration
 from coffea_fm.calibration.card import with_measured
 from coffea_fm.errors import InputError
+from coffea_fm.files import atomic
 
 
-def record(
-    folder: Path,
-    *,
-    expected_calibration_error: float,
-    working_points: Sequence[WorkingPoint],
-    data: str,
-    measured: str,
-) -> str:
-    """Replace calibration and working points of a bundle, and what its card says was measured; graphs stay.
+def record(folder: Path, calibration: Calibration, measured: str) -> None:
+    """Replace the calibration of a bundle, and what its card says was measured; the model stays the same.
 
     Parameters
     ----------
     folder : Path
         The bundle.
-    expected_calibration_error : float
-        Of its scores.
-    working_points : sequence of WorkingPoint
-        From `coffea_fm.calibration.working_points.working_points`.
-    data : str
-        What they were measured on.
+    calibration : Calibration
+        What was measured. The temperature stays as the export wrote it, since it is part of the graph.
     measured : str
         Markdown for the card.
-
-    Returns
-    -------
-    str
-        Checksum of the bundle as written.
 
     Raises
     ------
@@ -48,10 +32,8 @@ def record(
         raise InputError(
             f"{folder} is not the folder of a bundle: working points cannot be written to archives or URLs"
         )
-    bundle = load_bundle(folder)
-    before = bundle.manifest.calibration or Calibration()
-    update = {"expected_calibration_error": expected_calibration_error, "data": data}
-    manifest = bundle.manifest.model_copy(
-        update={"working_points": tuple(working_points), "calibration": before.model_copy(update=update)}
-    )
-    return save_bundle(folder, manifest, bundle.graphs, with_measured(card.read_text(), measured)).checksum
+    temperature = load_bundle(folder).calibration.temperature
+    save_calibration(folder, calibration.model_copy(update={"temperature": temperature}))
+    text = with_measured(card.read_text(encoding="utf-8"), measured)
+    with atomic(card) as temporary:
+        temporary.write_text(text, encoding="utf-8")

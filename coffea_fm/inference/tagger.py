@@ -210,7 +210,7 @@ class Tagger:
             If the bundle has no such working point.
         """
         point = find_working_point(self.calibration, working_point, self.manifest.name)
-        return discriminant(self(jets, "scores", **collections), point.signal, point.background) > point.cut
+        return discriminant(self(jets, "scores", **collections), point.signal, point.background) >= point.cut
 
     def collect(
         self,

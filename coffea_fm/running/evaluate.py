@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 
-from coffea_fm.bundle import Manifest, load_bundle
+from coffea_fm.bundle import Calibration, Manifest, load_bundle
 from coffea_fm.calibration.record import record as record_in_bundle
 from coffea_fm.calibration.working_points import working_points
 from coffea_fm.errors import BundleError, InputError
@@ -120,7 +119,7 @@ def evaluate(
         manifest.name, manifest.checksum, sources, scores, target, metrics, points, left_out, skipped
     )
     if record:
-        evaluation = _recorded(evaluation, Path(bundle))
+        _record(evaluation, Path(bundle))
     return evaluation if output is None else evaluation.write(Path(output), label=Label(energy=energy))
 
 
@@ -129,21 +128,22 @@ def _classes(manifest: Manifest) -> tuple[str, ...]:
     if not classes:
         given = ", ".join(output.name for output in manifest.outputs)
         raise BundleError(f"the bundle {manifest.name!r} gives no scores of classes to evaluate, only {given}")
-    if manifest.collection is not None:
+    if manifest.level.name != "jet":
         raise BundleError(
-            f"the bundle {manifest.name!r} scores events, and evaluate is for jets: "
+            f"the bundle {manifest.name!r} scores {manifest.level.name}s, and evaluate is for jets: "
             "fill its scores in a processor, then use coffea-fm limit"
         )
     return classes
 
 
-def _recorded(evaluation: Evaluation, folder: Path) -> Evaluation:
+def _record(evaluation: Evaluation, folder: Path) -> None:
     metrics, points = evaluation.metrics, evaluation.working_points
-    checksum = record_in_bundle(
-        folder,
+    calibration = Calibration(
+        accuracy=metrics.accuracy,
         expected_calibration_error=metrics.reliability.expected_error,
-        working_points=points,
+        n_jets=metrics.jets,
         data=evaluation.measured_on,
-        measured=f"On {evaluation.measured_on} (`coffea-fm evaluate --record`):\n\n{markdown(metrics, points)}",
+        working_points=tuple(points),
     )
-    return replace(evaluation, checksum=checksum)
+    text = f"On {evaluation.measured_on} (`coffea-fm evaluate --record`):\n\n{markdown(metrics, points)}"
+    record_in_bundle(folder, calibration, text)

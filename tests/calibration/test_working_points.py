@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from coffea_fm.evaluation.working_points import working_points
 
 from coffea_fm.errors import InputError
-from coffea_fm.evaluation.working_points import working_points
 
 
 def sample(n: int = 20_000) -> tuple[np.ndarray, np.ndarray]:

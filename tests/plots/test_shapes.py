@@ -3,7 +3,6 @@ from __future__ import annotations
 import hist
 import numpy as np
 import pytest
-
 from coffea_fm.evaluation.categories import comparisons
 from coffea_fm.evaluation.overlay import overlay_with_ratio
 
