@@ -167,6 +167,11 @@ class Manifest(_Part):
         """SHA-256 of the manifest's canonical JSON without its own ``checksum``."""
         return canonical_hash(self.model_dump(mode="json", exclude={"checksum"}))
 
+    def _repr_html_(self) -> str:
+        from coffea_fm.bundle.show import bundle_html
+
+        return bundle_html(self)
+
     @property
     def first_output(self) -> str:
         """What is meant where no output is named: the scores, or where there are none the first output."""

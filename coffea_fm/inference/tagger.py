@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import awkward as ak
 
 from coffea_fm.bundle import Bundle, Calibration, Graph, Manifest
+from coffea_fm.bundle.show import bundle_html
 from coffea_fm.errors import InputError
 from coffea_fm.inference import process_cache
 from coffea_fm.inference.arrays import assemble, is_dask, is_typetracer, to_typetracer, touch
@@ -270,6 +271,9 @@ class Tagger:
 
     def __repr__(self) -> str:
         return f"Tagger({self.source!r}, checksum={self.checksum[:12]!r})"
+
+    def _repr_html_(self) -> str:
+        return bundle_html(self.manifest, self.calibration)
 
     @property
     def _bundle(self) -> Bundle:
