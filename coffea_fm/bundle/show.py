@@ -34,8 +34,8 @@ def bundle_html(manifest: Manifest, calibration: Calibration | None = None) -> s
 
 
 def _rows(level: Level) -> list[dict[str, Any]]:
-    read = f"at most {level.maximum}" if level.maximum else ""
-    return [{"level": level.name, "read": read, "field": field.name, **_described(field)} for field in level.fields]
+    name = f"{level.name} (at most {level.maximum})" if level.maximum else level.name
+    return [{"level": name, "field": field.name, **_described(field)} for field in level.fields]
 
 
 def _described(field: Field) -> dict[str, str]:
