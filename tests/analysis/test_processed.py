@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,13 @@ import hist
 import numpy as np
 import pytest
 import uproot
-from coffea.nanoevents import BaseSchema
 from coffea.processor import ProcessorABC
 
+import coffea_fm
 from coffea_fm.analysis.chunk import Chunk
 from coffea_fm.analysis.counts import Counts
 from coffea_fm.analysis.processed import normalise
-from coffea_fm.errors import InputError
-from coffea_fm.running.executors import make_executor
-from coffea_fm.running.fileset import Dataset
-from coffea_fm.running.run import RunResult, run
+from coffea_fm.running.result import RunResult
 
 EVENTS, GENERATED, SECTION, LUMINOSITY = 200, 5000.0, 3.0, 10.0
 EXPECTED = SECTION * 1000 * LUMINOSITY * EVENTS / GENERATED
@@ -61,10 +59,10 @@ def run_over(
     fileset: Mapping[str, tuple[list[Path], dict[str, Any]]], chunksize: int = 70, **options: Any
 ) -> RunResult:
     datasets = {
-        name: Dataset({str(path): "Events" for path in paths}, {"cross_section": SECTION, **metadata})
+        name: {"files": [str(path) for path in paths], "metadata": {"cross_section": SECTION, **metadata}}
         for name, (paths, metadata) in fileset.items()
     }
-    return run(CountAll(), datasets, BaseSchema, make_executor(**options), chunksize=chunksize, quiet=True)
+    return coffea_fm.run(CountAll(), datasets, schema="BaseSchema", chunksize=chunksize, quiet=True, **options)
 
 
 def total(result: RunResult, process: str = "X") -> float:
@@ -89,7 +87,7 @@ def test_a_file_that_is_skipped_is_missing(files: Files) -> None:
     paths = files(2)
     paths[1].write_bytes(paths[1].read_bytes()[:3000])
     listed = {"sum_of_weights": 2 * GENERATED, "events": 2 * EVENTS}
-    result = run_over({"X": (paths, listed)}, skip_unreadable=True)
+    result = run_over({"X": (paths, listed)}, skip_bad_files=True)
     assert total(result) == pytest.approx(EXPECTED)
     assert "processed 50% of the generated events of X" in result.output["notes"][0]
 
@@ -159,5 +157,15 @@ def test_data_are_counted_and_their_luminosity_is_that_of_the_full_list(files: F
 
 
 def test_weights_that_add_up_to_nothing(files: Files) -> None:
-    with pytest.raises(InputError, match=r"generator weights of dataset 'X' add up to -5, .*process more of its events"):
-        run_over({"X": (files(1, generated=-5.0), {})})
+    result = run_over({"X": (files(1, generated=-5.0), {})})
+    assert "weights of dataset 'X' add up to -5, so that it cannot be normalised" in result.failures["postprocess"]
+
+
+def test_the_run_says_what_is_missing(files: Files, tmp_path: Path) -> None:
+    listed = {"cross_section": SECTION, "sum_of_weights": 4 * GENERATED, "events": 4 * EVENTS}
+    fileset = {"X": {"files": [str(path) for path in files(1)], "metadata": listed}}
+    result = coffea_fm.run(CountAll(), fileset, tmp_path / "out", schema="BaseSchema", quiet=True, plots=False)
+    sentence = "processed 25% of the generated events of X"
+    assert sentence in str(result)
+    assert sentence in json.loads((tmp_path / "out" / "summary.json").read_text())["notes"][0]
+    assert sentence in Counts.read(tmp_path / "out").notes()[0]
