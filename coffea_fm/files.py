@@ -68,3 +68,16 @@ def refuse_repeated(files: Mapping[str, Iterable[str]]) -> None:
                 spelled = "twice" if file == before else f"twice, as {before} and as {file}"
                 raise RecipeError(f"{where} the file {real} {spelled}: its events would count twice")
             found[real] = (dataset, file)
+
+
+def prepare_folder(folder: str | os.PathLike[str]) -> None:
+    """Make sure that files can be written to a folder, before hours are spent on their content.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made or written to.
+    """
+    with atomic(Path(folder) / ".writable") as probe:
+        probe.touch()
+    (Path(folder) / ".writable").unlink()

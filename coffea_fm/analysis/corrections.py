@@ -76,7 +76,7 @@ class Corrections:
         width = self._of_jets(f"{collection}_resolution_smearing", jets, abs(jets.eta), jets.pt)
         return 1 + width * random
 
-    def mass(self, systematic: str, collection: str, jets: ak.Array) -> ak.Array:
+    def mass(self, collection: str, jets: ak.Array, systematic: str) -> ak.Array:
         """Factor on the soft-drop mass; `systematic` is nominal, up or down."""
         return self._of_jets(f"{collection}_softdrop_mass", jets, systematic, jets.pt)
 

@@ -122,4 +122,4 @@ def _energy(variation: str, collection: str, jets: ak.Array, events: ak.Array, c
 
 def _mass(variation: str, collection: str, jets: ak.Array, corrections: Corrections) -> ak.Array:
     shifted = variation.startswith("jet_mass_scale")
-    return corrections.mass(variation.rpartition("_")[2] if shifted else NOMINAL, collection, jets)
+    return corrections.mass(collection, jets, variation.rpartition("_")[2] if shifted else NOMINAL)

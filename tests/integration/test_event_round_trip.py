@@ -17,7 +17,7 @@ from coffea_fm.tokens.events import nest, pack_events
 from test_fine_tune import BLOCK, call, commands
 
 import coffea_fm
-from coffea_fm.running.outputs import read_histograms
+from coffea_fm.analysis.histogram_files import read_histograms
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shards import EventDataset
 from coffea_fm.shipped import shipped

@@ -13,6 +13,7 @@ import uproot
 from coffea.nanoevents import NanoEventsFactory
 from coffea_fm.simulation.hh4b.normalisation import normalisation
 
+from coffea_fm.analysis.normalisation import normalisation
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.kinematics import wrap
 from coffea_fm.schemas import PFNanoAODSchema
