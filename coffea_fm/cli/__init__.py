@@ -19,6 +19,7 @@ from coffea_fm.logs import show_logs
 
 COMMANDS = (
     "demo",
+    "models",
     "simulate",
     "collect",
     "tokenizer",

@@ -10,6 +10,7 @@ from typing import Any, Unpack
 
 from coffea.processor import ProcessorABC
 
+from coffea_fm.analysis.histogram_files import HISTOGRAMS, read_histograms
 from coffea_fm.errors import InputError
 from coffea_fm.evaluation.tagging import draw_tagging
 from coffea_fm.files import prepare_folder
@@ -157,6 +158,6 @@ def demo(output: PathLike = "demo-output", *, workers: int = 2, quiet: bool = Fa
         chunksize=1000,
         quiet=quiet,
     )
-    figures = draw_tagging(result.output, label=Label(energy=13))
+    figures = draw_tagging(read_histograms(folder / HISTOGRAMS), label=Label(energy=13))
     drawn = [path for name, figure in figures.items() for path in save(figure, folder / "plots" / name)]
     return replace(result, written={**result.written, "plots": [str(path) for path in drawn]})

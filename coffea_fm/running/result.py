@@ -96,7 +96,8 @@ class RunResult:
         lines += self.notes
         for kind, paths in self.written.items():
             several = kind == "plots" and len(paths) > 1
-            each = [f"{len(paths)} figures to {Path(paths[0]).parent}"] if several else paths
+            figures = len({Path(path).with_suffix("") for path in paths})
+            each = [f"{figures} figures, as PNG and PDF, to {Path(paths[0]).parent}"] if several else paths
             lines += [f"wrote {path}" for path in (each if isinstance(each, list) else [each])]
         lines += [f"not written: {reason}" for reason in self.not_written.values()]
         return "\n".join([*lines, *(f"failed: {reason}" for reason in self.failures.values())])
