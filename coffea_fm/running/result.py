@@ -96,8 +96,7 @@ class RunResult:
         lines += self.notes
         for kind, paths in self.written.items():
             several = kind == "plots" and len(paths) > 1
-            figures = len({Path(path).with_suffix("") for path in paths})
-            each = [f"{figures} figures, as PNG and PDF, to {Path(paths[0]).parent}"] if several else paths
+            each = [_figures(paths)] if several else paths
             lines += [f"wrote {path}" for path in (each if isinstance(each, list) else [each])]
         lines += [f"not written: {reason}" for reason in self.not_written.values()]
         return "\n".join([*lines, *(f"failed: {reason}" for reason in self.failures.values())])
@@ -105,3 +104,8 @@ class RunResult:
     def __repr__(self) -> str:
         """As `str`: a notebook shows the account, not the arrays."""
         return str(self)
+
+
+def _figures(paths: list[str]) -> str:
+    figures = {Path(path).with_suffix("") for path in paths}
+    return f"{len(figures)} figures, as PNG and PDF, to {Path(paths[0]).parent}"
