@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
@@ -23,9 +21,3 @@ def discriminant(scores: npt.NDArray[np.floating], signal: int, background: int)
     above = scores[:, signal].astype(np.float64)
     below = above + scores[:, background]
     return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
-
-
-def formula(signal: Sequence[str], background: Sequence[str]) -> str:
-    """How a discriminant is computed from scores: ``Hbb / (Hbb + QCD)``."""
-    above = " + ".join(signal)
-    return f"{f'({above})' if len(signal) > 1 else above} / ({above} + {' + '.join(background)})"

@@ -13,8 +13,10 @@ from coffea_fm.errors import InputError
 def record(
     folder: Path,
     *,
+    accuracy: float,
     expected_calibration_error: float,
     working_points: Sequence[WorkingPoint],
+    n_jets: int,
     data: str,
     measured: str,
 ) -> str:
@@ -24,10 +26,12 @@ def record(
     ----------
     folder : Path
         The bundle.
-    expected_calibration_error : float
+    accuracy, expected_calibration_error : float
         Of its scores.
     working_points : sequence of WorkingPoint
         From `coffea_fm.calibration.working_points.working_points`.
+    n_jets : int
+        On how many jets they were measured.
     data : str
         What they were measured on.
     measured : str
@@ -43,6 +47,8 @@ def record(
     InputError
         If the bundle is not a folder on this machine.
     """
+    # Version 3 of the manifest keeps accuracy and n_jets too, in calibration.json; version 1 has no place for them.
+    del accuracy, n_jets
     card = folder / "README.md"
     if not card.is_file():
         raise InputError(

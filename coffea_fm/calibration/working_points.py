@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from coffea_fm.bundle.manifest import Calibration, WorkingPoint
-from coffea_fm.calibration.discriminant import discriminant, formula
+from coffea_fm.bundle.manifest import WorkingPoint
+from coffea_fm.calibration.discriminant import discriminant
 from coffea_fm.errors import InputError
 
 Scores = npt.NDArray[np.floating]
@@ -67,25 +67,9 @@ def working_points(
 
 def cut_formula(point: WorkingPoint) -> str:
     """What a jet must fulfil to pass: ``Hbb / (Hbb + QCD) > 0.8850``."""
-    return f"{formula(point.signal, point.background)} > {point.cut:.4f}"
-
-
-def calibration_lines(calibration: Calibration | None, points: Sequence[WorkingPoint]) -> list[str]:
-    """What was measured of a bundle, a line each: temperature, calibration error, working points."""
-    lines = []
-    if calibration is not None:
-        if calibration.temperature != 1:
-            lines.append(f"calibrated with temperature {calibration.temperature:.3f}")
-        if calibration.expected_calibration_error is not None:
-            lines.append(f"expected calibration error {calibration.expected_calibration_error:.4f}")
-    for point in points:
-        lines.append(
-            f"working point {point.name}: {cut_formula(point)}, efficiency {point.signal_efficiency:.3f} for "
-            f"{' + '.join(point.signal)} and {point.background_efficiency:.2e} for {' + '.join(point.background)}"
-        )
-    if lines and calibration is not None and calibration.data:
-        lines.append(f"measured on {calibration.data}")
-    return lines
+    signal = " + ".join(point.signal)
+    above = f"({signal})" if len(point.signal) > 1 else signal
+    return f"{above} / ({signal} + {' + '.join(point.background)}) > {point.cut:.4f}"
 
 
 def _point(

@@ -25,8 +25,6 @@ def info(
 
 
 def _describe(manifest: Manifest) -> str:
-    from coffea_fm.calibration.working_points import calibration_lines
-
     lines = [f"{manifest.name}  (schema {manifest.schema_version}, checksum {manifest.checksum[:12]}, verified)"]
     for group in manifest.inputs.groups:
         lines.append(f"reads jets.{group.name}: at most {group.max_tokens}, ordered by {group.order}")
@@ -51,7 +49,13 @@ def _describe(manifest: Manifest) -> str:
             f"onnxruntime agrees with torch to {check.maximal_difference:.1e} in {check.cases} cases "
             f"(tolerance {check.tolerance:.0e})"
         )
-    lines += calibration_lines(manifest.calibration, manifest.working_points)
+    if manifest.calibration is not None:
+        lines.append(f"calibrated with temperature {manifest.calibration.temperature:.3f}")
+    for point in manifest.working_points:
+        lines.append(
+            f"working point {point.name}: cut {point.cut:.4f}, signal {point.signal_efficiency:.3f}, "
+            f"background {point.background_efficiency:.2e}"
+        )
     return "\n".join(lines)
 
 

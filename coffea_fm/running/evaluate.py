@@ -141,8 +141,10 @@ def _recorded(evaluation: Evaluation, folder: Path) -> Evaluation:
     metrics, points = evaluation.metrics, evaluation.working_points
     checksum = record_in_bundle(
         folder,
+        accuracy=metrics.accuracy,
         expected_calibration_error=metrics.reliability.expected_error,
         working_points=points,
+        n_jets=metrics.jets,
         data=evaluation.measured_on,
         measured=f"On {evaluation.measured_on} (`coffea-fm evaluate --record`):\n\n{markdown(metrics, points)}",
     )
