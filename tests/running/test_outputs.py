@@ -69,11 +69,10 @@ def test_the_account_names_everything_written_and_skipped(tmp_path):
     assert account["skipped"] == {"x.root": "cannot read x.root"}
     written = account["written"]
     assert written["not_in_root"] == ["four"]
-    assert {path.rpartition("/")[2] for path in written["plots"]} == {
-        "spectra_x_by_dataset.png",
-        "spectra_x_by_flavour.png",
-        "plain_by_all.png",
-    }
+    figures = ("spectra_x_by_dataset", "spectra_x_by_flavour", "plain_by_all")
+    named = {f"{name}.{ending}" for name in figures for ending in ("png", "pdf")}
+    assert {path.rpartition("/")[2] for path in written["plots"]} == named
+    assert list(written["not_drawn"]) == ["four"]
     named = {*written["plots"], *written["histograms"], written["counts"], str(tmp_path / "summary.json")}
     assert {str(path) for path in tmp_path.rglob("*") if path.is_file()} == named
 
