@@ -56,7 +56,7 @@ def evaluate(
         scores, target = predict_shards(bundle, Path(data[0]))
     else:
         processor = Predict(load(bundle), JET_CLASSES, collection)
-        options = RunOptions.of(run_options)  # type: ignore[arg-type] - keywords by name
+        options = RunOptions(**run_options)
         fileset = read_fileset(data, options.treename)
         with options.executor() as executor:
             result = execute(

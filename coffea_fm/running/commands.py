@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, TypeAlias, Unpack
 
 from coffea.processor import ProcessorABC
 
@@ -21,8 +21,8 @@ from coffea_fm.running.result import RunResult
 from coffea_fm.running.schemas import find_schema
 from coffea_fm.shipped import shipped
 
-FilesetLike = PathLike | Sequence[PathLike] | Mapping[str, Any]
-ProcessorLike = str | ProcessorABC | type[ProcessorABC]
+FilesetLike: TypeAlias = PathLike | Sequence[PathLike] | Mapping[str, Any]
+ProcessorLike: TypeAlias = PathLike | ProcessorABC | type[ProcessorABC]
 
 _log = logging.getLogger(__name__)
 

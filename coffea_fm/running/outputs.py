@@ -12,7 +12,7 @@ from typing import Any
 
 import awkward as ak
 import cloudpickle  # type: ignore[import-untyped]
-import lz4.frame
+import lz4.frame  # type: ignore[import-untyped]
 from coffea.processor import ProcessorABC
 
 from coffea_fm.analysis.histogram_files import HISTOGRAMS, write_histograms
@@ -45,7 +45,7 @@ class _Finish:
             yield
         except Exception as error:  # noqa: BLE001 - whatever goes wrong here shall cost this step alone
             (self.failures if table is None else table)[name] = f"{name}: {sentence(error)}"
-            _log.info("%s failed", name, exc_info=error)
+            _log.debug("%s failed", name, exc_info=error)
 
 
 def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, plots: bool = True) -> RunResult:
@@ -68,8 +68,8 @@ def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, p
         With the paths of everything written, what was not, and what failed. The same is in ``summary.json``.
     """
     done = _Finish(folder)
-    for path, values in not_added(result.output):
-        done.failures[path] = f"{path}: {values.reason}; its {len(values)} parts are kept as a list"
+    for name, values in not_added(result.output):
+        done.failures[name] = f"{name}: {values.reason}; its {len(values)} parts are kept as a list"
     saved = _save_accumulated(result.output, done)
     output = _postprocess(processor, result.output, saved, done)
     result = replace(result, output=output, folder=folder)
@@ -88,23 +88,23 @@ def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, p
 
 def _save_accumulated(output: Any, done: _Finish) -> bytes | None:
     """Keep what was accumulated before anything else touches it, in the file that `coffea.util.load` reads."""
-    if done.folder is None:
-        return None
-    with done.step("output.coffea"):
-        packed = bytes(lz4.frame.compress(cloudpickle.dumps(output)))
-        with atomic(done.folder / "output.coffea") as path:
-            path.write_bytes(packed)
-        done.written["accumulated"] = str(done.folder / "output.coffea")
-        return packed
-    return None
+    packed = None
+    if done.folder is not None:
+        with done.step("output.coffea"):
+            packed = bytes(lz4.frame.compress(cloudpickle.dumps(output)))
+            with atomic(done.folder / "output.coffea") as path:
+                path.write_bytes(packed)
+            done.written["accumulated"] = str(done.folder / "output.coffea")
+    return packed
 
 
 def _postprocess(processor: ProcessorABC, output: Any, saved: bytes | None, done: _Finish) -> Any:
     with done.step("postprocess"):
         changed = processor.postprocess(output)
-        return output if changed is None else changed
-    # it may have changed half of it in place
-    return output if saved is None else cloudpickle.loads(lz4.frame.decompress(saved))
+        output = output if changed is None else changed
+    if "postprocess" in done.failures and saved is not None:  # it may have changed half of it in place
+        output = cloudpickle.loads(lz4.frame.decompress(saved))
+    return output
 
 
 def _write_files(parts: Parts, folder: Path, done: _Finish) -> None:
