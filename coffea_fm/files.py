@@ -38,3 +38,16 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def prepare_folder(folder: str | os.PathLike[str]) -> None:
+    """Make sure that files can be written to a folder, before hours are spent on their content.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made or written to.
+    """
+    with atomic(Path(folder) / ".writable") as probe:
+        probe.touch()
+    (Path(folder) / ".writable").unlink()

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from coffea_fm.cli.output import Json, show
-from coffea_fm.cli.run import describe, execute
+from coffea_fm.cli.output import Json, finish
 
 
 def demo(
@@ -17,31 +16,10 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Tag the shipped jets with the shipped bundle on a local dask cluster and draw the result; no network needed."""
-    from coffea_fm.shipped import shipped
+    import coffea_fm
 
-    bundle = shipped("exports", "jet-classifier-small")
-    samples = sorted(str(path) for path in shipped("samples").glob("*.root"))
-    account = execute(
-        "tag_jets",
-        samples,
-        output,
-        schema="PFNanoAODSchema",
-        options={"bundle": str(bundle)},
-        dask="local",
-        workers=workers,
-        chunksize=1000,
-        plots=False,
-        quiet=as_json,
+    result = coffea_fm.demo(output, workers=workers, quiet=as_json)
+    tagged = ", ".join(result.events)
+    finish(
+        result, result.summary(), f"tagged {tagged} on a dask cluster of {workers} processes\n{result}", as_json=as_json
     )
-    account["written"]["plots"] = [str(path) for path in _draw(output)]
-    text = f"tagged {', '.join(map(str, samples))}\nwith {bundle} on a dask cluster of {workers} processes\n"
-    show(account, text + describe(account), as_json=as_json)
-
-
-def _draw(output: Path) -> list[Path]:
-    from coffea_fm.evaluation.tagging import draw_tagging
-    from coffea_fm.plots.style import Label, save
-    from coffea_fm.running.outputs import read_histograms
-
-    figures = draw_tagging(read_histograms(output / "histograms.zip"), label=Label(energy=13))
-    return [path for name, figure in figures.items() for path in save(figure, output / "plots" / name)]

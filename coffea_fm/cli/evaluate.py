@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from coffea_fm.cli.options import with_run_options
 from coffea_fm.cli.output import Json, show
 
 
+@with_run_options()
 def evaluate(
     bundle: Annotated[str, typer.Argument(help="Folder, .zip or URL of the bundle.")],
     data: Annotated[list[str], typer.Argument(help="A folder of shards, a fileset as JSON, or ROOT files.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for what is written.")],
-    schema: Annotated[str, typer.Option(help="NanoEvents schema of coffea-fm or coffea.")] = "PFNanoAODSchema",
-    treename: Annotated[str, typer.Option(help="Tree, where the fileset does not name it.")] = "Events",
+    run_options: dict[str, Any],
     collection: Annotated[str, typer.Option(help="The jets.")] = "FatJet",
     truth: Annotated[str, typer.Option(help="Column of the jets with their true class.")] = "label",
     classes: Annotated[
@@ -23,10 +24,6 @@ def evaluate(
     ] = "",
     background: Annotated[str, typer.Option(help="Class that the others are separated from.")] = "QCD",
     efficiency: Annotated[float, typer.Option(min=0.01, max=0.99, help="Where the rejection is given.")] = 0.5,
-    dask: Annotated[str, typer.Option(help="Address of a dask scheduler, or 'local' to start --workers.")] = "",
-    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
-    chunksize: Annotated[int, typer.Option(min=1, help="Events a chunk, about.")] = 100_000,
-    skip_bad_files: Annotated[bool, typer.Option(help="Leave out and name files that cannot be read.")] = False,
     record: Annotated[
         bool, typer.Option("--record", help="Write calibration and working points into the bundle and its card.")
     ] = False,
@@ -34,26 +31,20 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Accuracy, AUC and background rejection of a bundle on labelled jets, with working points, figures and a page."""
-    from coffea_fm.running.evaluate import evaluate as evaluate_bundle
+    import coffea_fm
 
-    result = evaluate_bundle(
+    result = coffea_fm.evaluate(
         bundle,
         data,
-        output=output,
-        schema=schema,
-        treename=treename,
+        output,
         collection=collection,
         truth=truth,
         classes=classes,
         background=background,
         efficiency=efficiency,
-        chunksize=chunksize,
-        dask=dask,
-        workers=workers,
-        skip_bad_files=skip_bad_files,
         record=record,
         energy=energy,
-        quiet=as_json,
+        **run_options,
     )
     numbers = {"jets": result.metrics.jets, "accuracy": result.metrics.accuracy}
     summary = {**result.summary(), **numbers, "written": [str(path) for path in result.written]}

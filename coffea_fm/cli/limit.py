@@ -30,8 +30,7 @@ def limit(
     """Fit the histograms of an analysis with pyhf: expected limit, impacts, closure of the background, figures."""
     import json
 
-    from coffea_fm.files import atomic
-    from coffea_fm.running.outputs import prepare_folder
+    from coffea_fm.files import atomic, prepare_folder
     from coffea_fm.shipped import shipped
     from coffea_fm.statistics.account import account as account_of
     from coffea_fm.statistics.account import figures

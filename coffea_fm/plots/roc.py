@@ -56,7 +56,7 @@ def roc_figure(curves: Mapping[str, RocCurve], background: str, *, label: Label 
     figure = Figure(figsize=(6.4 * n_panels, 5.6), layout="constrained")
     panels = figure.subplots(1, n_panels, sharey=True, squeeze=False)[0]
     names = list(curves)
-    lowest = min((curve.background[curve.background > 0].min() for curve in curves.values()))
+    lowest = min(curve.background[curve.background > 0].min() for curve in curves.values())
     for at, panel in enumerate(panels):
         for color, name in zip(COLORS, names[at * each : (at + 1) * each], strict=False):
             _draw(panel, name, curves[name], color)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 from coffea_fm.bundle import Manifest, load_bundle
 from coffea_fm.calibration.record import record as record_in_bundle
@@ -15,37 +14,33 @@ from coffea_fm.errors import BundleError, InputError
 from coffea_fm.evaluation.classification import Scores, Targets, classification_metrics
 from coffea_fm.evaluation.report import markdown
 from coffea_fm.evaluation.result import Evaluation
+from coffea_fm.files import prepare_folder
 from coffea_fm.inference.loading import load
+from coffea_fm.names import nearest
 from coffea_fm.plots.style import Label
-from coffea_fm.running.cluster import dask_client
-from coffea_fm.running.executors import make_executor
-from coffea_fm.running.fileset import read_fileset
-from coffea_fm.running.outputs import prepare_folder
+from coffea_fm.running.commands import FilesetLike
+from coffea_fm.running.execute import execute
+from coffea_fm.running.fileset import as_fileset
+from coffea_fm.running.options import PathLike, RunKeywords, RunOptions, shows_run_options
 from coffea_fm.running.predictions import Predict, predict_shards
-from coffea_fm.running.run import run
 from coffea_fm.running.schemas import find_schema
 from coffea_fm.running.truth import Truth
 
 
+@shows_run_options
 def evaluate(
-    bundle: str | os.PathLike[str],
-    data: str | os.PathLike[str] | Sequence[str],
+    bundle: PathLike,
+    data: FilesetLike,
+    output: PathLike | None = None,
     *,
-    output: str | os.PathLike[str] | None = None,
-    schema: str = "PFNanoAODSchema",
-    treename: str = "Events",
     collection: str = "FatJet",
     truth: str = "label",
     classes: str = "",
     background: str = "QCD",
     efficiency: float = 0.5,
-    chunksize: int = 100_000,
-    dask: str = "",
-    workers: int = 1,
-    skip_bad_files: bool = False,
     record: bool = False,
     energy: float | None = None,
-    quiet: bool = True,
+    **keywords: Unpack[RunKeywords],
 ) -> Evaluation:
     """Score labelled jets, and compute all figures of merit.
 
@@ -53,12 +48,12 @@ def evaluate(
     ----------
     bundle : path-like
         Folder, .zip or URL of the bundle.
-    data : path-like or sequence of str
-        A folder of shards, a fileset as JSON, or ROOT files.
+    data : path-like, sequence of path-like, or mapping
+        A folder of shards, a fileset or the JSON file of one, or the files themselves.
     output : path-like, optional
         Folder for numbers, tables, figures and a page; nothing is written without it.
-    schema, treename, collection : str
-        How the files are read, and which jets of them; without use for shards.
+    collection : str
+        The jets.
     truth, classes : str
         Column of the jets with their true class, and what its numbers mean: see `coffea_fm.running.truth.Truth.of`.
         Shards say it themselves.
@@ -66,20 +61,12 @@ def evaluate(
         Class that the others are separated from.
     efficiency : float
         Signal efficiency at which the rejection is given.
-    chunksize : int
-        Events a chunk, about.
-    dask : str
-        Address of a dask scheduler, or ``"local"`` to start `workers`.
-    workers : int
-        Processes on this machine.
-    skip_bad_files : bool
-        Leave out, and name, files that cannot be read.
     record : bool
         Write calibration and working points into the bundle, and what was measured into its card.
     energy : float, optional
         Centre-of-mass energy for the figures, TeV.
-    quiet : bool
-        Show no progress.
+    **keywords
+        How the files are read, see `RunOptions`.
 
     Returns
     -------
@@ -93,35 +80,49 @@ def evaluate(
     InputError
         If there is nothing to evaluate, or no such class or column.
     """
-    sources = [os.fspath(data)] if isinstance(data, str | os.PathLike) else [os.fspath(source) for source in data]
+    options = RunOptions.of(keywords)
     manifest = load_bundle(bundle).manifest
     known = _classes(manifest)
     if background not in known:
-        raise InputError(f"the background {background!r} is not among the classes {', '.join(known)}")
+        raise InputError(f"the background {background!r} is not among the classes: {nearest(background, known)}")
     if output is not None:
         prepare_folder(Path(output))
     left_out: dict[str, int] = {}
     skipped: dict[str, str] = {}
     scores: Scores
     target: Targets
-    if len(sources) == 1 and Path(sources[0]).is_dir():
-        scores, target = predict_shards(os.fspath(bundle), Path(sources[0]))
+    if folder := _shards(data):
+        names = [str(folder)]
+        scores, target = predict_shards(os.fspath(bundle), folder)
     else:
+        files = as_fileset(data, options.treename)
+        names = [file for dataset in files.values() for file in dataset.files]
         processor = Predict(load(bundle), Truth.of(truth, classes, known), collection)
-        with dask_client(dask, workers) if dask else nullcontext() as client:
-            executor = make_executor(workers=workers, client=client, skip_unreadable=skip_bad_files)
-            fileset, schema_class = read_fileset(sources, treename), find_schema(schema)
-            result = run(processor, fileset, schema_class, executor, chunksize=chunksize, quiet=quiet)
+        with options.executor() as executor:
+            result = execute(
+                processor,
+                files,
+                find_schema(options.schema),
+                executor,
+                chunksize=options.chunksize,
+                checkpoints=options.checkpoints,
+                quiet=options.quiet,
+            )
         scores, target = result.output["scores"].value, result.output["target"].value
         left_out, skipped = dict(result.output["left_out"]), result.skipped
     metrics = classification_metrics(scores, target, known, background=background, efficiency=efficiency)
     points = working_points(scores, target, known, background=background)
-    evaluation = Evaluation(
-        manifest.name, manifest.checksum, sources, scores, target, metrics, points, left_out, skipped
-    )
+    evaluation = Evaluation(manifest.name, manifest.checksum, names, scores, target, metrics, points, left_out, skipped)
     if record:
         evaluation = _recorded(evaluation, Path(bundle))
     return evaluation if output is None else evaluation.write(Path(output), label=Label(energy=energy))
+
+
+def _shards(data: FilesetLike) -> Path | None:
+    """The folder of shards, if that is what the data are."""
+    names = [data] if isinstance(data, str | os.PathLike) else list(data)
+    folder = Path(names[0]) if len(names) == 1 else None
+    return folder if folder is not None and folder.is_dir() else None
 
 
 def _classes(manifest: Manifest) -> tuple[str, ...]:
