@@ -25,7 +25,7 @@ def test_every_figure_is_png_and_pdf_and_failures_are_sentences(tmp_path):
         ),
     }
     written, failed = draw_histograms(found, tmp_path)
-    assert [path.name for path in written] == ["a_mass_by_process.png", "a_mass_by_process.pdf"]
+    assert written == [tmp_path / "a" / f"mass_by_process.{ending}" for ending in ("png", "pdf")]
     assert written[0].read_bytes().startswith(b"\x89PNG")
     assert written[1].read_bytes().startswith(b"%PDF")
     assert failed["flat"] == "the figure flat is not drawn: it has 2 axes besides categories, and figures show one"
