@@ -20,6 +20,7 @@ from coffea_fm.running.checkpoints import Checkpoints, fingerprint
 from coffea_fm.running.executors import describe, progress_on_stderr
 from coffea_fm.running.failures import refuse_truncated
 from coffea_fm.running.fileset import Fileset, file_format
+from coffea_fm.running.process import Process
 from coffea_fm.running.result import RunResult
 
 _BUFFER = re.compile("-(data|offsets|mask|index|tags|starts|stops)$")
@@ -74,7 +75,7 @@ def execute(
                 f"the fileset has no events: of its files {len(metas)} are empty and {len(failed_files)} unreadable"
             )
         runner = Runner(executor=executor, schema=schema, format=data_format, savemetrics=True, checkpointer=kept)
-        out = runner.run(list(chunks), processor.process)
+        out = runner.run(list(chunks), Process(processor))
     failed: dict[WorkItem, str] = out.get("failed", {})
     if len(failed) == len(chunks):
         raise InputError(f"no chunk of the fileset could be read; the first: {next(iter(failed.values()))}")
