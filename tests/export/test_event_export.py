@@ -67,7 +67,7 @@ def test_the_bundle_scores_as_torch_does(backbone: object, head: HeadConfig, eve
     assert model.training
     assert manifest.check is not None
     assert manifest.check.maximal_difference < 2e-5
-    assert manifest.check.cases > 60
+    assert manifest.check.cases > 50
     assert [graph.file for graph in manifest.graphs] == ["backbone.onnx", "head.onnx"]
     expected = probabilities(model, events, 1.3)
     tagger = coffea_fm.load(tmp_path / "bundle")
@@ -143,7 +143,7 @@ def test_jets_of_another_range_are_counted_and_scored(events: Packed, bundle: Pa
     tagger = coffea_fm.load(bundle)
     jets = awkward_events(events)
     hard = ak.with_field(jets, jets.pt * 1.5, "pt")
-    with pytest.warns(InputWarning, match="jet pt of .* is outside the range 500 to 1000"):
+    with pytest.warns(InputWarning, match="FatJet.pt of .* is outside the range 500 to 1000"):
         scores = tagger(hard, FatJet=hard)
     counts = coffea_fm.report(scores).counts
     assert counts["out_of_range"] == ak.sum(hard.pt > 1000) > 0
