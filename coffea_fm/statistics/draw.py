@@ -14,7 +14,7 @@ from coffea_fm.statistics.likelihood import Fitted, Likelihood
 from coffea_fm.statistics.prediction import Prediction
 from coffea_fm.statistics.settings import FitSettings, Shown
 from coffea_fm.statistics.stack import stack_figure
-from coffea_fm.statistics.yields import DATA, Filled, Floats
+from coffea_fm.statistics.yields import DATA, Filled, DoubleArray
 
 Figures = Iterator[tuple[str, Figure]]
 
@@ -105,6 +105,6 @@ def draw_closure(closures: Mapping[str, Closure], predictions: Mapping[str, Pred
             yield f"{category}_closure", figure
 
 
-def _sum(filled: Filled, process: str, shown: Shown) -> tuple[Floats, Floats]:
+def _sum(filled: Filled, process: str, shown: Shown) -> tuple[DoubleArray, DoubleArray]:
     parts = [filled.get(process, region) for region in shown.regions]
     return np.sum([part.values for part in parts], axis=0), np.sum([part.variances for part in parts], axis=0)

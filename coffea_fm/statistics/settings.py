@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from coffea_fm.config import Config, read_config
 
 Positive = Annotated[float, Field(gt=0)]
+
+
+def _with_one_group(pattern: str) -> str:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
+    if groups != 1:
+        raise ValueError(f"{pattern!r} has {groups} groups in parentheses: it needs one, the mass")
+    return pattern
 
 
 class _Part(Config):
@@ -17,18 +28,18 @@ class _Part(Config):
 
 
 class Category(_Part):
-    """A signal region and the region that gives its rate.
+    """The two regions of the ABCD method that are a category's own.
 
     Parameters
     ----------
-    signal : str
-        A of the ABCD method: where the signal is looked for.
-    rate : str
-        B: on the same side of the first variable, away from the signal in the second.
+    A : str
+        Where the signal is looked for.
+    B : str
+        What gives the rate: on the same side of the first variable, away from the signal in the second.
     """
 
-    signal: str
-    rate: str
+    A: str
+    B: str
 
 
 class Plane(_Part):
@@ -38,22 +49,64 @@ class Plane(_Part):
     ----------
     histogram : str
         Path of a histogram with the axes ``process``, ``variation``, ``region`` and ``value``.
-    shape : str
-        C: its distribution is that of the prediction.
-    reference : str
-        D: what B is divided by.
+    C : str
+        Its distribution is that of the prediction.
+    D : str
+        What B is divided by.
     categories : dict of str to Category
         By name.
     slope : float
         Standard deviation of a change of the transfer factor B / D from the middle of the distribution to its end, which
-        the regions B and D constrain further, and of another one in the signal region alone.
+        the regions B and D constrain further, and of another one in region A alone.
     """
 
     histogram: str
-    shape: str
-    reference: str
+    C: str
+    D: str
     categories: dict[str, Category] = Field(min_length=1)
     slope: Positive = 0.3
+
+
+class Experiment(_Part):
+    """What stands above the figures.
+
+    Parameters
+    ----------
+    energy : float, optional
+        Centre-of-mass energy, TeV.
+    name : str
+        Of the experiment.
+    status : str
+        Such as ``Simulation`` or ``Preliminary``.
+    """
+
+    energy: Positive | None = None
+    name: str = ""
+    status: str = "Simulation"
+
+
+class MassScan(_Part):
+    """Signals that differ in a mass, whose limits are drawn against it.
+
+    Parameters
+    ----------
+    process : str
+        Regular expression for the whole name of a signal; its group is the mass in GeV, such as ``X(\\d+)``.
+    mass, cross_section : str
+        What stands at the axes: the mass, and the cross section of mu = 1.
+    """
+
+    process: Annotated[str, AfterValidator(_with_one_group)]
+    mass: str = "mass [GeV]"
+    cross_section: str = "cross section [fb]"
+
+    def mass_of(self, signal: str) -> float | None:
+        """The mass of a signal, GeV, or none if its name is another."""
+        match = re.fullmatch(self.process, signal)
+        try:
+            return float(match[1]) if match else None
+        except (TypeError, ValueError):
+            return None
 
 
 class Shown(_Part):
@@ -91,6 +144,10 @@ class FitSettings(_Part):
         Bins are merged until the simulation behind the background of each counts as many.
     figures : dict of str to Shown
         Further distributions to draw, by name.
+    experiment : Experiment
+        What stands above the figures.
+    scan : MassScan, optional
+        How limits are drawn against the mass of the signal.
     """
 
     planes: dict[str, Plane] = Field(min_length=1)
@@ -100,6 +157,8 @@ class FitSettings(_Part):
     luminosity_uncertainty: Positive = 0.016
     minimal_effective_events: Positive = 20.0
     figures: dict[str, Shown] = {}
+    experiment: Experiment = Experiment()
+    scan: MassScan | None = None
 
 
 def read_settings(path: Path) -> FitSettings:
@@ -108,6 +167,6 @@ def read_settings(path: Path) -> FitSettings:
     Raises
     ------
     RecipeError
-        If there is no such file, or a key is unknown or lacks.
+        If there is no such file, or a key is unknown or missing.
     """
     return read_config(path, FitSettings, "fit settings")
