@@ -1,4 +1,4 @@
-"""Signals of known strength in data that are drawn: does the fit find them?"""
+"""Toys with signals of known strength: whether the fit finds them."""
 
 from __future__ import annotations
 

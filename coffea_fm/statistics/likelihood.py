@@ -152,7 +152,9 @@ class Likelihood:
                 "that has too few events behind it"
             )
         uncertainty = np.where(held, 0.0, fit.errors) if errors else np.zeros(len(begin))
-        correlation = np.array(fit.covariance.correlation()) if errors and fit.covariance else np.eye(len(begin))
+        correlation = (
+            np.array(fit.covariance.correlation()) if errors and fit.covariance is not None else np.eye(len(begin))
+        )
         twice_nll, freedom = float(fit.fval or 0.0), config.nmaindata - unconstrained_parameter_count(self.model)
         p_value = float(chi2.sf(twice_nll, freedom)) if freedom > 0 else np.nan
         return FitResults(np.array(fit.values), uncertainty, list(config.par_names), correlation, twice_nll, p_value)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coffea_fm.errors import InputError
+from coffea_fm.analysis.regions import DATA
 from coffea_fm.arrays import DoubleArray, IntArray
+from coffea_fm.errors import InputError
 from coffea_fm.statistics.binning import merged_bins
 from coffea_fm.statistics.settings import FitSettings, Plane
-from coffea_fm.statistics.yields import DATA, Filled, Yields
+from coffea_fm.statistics.yields import Filled, Yields
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,7 @@ def predict(plane: Plane, filled: Filled, settings: FitSettings, name: str) -> P
                 f"no multijet event remains in region {region!r} of {name} to predict from: loosen its cuts, or look for "
                 "backgrounds that are simulated too large"
             )
-    transfer = {
-        category: multijet[region].total / multijet[plane.D].total for category, region in rates.items()
-    }
+    transfer = {category: multijet[region].total / multijet[plane.D].total for category, region in rates.items()}
     simulated_shape = simulated[plane.C] - others[plane.C]
     fitted, correction = {}, {}
     for category, regions in plane.categories.items():

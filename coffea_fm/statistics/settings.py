@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from coffea_fm.config import Config, read_config
 
 Positive = Annotated[float, Field(gt=0)]
-
-
-def _with_one_group(pattern: str) -> str:
-    try:
-        groups = re.compile(pattern).groups
-    except re.error as error:
-        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
-    if groups != 1:
-        raise ValueError(f"{pattern!r} has {groups} groups in parentheses: it needs one, the mass")
-    return pattern
 
 
 class _Part(Config):
@@ -85,28 +74,19 @@ class Experiment(_Part):
     status: str = "Simulation"
 
 
-class MassScan(_Part):
-    """Signals that differ in a mass, whose limits are drawn against it.
+class Scan(_Part):
+    """What stands at the axes of the figure of limits by mass.
 
     Parameters
     ----------
-    process : str
-        Regular expression for the whole name of a signal; its group is the mass in GeV, such as ``X(\\d+)``.
-    mass, cross_section : str
-        What stands at the axes: the mass, and the cross section of mu = 1.
+    mass : str
+        Of the signals, whose masses the fileset gives.
+    cross_section : str
+        Of mu = 1.
     """
 
-    process: Annotated[str, AfterValidator(_with_one_group)]
     mass: str = "mass [GeV]"
     cross_section: str = "cross section [fb]"
-
-    def mass_of(self, signal: str) -> float | None:
-        """The mass of a signal, GeV, or none if its name is another."""
-        match = re.fullmatch(self.process, signal)
-        try:
-            return float(match[1]) if match else None
-        except (TypeError, ValueError):
-            return None
 
 
 class Shown(_Part):
@@ -146,8 +126,8 @@ class FitSettings(_Part):
         Further distributions to draw, by name.
     experiment : Experiment
         What stands above the figures.
-    scan : MassScan, optional
-        How limits are drawn against the mass of the signal.
+    scan : Scan
+        Of the figure of limits by mass.
     """
 
     planes: dict[str, Plane] = Field(min_length=1)
@@ -158,7 +138,7 @@ class FitSettings(_Part):
     minimal_effective_events: Positive = 20.0
     figures: dict[str, Shown] = {}
     experiment: Experiment = Experiment()
-    scan: MassScan | None = None
+    scan: Scan = Scan()
 
 
 def read_settings(path: Path) -> FitSettings:

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from coffea_fm.analysis.regions import DATA
 from coffea_fm.arrays import DoubleArray
 from coffea_fm.statistics.closure import Closure
 from coffea_fm.statistics.prediction import Prediction
 from coffea_fm.statistics.sensitivity import sensitivity
 from coffea_fm.statistics.settings import FitSettings
 from coffea_fm.statistics.simulated import POI, Modifier, Simulated, normalisation
-from coffea_fm.statistics.yields import DATA
 
 _TIMES_SENSITIVITY = 1e4
 

@@ -8,11 +8,9 @@ from typing import Any
 import hist
 import numpy as np
 
+from coffea_fm.analysis.regions import AXES, NOMINAL
 from coffea_fm.arrays import DoubleArray, IntArray
 from coffea_fm.errors import InputError
-
-NOMINAL, DATA = "nominal", "data"
-AXES = ("process", "variation", "region", "value")
 
 
 @dataclass(frozen=True)
