@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from coffea_fm.evaluation.working_points import working_points
 
 from coffea_fm.bundle import WorkingPoint
 from coffea_fm.calibration.working_points import working_points
