@@ -21,6 +21,8 @@ from coffea_fm.errors import InputError
 _NOTHING = 1e-9
 _ATTEMPTS = ((1, 0.1), (1, 0.1), (2, 0.1), (2, 0.1), (2, 2.0))
 """Strategy of Minuit, and its tolerance: twice the logarithm of the likelihood is at most 0.002 times that from its best."""
+_QUICK = (0, 0.01)
+"""The first attempt where no errors are needed: without the matrix of second derivatives, in an eighth of the time."""
 _STEP, _STEP_OF_LARGEST = 0.01, 1e-5
 _DIFFERENCE = 1e-3
 """Distance of the points that a derivative is taken from, in first steps of the fit."""
@@ -115,7 +117,7 @@ class Likelihood:
         start : float64 [n_parameters], optional
             Where to start; the model's own start by default.
         errors : bool
-            Whether errors are needed, which cost about as much as the fit.
+            Whether errors are needed, which cost most of the time.
 
         Returns
         -------
@@ -140,7 +142,7 @@ class Likelihood:
         fit.fixed = held.tolist()
         fit.errors = self._steps
         fit.errordef = iminuit.Minuit.LEAST_SQUARES
-        for fit.strategy, fit.tol in _ATTEMPTS:
+        for fit.strategy, fit.tol in _ATTEMPTS if errors else (_QUICK, *_ATTEMPTS):
             fit.migrad()
             if errors:
                 fit.hesse()  # with it Minuit sees how far it still is, where parameters are strongly correlated

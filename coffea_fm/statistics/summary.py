@@ -68,8 +68,8 @@ def describe(summary: Mapping[str, Any]) -> str:
 
 def _mu_text(mu: Mapping[str, Any]) -> str:
     if mu["at_bound"]:
-        return f"mu is at its bound, zero, and below {mu['high']:.2g} at 68% CL"
-    return f"mu = {mu['best']:.2g}, {mu['low']:.2g} to {mu['high']:.2g} at 68% CL"
+        return f"mu is at its bound, zero; one standard deviation reaches to {mu['high']:.2g}"
+    return f"mu = {mu['best']:.2g}, {mu['low']:.2g} to {mu['high']:.2g} within one standard deviation"
 
 
 def _p_text(p_value: float | None) -> str:
