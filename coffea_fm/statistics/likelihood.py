@@ -11,7 +11,7 @@ from typing import Any
 import iminuit
 import numpy as np
 import pyhf
-from cabinetry.fit import FitResults
+from cabinetry.fit.results_containers import FitResults
 from cabinetry.model_utils import unconstrained_parameter_count
 from scipy.stats import chi2
 
@@ -66,7 +66,7 @@ class Likelihood:
     def toy(self, mu: float, random: np.random.Generator) -> Likelihood:
         """The same model with data that are drawn at a strength of the signal, auxiliary data included."""
         expected, config = self.asimov(mu).data, self.model.config
-        drawn = [random.poisson(expected[: config.nmaindata])]
+        drawn: list[Any] = [random.poisson(expected[: config.nmaindata])]
         for name in config.auxdata_order:
             parameter = config.param_set(name)
             auxiliary = np.asarray(parameter.auxdata, dtype=np.float64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from cabinetry.fit import FitResults, RankingResults
+from cabinetry.fit.results_containers import FitResults, RankingResults
 from cabinetry.model_utils import prefit_uncertainties
 
 from coffea_fm.statistics.likelihood import Likelihood

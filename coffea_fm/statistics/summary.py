@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from cabinetry.fit import FitResults, RankingResults
+from cabinetry.fit.results_containers import FitResults, RankingResults
 
 from coffea_fm.statistics.analysis import Analysis, SignalResult
 from coffea_fm.statistics.injections import Injection
