@@ -49,16 +49,17 @@ class Processed(Config):
             if self.kind == "data":
                 full = f"the {self.luminosity:g} fb^-1" if self.luminosity else "that"
                 notes.append(
-                    f"processed {self.share:.3g} of the events of {dataset}: its luminosity is not {full} of the full list"
+                    f"processed {100 * self.share:.3g}% of the events of {dataset}: its luminosity is not {full} of the full list"
                 )
             else:
                 notes.append(
-                    f"processed {self.share:.3g} of the generated events of {dataset}: yields are normalised to these"
+                    f"processed {100 * self.share:.3g}% of the generated events of {dataset}, to which its histograms are "
+                    "normalised"
                 )
         if self.from_events:
             notes.append(
-                f"files of {dataset} do not store the sum of generated weights: yields are normalised to the events in "
-                "them, which is too much if a skim dropped some"
+                f"files of {dataset} do not store the sum of generated weights: its histograms are normalised to the "
+                "events in them, which gives too much if events were dropped when they were made"
             )
         return notes
 

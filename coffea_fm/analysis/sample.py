@@ -35,7 +35,7 @@ class Sample(Config):
     sum_of_weights : float, optional
         Of everything that was generated for all files of the dataset. It tells how much of it a run missed.
     events : int, optional
-        Events in all files of the dataset; for data it tells how many of them a run missed.
+        Stored in all files of the dataset; for data it tells how many of them a run missed.
     luminosity : float, optional
         Of all files of a dataset of data, fb⁻¹.
     signal : bool
@@ -97,9 +97,19 @@ class Sample(Config):
         return self.kind != "simulation"
 
     @property
+    def fills_nominal(self) -> bool:
+        """Whether the events are simulation without a variation of their own: they are filled under all variations."""
+        return not self.is_data and self.variation == NOMINAL
+
+    @property
     def label(self) -> str:
         """Name in the histograms."""
         return DATA if self.is_data else self.process
+
+    @property
+    def generated_by_event(self) -> float | None:
+        """Generated weights for each stored event, if the fileset gives both sums."""
+        return self.sum_of_weights / self.events if self.sum_of_weights and self.events else None
 
     def generator_weights(self, events: ak.Array) -> DoubleArray:
         """``genWeight`` of each event, 1 for data; float64 [n_events].
@@ -120,26 +130,35 @@ class Sample(Config):
             )
         return weights
 
-    def events_per_weight(self, luminosity: float, sum_of_weights: float) -> float:
+    def events_per_weight(self, luminosity: float, sum_of_weights: float | None = None) -> float:
         """Expected events for a generator weight of 1; 1 for data.
 
         Parameters
         ----------
         luminosity : float
             fb⁻¹
-        sum_of_weights : float
-            Of everything that was generated for the events that are to be scaled.
+        sum_of_weights : float, optional
+            Of everything that was generated for the events that are to be scaled; by default that of all files of the
+            dataset, as its fileset gives it.
 
         Raises
         ------
+        RecipeError
+            If the fileset does not give it.
         InputError
             If the sum of weights is not positive.
         """
         if self.kind == "data" or self.cross_section is None:
             return 1.0
-        if not sum_of_weights > 0:
+        total = self.sum_of_weights if sum_of_weights is None else sum_of_weights
+        if total is None:
+            raise RecipeError(
+                f"dataset {self.dataset!r} has no sum_of_weights in its metadata, which the weight of a single event "
+                "needs: write the fileset with coffea-fm fileset"
+            )
+        if not total > 0:
             raise InputError(
-                f"the generator weights of dataset {self.dataset!r} add up to {sum_of_weights:g}, so that it cannot be "
+                f"the generator weights of dataset {self.dataset!r} add up to {total:g}, so that it cannot be "
                 "normalised to its cross section: process more of its events"
             )
-        return self.cross_section * _FB_PER_PB * luminosity / sum_of_weights
+        return self.cross_section * _FB_PER_PB * luminosity / total

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from coffea_fm.cli.options import with_run_options
 from coffea_fm.cli.output import Json, show
 from coffea_fm.errors import BundleError
 
 
+@with_run_options()
 def evaluate(
     bundle: Annotated[str, typer.Argument(help="Folder, .zip or URL of the bundle.")],
     data: Annotated[list[str], typer.Argument(help="A folder of shards, a fileset as JSON, or ROOT files.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for what is written.")],
-    schema: Annotated[str, typer.Option(help="NanoEvents schema of the files.")] = "PFNanoAODSchema",
+    run_options: dict[str, Any],
     collection: Annotated[str, typer.Option(help="The jets, with the branch COLLECTION_label.")] = "FatJet",
     background: Annotated[str, typer.Option(help="Class that the others are separated from.")] = "QCD",
     efficiency: Annotated[float, typer.Option(min=0.01, max=0.99, help="Where the rejection is given.")] = 0.5,
-    dask: Annotated[str, typer.Option(help="Address of a dask scheduler, or 'local' to start --workers.")] = "",
-    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
-    skip_bad_files: Annotated[bool, typer.Option(help="Leave out and name files that cannot be read.")] = False,
     record: Annotated[bool, typer.Option("--record", help="Write working points into the bundle's manifest.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -33,13 +31,12 @@ def evaluate(
     from coffea_fm.evaluation.into_bundle import record as record_in_bundle
     from coffea_fm.evaluation.report import write_evaluation
     from coffea_fm.evaluation.working_points import working_points
+    from coffea_fm.files import prepare_folder
     from coffea_fm.inference.loading import load
-    from coffea_fm.running.cluster import dask_client
-    from coffea_fm.running.executors import make_executor
+    from coffea_fm.running.execute import execute
     from coffea_fm.running.fileset import read_fileset
-    from coffea_fm.running.outputs import prepare_folder
+    from coffea_fm.running.options import RunOptions
     from coffea_fm.running.predictions import Predict, predict_shards
-    from coffea_fm.running.run import run
     from coffea_fm.running.schemas import find_schema
     from coffea_fm.tokens.classes import JET_CLASSES
 
@@ -59,9 +56,18 @@ def evaluate(
         scores, target = predict_shards(bundle, Path(data[0]))
     else:
         processor = Predict(load(bundle), JET_CLASSES, collection)
-        with dask_client(dask, workers) if dask else nullcontext() as client:
-            executor = make_executor(workers=workers, client=client, skip_unreadable=skip_bad_files)
-            result = run(processor, read_fileset(data), find_schema(schema), executor, quiet=as_json)
+        options = RunOptions.of(run_options)  # type: ignore[arg-type] - keywords by name
+        fileset = read_fileset(data, options.treename)
+        with options.executor() as executor:
+            result = execute(
+                processor,
+                fileset,
+                find_schema(options.schema),
+                executor,
+                chunksize=options.chunksize,
+                checkpoints=options.checkpoints,
+                quiet=options.quiet,
+            )
         scores, target = result.output["scores"].value, result.output["target"].value
         skipped = result.skipped
     metrics = classification_metrics(scores, target, classes, background=background, efficiency=efficiency)

@@ -18,7 +18,7 @@ def limit(
     signal: Annotated[
         list[str], typer.Option("--signal", "-s", help="Process whose strength is limited; may be repeated.")
     ],
-    settings: Annotated[str, typer.Option(help="Regions and uncertainties, YAML; or a shipped one.")] = "hh4b_limit",
+    settings: Annotated[str, typer.Option(help="Regions and uncertainties, YAML; or a shipped one.")] = "hh4b/limit",
     observe: Annotated[bool, typer.Option("--observe", help="Look at the data in the signal regions.")] = False,
     luminosity: Annotated[
         float | None, typer.Option(help="fb^-1 to scale simulation and pseudo-data to, in place of that of the run.")

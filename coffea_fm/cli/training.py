@@ -10,7 +10,7 @@ import typer
 from coffea_fm.cli.output import show
 
 if TYPE_CHECKING:
-    from coffea_fm.training.recipe import Recipe
+    from coffea_fm.training.train import TrainingResult
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.")]
 Runs = Annotated[Path, typer.Option(help="Folder of runs; this one goes to RUNS/NAME.")]
@@ -19,20 +19,8 @@ Processes = Annotated[
 ]
 
 
-def train_and_tell(recipe: Recipe, again: str, runs: Path, processes: int, *, as_json: bool) -> None:
-    """Train as a recipe says, and say what came of it.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    again : str
-        The command that goes on with an interrupted training.
-    runs, processes, as_json
-        Options of the command.
-    """
-    from coffea_fm.training.train import train
-
-    result = train(recipe, runs, processes=processes, show_progress=not as_json)
+def show_training(result: TrainingResult, again: str, *, as_json: bool) -> None:
+    """Print what came of a training, and the command that goes on with it."""
     best = result.folder / "best"
     account = {
         "folder": str(result.folder),

@@ -22,6 +22,7 @@ from rich.traceback import Traceback
 from coffea_fm.errors import CoffeaFMError, InputError
 from coffea_fm.parent import end_with_parent
 from coffea_fm.running.failures import UnreadableFileError, explain
+from coffea_fm.running.merging import Merging
 
 _ATTEMPTS = 3
 
@@ -41,7 +42,8 @@ class Told:
         """Call the function on a file or a chunk."""
         for attempt in range(_ATTEMPTS):
             try:
-                return self.function(item)
+                given = self.function(item)
+                return given | {"out": Merging(given["out"])} if "out" in given else given
             except Exception as error:  # noqa: BLE001
                 told = explain(error, _bare(item).filename, entries(_bare(item)))
             if not isinstance(told, UnreadableFileError):

@@ -49,8 +49,8 @@ def explain(error: BaseException, file: str, entries: str = "") -> CoffeaFMError
             return cause if file in str(cause) else type(cause)(f"{cause} [{where}]")
     root = chain[-1]
     if any(map(_while_reading, chain)):
-        return UnreadableFileError(f"cannot read {where}: {_sentence(root)}; the file is absent, truncated or damaged")
-    return InputError(f"processing {where} failed: {_sentence(root)}{_place(root)}")
+        return UnreadableFileError(f"cannot read {where}: {sentence(root)}; the file is absent, truncated or damaged")
+    return InputError(f"processing {where} failed: {sentence(root)}{_place(root)}")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -59,7 +59,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def _sentence(error: BaseException) -> str:
+def sentence(error: BaseException) -> str:
+    """An exception in one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {shorten(lines[0], _LONGEST).rstrip('.,:')}" if lines else type(error).__name__
 

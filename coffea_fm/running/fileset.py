@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from glob import glob
@@ -32,6 +33,16 @@ class Dataset:
 
 
 Fileset = dict[str, Dataset]
+
+
+def as_fileset(
+    given: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Any], treename: str
+) -> Fileset:
+    """A fileset from whatever stands for one: the fileset, its JSON file, or the data files."""
+    if isinstance(given, Mapping):
+        return parse_fileset(given, folder=Path(), treename=treename, where="the fileset")
+    files = [given] if isinstance(given, str | os.PathLike) else given
+    return read_fileset([os.fspath(file) for file in files], treename)
 
 
 def read_fileset(sources: Sequence[str], treename: str = "Events") -> Fileset:

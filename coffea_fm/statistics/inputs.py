@@ -15,8 +15,8 @@ import numpy as np
 from coffea.processor import accumulate
 
 from coffea_fm.analysis.counts import Counts
+from coffea_fm.analysis.histogram_files import read_histograms
 from coffea_fm.errors import InputError
-from coffea_fm.running.outputs import read_histograms
 from coffea_fm.statistics.pseudo_data import as_counts, has_counts
 from coffea_fm.statistics.settings import FitSettings, Plane, Shown
 from coffea_fm.statistics.yields import Filled

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from coffea_fm.errors import warn
-from coffea_fm.files import atomic
+from coffea_fm.files import atomic, prepare_folder
 from coffea_fm.plots.style import save
-from coffea_fm.running.outputs import prepare_folder
 from coffea_fm.shipped import shipped
 from coffea_fm.statistics.analysis import Analysis, SignalResult, prepare
 from coffea_fm.statistics.draw import Figures, figures
@@ -87,7 +86,7 @@ def limit(
     analysed: PathLike | Sequence[PathLike],
     *,
     signal: str | Sequence[str],
-    settings: PathLike | FitSettings = "hh4b_limit",
+    settings: PathLike | FitSettings = "hh4b/limit",
     output: PathLike | None = None,
     observe: bool = False,
     luminosity: float | None = None,

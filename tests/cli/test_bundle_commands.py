@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from coffea_fm.bundle import load_bundle, save_bundle
 from coffea_fm.cli import main
+from coffea_fm.running.result import RunResult
 
 
 @pytest.fixture
@@ -102,29 +103,16 @@ def test_demo_tags_the_shipped_sample_on_worker_processes(tmp_path, bundle, monk
     shipped = {"exports": bundle, "samples": tmp_path / "samples"}
     shipped["samples"].mkdir()
     make_nano(shipped["samples"] / "jets.root", 120)
-    monkeypatch.setattr("coffea_fm.shipped.shipped", lambda kind, _name="": shipped[kind])
-    monkeypatch.setattr("coffea_fm.cli.run.execute", execute := _Recorder())
-    monkeypatch.setattr("coffea_fm.cli.demo.execute", execute)
+    called = {}
+
+    def run(*arguments, **options):
+        called.update(options, arguments=arguments)
+        return RunResult({}, {"jets": 1}, 1.0, 1, 1, written={"counts": "out/cutflow.json"})
+
+    monkeypatch.setattr("coffea_fm.running.commands.shipped", lambda kind, _name="": shipped[kind])
+    monkeypatch.setattr("coffea_fm.running.commands.run", run)
     result = CliRunner().invoke(main, ["demo", "-o", str(tmp_path / "out")])
     assert result.exit_code == 0, result.stderr
-    (arguments, options) = execute.called
-    assert arguments[:2] == ("tag_jets", [str(shipped["samples"] / "jets.root")])
-    assert options["dask"] == "local"
-    assert options["options"] == {"bundle": str(bundle)}
+    assert called["arguments"][:2] == ("tag_jets", [str(shipped["samples"] / "jets.root")])
+    assert (called["dask"], called["options"]) == ("local", {"bundle": str(bundle)})
     assert "wrote out/cutflow.json" in result.stdout
-
-
-class _Recorder:
-    def __call__(self, *arguments, **options):
-        self.called = (arguments, options)
-        return {
-            "events": 1,
-            "files": 1,
-            "chunks": 1,
-            "seconds": 1.0,
-            "events_per_second": 1.0,
-            "skipped": {},
-            "events_skipped": 0,
-            "empty_files": [],
-            "written": {"counts": "out/cutflow.json"},
-        }

@@ -6,8 +6,8 @@ import hist
 import pytest
 from typer.testing import CliRunner
 
+from coffea_fm.analysis.histogram_files import write_histograms
 from coffea_fm.cli import main
-from coffea_fm.running.outputs import write_histograms
 
 
 def limit(*arguments: object):

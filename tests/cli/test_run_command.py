@@ -7,7 +7,7 @@ from made import make_bundle, make_nano
 from typer.testing import CliRunner
 
 from coffea_fm.cli import main
-from coffea_fm.cli.run import parse_options
+from coffea_fm.cli.options import parse_options
 from coffea_fm.errors import RecipeError
 
 
@@ -41,7 +41,7 @@ def test_text_names_what_was_skipped_and_written(files):
     result = invoke(files, str(files / "fileset.json"), "--skip-bad-files")
     assert "30 events, 1 files, 1 chunks" in result.stdout
     assert f"skipped: cannot read {files / 'half.root'}: it is truncated" in result.stdout
-    assert "weights that a fileset takes from all of its files count what was skipped" in result.stdout
+    assert "weights that a fileset takes from all of its files include what was skipped" in result.stdout
     assert f"wrote {files / 'out' / 'histograms.root'}" in result.stdout
 
 
@@ -58,7 +58,7 @@ def test_a_bad_file_ends_the_run_and_leaves_what_was_written(files):
     ("arguments", "message"),
     [
         (["none.json"], "cannot read the fileset none.json: No such file or directory"),
-        (["a.root", "--schema", "PFNanoAODSchem"], "no schema 'PFNanoAODSchem': did you mean PFNanoAODSchema?"),
+        (["a.root", "--schema", "PFNanoAODSchem"], "no schema 'PFNanoAODSchem': did you mean 'PFNanoAODSchema'?"),
         (["a.root", "-O", "min_pt"], "the option 'min_pt' has no '='"),
         (["a.root", "-O", "colection=Jet"], "no option 'colection': did you mean 'collection'?"),
     ],

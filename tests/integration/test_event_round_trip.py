@@ -14,9 +14,9 @@ from coffea.nanoevents import NanoEventsFactory
 from test_fine_tune import BLOCK, call, commands
 
 import coffea_fm
+from coffea_fm.analysis.histogram_files import read_histograms
 from coffea_fm.nn.event_batches import event_inputs
 from coffea_fm.nn.events import EventModel
-from coffea_fm.running.outputs import read_histograms
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shards import EventDataset
 from coffea_fm.shipped import shipped

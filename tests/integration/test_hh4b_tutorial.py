@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from test_fine_tune import BLOCK, call, commands
 
-from coffea_fm.running.outputs import read_histograms
+from coffea_fm.analysis.histogram_files import read_histograms
 from coffea_fm.shards.events import EventDataset
 from coffea_fm.shipped import shipped
 from coffea_fm.statistics.yields import Filled

@@ -7,10 +7,10 @@ from coffea.nanoevents import NanoEventsFactory
 from made import expected_scores, make_bundle, make_nano
 
 import coffea_fm
+from coffea_fm.running.execute import execute
 from coffea_fm.running.executors import make_executor
 from coffea_fm.running.fileset import read_fileset
 from coffea_fm.running.processors import load_processor
-from coffea_fm.running.run import run
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.tokens.classes import JET_CLASSES
 
@@ -23,7 +23,7 @@ def bundle(tmp_path):
 def tag(files, bundle, chunksize=100_000, **options):
     processor = load_processor("tag_jets", {"bundle": str(bundle), **options})
     fileset = read_fileset([str(file) for file in files])
-    return run(processor, fileset, PFNanoAODSchema, make_executor(), chunksize=chunksize, quiet=True).output
+    return execute(processor, fileset, PFNanoAODSchema, make_executor(), chunksize=chunksize, quiet=True).output
 
 
 def test_histograms_and_cutflow_are_those_of_the_selected_jets(tmp_path, bundle):

@@ -6,10 +6,10 @@ import pytest
 
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.running.checkpoints import fingerprint
+from coffea_fm.running.execute import execute
 from coffea_fm.running.executors import make_executor
 from coffea_fm.running.fileset import read_fileset
 from coffea_fm.running.processors import load_processor
-from coffea_fm.running.run import run
 from coffea_fm.schemas import NanoAODSchema, PFNanoAODSchema
 
 CODE = """
@@ -47,7 +47,7 @@ def go(tmp_path, nano):  # noqa: ARG001 - the file that the fileset names
         fileset = read_fileset([str(tmp_path / "fileset.json")])
         settings = {"chunksize": 15, "checkpoints": tmp_path / "kept", "quiet": True}
         try:
-            result = run(processor, fileset, PFNanoAODSchema, make_executor(), **settings)
+            result = execute(processor, fileset, PFNanoAODSchema, make_executor(), **settings)
         except InputError:
             return None, (tmp_path / "log").read_text().split()
         log = tmp_path / "log"

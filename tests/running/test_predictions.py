@@ -8,10 +8,10 @@ from made import expected_scores, make_bundle, make_nano
 
 import coffea_fm
 from coffea_fm.errors import InputError
+from coffea_fm.running.execute import execute
 from coffea_fm.running.executors import make_executor
 from coffea_fm.running.fileset import read_fileset
 from coffea_fm.running.predictions import Predict, class_columns, predict_shards
-from coffea_fm.running.run import run
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shards.write import write_shard
 from coffea_fm.tokens.classes import JET_CLASSES
@@ -28,7 +28,7 @@ def test_files_give_the_scores_and_labels_of_all_labelled_jets(tmp_path, bundle)
     jets = jets[jets.label >= 0]
     processor = Predict(coffea_fm.load(bundle), JET_CLASSES)
     fileset = read_fileset([str(tmp_path / "a.root")])
-    output = run(processor, fileset, PFNanoAODSchema, make_executor(), chunksize=70, quiet=True).output
+    output = execute(processor, fileset, PFNanoAODSchema, make_executor(), chunksize=70, quiet=True).output
     assert output["scores"].value == pytest.approx(expected_scores(ak.to_numpy(jets.nConstituents)), nan_ok=True)
     assert output["target"].value.tolist() == jets.label.tolist()
 
@@ -37,7 +37,7 @@ def test_files_without_labels_are_refused(tmp_path, bundle):
     make_nano(tmp_path / "data.root", labelled=False)
     processor = Predict(coffea_fm.load(bundle), JET_CLASSES)
     with pytest.raises(InputError, match="no true class"):
-        run(processor, read_fileset([str(tmp_path / "data.root")]), PFNanoAODSchema, make_executor(), quiet=True)
+        execute(processor, read_fileset([str(tmp_path / "data.root")]), PFNanoAODSchema, make_executor(), quiet=True)
 
 
 def test_shards_give_the_same_under_their_own_order_of_classes(tmp_path, bundle):

@@ -6,20 +6,15 @@ import pytest
 import uproot
 from coffea.nanoevents import BaseSchema
 
+import coffea_fm
 from coffea_fm.errors import InputError
-from coffea_fm.running.executors import make_executor
 from coffea_fm.running.failures import UnreadableFileError
-from coffea_fm.running.fileset import read_fileset
-from coffea_fm.running.processors import load_processor
-from coffea_fm.running.run import run
 from coffea_fm.schemas import PFNanoAODSchema
 
 
 def execute(processor, files, *, workers=1, skip=False, options=None, chunksize=25, schema=PFNanoAODSchema):
-    fileset = read_fileset([str(file) for file in files])
-    executor = make_executor(workers=workers, skip_unreadable=skip)
-    instance = load_processor(str(processor), options)
-    return run(instance, fileset, schema, executor, chunksize=chunksize, quiet=True)
+    settings = {"workers": workers, "skip_bad_files": skip, "chunksize": chunksize, "schema": schema, "quiet": True}
+    return coffea_fm.run(str(processor), files, options=options, **settings)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -1,7 +1,7 @@
-"""Corrections and their uncertainties, read with correctionlib.
+"""Corrections of jets and their uncertainties, and scale factors of taggers, read with correctionlib.
 
-Those that come with coffea-fm are derived from its simulation by ``hh4b_derive_corrections.py``: they calibrate simulated
-jets, and belong to no experiment. Another file with corrections of the same names replaces them.
+The corrections of jets are named after their collection: ``FatJet_energy``, ``FatJet_energy_uncertainty``,
+``FatJet_resolution_smearing``, ``FatJet_softdrop_mass``; scale factors are named after the content of a bundle.
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ from typing import Any
 import awkward as ak
 import correctionlib
 import numpy as np
-import numpy.typing as npt
 
+from coffea_fm.arrays import DoubleArray
 from coffea_fm.errors import RecipeError
 from coffea_fm.inference.tagger import Tagger
 
-SHIPPED = Path(__file__).with_name("corrections.json")
-Floats = npt.NDArray[np.float64]
 _EVENTS = 2**20  # so that a float64 holds the number of an event exactly
 
 
@@ -78,11 +76,11 @@ class Corrections:
         width = self._of_jets(f"{collection}_resolution_smearing", jets, abs(jets.eta), jets.pt)
         return 1 + width * random
 
-    def mass(self, systematic: str, jets: ak.Array) -> ak.Array:
+    def mass(self, collection: str, jets: ak.Array, systematic: str) -> ak.Array:
         """Factor on the soft-drop mass; `systematic` is nominal, up or down."""
-        return self._of_jets("FatJet_softdrop_mass", jets, systematic, jets.pt)
+        return self._of_jets(f"{collection}_softdrop_mass", jets, systematic, jets.pt)
 
-    def scale_factors(self, tagger: Tagger, systematic: str, *inputs: Floats) -> Floats:
+    def scale_factors(self, tagger: Tagger, systematic: str, *inputs: DoubleArray) -> DoubleArray:
         """Ratio of the efficiency in data to that in simulation; float64 [n_jets].
 
         Parameters
@@ -107,8 +105,8 @@ class Corrections:
         if scale_factor_name(tagger) not in list(self.content):
             raise RecipeError(
                 f"the corrections {self.source} have no scale factors for the bundle {tagger.manifest.name!r} "
-                f"({tagger.checksum[:12]}), which was changed or never calibrated: derive them with "
-                "processors/hh4b_derive_corrections.py, or go on without with the option uncalibrated=true"
+                f"({tagger.checksum[:12]}), which was changed or never calibrated: derive "
+                "them again, or go on without them with the option uncalibrated=true"
             )
 
     def require_cuts(self, tagger: Tagger, cuts: Sequence[float]) -> None:
@@ -123,8 +121,8 @@ class Corrections:
         if edges and not edges.issuperset(cuts):
             raise RecipeError(
                 f"the scale factors of the bundle {tagger.manifest.name!r} in {self.source} belong to the cuts "
-                f"{', '.join(map(str, sorted(edges)[1:-1]))}, not to {', '.join(map(str, cuts))}: derive them with "
-                "processors/hh4b_derive_corrections.py, or go on without with the option uncalibrated=true"
+                f"{', '.join(map(str, sorted(edges)[1:-1]))}, not to {', '.join(map(str, cuts))}: derive "
+                "them again, or go on without them with the option uncalibrated=true"
             )
 
     def _of_jets(self, name: str, jets: ak.Array, *inputs: Any) -> ak.Array:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from correctionlib import schemav2
 
-from hh4b_parts.binned import ETA_EDGES, SYSTEMATICS, by_eta_and_pt, by_pt, correction, pairs_of_bins
-from hh4b_parts.boosted import HIGGS_MASS
-from hh4b_parts.labelled_jets import LabelledJets
+from coffea_fm.arrays import DoubleArray
 
-Floats = npt.NDArray[np.float64]
+from ..boosted import HIGGS_MASS
+from .binned import ETA_EDGES, SYSTEMATICS, by_eta_and_pt, by_pt, correction, pairs_of_bins
+from .labelled_jets import LabelledJets
+
 _ERROR_OF_MEDIAN = 1.2533  # in units of width / sqrt(n), of a Gaussian
 _NEAR_HIGGS = (0.6, 1.4)  # a soft-drop mass outside is not that of both prongs
 
@@ -62,18 +62,18 @@ def random_numbers() -> schemav2.Correction:
     return correction("random", "A standard Gaussian random number", inputs, node)
 
 
-def _calibrated_mass(jets: LabelledJets) -> Floats:
+def _calibrated_mass(jets: LabelledJets) -> DoubleArray:
     mass = jets.softdrop_mass / np.median(jets.pt / jets.true_pt)
     low, high = _NEAR_HIGGS
     return mass[(mass > low * HIGGS_MASS) & (mass < high * HIGGS_MASS)]
 
 
-def _median_and_width(values: Floats) -> tuple[float, float]:
+def _median_and_width(values: DoubleArray) -> tuple[float, float]:
     low, median, high = np.quantile(values, [0.1587, 0.5, 0.8413])
     return float(median), float(high - low) / 2
 
 
-def _difference(values: Floats, others: Floats) -> float:
+def _difference(values: DoubleArray, others: DoubleArray) -> float:
     """Relative difference of two medians, with its statistical error."""
     (median, width), (other, other_width) = map(_median_and_width, (values, others))
     error = np.hypot(width / np.sqrt(len(values)), other_width / np.sqrt(len(others))) / median

@@ -4,7 +4,7 @@ The truth calibrates; a second sample, made with another tune of Pythia, stands 
 first, that is the uncertainty, and the scale factor of a tagger. So these are corrections of this simulation, and of
 nothing else.
 
-python processors/hh4b_derive_corrections.py NOMINAL SHIFTED --jets exports/jet-classifier-small --output FILE.json
+cd processors && python -m hh4b.derive NOMINAL SHIFTED --jets exports/jet-classifier-small --output FILE.json
 """
 
 from __future__ import annotations
@@ -14,27 +14,28 @@ from typing import Annotated
 
 import typer
 from correctionlib import schemav2
-from hh4b_parts.calibration import energy_corrections, mass_correction, random_numbers
-from hh4b_parts.labelled_jets import labelled_jets
-from hh4b_parts.scale_factors import scale_factors
-from hh4b_parts.taggers import JetTagger, large_jet_tagger, small_jet_tagger
 
 from coffea_fm.files import atomic
+
+from ..taggers import JetTagger, large_r_tagger, small_r_tagger
+from .calibration import energy_corrections, mass_correction, random_numbers
+from .labelled_jets import labelled_jets
+from .scale_factors import scale_factors
 
 
 def derive(
     nominal: Annotated[Path, typer.Argument(help="Folder of 'coffea-fm simulate hh4b' with H -> bb jets.")],
     shifted: Annotated[Path, typer.Argument(help="The same processes with other settings, in place of data.")],
     output: Annotated[Path, typer.Option(help="The JSON file to write.")],
-    jets: Annotated[str, typer.Option(help="Bundle for the large jets.")],
-    flavour: Annotated[str, typer.Option(help="Bundle for the small jets.")] = "",
+    jets: Annotated[str, typer.Option(help="Bundle for the large-R jets.")],
+    flavour: Annotated[str, typer.Option(help="Bundle for the small-R jets.")] = "",
     txbb: Annotated[tuple[float, float], typer.Option(help="Medium and tight cut on TXbb.")] = (0.8, 0.98),
-    b_tag: Annotated[float, typer.Option(help="Cut on the score of a small jet.")] = 0.7,
+    b_tag: Annotated[float, typer.Option(help="Cut on the score of a small-R jet.")] = 0.7,
 ) -> None:
     """Write the corrections of a sample of simulated events."""
     taggers: dict[str, tuple[JetTagger | None, tuple[float, ...]]] = {
-        "FatJet": (large_jet_tagger(jets, None), txbb),
-        "Jet": (small_jet_tagger(flavour, None) if flavour else None, (b_tag,)),
+        "FatJet": (large_r_tagger(jets, None), txbb),
+        "Jet": (small_r_tagger(flavour, None) if flavour else None, (b_tag,)),
     }
     corrections = [random_numbers()]
     for collection, (tagger, cuts) in taggers.items():

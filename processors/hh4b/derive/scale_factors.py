@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from correctionlib import schemav2
 
+from coffea_fm.analysis.corrections import scale_factor_name
+from coffea_fm.arrays import DoubleArray
 from coffea_fm.errors import InputError
-from hh4b_parts.binned import SYSTEMATICS, by_pt, correction, pairs_of_bins
-from hh4b_parts.corrections import scale_factor_name
-from hh4b_parts.labelled_jets import LabelledJets
-from hh4b_parts.taggers import JetTagger
 
-Floats = npt.NDArray[np.float64]
+from ..taggers import JetTagger
+from .binned import SYSTEMATICS, by_pt, correction, pairs_of_bins
+from .labelled_jets import LabelledJets
 
 
 def scale_factors(
@@ -39,7 +38,7 @@ def scale_factors(
     return correction(scale_factor_name(tagger.tagger), text, ["systematic", "pt", "discriminant"], data)
 
 
-def _fractions(jets: LabelledJets, edges: Sequence[float], name: str) -> tuple[Floats, Floats]:
+def _fractions(jets: LabelledJets, edges: Sequence[float], name: str) -> tuple[DoubleArray, DoubleArray]:
     """Fraction of the true jets in each bin of the discriminant, and its binomial error."""
     counts, _ = np.histogram(jets.discriminant[jets.is_signal], edges)
     total = counts.sum()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,64 +20,23 @@ from coffea_fm.running.checkpoints import Checkpoints, fingerprint
 from coffea_fm.running.executors import describe, progress_on_stderr
 from coffea_fm.running.failures import refuse_truncated
 from coffea_fm.running.fileset import Fileset, file_format
+from coffea_fm.running.result import RunResult
 
 _BUFFER = re.compile("-(data|offsets|mask|index|tags|starts|stops)$")
 """What coffea's names of columns end with: the part of awkward's array that was read from the branch."""
 
 
-@dataclass(frozen=True)
-class RunResult:
-    """What a processor returned over a whole fileset, and the account of what was read.
-
-    Parameters
-    ----------
-    output : dict
-        The accumulated (and postprocessed) output.
-    events : dict of str to int
-        Processed events by dataset.
-    seconds : float
-        Wall time, with the reading of the file headers.
-    files : int
-        Files that were read completely.
-    chunks : int
-        Processed chunks.
-    skipped : dict of str to str
-        Why a file, or a range of its entries, was left out.
-    events_skipped : int
-        Events of skipped ranges; files whose header cannot be read are not among them.
-    empty_files : list of str
-        Files without events.
-    columns : list of str
-        Branches that were read.
-    """
-
-    output: Any
-    events: dict[str, int]
-    seconds: float
-    files: int
-    chunks: int
-    skipped: dict[str, str] = field(default_factory=dict)
-    events_skipped: int = 0
-    empty_files: list[str] = field(default_factory=list)
-    columns: list[str] = field(default_factory=list)
-
-    @property
-    def n_events(self) -> int:
-        """Processed events of all datasets."""
-        return sum(self.events.values())
-
-
-def run(
+def execute(
     processor: ProcessorABC,
     fileset: Fileset,
     schema: Any,
     executor: ExecutorBase,
     *,
     chunksize: int = 100_000,
-    checkpoints: Path | None = None,
+    checkpoints: str | os.PathLike[str] | None = None,
     quiet: bool = False,
 ) -> RunResult:
-    """Run a processor over all files of a fileset.
+    """Run a processor over all files of a fileset, up to its ``postprocess``.
 
     Parameters
     ----------
@@ -91,7 +50,7 @@ def run(
         From `coffea_fm.running.executors.make_executor`.
     chunksize : int
         Events a chunk, about.
-    checkpoints : Path, optional
+    checkpoints : path-like, optional
         Keep finished chunks in this folder, which the workers share, and take them from there.
     quiet : bool
         Show no progress.
@@ -106,7 +65,7 @@ def run(
     kept = None
     if checkpoints is not None:
         metadata = {name: dataset.metadata for name, dataset in fileset.items()}
-        kept = Checkpoints(checkpoints.absolute(), fingerprint(processor, schema), metadata)
+        kept = Checkpoints(Path(checkpoints).absolute(), fingerprint(processor, schema), metadata)
     with progress_on_stderr(quiet=quiet):
         metas, failed_files = _read_headers(fileset, executor, data_format)
         chunks = [chunk for meta in metas for chunk in meta.chunks(chunksize, False) if len(chunk)]
@@ -123,10 +82,8 @@ def run(
     events: Counter[str] = Counter()
     for chunk in sorted(out["processed"], key=lambda item: item.dataset):
         events[chunk.dataset] += len(chunk)
-    output = out["out"]
-    postprocessed = processor.postprocess(output)
     return RunResult(
-        output=output if postprocessed is None else postprocessed,
+        output=out["out"].output,
         events=dict(events),
         seconds=time.perf_counter() - start,
         files=len({chunk.filename for chunk in chunks} - {chunk.filename for chunk in failed}),

@@ -1,4 +1,4 @@
-"""The boosted category: two large jets, each a whole H -> bb.
+"""The boosted category: two large-R jets, each a whole H -> bb.
 
 Jets are ordered by TXbb = Hbb / (Hbb + QCD), as in CMS (arXiv:2205.06667). Two variables make the plane of the ABCD
 method: TXbb of the second jet, and an event discriminant; the mass of the second jet is fitted.
@@ -13,12 +13,13 @@ import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
+from coffea_fm.arrays import BoolArray, DoubleArray
+
 HIGGS_MASS = 125.0
 MIN_PT, MAX_ETA, MIN_MASS = 250.0, 2.4, 30.0
 TAGS = ("fail", "medium", "tight")
 BOOSTED_REGIONS = tuple(f"{tag}_{side}" for tag in TAGS for side in ("low", "high"))
 BOOSTED_SIGNAL_REGIONS = ("medium_high", "tight_high")
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,18 @@ class Boosted:
         Calibrated soft-drop masses, GeV.
     """
 
-    selected: npt.NDArray[np.bool_]
+    selected: BoolArray
     jets: ak.Array
-    first_txbb: Floats
-    second_txbb: Floats
-    first_mass: Floats
-    second_mass: Floats
+    first_txbb: DoubleArray
+    second_txbb: DoubleArray
+    first_mass: DoubleArray
+    second_mass: DoubleArray
 
-    def mass_discriminant(self) -> Floats:
+    def mass_discriminant(self) -> DoubleArray:
         """An event discriminant without a network: how close the first jet's mass is to that of the Higgs boson."""
         return 1 - np.abs(self.first_mass - HIGGS_MASS) / HIGGS_MASS
 
-    def regions(self, txbb: Sequence[float], discriminant: Floats, cut: float) -> npt.NDArray[np.str_]:
+    def regions(self, txbb: Sequence[float], discriminant: DoubleArray, cut: float) -> npt.NDArray[np.str_]:
         """Region of each event, one of `BOOSTED_REGIONS`.
 
         Parameters
@@ -71,7 +72,7 @@ def select_boosted(jets: ak.Array, min_first_txbb: float) -> Boosted:
     Parameters
     ----------
     jets : awkward.Array
-        events * var * large jets of one variation, with ``txbb``; those that have none (NaN) are left out.
+        events * var * large-R jets of one variation, with ``txbb``; those that have none (NaN) are left out.
     min_first_txbb : float
         For the first jet.
     """

@@ -9,10 +9,10 @@ from functools import reduce
 import awkward as ak
 import numpy as np
 
-from hh4b_parts.corrections import Corrections
-from hh4b_parts.sample import NOMINAL
+from coffea_fm.analysis.corrections import Corrections
+from coffea_fm.analysis.regions import NOMINAL
 
-OBJECT_VARIATIONS = (
+JET_VARIATIONS = (
     NOMINAL,
     "jet_energy_scale_up",
     "jet_energy_scale_down",
@@ -87,12 +87,12 @@ def select_jets(
     ----------
     events : awkward.Array
         One chunk.
-    collection : {"FatJet", "Jet"}
-        The jets; corrections are named after it.
+    collection : str
+        Field of the events with the jets; corrections are named after it.
     corrections : Corrections
         Jet energy and mass corrections.
     variations : sequence of str
-        Some of `OBJECT_VARIATIONS`.
+        Some of `JET_VARIATIONS`.
     min_pt : float
         GeV, after calibration and shift.
     max_eta : float
@@ -102,7 +102,7 @@ def select_jets(
     jets = jets[abs(jets.eta) < max_eta]
     energy = {name: _energy(name, collection, jets, events, corrections) for name in variations}
     mass = (
-        {name: _mass(name, jets, corrections) * energy[name] for name in variations}
+        {name: _mass(name, collection, jets, corrections) * energy[name] for name in variations}
         if "msoftdrop" in jets.fields
         else {}
     )
@@ -120,6 +120,6 @@ def _energy(variation: str, collection: str, jets: ak.Array, events: ak.Array, c
     return calibrated
 
 
-def _mass(variation: str, jets: ak.Array, corrections: Corrections) -> ak.Array:
+def _mass(variation: str, collection: str, jets: ak.Array, corrections: Corrections) -> ak.Array:
     shifted = variation.startswith("jet_mass_scale")
-    return corrections.mass(variation.rpartition("_")[2] if shifted else NOMINAL, jets)
+    return corrections.mass(collection, jets, variation.rpartition("_")[2] if shifted else NOMINAL)

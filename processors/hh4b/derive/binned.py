@@ -10,7 +10,8 @@ import numpy as np
 from correctionlib import schemav2
 
 from coffea_fm.errors import InputError
-from hh4b_parts.labelled_jets import LabelledJets
+
+from .labelled_jets import LabelledJets
 
 ETA_EDGES = (0.0, 1.3, 2.4)
 PT_EDGES = {"FatJet": (200.0, 300.0, 400.0, 600.0, 3000.0), "Jet": (25.0, 40.0, 60.0, 100.0, 200.0, 3000.0)}

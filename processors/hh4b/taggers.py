@@ -8,17 +8,15 @@ from dataclasses import dataclass
 
 import awkward as ak
 import numpy as np
-import numpy.typing as npt
 
 import coffea_fm
+from coffea_fm.analysis.corrections import Corrections
 from coffea_fm.analysis.folds import by_fold, in_order, require_folds
+from coffea_fm.analysis.variations import Jets
+from coffea_fm.arrays import DoubleArray, IntArray
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.inference.tagger import Tagger
 from coffea_fm.tokens.classes import JET_CLASSES
-from hh4b_parts.corrections import Corrections
-from hh4b_parts.objects import Jets
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -49,10 +47,10 @@ class JetTagger:
     corrections: Corrections | None
 
     def __post_init__(self) -> None:
-        lacking = [name for name in (self.signal, *self.background) if name not in self.tagger.classes]
-        if lacking:
+        missing = [name for name in (self.signal, *self.background) if name not in self.tagger.classes]
+        if missing:
             raise RecipeError(
-                f"the bundle {self.tagger.manifest.name!r} has no class {lacking[0]!r} for {self.name}: it tells "
+                f"the bundle {self.tagger.manifest.name!r} has no class {missing[0]!r} for {self.name}: it tells "
                 f"{', '.join(self.tagger.classes)} apart; is it one for these jets?"
             )
         if self.corrections is not None:
@@ -68,7 +66,7 @@ class JetTagger:
         """``signal / (signal + background)`` of scores."""
         return scores[self.signal] / sum((scores[name] for name in self.background), scores[self.signal])
 
-    def weights(self, jets: ak.Array) -> dict[str, Floats]:
+    def weights(self, jets: ak.Array) -> dict[str, DoubleArray]:
         """Scale factors of events by systematic: ``nominal``, ``up`` and ``down``, float64 [n_events]."""
         if self.corrections is None:
             return {"nominal": np.ones(len(jets))}
@@ -121,28 +119,28 @@ class EventTagger:
     def __bool__(self) -> bool:
         return bool(self.taggers)
 
-    def embed(self, jets: Jets, fold: npt.NDArray[np.int64], cutflow: Counter[str]) -> Jets:
+    def embed(self, jets: Jets, fold: IntArray, cutflow: Counter[str]) -> Jets:
         """Add the embedding as a field: the only run of the backbone, whatever the number of variations."""
         parts = by_fold([tagger.embed for tagger in self.taggers], fold, jets.stored)
         for _, embedding in parts:
             _count(cutflow, "event", embedding)
         return jets.with_field(in_order(parts), "embedding")
 
-    def score(self, jets: ak.Array, fold: npt.NDArray[np.int64]) -> Floats:
+    def score(self, jets: ak.Array, fold: IntArray) -> DoubleArray:
         """The discriminant from embeddings and the jets of one variation; NaN with too few jets."""
         scores = in_order(by_fold([tagger.score for tagger in self.taggers], fold, jets.embedding, jets))
         discriminant = scores[self.signal] / (scores[self.signal] + scores[self.background])
         return np.asarray(ak.to_numpy(discriminant), np.float64)
 
 
-def large_jet_tagger(bundle: str, corrections: Corrections | None) -> JetTagger:
-    """TXbb, for jets of radius 0.8."""
+def large_r_tagger(bundle: str, corrections: Corrections | None) -> JetTagger:
+    """TXbb, for large-R jets."""
     truth = ("label", JET_CLASSES.index("Hbb"))
     return JetTagger("txbb", coffea_fm.load(bundle), "Hbb", ("QCD",), truth, corrections)
 
 
-def small_jet_tagger(bundle: str, corrections: Corrections | None) -> JetTagger:
-    """B against c and light, for jets of radius 0.4."""
+def small_r_tagger(bundle: str, corrections: Corrections | None) -> JetTagger:
+    """B against c and light, for small-R jets."""
     return JetTagger("b_score", coffea_fm.load(bundle), "b", ("c", "light"), ("hadronFlavour", 5), corrections)
 
 

@@ -1,4 +1,4 @@
-"""The resolved category: four small jets, two for each H -> bb.
+"""The resolved category: four small-R jets, two for each H -> bb.
 
 Pairing and regions follow the CMS search in this channel (arXiv:2202.09617); the signal region is an ellipse in the
 plane of the two masses, as in ATLAS (arXiv:2301.03212).
@@ -12,6 +12,9 @@ import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
+from coffea_fm.arrays import BoolArray, DoubleArray, IntArray
+from coffea_fm.kinematics import invariant_mass
+
 MIN_PT, MAX_ETA = 40.0, 2.4
 CENTRE = (125.0, 120.0)
 RELATIVE_WIDTH = 0.1
@@ -22,7 +25,6 @@ _TIE = 30.0
 _PAIRINGS = np.array([[[0, 1], [2, 3]], [[0, 2], [1, 3]], [[0, 3], [1, 2]]])
 RESOLVED_REGIONS = ("three_tag_sideband", "three_tag_signal", "four_tag_sideband", "four_tag_signal")
 RESOLVED_SIGNAL_REGIONS = ("four_tag_signal",)
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,12 @@ class Resolved:
         Of all four jets, GeV.
     """
 
-    selected: npt.NDArray[np.bool_]
+    selected: BoolArray
     jets: ak.Array
-    n_tagged: npt.NDArray[np.int64]
-    first_mass: Floats
-    second_mass: Floats
-    pair_mass: Floats
+    n_tagged: IntArray
+    first_mass: DoubleArray
+    second_mass: DoubleArray
+    pair_mass: DoubleArray
 
     def regions(self) -> npt.NDArray[np.str_]:
         """Region of each event, one of `RESOLVED_REGIONS`."""
@@ -63,7 +65,7 @@ def select_resolved(jets: ak.Array, cut: float) -> Resolved:
     Parameters
     ----------
     jets : awkward.Array
-        events * var * small jets of one variation, with ``b_score``; those that have none (NaN) are left out.
+        events * var * small-R jets of one variation, with ``b_score``; those that have none (NaN) are left out.
     cut : float
         On the score of a tagged jet.
     """
@@ -81,7 +83,7 @@ def select_resolved(jets: ak.Array, cut: float) -> Resolved:
     return Resolved(selected, kept, tagged, *numbers)
 
 
-def x_hh(first_mass: Floats, second_mass: Floats) -> Floats:
+def x_hh(first_mass: DoubleArray, second_mass: DoubleArray) -> DoubleArray:
     """Distance of the two masses from the Higgs boson's in units of their resolution."""
     pulls = [
         (mass - centre) / (RELATIVE_WIDTH * mass)
@@ -90,14 +92,14 @@ def x_hh(first_mass: Floats, second_mass: Floats) -> Floats:
     return np.hypot(*pulls)
 
 
-def momenta(jets: ak.Array) -> Floats:
+def momenta(jets: ak.Array) -> DoubleArray:
     """Four-momenta of jets, four an event; float64 [n_events, 4, (px, py, pz, E)] in GeV."""
     pt, eta, phi, mass = (ak.to_numpy(jets[name]).astype(np.float64) for name in ("pt", "eta", "phi", "mass"))
     px, py, pz = pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)
     return np.stack([px, py, pz, np.sqrt(px**2 + py**2 + pz**2 + mass**2)], axis=-1)
 
 
-def pair_jets(jets: Floats) -> Floats:
+def pair_jets(jets: DoubleArray) -> DoubleArray:
     """Pair four jets so that the two masses are closest to the line on which those of HH lie.
 
     The distance is ``|m1 - 1.04 m2| / sqrt(1 + 1.04²)``; where the two best pairings are within 30 GeV of one another,
@@ -117,16 +119,16 @@ def pair_jets(jets: Floats) -> Floats:
     candidates = jets[:, _PAIRINGS].sum(axis=3)
     pt = np.hypot(candidates[..., 0], candidates[..., 1])
     order = np.argsort(-pt, axis=2, kind="stable")
-    mass = np.take_along_axis(invariant_mass(candidates), order, axis=2)
+    mass = np.take_along_axis(_masses(candidates), order, axis=2)
     distance = np.abs(mass[..., 0] - _SLOPE * mass[..., 1]) / np.hypot(1, _SLOPE)
     best, second = np.argsort(distance, axis=1, kind="stable")[:, :2].T
     leading = pt.max(axis=2)
     tie = distance[events, second] - distance[events, best] < _TIE
     swap = tie & (leading[events, second] > leading[events, best])
     chosen = np.where(swap, second, best)
-    return np.stack([*mass[events, chosen].T, invariant_mass(jets.sum(axis=1))])
+    return np.stack([*mass[events, chosen].T, _masses(jets.sum(axis=1))])
 
 
-def invariant_mass(momentum: Floats) -> Floats:
-    """Mass of four-momenta (px, py, pz, E) in the last axis; 0 where rounding makes its square negative."""
-    return np.asarray(np.sqrt(np.maximum(momentum[..., 3] ** 2 - np.sum(momentum[..., :3] ** 2, axis=-1), 0)))
+def _masses(momenta: DoubleArray) -> DoubleArray:
+    """Mass of four-momenta, whose components are in the last axis."""
+    return invariant_mass(*np.moveaxis(momenta, -1, 0))

@@ -1,14 +1,17 @@
-"""From event weights to cross sections: what the tree ``Runs`` of simulated files holds."""
+"""What was generated for the events of a file: the tree ``Runs`` of simulated NanoAOD holds it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uproot
 
 from coffea_fm.errors import InputError
+
+_SUM, _SECTION, _ERROR = "genEventSumw", "crossSection", "crossSectionError"
 
 
 @dataclass(frozen=True)
@@ -18,9 +21,9 @@ class Normalisation:
     Attributes
     ----------
     cross_section, cross_section_error : float
-        Of all that was tried, pb; the error is statistical.
+        Of everything that was generated, pb; the error is statistical.
     sum_of_weights : float
-        Of all that was tried in the files, also of what the selection dropped.
+        Of everything that was generated for the files, also of what the selection dropped.
     """
 
     cross_section: float
@@ -31,6 +34,19 @@ class Normalisation:
     def pb_per_weight(self) -> float:
         """Cross section of ``genWeight`` 1: events expected are this times their weights times the luminosity."""
         return self.cross_section / self.sum_of_weights
+
+
+def sum_of_weights(file: Any) -> float | None:
+    """Sum of the weights of everything that was generated for an open file, or None if it does not store that.
+
+    Parameters
+    ----------
+    file : uproot.ReadOnlyDirectory
+        A file of NanoAOD: what its ``Runs/genEventSumw`` counts, a skim keeps.
+    """
+    if "Runs" not in file or _SUM not in file["Runs"]:
+        return None
+    return float(file["Runs"][_SUM].array(library="np").sum())
 
 
 def normalisation(files: Iterable[str | Path]) -> Normalisation:
@@ -49,11 +65,12 @@ def normalisation(files: Iterable[str | Path]) -> Normalisation:
     sections, total = set(), 0.0
     for path in files:
         with uproot.open(path) as file:
-            if "Runs" not in file or "crossSection" not in file["Runs"]:
-                raise InputError(f"{path} has no Runs/crossSection: it is no file of 'coffea-fm simulate hh4b'")
-            runs = file["Runs"].arrays(["crossSection", "crossSectionError", "genEventSumw"], library="np")
-        sections |= set(zip(runs["crossSection"].tolist(), runs["crossSectionError"].tolist(), strict=True))
-        total += float(runs["genEventSumw"].sum())
+            weights = sum_of_weights(file)
+            if weights is None or _SECTION not in file["Runs"]:
+                raise InputError(f"{path} has no Runs/{_SECTION}: it is not a file of 'coffea-fm simulate hh4b'")
+            stored = file["Runs"].arrays([_SECTION, _ERROR], library="np")
+        sections |= set(zip(stored[_SECTION].tolist(), stored[_ERROR].tolist(), strict=True))
+        total += weights
     if not sections:
         raise InputError("there are no files to read a cross section from: give those of one process")
     if len(sections) > 1:

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from coffea.nanoevents import NanoEventsFactory
 
+from coffea_fm.arrays import DoubleArray
 from coffea_fm.errors import InputError
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.tokens.classes import JET_CLASSES
-from hh4b_parts.taggers import JetTagger
 
-Floats = npt.NDArray[np.float64]
+from ..taggers import JetTagger
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class LabelledJets:
         Of the tagger; NaN without one.
     """
 
-    pt: Floats
-    abs_eta: Floats
-    true_pt: Floats
-    softdrop_mass: Floats
+    pt: DoubleArray
+    abs_eta: DoubleArray
+    true_pt: DoubleArray
+    softdrop_mass: DoubleArray
     is_signal: npt.NDArray[np.bool_]
-    discriminant: Floats
+    discriminant: DoubleArray
 
     def take(self, chosen: npt.NDArray[np.bool_]) -> LabelledJets:
         """Some of the jets."""
@@ -64,7 +64,7 @@ def labelled_jets(folder: Path, collection: str, tagger: JetTagger | None) -> La
     return LabelledJets(pt, abs_eta, true_pt, mass, is_signal.astype(bool), discriminant)
 
 
-def _read(path: Path, collection: str, tagger: JetTagger | None) -> Floats:
+def _read(path: Path, collection: str, tagger: JetTagger | None) -> DoubleArray:
     events = NanoEventsFactory.from_root({str(path): "Events"}, schemaclass=PFNanoAODSchema, mode="eager").events()
     jets = events[collection]
     known = jets.genPartIdx >= 0
