@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cabinetry.fit import FitResults, LimitResults, RankingResults
+from cabinetry.fit.results_containers import FitResults, LimitResults, RankingResults
 
 from coffea_fm.analysis.regions import DATA
 from coffea_fm.errors import InputError

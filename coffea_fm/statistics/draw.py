@@ -53,7 +53,9 @@ def _closures(analysis: Analysis, label: Label) -> Figures:
     for prediction in analysis.predictions.values():
         for category in prediction.plane.categories:
             closure = analysis.closures[category]
-            found = f"{closure.ratio:.2f} ± {closure.ratio_error:.2f}, p-value {closure.p_value:.2g}"
+            found = (
+                f"counted / predicted {closure.ratio:.2f} ± {closure.ratio_error:.2f}, p-value {closure.p_value:.2g}"
+            )
             figure = closure_figure(
                 closure.edges,
                 (closure.predicted.values, closure.bin_errors),
