@@ -9,18 +9,17 @@ if TYPE_CHECKING:
     from coffea_fm.inference.loading import load
     from coffea_fm.inference.reports import Report, report
     from coffea_fm.inference.tagger import Tagger
-    from coffea_fm.shards.collect import Collector, collector
-    from coffea_fm.shards.collect_events import EventCollector, event_collector
+    from coffea_fm.shards.collect import collector, event_collector
+    from coffea_fm.shards.collector import Collector
 
-__all__ = ["Collector", "EventCollector", "Report", "Tagger", "collector", "event_collector", "load", "report"]
+__all__ = ["Collector", "Report", "Tagger", "collector", "event_collector", "load", "report"]
 
 _PLACES = {
-    "Collector": "coffea_fm.shards.collect",
-    "EventCollector": "coffea_fm.shards.collect_events",
+    "Collector": "coffea_fm.shards.collector",
     "Report": "coffea_fm.inference.reports",
     "Tagger": "coffea_fm.inference.tagger",
     "collector": "coffea_fm.shards.collect",
-    "event_collector": "coffea_fm.shards.collect_events",
+    "event_collector": "coffea_fm.shards.collect",
     "load": "coffea_fm.inference.loading",
     "report": "coffea_fm.inference.reports",
 }

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from coffea_fm.shards import Source, write_shard
-from coffea_fm.tokens import InputSpec, PackedSets, PackedTokens, jet_fields, token_group
+from coffea_fm.tokens import Members, Packed, jet_level, token_level
 
 FIELDS = ("pt", "eta", "phi", "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
-SPEC = InputSpec((token_group("constituents", FIELDS),), jet_fields(("pt", "eta", "phi", "mass")))
+JET = ("pt_raw", "eta", "phi", "mass_raw")
+LEVEL = jet_level((token_level("constituents", FIELDS, minimum=1),), JET)
 CLASSES = ("narrow", "wide")
 
 
-def random_jets(n_jets: int, seed: int = 0, wide: int | None = None) -> tuple[PackedSets, np.ndarray]:
+def random_jets(n_jets: int, seed: int = 0, wide: int | None = None) -> tuple[Packed, np.ndarray]:
     """Jets with 1 to 40 constituents, and their classes: the wide ones have three times the spread."""
     rng = np.random.default_rng(seed)
     target = rng.integers(0, 2, n_jets) if wide is None else np.full(n_jets, wide)
@@ -41,7 +42,8 @@ def random_jets(n_jets: int, seed: int = 0, wide: int | None = None) -> tuple[Pa
     missing = np.repeat((charge == 0)[:, np.newaxis], 4, axis=1)
     values[:, 6:][missing] = 0.0
     jet = np.stack([jet_pt, jet_eta, jet_phi, rng.uniform(20, 200, n_jets)], axis=1).astype(np.float32)
-    return PackedSets({"constituents": PackedTokens(values, lengths, missing)}, jet), target
+    members = {"constituents": Members(lengths, Packed(values, missing))}
+    return Packed(jet, no_missing(n_jets), members), target
 
 
 def write_random_shards(folder: Path, jets_per_shard: tuple[int, ...], seed: int = 0) -> Path:
@@ -50,16 +52,26 @@ def write_random_shards(folder: Path, jets_per_shard: tuple[int, ...], seed: int
         packed, target = random_jets(n_jets, seed + index, wide=index % 2)
         source = Source(dataset=CLASSES[index % 2], file=f"file-{index}", start=0, stop=n_jets)
         write_shard(
-            folder / source.shard_name, packed, SPEC, columns={"target": target}, classes=CLASSES, source=source
+            folder / source.shard_name, packed, LEVEL, columns={"target": target}, classes=CLASSES, source=source
         )
     return folder
 
 
-def assert_same(left: PackedSets, right: PackedSets) -> None:
-    """Every number of two packed sets is the same."""
-    np.testing.assert_array_equal(left.jet, right.jet)
-    assert left.groups.keys() == right.groups.keys()
-    for name, tokens in left.groups.items():
-        np.testing.assert_array_equal(tokens.values, right.groups[name].values)
-        np.testing.assert_array_equal(tokens.lengths, right.groups[name].lengths)
-        np.testing.assert_array_equal(tokens.missing, right.groups[name].missing)
+def no_missing(n: int) -> np.ndarray:
+    """The mask of things of a level that no field may be missing of."""
+    return np.zeros((n, 0), dtype=bool)
+
+
+def assert_same(left: Packed, right: Packed) -> None:
+    """Every number of two packed trees is the same."""
+    for name in ("values", "missing"):
+        ours, theirs = getattr(left, name), getattr(right, name)
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_array_equal(ours, theirs)
+    assert left.known.keys() == right.known.keys()
+    for name, known in left.known.items():
+        np.testing.assert_array_equal(known, right.known[name])
+    assert left.members.keys() == right.members.keys()
+    for name, members in left.members.items():
+        np.testing.assert_array_equal(members.counts, right.members[name].counts)
+        assert_same(members.things, right.members[name].things)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from random_jets import SPEC, random_jets
+from random_jets import JET, random_jets
+from random_jets import LEVEL as JETS
 
 from coffea_fm.shards import Source, write_shard
-from coffea_fm.tokens import PackedSets, event_collection
-from coffea_fm.tokens.events import JetsOfEvents, nest
+from coffea_fm.tokens import Level, Members, Packed, jet_level
 
-COLLECTION = event_collection("FatJet", minimum=2, maximum=4)
+FATJETS = jet_level(
+    JETS.members, (*JET, "pt", "mass", "msoftdrop"), name="FatJet", order="pt", minimum=2, maximum=4
+)
+LEVEL = Level("event", members=(FATJETS,))
 CLASSES = ("background", "signal")
 
 
-def random_events(n_events: int, seed: int = 0) -> tuple[JetsOfEvents, np.ndarray]:
+def random_events(n_events: int, seed: int = 0) -> tuple[Packed, np.ndarray]:
     """Events of 2 to 4 jets and their classes: the jets of signal are wide, and one of each background event is not."""
     rng = np.random.default_rng(seed)
     counts = rng.integers(2, 5, n_events)
@@ -25,10 +29,15 @@ def random_events(n_events: int, seed: int = 0) -> tuple[JetsOfEvents, np.ndarra
     narrow[np.cumsum(counts) - 1] = target == 0
     kinds = [random_jets(len(of_jet), seed + 1, wide=kind)[0] for kind in (1, 0)]
     order = np.arange(len(of_jet)) + len(of_jet) * narrow
-    jets = PackedSets.concatenate(kinds).take(order)
-    soft_drop = rng.uniform(10, 150, (len(of_jet), 1))
-    features = np.hstack([jets.jet, soft_drop]).astype(np.float32)
-    return JetsOfEvents(jets, counts, features), target
+    jets = Packed.concatenate(kinds).take(order)
+    soft_drop = rng.uniform(10, 150, (len(of_jet), 1)).astype(np.float32)
+    jets = replace(jets, values=np.hstack([jets.values, jets.values[:, [0, 3]], soft_drop]))
+    return Packed(*nothing(n_events), {"FatJet": Members(counts, jets)}), target
+
+
+def nothing(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Values and missing mask of things without fields of their own."""
+    return np.zeros((n, 0), dtype=np.float32), np.zeros((n, 0), dtype=bool)
 
 
 def write_random_events(folder: Path, events_per_shard: tuple[int, ...], seed: int = 0, weight: float = 1.0) -> Path:
@@ -46,12 +55,11 @@ def write_random_events(folder: Path, events_per_shard: tuple[int, ...], seed: i
         }
         write_shard(
             folder / source.shard_name,
-            nest(events, SPEC, COLLECTION),
-            SPEC,
+            events,
+            LEVEL,
             columns=columns,
             classes=CLASSES,
             source=source,
-            collection=COLLECTION,
         )
         first += n_events
     return folder
