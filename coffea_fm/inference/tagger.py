@@ -15,6 +15,7 @@ from coffea_fm.inference import process_cache
 from coffea_fm.inference.arrays import assemble, is_dask, is_typetracer, to_typetracer, touch
 from coffea_fm.inference.chain import Chain
 from coffea_fm.inference.checks import inspect, named_otherwise, warn_once
+from coffea_fm.inference.discriminants import discriminant, find_working_point
 from coffea_fm.inference.embedded import pack_embedded, pack_vectors
 from coffea_fm.inference.providers import owned_threads
 from coffea_fm.inference.reports import Report, attach
@@ -75,6 +76,11 @@ class Tagger:
         """
         return self.manifest.output("scores").classes
 
+    @property
+    def chain(self) -> Chain:
+        """The graphs with their sessions, for what is packed already, such as shards."""
+        return Chain(self.manifest, self._session, self.threads or owned_threads())
+
     def __call__(self, jets: ak.Array, outputs: str | Sequence[str] | None = None, **collections: ak.Array) -> ak.Array:
         """Tag jets; or events, if the bundle is one of events: ``tagger(events, FatJet=selected_jets)``.
 
@@ -114,7 +120,7 @@ class Tagger:
         """
         record = outputs is not None and not isinstance(outputs, str)
         names = named_outputs(outputs, self.manifest)
-        chain = self._chain
+        chain = self.chain
         check_request(chain, names, collections)
         given = next(iter(collections.values()), jets)
         if is_dask(given):
@@ -157,7 +163,7 @@ class Tagger:
         BundleError
             If the bundle has no scores.
         """
-        chain = self._chain
+        chain = self.chain
         level = chain.reads(("scores",), known=("embedding",))
         if bool(level.members) != (jets is not None):
             what = "the jets as well: tagger.score(embedding, jets)" if jets is None else "the embeddings alone"
@@ -172,6 +178,39 @@ class Tagger:
                 pack_vectors(embedding, dim) if jets is None else pack_embedded(embedding, jets, level, dim)
             )
             return self._finish(packed, level, ("scores",), rewrap, embedding if jets is None else jets)
+
+    def discriminant(self, scores: ak.Array, signal: str | Sequence[str], background: str | Sequence[str]) -> ak.Array:
+        """``signal / (signal + background)`` of scores, e.g. ``tagger.discriminant(scores, "Hbb", "QCD")``.
+
+        Raises
+        ------
+        InputError
+            If a class is not among the scores.
+        """
+        return discriminant(scores, signal, background)
+
+    def passes(self, jets: ak.Array, working_point: str, **collections: ak.Array) -> ak.Array:
+        """Whether jets pass a working point: its discriminant is cut, not a score.
+
+        Parameters
+        ----------
+        jets, **collections : awkward.Array
+            As given to the tagger.
+        working_point : str
+            Name of one in ``tagger.calibration.working_points``, which also tells its formula and efficiencies.
+
+        Returns
+        -------
+        awkward.Array
+            Booleans in the layout of `jets`; False for a jet that has no score.
+
+        Raises
+        ------
+        BundleError
+            If the bundle has no such working point.
+        """
+        point = find_working_point(self.calibration, working_point, self.manifest.name)
+        return discriminant(self(jets, "scores", **collections), point.signal, point.background) > point.cut
 
     def collect(
         self,
@@ -237,10 +276,6 @@ class Tagger:
     def _bundle(self) -> Bundle:
         return process_cache.keep(self.carried) if self.carried else process_cache.find(self.source, self.checksum)
 
-    @property
-    def _chain(self) -> Chain:
-        return Chain(self.manifest, self._session, self.threads or owned_threads())
-
     def _session(self, graph: Graph) -> Session:
         return session(graph.sha256, self._bundle.graph_bytes(graph.name), self.providers)
 
@@ -276,7 +311,7 @@ class Tagger:
         findings = inspect(packed, level)
         remarks = findings.remarks | named_otherwise(given, level)
         warn_once(remarks, self.checksum, f"bundle {self.manifest.name!r} on {collection(given)}")
-        results = self._chain.run(packed, level, names, usable=findings.usable)
+        results = self.chain.run(packed, level, names, usable=findings.usable)
         outputs = [self.manifest.output(name) for name in names]
         tagged = assemble(results, outputs, rewrap, record=record, members=members)
         return attach(tagged, Report(self.manifest.name, self.checksum, findings.counts))
