@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from random_jets import JET, random_jets
-from random_jets import LEVEL as JETS
+from random_jets import FIELDS, random_jets
 
 from coffea_fm.shards import Source, write_shard
-from coffea_fm.tokens import Level, Members, Packed, jet_level
+from coffea_fm.tokens import Level, Members, Packed, jet_level, token_level
 
-FATJETS = jet_level(
-    JETS.members, (*JET, "pt", "mass", "msoftdrop"), name="FatJet", order="pt", minimum=2, maximum=4
+JETS = jet_level(
+    (token_level("constituents", FIELDS, minimum=1),),
+    ("pt_raw", "eta", "phi", "mass_raw", "pt", "mass", "msoftdrop"),
+    name="FatJet",
+    order="pt",
+    minimum=2,
+    maximum=4,
 )
-LEVEL = Level("event", members=(FATJETS,))
+EVENTS = Level("event", (), (JETS,))
 CLASSES = ("background", "signal")
 
 
@@ -31,13 +34,14 @@ def random_events(n_events: int, seed: int = 0) -> tuple[Packed, np.ndarray]:
     order = np.arange(len(of_jet)) + len(of_jet) * narrow
     jets = Packed.concatenate(kinds).take(order)
     soft_drop = rng.uniform(10, 150, (len(of_jet), 1)).astype(np.float32)
-    jets = replace(jets, values=np.hstack([jets.values, jets.values[:, [0, 3]], soft_drop]))
-    return Packed(*nothing(n_events), {"FatJet": Members(counts, jets)}), target
+    return events_of(jets, counts, jets.values[:, [0, 3]], soft_drop), target
 
 
-def nothing(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Values and missing mask of things without fields of their own."""
-    return np.zeros((n, 0), dtype=np.float32), np.zeros((n, 0), dtype=bool)
+def events_of(jets: Packed, counts: np.ndarray, *fields: np.ndarray) -> Packed:
+    """Events with so many of these jets each, which get further fields."""
+    things = Packed(np.hstack([jets.values, *fields]).astype(np.float32), jets.missing, jets.members)
+    nothing = np.zeros((len(counts), 0), dtype=np.float32)
+    return Packed(nothing, nothing.astype(bool), {"FatJet": Members(np.asarray(counts), things)})
 
 
 def write_random_events(folder: Path, events_per_shard: tuple[int, ...], seed: int = 0, weight: float = 1.0) -> Path:
@@ -53,13 +57,6 @@ def write_random_events(folder: Path, events_per_shard: tuple[int, ...], seed: i
             "fold": (number % 3).astype(np.int64),
             "weight": np.where(target == 1, weight, 1.0),
         }
-        write_shard(
-            folder / source.shard_name,
-            events,
-            LEVEL,
-            columns=columns,
-            classes=CLASSES,
-            source=source,
-        )
+        write_shard(folder / source.shard_name, events, EVENTS, columns=columns, classes=CLASSES, source=source)
         first += n_events
     return folder

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import awkward as ak
 import numpy as np
 
 from coffea_fm.shards import Source, write_shard
-from coffea_fm.tokens import Members, Packed, jet_level, token_level
+from coffea_fm.tokens import Level, Members, Packed, jet_level, token_level
 
 FIELDS = ("pt", "eta", "phi", "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
-JET = ("pt_raw", "eta", "phi", "mass_raw")
-LEVEL = jet_level((token_level("constituents", FIELDS, minimum=1),), JET)
+LEVEL = jet_level((token_level("constituents", FIELDS, minimum=1),), ("pt_raw", "eta", "phi", "mass_raw"))
 CLASSES = ("narrow", "wide")
 
 
@@ -42,8 +42,8 @@ def random_jets(n_jets: int, seed: int = 0, wide: int | None = None) -> tuple[Pa
     missing = np.repeat((charge == 0)[:, np.newaxis], 4, axis=1)
     values[:, 6:][missing] = 0.0
     jet = np.stack([jet_pt, jet_eta, jet_phi, rng.uniform(20, 200, n_jets)], axis=1).astype(np.float32)
-    members = {"constituents": Members(lengths, Packed(values, missing))}
-    return Packed(jet, no_missing(n_jets), members), target
+    constituents = Packed(values, missing)
+    return Packed(jet, np.zeros((n_jets, 0), dtype=bool), {"constituents": Members(lengths, constituents)}), target
 
 
 def write_random_shards(folder: Path, jets_per_shard: tuple[int, ...], seed: int = 0) -> Path:
@@ -57,20 +57,26 @@ def write_random_shards(folder: Path, jets_per_shard: tuple[int, ...], seed: int
     return folder
 
 
-def no_missing(n: int) -> np.ndarray:
-    """The mask of things of a level that no field may be missing of."""
-    return np.zeros((n, 0), dtype=bool)
+def as_awkward(packed: Packed, level: Level = LEVEL) -> ak.Array:
+    """The same as a schema gives them: jets that were corrected have a record ``uncorrected``."""
+    fields = dict(zip(level.names, packed.values.T, strict=True))
+    for index, name in enumerate(level.missing_names):
+        fields[name] = ak.mask(ak.Array(fields[name]), ~packed.missing[:, index])
+    raw = {name.removesuffix("_raw"): fields.pop(name) for name in level.names if name.endswith("_raw")}
+    if raw and "pt" in fields:
+        fields["uncorrected"] = ak.zip({**raw, "eta": fields["eta"], "phi": fields["phi"]})
+    else:
+        fields |= raw
+    for member in level.members:
+        members = packed.members[member.name]
+        fields[member.name] = ak.unflatten(as_awkward(members.things, member), members.counts)
+    return ak.zip(fields, depth_limit=1)
 
 
 def assert_same(left: Packed, right: Packed) -> None:
-    """Every number of two packed trees is the same."""
-    for name in ("values", "missing"):
-        ours, theirs = getattr(left, name), getattr(right, name)
-        assert ours.dtype == theirs.dtype
-        np.testing.assert_array_equal(ours, theirs)
-    assert left.known.keys() == right.known.keys()
-    for name, known in left.known.items():
-        np.testing.assert_array_equal(known, right.known[name])
+    """Every number of two packed sets is the same."""
+    np.testing.assert_array_equal(left.values, right.values)
+    np.testing.assert_array_equal(left.missing, right.missing)
     assert left.members.keys() == right.members.keys()
     for name, members in left.members.items():
         np.testing.assert_array_equal(members.counts, right.members[name].counts)
