@@ -274,7 +274,7 @@ class Tagger:
 
     @property
     def _bundle(self) -> Bundle:
-        return process_cache.keep(self.carried) if self.carried else process_cache.find(self.source, self.checksum)
+        return self.carried or process_cache.find(self.source, self.checksum)
 
     def _session(self, graph: Graph) -> Session:
         return session(graph.sha256, self._bundle.graph_bytes(graph.name), self.providers)

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from coffea_fm.errors import InputError
 from coffea_fm.shards.metadata import Source
 from coffea_fm.shards.write import write_shard
-from coffea_fm.tokens import Level, Packed, columns, flatten, pack
+from coffea_fm.tokens import Level, Packed, flatten, pack
+from coffea_fm.tokens import columns as paths_of
 from coffea_fm.tokens.jagged import Rows
 from coffea_fm.tokens.pack import gather
 from coffea_fm.tokens.usable import count_once, unusable
@@ -93,12 +94,12 @@ class Collector:
         given |= {} if target is None else {"target": target}
         given |= {} if weight is None else {"weight": weight}
         things = self._things(jets, events, given)
-        held = _hold(things, given)
+        held = self._hold(things, given)
         if ak.backend(jets) == "typetracer":
             return self._trace(things, held, given)
         packed, _ = pack(things, self.level)
         rows, _ = flatten(held)
-        numbers = {name: _numbers(rows, name) for name in given}
+        numbers = {name: self._numbers(rows, name) for name in given}
         numbers.setdefault("target", np.zeros(len(packed)))
         numbers.setdefault("weight", np.ones(len(packed), dtype=np.float32))
         return self._write(packed, numbers, Source.of(events.metadata))
@@ -116,8 +117,34 @@ class Collector:
             raise InputError(f"there are {len(jets)} lists of jets for {len(events)} events: select both alike")
         return gather({**kept, member.name: jets})
 
+    def _hold(self, things: ak.Array, given: Given) -> ak.Array:
+        """The jets or events with further fields; numbers of events are given to each of their jets."""
+        held = things
+        for name, values in given.items():
+            if isinstance(values, str) and values not in things.fields:
+                raise InputError(
+                    f"the {self.level.name}s have no field {values!r} to collect as {name}: it is not in the file"
+                )
+            try:
+                held = ak.with_field(held, things[values] if isinstance(values, str) else values, _PREFIX + name)
+            except (ValueError, TypeError) as error:
+                raise self._misfit(name) from error
+        return held
+
+    def _numbers(self, rows: Rows, name: str) -> npt.NDArray[Any]:
+        """Numbers of the rows, NaN where None."""
+        try:
+            values, absent = rows.field(_PREFIX + name).values()
+        except InputError as error:
+            raise self._misfit(name) from error
+        return np.where(absent, np.nan, values) if absent.any() else values
+
+    def _misfit(self, name: str) -> InputError:
+        each = "event" if self.level.name == "event" else "jet or event"
+        return InputError(f"{name} to collect does not fit the {self.level.name}s: give one number for each {each}")
+
     def _trace(self, things: ak.Array, held: ak.Array, given: Given) -> dict[str, int]:
-        for path in [*columns(things, self.level), *((_PREFIX + name,) for name in given)]:
+        for path in [*paths_of(things, self.level), *((_PREFIX + name,) for name in given)]:
             ak.typetracer.touch_data(held[path])
         empty, _ = pack(ak.Array(things.layout.form.length_zero_array(highlevel=False)), self.level)
         return dict.fromkeys(self._counts(empty), 0)
@@ -146,25 +173,3 @@ class Collector:
             path.unlink(missing_ok=True)
         written = {"written": len(chosen), "negative_weight": int((numbers["weight"][chosen] < 0).sum())}
         return {f"{self.level.name}s": len(packed)} | lost | written
-
-
-def _hold(things: ak.Array, given: Mapping[str, Any]) -> ak.Array:
-    """The jets or events with further fields; numbers of events are given to each of their jets."""
-    held = things
-    for name, values in given.items():
-        if isinstance(values, str) and values not in things.fields:
-            raise InputError(f"there is no field {values!r} to collect as {name}: it is not in the file")
-        try:
-            held = ak.with_field(held, things[values] if isinstance(values, str) else values, _PREFIX + name)
-        except (ValueError, TypeError) as error:
-            raise InputError(f"{name} to collect does not fit: give one number for each jet or event") from error
-    return held
-
-
-def _numbers(rows: Rows, name: str) -> npt.NDArray[Any]:
-    """Numbers of the rows, NaN where None."""
-    try:
-        values, absent = rows.field(_PREFIX + name).values()
-    except InputError as error:
-        raise InputError(f"{name} to collect does not fit: give one number for each jet or event") from error
-    return np.where(absent, np.nan, values) if absent.any() else values
