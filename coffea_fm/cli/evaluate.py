@@ -34,10 +34,10 @@ def evaluate(
     from coffea_fm.files import prepare_folder
     from coffea_fm.inference.loading import load
     from coffea_fm.running.execute import execute
-    from coffea_fm.running.fileset import read_fileset
     from coffea_fm.running.options import RunOptions
     from coffea_fm.running.predictions import Predict, predict_shards
     from coffea_fm.running.schemas import find_schema
+    from coffea_fm.running.sources import read_fileset
     from coffea_fm.tokens.classes import JET_CLASSES
 
     manifest = load_bundle(bundle).manifest

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from coffea_fm.analysis.fileset import simulated_fileset
 from coffea_fm.cli import main
 from coffea_fm.errors import InputError, RecipeError
-from coffea_fm.running.fileset import read_fileset
+from coffea_fm.running.sources import read_fileset
 from coffea_fm.shipped import shipped
 from coffea_fm.simulation.hh4b.normalisation import normalisation
 

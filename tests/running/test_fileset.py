@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from coffea_fm.errors import RecipeError
-from coffea_fm.running.fileset import Dataset, file_format, read_fileset
+from coffea_fm.running.fileset import Dataset, file_format
+from coffea_fm.running.sources import read_fileset
 
 
 def write(path: Path, content: object) -> list[str]:
