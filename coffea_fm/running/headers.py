@@ -96,7 +96,7 @@ def read_headers(fileset: Fileset, executor: ExecutorBase, data_format: str) -> 
     reader = executor.copy(desc="Reading headers", unit="file", function_name="get_metadata", compression=None)
     found, _ = reader(files, partial(_read, data_format), None)
     headers = [Header(file, *found["found"][file]) for file in files if file in found.get("found", {})]
-    _refuse_copies(headers, fileset)
+    _refuse_copies(headers)
     return headers, found.get("failed", {})
 
 
@@ -119,7 +119,7 @@ def _identifier(path: str) -> bytes:
     return uuid.uuid5(uuid.NAMESPACE_URL, identity(path)).bytes
 
 
-def _refuse_copies(headers: Sequence[Header], fileset: Fileset) -> None:
+def _refuse_copies(headers: Sequence[Header]) -> None:
     """Copies have one UUID; parts of one file, which steps keep apart, have one place."""
     seen: dict[tuple[bytes, str, int], File] = {}
     for header in headers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 from collections import Counter
@@ -12,18 +11,10 @@ from typing import Any
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.running.fileset import Dataset, Fileset, check_fileset, parse_fileset
+from coffea_fm.running.kinds import lines_of_files, other_kind, text_of
 from coffea_fm.running.locations import DATA, DataFile, expand, files_in, local_path
 
 PathLike = str | os.PathLike[str]
-
-_GZIP = b"\x1f\x8b"
-_SIGNATURES = {
-    b"root": "",
-    b"PAR1": "",
-    _GZIP: "is gzip-compressed: unpack it first",
-    b"PK": "is a zip archive: unpack it first",
-    b"\x89HDF": "is an HDF5 file: convert it to ROOT or parquet first",
-}
 
 
 def as_fileset(given: PathLike | Sequence[PathLike] | Mapping[str, Any], treename: str = "Events") -> Fileset:
@@ -90,17 +81,13 @@ def _content(path: Path, source: str) -> Any:
             raise RecipeError(f"cannot read the fileset {source}: No such file or directory")
         return None
     try:
-        with path.open("rb") as file:
-            start = file.read(4)
-        if refuse_other_kind(path, start, may_be_json=True):
-            return None
-        text = (gzip.decompress(path.read_bytes()) if start[:2] == _GZIP else path.read_bytes()).decode()
+        text = text_of(path)
     except OSError as error:
-        raise RecipeError(f"cannot read the fileset {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        if start[:2] != _GZIP:
-            return None  # no ROOT file, which its header will say
-        raise RecipeError(f"{path} is gzip-compressed, and no fileset: unpack it first") from error
+        raise RecipeError(f"cannot read {path}: {error.strerror or error}") from error
+    if text is None:
+        if other := other_kind(path):
+            raise RecipeError(f"{path} {other}")
+        return None
     if text.lstrip()[:1] in ("{", "[") or ".json" in path.suffixes:
         try:
             return json.loads(text)
@@ -109,32 +96,14 @@ def _content(path: Path, source: str) -> Any:
     return tuple(lines_of_files(text)) or None
 
 
-def refuse_other_kind(path: Path, start: bytes, *, may_be_json: bool = False) -> bool:
-    """Whether the first bytes are those of a ROOT or parquet file.
-
-    Raises
-    ------
-    RecipeError
-        If they are those of another kind of file: says what to do with it.
-    """
-    for signature, reason in _SIGNATURES.items():
-        if start.startswith(signature):
-            if reason and not (may_be_json and signature == _GZIP):
-                raise RecipeError(f"{path} {reason}")
-            return not reason
-    return False
-
-
-def lines_of_files(text: str) -> list[str]:
-    """The files of a text with one a line, if that is what it is."""
-    lines = [line.strip() for line in text.splitlines()]
-    lines = [line for line in lines if line and not line.startswith("#")]
-    return lines if all(DATA.search(line.partition(":")[0]) or "/" in line for line in lines) else []
-
-
 def _names(files: Sequence[str]) -> list[str]:
     """A dataset's name for each file: its own, with as many of the folders above as tell them apart."""
-    parts = [[*PurePosixPath(file).parts[:-1], _stem(file)] for file in files]
+    folders = [PurePosixPath(file).parts[:-1] for file in files]
+    stems = Counter(zip(folders, map(_stem, files), strict=True))
+    parts = [
+        [*folder, _stem(file) if stems[folder, _stem(file)] == 1 else PurePosixPath(file).name]
+        for folder, file in zip(folders, files, strict=True)
+    ]
     names = [entry[-1] for entry in parts]
     for depth in range(2, max(map(len, parts), default=0) + 1):
         counted = Counter(names)
