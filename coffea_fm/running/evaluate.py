@@ -19,10 +19,10 @@ from coffea_fm.names import nearest
 from coffea_fm.plots.style import Label
 from coffea_fm.running.commands import FilesetLike
 from coffea_fm.running.execute import execute
-from coffea_fm.running.fileset import as_fileset
 from coffea_fm.running.options import PathLike, RunKeywords, RunOptions, shows_run_options
 from coffea_fm.running.predictions import Predict, predict_shards
 from coffea_fm.running.schemas import find_schema
+from coffea_fm.running.sources import as_fileset
 from coffea_fm.running.truth import Truth
 
 
