@@ -20,6 +20,7 @@ from coffea_fm.names import nearest
 
 COMMANDS = (
     "demo",
+    "models",
     "simulate",
     "collect",
     "tokenizer",

@@ -16,10 +16,10 @@ import lz4.frame  # type: ignore[import-untyped]
 from coffea.processor import ProcessorABC
 
 from coffea_fm.analysis.histogram_files import HISTOGRAMS, write_histograms
-from coffea_fm.evaluation.categories import comparisons
-from coffea_fm.evaluation.overlay import overlay_with_ratio
 from coffea_fm.files import atomic
 from coffea_fm.names import safe_path
+from coffea_fm.plots.automatic import draw_histograms, label_of
+from coffea_fm.plots.style import Label
 from coffea_fm.running.accumulated import Parts, take_apart
 from coffea_fm.running.failures import sentence
 from coffea_fm.running.merging import not_added
@@ -60,7 +60,7 @@ def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, p
     folder : Path, optional
         Where files go; files of the same names are replaced, others stay.
     plots : bool
-        Draw each histogram with one numeric axis.
+        Draw the histograms.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, p
         done.not_written |= parts.left_out
         _write_files(parts, folder, done)
         if plots:
-            _write_plots(parts, folder / "plots", done)
+            _write_plots(parts, folder / "plots", label_of(output), done)
     result = replace(result, written=done.written, not_written=done.not_written, failures=done.failures)
     if folder is not None:
         with done.step("summary.json"), atomic(folder / "summary.json") as path:
@@ -129,18 +129,11 @@ def _is_plain(array: Any) -> bool:
     return not (isinstance(array, ak.Array) and array.fields)
 
 
-def _write_plots(parts: Parts, folder: Path, done: _Finish) -> None:
-    """Draw every histogram by each of its categories."""
-    figures: list[str] = []
-    for name, histogram in parts.histograms.items():
-        with done.step(f"the figure of {name}", done.not_written):
-            for by, shapes in comparisons(histogram).items():
-                path = folder / f"{safe_path(f'{name}_by_{by}')}.png"
-                figure = overlay_with_ratio(shapes, title=name, legend=by)
-                with atomic(path) as temporary:
-                    figure.savefig(temporary, format="png", dpi=110)
-                figures.append(str(path))
-    done.written["plots"] = figures
+def _write_plots(parts: Parts, folder: Path, label: Label, done: _Finish) -> None:
+    with done.step("the figures"):
+        figures, not_drawn = draw_histograms(parts.histograms, folder, label=label)
+        done.written["plots"] = [str(path) for path in figures]
+        done.not_written |= not_drawn
 
 
 def _json(content: Any) -> str:

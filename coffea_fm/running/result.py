@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,8 +98,8 @@ class RunResult:
             lines.append(f"files without events: {len(self.empty_files)}")
         lines += self.notes
         for kind, paths in self.written.items():
-            several = kind == "plots" and len(paths) > 1
-            each = [f"{len(paths)} figures to {Path(paths[0]).parent}"] if several else paths
+            figures = {Path(path).with_suffix("") for path in paths} if kind == "plots" else set()
+            each = [f"{len(figures)} figures, as PNG and PDF, to {_common(figures)}"] if figures else paths
             lines += [f"wrote {path}" for path in (each if isinstance(each, list) else [each])]
         lines += [f"not written: {reason}" for reason in self.not_written.values()]
         return "\n".join([*lines, *(f"failed: {reason}" for reason in self.failures.values())])
@@ -106,3 +107,8 @@ class RunResult:
     def __repr__(self) -> str:
         """As `str`: a notebook shows the account, not the arrays."""
         return str(self)
+
+
+def _common(paths: set[Path]) -> str:
+    """The folder that holds all of them."""
+    return os.path.commonpath([path.parent for path in paths])

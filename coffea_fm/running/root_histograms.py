@@ -13,8 +13,8 @@ import uproot
 from hist import BaseHist
 
 from coffea_fm.errors import InputError
-from coffea_fm.evaluation.categories import is_category
 from coffea_fm.names import KEY, safe_name
+from coffea_fm.plots.categories import is_category
 
 _INTEGERS = (hist.storage.Int64, hist.storage.AtomicInt64, hist.storage.Unlimited)
 

@@ -7,7 +7,9 @@ import cloudpickle
 import pytest
 
 from coffea_fm.errors import RecipeError
+from coffea_fm.running.checkpoints import fingerprint
 from coffea_fm.running.processors import as_processor, describe_options, load_processor
+from coffea_fm.schemas import NanoAODSchema
 
 
 def test_options_reach_the_constructor(processor):
@@ -102,3 +104,38 @@ def test_the_options_of_a_processor_are_told(processor):
     text = describe_options(str(processor))
     assert "  minimum = 300.0" in text
     assert "  bundle: str  (required)" in describe_options("tag_jets")
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A folder whose name is that of a shipped processor."""
+    folder = tmp_path / "hh4b"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("from .own import Own")
+    (folder / "cuts.py").write_text("MINIMUM = 1")
+    code = "from coffea.processor import ProcessorABC\nfrom .cuts import MINIMUM\n"
+    (folder / "own.py").write_text(
+        f"{code}class Own(ProcessorABC):\n    def process(self, events): return MINIMUM\n"
+        "    def postprocess(self, accumulator): ..."
+    )
+    return folder
+
+
+def test_a_folder_does_not_hide_a_shipped_processor(package, monkeypatch):
+    monkeypatch.chdir(package.parent)
+    with pytest.raises(RecipeError, match=r"HH4b in .*processors/hh4b/__init__\.py needs the option 'jets'"):
+        load_processor("hh4b")
+    assert type(load_processor("./hh4b")).__name__ == "Own"
+
+
+def test_a_package_is_read_anew_and_travels_whole(package, tmp_path):
+    assert load_processor(str(package)).process(None) == 1
+    before = fingerprint(load_processor(str(package)), NanoAODSchema)
+    (package / "cuts.py").write_text("MINIMUM = 22")
+    processor = load_processor(str(package))
+    assert processor.process(None) == 22
+    assert fingerprint(processor, NanoAODSchema) != before
+    (tmp_path / "pickle").write_bytes(cloudpickle.dumps(processor))
+    code = "import pickle; print(pickle.load(open('pickle', 'rb')).process(None))"
+    output = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert output.stdout == "22\n"
