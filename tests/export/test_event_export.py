@@ -118,9 +118,7 @@ def test_a_graph_of_other_weights_is_refused(events: Packed) -> None:
             check_graphs(graphs | {graph: proto.SerializeToString()}, model, events)
 
 
-def test_a_head_that_depends_on_order_or_padding_is_refused(
-    events: Packed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_head_that_depends_on_order_or_padding_is_refused(events: Packed, monkeypatch: pytest.MonkeyPatch) -> None:
     model = build(TINY, DEEP_SETS)
     logits = type(model.head).logits
 
