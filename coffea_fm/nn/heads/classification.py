@@ -26,7 +26,11 @@ class ClassificationHeadConfig(HeadConfig):
     dropout: float = 0.0
 
     def build(
-        self, level: Level, dim: int, classes: tuple[str, ...] = (), jet_head: object = None  # noqa: ARG002
+        self,
+        level: Level,
+        dim: int,
+        classes: tuple[str, ...] = (),
+        jet_head: object = None,  # noqa: ARG002
     ) -> ClassificationHead:
         """The head."""
         return ClassificationHead(self, level, dim, classes)

@@ -33,7 +33,11 @@ class PairHeadConfig(HeadConfig):
         return self.truth
 
     def build(
-        self, level: Level, dim: int, classes: tuple[str, ...] = (), jet_head: object = None  # noqa: ARG002
+        self,
+        level: Level,
+        dim: int,
+        classes: tuple[str, ...] = (),
+        jet_head: object = None,  # noqa: ARG002
     ) -> PairHead:
         """The head."""
         return PairHead(self, level, dim)

@@ -31,7 +31,11 @@ class RegressionHeadConfig(HeadConfig):
     dropout: float = 0.0
 
     def build(
-        self, level: Level, dim: int, classes: tuple[str, ...] = (), jet_head: object = None  # noqa: ARG002
+        self,
+        level: Level,
+        dim: int,
+        classes: tuple[str, ...] = (),
+        jet_head: object = None,  # noqa: ARG002
     ) -> RegressionHead:
         """The head."""
         return RegressionHead(self, level, dim)

@@ -38,7 +38,11 @@ class TokenHeadConfig(HeadConfig):
         return (self.truth,)
 
     def build(
-        self, level: Level, dim: int, classes: tuple[str, ...] = (), jet_head: object = None  # noqa: ARG002
+        self,
+        level: Level,
+        dim: int,
+        classes: tuple[str, ...] = (),
+        jet_head: object = None,  # noqa: ARG002
     ) -> TokenHead:
         """The head."""
         return TokenHead(self, level, dim)
