@@ -13,6 +13,8 @@ from coffea_fm.tokens import Level
 if TYPE_CHECKING:
     from coffea_fm.nn.heads.event import JetHeadConfig
 
+Classes = tuple[str, ...]
+
 
 class HeadConfig(Config):
     """Base of the configurations of heads; each has a ``kind`` of its own.
@@ -27,9 +29,7 @@ class HeadConfig(Config):
         """Fields of the tokens in the shards that only the loss reads."""
         return ()
 
-    def build(
-        self, level: Level, dim: int, classes: tuple[str, ...] = (), jet_head: JetHeadConfig | None = None
-    ) -> Head:
+    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: JetHeadConfig | None = None) -> Head:
         """The head, freshly initialised from torch's global random state.
 
         Parameters
