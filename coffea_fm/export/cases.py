@@ -78,7 +78,7 @@ def _adversarial(packed: Packed, level: Level) -> Iterator[Case]:
             continue
         changed = _with_members(packed, level, counts)
         values, first = changed.members[member.name].things.values, changed.members[member.name].offsets[:-1]
-        gev = [index for index, field in enumerate(member.fields) if field.unit == "GeV"]
+        gev = np.flatnonzero([field.unit == "GeV" for field in member.fields])
         values[first] = 0.0
         yield _case(f"first of {member.name} all zero", changed, level)
         if not member.members:
