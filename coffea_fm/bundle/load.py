@@ -48,7 +48,7 @@ def load_bundle(path: str | os.PathLike[str], *, checksum: str | None = None) ->
             "it was exchanged meanwhile; load it anew, or bring the old one back"
         )
     if remote and (cached := _cached(manifest.checksum)) is not None:
-        return replace(cached, source=source)
+        return replace(cached, source=source, calibration=_calibration(read(CALIBRATION), manifest, source))
     graphs = {graph.name: _graph(read, graph, source) for graph in manifest.graphs}
     bundle = Bundle(manifest, graphs, source, _calibration(read(CALIBRATION), manifest, source))
     if remote:

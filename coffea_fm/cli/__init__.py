@@ -31,6 +31,7 @@ COMMANDS = (
     "run",
     "limit",
     "info",
+    "hub",
 )
 EXTRAS = {
     "torch": "train",
@@ -44,6 +45,7 @@ EXTRAS = {
     "onnxruntime": "cpu",
     "pyhf": "limit",
     "iminuit": "limit",
+    "huggingface_hub": "hub",
 }
 
 
