@@ -88,7 +88,7 @@ def _absent(source: str, name: str) -> BundleError:
         return BundleError(
             f"{source} is not a bundle: it has no {MANIFEST}; give the folder that coffea-fm export wrote"
         )
-    return BundleError(f"the bundle {source} lacks its file {name}; copy it again, or export it again")
+    return BundleError(f"{name} is missing from the bundle {source}; copy the bundle again, or export it again")
 
 
 def _sentence(error: Exception) -> str:

@@ -66,7 +66,8 @@ class Commands(typer.core.TyperGroup):
             app = typer.Typer(add_completion=False)
             app.command(cmd_name)(getattr(module, cmd_name))
         for registered in app.registered_commands:
-            registered.callback = with_verbose(registered.callback)
+            if registered.callback is not None:
+                registered.callback = with_verbose(registered.callback)
         command = typer.main.get_command(app)
         command.name = cmd_name
         return command  # type: ignore[return-value]

@@ -13,7 +13,7 @@ from coffea_fm.cli.output import Json, show
 
 @with_run_options()
 def evaluate(
-    bundle: Annotated[str, typer.Argument(help="Name, folder, .zip or URL of the bundle.")],
+    bundle: Annotated[str, typer.Argument(help="Folder, .zip or URL of the bundle.")],
     data: Annotated[list[str], typer.Argument(help="A folder of shards, a fileset as JSON, or ROOT files.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for what is written.")],
     run_options: dict[str, Any],
@@ -36,7 +36,7 @@ def evaluate(
     result = coffea_fm.evaluate(
         bundle,
         data,
-        output=output,
+        output,
         collection=collection,
         truth=truth,
         classes=classes,

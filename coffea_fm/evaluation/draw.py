@@ -80,9 +80,11 @@ def _roc(
 
 
 def drawn_curve(curve: Roc, auc: float, points: Sequence[tuple[float, float]] = ()) -> RocCurve:
-    """A ROC curve with the interval of its background efficiency."""
+    """A ROC curve up to where everything passes, with the interval of its background efficiency."""
     chosen = np.unique(np.linspace(0, len(curve.cuts) - 1, _MOST_POINTS).astype(int))
-    signal, background = curve.signal_efficiency[chosen], curve.background_efficiency[chosen]
+    signal, background = (
+        np.append(efficiency[chosen], 1.0) for efficiency in (curve.signal_efficiency, curve.background_efficiency)
+    )
     low, high = efficiency_interval(background * curve.n_background, curve.n_background)
     return RocCurve(signal, background, low, high, auc, points)
 

@@ -236,14 +236,15 @@ class Tagger:
         classes : sequence of str
             Names of the classes that `target` counts; those of the scores by default.
         target, events, weight, columns
-            See `coffea_fm.shards.collect.Collector`.
+            See `coffea_fm.shards.collector.Collector`.
 
         Returns
         -------
         dict of str to int
             How many were written, and how many left out for what reason.
         """
-        from coffea_fm.shards.collect import Collector, shard_folder
+        from coffea_fm.shards.collect import shard_folder
+        from coffea_fm.shards.collector import Collector
 
         names = tuple(classes) or (("all",) if target is None else self.classes)
         collect = Collector(shard_folder(folder), without_ranges(self.manifest.level), names)
@@ -277,7 +278,7 @@ class Tagger:
 
     @property
     def _bundle(self) -> Bundle:
-        return process_cache.keep(self.carried) if self.carried else process_cache.find(self.source, self.checksum)
+        return self.carried or process_cache.find(self.source, self.checksum)
 
     def _session(self, graph: Graph) -> Session:
         return session(graph.sha256, self._bundle.graph_bytes(graph.name), self.providers)

@@ -64,9 +64,11 @@ class Model(nn.Module):
         """Embeddings of members in their slots, [things, slots, dim]; 0 in empty ones."""
         if "embedding" in members.known:
             return members.known["embedding"]
-        vectors = torch.cat([self.backbone(group).embedding for group in members.groups])
-        slots = vectors.new_zeros((members.mask.numel(), vectors.shape[1]))
-        return slots.index_copy(0, members.slots, vectors).view(*members.mask.shape, -1)
+        found = [self.backbone(group).embedding for group in members.groups]
+        slots = (found or [members.values])[0].new_zeros((members.mask.numel(), self.backbone.dim))
+        if found:
+            slots = slots.index_copy(0, members.slots, torch.cat(found))
+        return slots.view(*members.mask.shape, -1)
 
 
 def embedded_level(level: Level) -> Level:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from hist import BaseHist
 from matplotlib.figure import Figure
 
+from coffea_fm.names import safe_path
 from coffea_fm.plots.categories import NOMINAL, Comparison, comparisons
 from coffea_fm.plots.shapes import shapes_figure, single_figure
 from coffea_fm.plots.stack import stack_figure
@@ -32,7 +32,6 @@ def draw_histograms(
     folder: Path,
     *,
     label: Label = SIMULATION,
-    file_name: Callable[[str], str] = lambda name: re.sub(r"[^\w.+-]", "_", name),
 ) -> tuple[list[Path], dict[str, str]]:
     """Draw every histogram by each of its categories, as PNG and as PDF.
 
@@ -45,8 +44,6 @@ def draw_histograms(
     label : Label
         What stands above the frames. With a luminosity, contents are expected events and processes are stacked;
         without one, their shapes are compared.
-    file_name : callable
-        Turns the name of a figure into one that a file may have.
 
     Returns
     -------
@@ -64,7 +61,7 @@ def draw_histograms(
             for comparison in comparisons(histogram):
                 figure_name = f"{name}_by_{comparison.name}"
                 figure = _figure(comparison, label, name.rpartition("/")[2])
-                written += save(figure, folder / file_name(figure_name))
+                written += save(figure, folder / safe_path(figure_name))
         except Exception as error:  # noqa: BLE001 - whatever matplotlib or hist make of a user's histogram
             reason = " ".join(str(error).split()) or type(error).__name__
             failed[figure_name] = f"the figure {figure_name} is not drawn: {reason[:200]}"

@@ -21,7 +21,7 @@ class RocCurve:
     Parameters
     ----------
     signal, background : float64 array of shape [n]
-        Efficiencies, in the order of the cut.
+        Efficiencies, in the order of the cut; both end at 1.
     low, high : float64 array of shape [n]
         Interval of the background efficiency.
     auc : float
@@ -56,12 +56,12 @@ def roc_figure(curves: Mapping[str, RocCurve], background: str, *, label: Label 
     figure = Figure(figsize=(6.4 * n_panels, 5.6), layout="constrained")
     panels = figure.subplots(1, n_panels, sharey=True, squeeze=False)[0]
     names = list(curves)
-    lowest = min((curve.background[curve.background > 0].min() for curve in curves.values()), default=1e-3)
+    lowest = min(curve.background[curve.background > 0].min() for curve in curves.values())
     for at, panel in enumerate(panels):
         for color, name in zip(COLORS, names[at * each : (at + 1) * each], strict=False):
             _draw(panel, name, curves[name], color)
         write_label(panel, replace(label, luminosity=None))
-        panel.set(xlim=(0, 1), yscale="log", ylim=(0.5 * lowest, 1), xlabel="Signal efficiency")
+        panel.set(xlim=(0, 1), yscale="log", ylim=(min(0.5 * lowest, 0.1), 1), xlabel="Signal efficiency")
         panel.legend(title="Signal (AUC)", loc="upper left", fontsize="x-small")
     panels[0].set_ylabel(f"{tex_name(background)} efficiency")
     return figure

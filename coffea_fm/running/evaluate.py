@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
@@ -16,21 +15,23 @@ from coffea_fm.evaluation.report import markdown
 from coffea_fm.evaluation.result import Evaluation
 from coffea_fm.files import prepare_folder
 from coffea_fm.inference.loading import load
+from coffea_fm.names import nearest
 from coffea_fm.plots.style import Label
+from coffea_fm.running.commands import FilesetLike
 from coffea_fm.running.execute import execute
-from coffea_fm.running.fileset import as_fileset
-from coffea_fm.running.options import RunKeywords, RunOptions, shows_run_options
+from coffea_fm.running.options import PathLike, RunKeywords, RunOptions, shows_run_options
 from coffea_fm.running.predictions import Predict, predict_shards
 from coffea_fm.running.schemas import find_schema
+from coffea_fm.running.sources import as_fileset
 from coffea_fm.running.truth import Truth
 
 
 @shows_run_options
 def evaluate(
-    bundle: str | os.PathLike[str],
-    data: str | os.PathLike[str] | Sequence[str],
+    bundle: PathLike,
+    data: FilesetLike,
+    output: PathLike | None = None,
     *,
-    output: str | os.PathLike[str] | None = None,
     collection: str = "FatJet",
     truth: str = "label",
     classes: str = "",
@@ -46,12 +47,12 @@ def evaluate(
     ----------
     bundle : path-like
         Folder, .zip or URL of the bundle.
-    data : path-like or sequence of str
-        A folder of shards, a fileset as JSON, or ROOT files.
+    data : path-like, sequence of path-like, or mapping
+        A folder of shards, a fileset or the JSON file of one, or the files themselves.
     output : path-like, optional
         Folder for numbers, tables, figures and a page; nothing is written without it.
     collection : str
-        Which jets of the files; without use for shards.
+        The jets.
     truth, classes : str
         Column of the jets with their true class, and what its numbers mean: see `coffea_fm.running.truth.Truth.of`.
         Shards say it themselves.
@@ -64,7 +65,7 @@ def evaluate(
     energy : float, optional
         Centre-of-mass energy for the figures, TeV.
     **keywords
-        How the files are read and run over, see `RunOptions`.
+        How the files are read, see `RunOptions`.
 
     Returns
     -------
@@ -78,43 +79,49 @@ def evaluate(
     InputError
         If there is nothing to evaluate, or no such class or column.
     """
-    settings = RunOptions.of(keywords)
-    sources = [os.fspath(data)] if isinstance(data, str | os.PathLike) else [os.fspath(source) for source in data]
+    options = RunOptions.of(keywords)
     manifest = load_bundle(bundle).manifest
     known = _classes(manifest)
     if background not in known:
-        raise InputError(f"the background {background!r} is not among the classes {', '.join(known)}")
+        raise InputError(f"the background {background!r} is not among the classes: {nearest(background, known)}")
     if output is not None:
         prepare_folder(Path(output))
     left_out: dict[str, int] = {}
     skipped: dict[str, str] = {}
     scores: Scores
     target: Targets
-    if len(sources) == 1 and Path(sources[0]).is_dir():
-        scores, target = predict_shards(os.fspath(bundle), Path(sources[0]))
+    if folder := _shards(data):
+        names = [str(folder)]
+        scores, target = predict_shards(os.fspath(bundle), folder)
     else:
+        files = as_fileset(data, options.treename)
+        names = [file for dataset in files.values() for file in dataset.files]
         processor = Predict(load(bundle), Truth.of(truth, classes, known), collection)
-        fileset, schema = as_fileset(sources, settings.treename), find_schema(settings.schema)
-        with settings.executor() as executor:
+        with options.executor() as executor:
             result = execute(
                 processor,
-                fileset,
-                schema,
+                files,
+                find_schema(options.schema),
                 executor,
-                chunksize=settings.chunksize,
-                checkpoints=settings.checkpoints,
-                quiet=settings.quiet,
+                chunksize=options.chunksize,
+                checkpoints=options.checkpoints,
+                quiet=options.quiet,
             )
         scores, target = result.output["scores"].value, result.output["target"].value
         left_out, skipped = dict(result.output["left_out"]), result.skipped
     metrics = classification_metrics(scores, target, known, background=background, efficiency=efficiency)
     points = working_points(scores, target, known, background=background)
-    evaluation = Evaluation(
-        manifest.name, manifest.checksum, sources, scores, target, metrics, points, left_out, skipped
-    )
+    evaluation = Evaluation(manifest.name, manifest.checksum, names, scores, target, metrics, points, left_out, skipped)
     if record:
         _record(evaluation, Path(bundle))
     return evaluation if output is None else evaluation.write(Path(output), label=Label(energy=energy))
+
+
+def _shards(data: FilesetLike) -> Path | None:
+    """The folder of shards, if that is what the data are."""
+    names = [data] if isinstance(data, str | os.PathLike) else list(data)
+    folder = Path(names[0]) if len(names) == 1 else None
+    return folder if folder is not None and folder.is_dir() else None
 
 
 def _classes(manifest: Manifest) -> tuple[str, ...]:

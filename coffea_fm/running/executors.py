@@ -21,8 +21,7 @@ from rich.traceback import Traceback
 
 from coffea_fm.errors import CoffeaFMError, InputError
 from coffea_fm.parent import end_with_parent
-from coffea_fm.running.failures import UnreadableFileError, explain
-from coffea_fm.running.merging import Merging
+from coffea_fm.running.failures import NetworkError, UnreadableFileError, explain
 
 _ATTEMPTS = 3
 
@@ -42,11 +41,12 @@ class Told:
         """Call the function on a file or a chunk."""
         for attempt in range(_ATTEMPTS):
             try:
-                given = self.function(item)
-                return given | {"out": Merging(given["out"])} if "out" in given else given
+                return self.function(item)
             except Exception as error:  # noqa: BLE001
                 told = explain(error, _bare(item).filename, entries(_bare(item)))
-            if not isinstance(told, UnreadableFileError):
+            if not isinstance(told, UnreadableFileError | NetworkError):
+                raise told
+            if attempt == _ATTEMPTS - 1 and isinstance(told, NetworkError):
                 raise told
             if attempt == _ATTEMPTS - 1 and not self.skip_unreadable:
                 raise UnreadableFileError(f"{told}; give --skip-bad-files to run without it")

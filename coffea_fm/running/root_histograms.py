@@ -64,7 +64,7 @@ def write_root(path: Path, histograms: Mapping[str, BaseHist[Any]]) -> dict[str,
         Why a histogram is not in it, by name.
     """
     left_out = {}
-    with uproot.recreate(path) as file:
+    with uproot.recreate(path) as file, np.errstate(invalid="ignore"):  # of means over infinite edges
         for name, histogram in histograms.items():
             try:
                 for key, value in root_objects(name, histogram).items():

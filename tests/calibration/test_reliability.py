@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from coffea_fm.evaluation.calibration import best_temperature, reliability
+
+from coffea_fm.calibration.reliability import reliability
+from coffea_fm.calibration.temperature import best_temperature, with_temperature
 
 
 def calibrated(n: int, power: float) -> tuple[np.ndarray, np.ndarray]:
@@ -38,3 +40,8 @@ def test_certainty_is_in_the_last_bin_and_empty_bins_are_none():
 @pytest.mark.parametrize("power", [0.5, 1, 3])
 def test_the_best_temperature_undoes_a_power(power):
     assert best_temperature(*calibrated(100_000, power)) == pytest.approx(power, rel=0.02)
+
+
+def test_with_the_best_temperature_scores_are_probabilities():
+    scores, target = calibrated(50_000, 3)
+    assert reliability(with_temperature(scores, best_temperature(scores, target)), target).expected_error < 0.01

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from coffea_fm.evaluation.working_points import working_points
 
+from coffea_fm.bundle import WorkingPoint
+from coffea_fm.calibration.working_points import working_points
 from coffea_fm.errors import InputError
 
 
@@ -36,3 +37,11 @@ def test_levels_that_would_be_noise_are_left_out():
 def test_unknown_background_is_refused():
     with pytest.raises(InputError, match="'top' is not among"):
         working_points(*sample(10), ("QCD", "Hbb"), background="top")
+
+
+def test_the_formula_says_what_is_cut():
+    point = {"name": "p", "cut": 0.88495, "signal_efficiency": 0.9, "background_efficiency": 0.01}
+    one = WorkingPoint(signal=("Hbb",), background=("QCD",), **point)
+    assert one.formula == "Hbb / (Hbb + QCD) >= 0.8850"
+    two = WorkingPoint(signal=("Hbb", "Hcc"), background=("QCD",), **point)
+    assert two.formula == "(Hbb + Hcc) / (Hbb + Hcc + QCD) >= 0.8850"

@@ -3,66 +3,73 @@ from __future__ import annotations
 import hist
 import numpy as np
 import pytest
-from coffea_fm.evaluation.categories import comparisons
-from coffea_fm.evaluation.overlay import overlay_with_ratio
+
+from coffea_fm.errors import InputError
+from coffea_fm.plots.bins import Bins
+from coffea_fm.plots.shapes import shapes_figure, single_figure
+from coffea_fm.plots.style import Label
 
 
-def histogram() -> hist.Hist:
-    made = hist.Hist(
-        hist.axis.StrCategory(["data", "empty", "simulation"], name="dataset"),
-        hist.axis.StrCategory(["QCD", "Hbb"], name="truth"),
-        hist.axis.Regular(2, 0, 1, name="value"),
-        storage=hist.storage.Weight(),
-    )
-    made.fill(dataset="data", truth="QCD", value=[0.1, 0.1, 0.9, 0.9])
-    made.fill(dataset="simulation", truth="QCD", value=[0.1, 0.1, 0.1, 0.9], weight=2)
-    return made
+def filled(values, axis=None, weight=1.0) -> hist.Hist:
+    axis = axis or hist.axis.Regular(4, 0, 40, name="m", label="Mass [GeV]")
+    return hist.Hist(axis, storage=hist.storage.Weight(), label="Jets").fill(np.array(values, float), weight=weight)
 
 
-def test_one_comparison_for_each_axis_with_more_than_one_filled_category():
-    compared = comparisons(histogram())
-    assert list(compared) == ["dataset"]
-    assert list(compared["dataset"]) == ["data", "simulation"]
-    assert compared["dataset"]["simulation"].values() == pytest.approx([6, 2])
+def drawn(panel) -> dict[str, np.ndarray]:
+    """Heights of the lines by legend entry."""
+    return {patch.get_label(): patch.get_data().values for patch in panel.patches if not patch.get_fill()}
 
 
-def test_true_classes_are_compared_rather_than_datasets():
-    made = histogram()
-    made.fill(dataset="simulation", truth="Hbb", value=[0.9])
-    compared = comparisons(made)
-    assert list(compared) == ["truth"]
-    assert compared["truth"]["QCD"].values() == pytest.approx([8, 4])
-    assert compared["truth"]["Hbb"].values() == pytest.approx([0, 1])
+def test_shapes_have_unit_area_and_say_so():
+    figure = shapes_figure({"QCD": filled([5, 5, 15, 25]), "Hbb": filled([15], weight=3)})
+    (panel,) = figure.axes
+    lines = drawn(panel)
+    assert lines["QCD"] == pytest.approx([0.5, 0.25, 0.25, 0])
+    assert lines[r"H$\to$bb"] == pytest.approx([0, 1, 0, 0])
+    assert any("normalised to unit area" in text.get_text() for text in panel.texts)
+    assert panel.get_ylabel() == "Jets / 10 GeV"
 
 
-def test_categories_in_order_of_filling_are_sorted():
-    made = hist.Hist(hist.axis.StrCategory([], growth=True, name="dataset"), hist.axis.Regular(2, 0, 1, name="value"))
-    for name in ("tt", "qcd"):
-        made.fill(dataset=name, value=0.5)
-    assert list(comparisons(made)["dataset"]) == ["qcd", "tt"]
+def test_shapes_may_be_relative_to_what_was_before_a_selection():
+    figure = shapes_figure({"QCD": filled([5])}, {"QCD": 10.0}, text="after")
+    assert drawn(figure.axes[0])["QCD"] == pytest.approx([0.1, 0, 0, 0])
+    assert [text.get_text() for text in figure.axes[0].texts] == ["after"]
 
 
-def test_a_single_category_is_drawn_once():
-    parts = comparisons(histogram()[0:1, :, :])
-    assert list(parts) == ["all"]
+@pytest.mark.parametrize(("curves", "panels"), [(6, [6]), (7, [4, 3]), (10, [5, 5]), (13, [5, 5, 3])])
+def test_at_most_six_curves_a_panel(curves, panels):
+    figure = shapes_figure({f"c{number}": filled([5, 15]) for number in range(curves)})
+    assert [len(drawn(panel)) for panel in figure.axes] == panels
 
 
-def test_two_numeric_axes_or_no_entry_are_not_drawn():
-    axis = hist.axis.Regular(2, 0, 1)
-    assert comparisons(hist.Hist(axis, axis)) == {}
-    assert comparisons(hist.Hist(axis)) == {}
+def test_a_luminosity_does_not_stand_over_shapes():
+    label = Label(energy=13, luminosity=138)
+    shapes = shapes_figure({"a": filled([5])}, label=label).axes[0]
+    counts = single_figure(filled([5]), label=label).axes[0]
+    assert shapes.get_title(loc="right") == "13 TeV"
+    assert counts.get_title(loc="right") == "138 fb$^{-1}$ (13 TeV)"
+    assert counts.get_title(loc="left") == "Simulation"
 
 
-def test_shapes_have_unit_area_and_ratios_their_errors():
-    figure = overlay_with_ratio(comparisons(histogram())["dataset"])
-    main, ratio = figure.axes
-    (errors,) = [container for container in ratio.containers if container.has_yerr]
-    points = errors.lines[0].get_ydata()
-    assert points == pytest.approx([0.75 / 0.5, 0.25 / 0.5])
-    lengths = [segment[1, 1] - segment[0, 1] for segment in errors.lines[2][0].get_segments()]
-    assert lengths == pytest.approx(2 * np.array([np.sqrt(12) / 8, np.sqrt(4) / 8]) / 0.5)
-    assert main.get_legend().get_texts()[1].get_text() == "simulation"
+def test_empty_bins_are_gaps_on_a_logarithmic_axis():
+    (panel,) = single_figure(filled([5] * 1000 + [25])).axes
+    assert panel.get_yscale() == "log"
+    (line,) = (patch for patch in panel.patches if not patch.get_fill())
+    assert np.isnan(line.get_data().values).tolist() == [False, True, False, True]
+    assert line.get_data().baseline is None
 
 
-def test_a_single_histogram_has_no_ratio_panel():
-    assert len(overlay_with_ratio({"all": histogram().project("value")}).axes) == 1
+def test_bins_of_several_widths_are_densities_and_infinite_ones_are_left_out():
+    axis = hist.axis.Variable([0, 1, 3, np.inf], name="m", label="Mass [GeV]")
+    bins = Bins.of(filled([0.5, 2, 2.5, 100], axis))
+    assert bins.values == pytest.approx([1, 1])
+    assert bins.errors == pytest.approx([1, np.sqrt(2) / 2])
+    assert bins.per_bin == "Jets / GeV"
+    assert bins.area == pytest.approx(3)
+
+
+def test_only_infinite_bins_or_a_negative_sum_are_refused():
+    with pytest.raises(InputError, match="finite edges"):
+        Bins.of(filled([1], hist.axis.Variable([-np.inf, 0, np.inf])))
+    with pytest.raises(InputError, match="has no shape"):
+        shapes_figure({"a": filled([5], weight=-1)})

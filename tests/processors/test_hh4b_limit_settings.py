@@ -16,9 +16,9 @@ def test_the_regions_of_the_fit_are_those_of_the_processor(name):
     settings = read_settings(shipped("processors", f"hh4b/{name}"))
     used = {(figure.histogram, region) for figure in settings.figures.values() for region in figure.regions}
     for plane in settings.planes.values():
-        used |= {(plane.histogram, region) for region in (plane.shape, plane.reference)}
+        used |= {(plane.histogram, region) for region in (plane.C, plane.D)}
         for category in plane.categories.values():
-            used |= {(plane.histogram, region) for region in (category.signal, category.rate)}
+            used |= {(plane.histogram, region) for region in (category.A, category.B)}
     assert {(histogram, region) for histogram, region in used if region not in axes[histogram][0]} == set()
 
 

@@ -8,8 +8,8 @@ from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.running.checkpoints import fingerprint
 from coffea_fm.running.execute import execute
 from coffea_fm.running.executors import make_executor
-from coffea_fm.running.fileset import read_fileset
 from coffea_fm.running.processors import load_processor
+from coffea_fm.running.sources import read_fileset
 from coffea_fm.schemas import NanoAODSchema, PFNanoAODSchema
 
 CODE = """

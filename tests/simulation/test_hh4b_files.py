@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import uproot
 from coffea.nanoevents import NanoEventsFactory
-from coffea_fm.simulation.hh4b.normalisation import normalisation
 
 from coffea_fm.analysis.normalisation import normalisation
 from coffea_fm.errors import InputError, RecipeError
