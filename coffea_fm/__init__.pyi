@@ -1,3 +1,5 @@
+from .bundle.hub import pull as pull
+from .bundle.hub import push as push
 from .bundle.listing import models as models
 from .export.to_bundle import export as export
 from .inference.loading import load as load

@@ -36,6 +36,8 @@ def reader(source: str) -> Read:
     """
     try:
         files, path = fsspec.core.url_to_fs(source)
+        if is_remote(source):
+            files.invalidate_cache()  # what was listed earlier in this process may have been exchanged since
         if path.endswith(".zip"):
             return _zip_reader(source, files.cat_file(path))
         if not is_remote(source) and not files.isdir(path):
@@ -45,6 +47,9 @@ def reader(source: str) -> Read:
         raise
     except FileNotFoundError as error:
         raise BundleError(f"cannot load the bundle {source}: it does not exist; check the path") from error
+    except ImportError as error:
+        package = "pip install 'coffea-fm[hub]'" if source.startswith("hf:") else "install what fsspec needs for it"
+        raise BundleError(f"cannot load the bundle {source}: {_sentence(error)}: {package}") from error
     except Exception as error:
         raise BundleError(f"cannot load the bundle {source}: {_sentence(error)}; check the address") from error
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from coffea_fm.bundle import Calibration, load_bundle, save_calibration
+from coffea_fm.bundle.card import CARD, with_results
 from coffea_fm.calibration.card import with_measured
 from coffea_fm.errors import InputError
 from coffea_fm.files import atomic
 
 
 def record(folder: Path, calibration: Calibration, measured: str) -> None:
-    """Replace the calibration of a bundle, and what its card says was measured; the model stays the same.
+    """Replace the calibration of a bundle, and what its card and its front matter say was measured.
+
+    The model stays the same.
 
     Parameters
     ----------
@@ -26,14 +29,16 @@ def record(folder: Path, calibration: Calibration, measured: str) -> None:
     ------
     InputError
         If the bundle is not a folder on this machine.
+    BundleError
+        If it is damaged, or the front matter of its card is.
     """
-    card = folder / "README.md"
+    card = folder / CARD
     if not card.is_file():
         raise InputError(
             f"{folder} is not the folder of a bundle: working points cannot be written to archives or URLs"
         )
-    temperature = load_bundle(folder).calibration.temperature
-    save_calibration(folder, calibration.model_copy(update={"temperature": temperature}))
-    text = with_measured(card.read_text(encoding="utf-8"), measured)
+    bundle = load_bundle(folder)
+    text = with_results(card.read_text(encoding="utf-8"), bundle.manifest, calibration)
+    save_calibration(folder, calibration.model_copy(update={"temperature": bundle.calibration.temperature}))
     with atomic(card) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(with_measured(text, measured), encoding="utf-8")

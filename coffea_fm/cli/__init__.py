@@ -32,6 +32,7 @@ COMMANDS = (
     "run",
     "limit",
     "info",
+    "hub",
 )
 EXTRAS = {
     "torch": "train",
@@ -45,6 +46,7 @@ EXTRAS = {
     "onnxruntime": "cpu",
     "pyhf": "limit",
     "iminuit": "limit",
+    "huggingface_hub": "hub",
 }
 
 
