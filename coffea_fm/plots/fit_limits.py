@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from cabinetry.fit import LimitResults
+from cabinetry.fit.results_containers import LimitResults
 from matplotlib.figure import Figure
 
 from coffea_fm.plots.style import Label, one_panel, style

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from cabinetry import visualize
-from cabinetry.fit import FitResults, RankingResults
+from cabinetry.fit.results_containers import FitResults, RankingResults
 from matplotlib.figure import Figure
 
 from coffea_fm.plots.style import style

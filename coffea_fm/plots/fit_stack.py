@@ -70,7 +70,7 @@ def region_figure(
         main.errorbar(centres, data / widths, yerr=np.sqrt(data) / widths, label="data", **points)
         below.errorbar(centres, data * over, yerr=np.sqrt(data) * over, **points)
     seen = total if data is None else np.maximum(total, data)
-    fit_range(main, np.concatenate([seen, events]) / np.tile(widths, 2), room=1.6)
+    fit_range(main, np.append(seen / widths, (events / widths).max()), room=1.6)
     main.set(ylabel="Events / GeV" if "GeV" in quantity else "Events / bin width", xlim=(edges[0], edges[-1]))
     note(main, text)
     main.legend(loc="upper right", fontsize="x-small", ncols=2)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tabulate
-from cabinetry.fit import FitResults
+from cabinetry.fit.results_containers import FitResults
 from cabinetry.model_utils import ModelPrediction, prediction
 from cabinetry.tabulate import yields
 

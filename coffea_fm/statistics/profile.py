@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from cabinetry.fit import FitResults
+from cabinetry.fit.results_containers import FitResults
 from scipy.optimize import brentq
 
 from coffea_fm.errors import InputError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cabinetry.fit import FitResults
+from cabinetry.fit.results_containers import FitResults
 
 _POOR, _BAD = 0.05, 0.01
 

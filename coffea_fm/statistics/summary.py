@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from cabinetry.fit import FitResults, RankingResults
+from cabinetry.fit.results_containers import FitResults, RankingResults
 
-from coffea_fm.statistics.analysis import Analysis, SignalResult
+from coffea_fm.statistics.analysis import Analysis
 from coffea_fm.statistics.injections import Injection
 from coffea_fm.statistics.prediction import Prediction
+from coffea_fm.statistics.results import SignalResult
 from coffea_fm.statistics.simulated import POI
 
 
@@ -68,8 +69,8 @@ def describe(summary: Mapping[str, Any]) -> str:
 
 def _mu_text(mu: Mapping[str, Any]) -> str:
     if mu["at_bound"]:
-        return f"mu is at its bound, zero, and below {mu['high']:.2g} at 68% CL"
-    return f"mu = {mu['best']:.2g}, {mu['low']:.2g} to {mu['high']:.2g} at 68% CL"
+        return f"mu is at its bound, zero; one standard deviation reaches to {mu['high']:.2g}"
+    return f"mu = {mu['best']:.2g}, {mu['low']:.2g} to {mu['high']:.2g} within one standard deviation"
 
 
 def _p_text(p_value: float | None) -> str:

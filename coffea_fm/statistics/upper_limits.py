@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from cabinetry.fit import LimitResults
+from cabinetry.fit.results_containers import LimitResults
 from scipy.stats import norm
 
 from coffea_fm.statistics.likelihood import Likelihood

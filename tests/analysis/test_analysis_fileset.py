@@ -14,7 +14,7 @@ from coffea_fm.analysis.normalisation import normalisation
 from coffea_fm.analysis.sample import Sample
 from coffea_fm.cli import main
 from coffea_fm.errors import InputError, RecipeError
-from coffea_fm.running.fileset import read_fileset
+from coffea_fm.running.sources import read_fileset
 from coffea_fm.shipped import shipped
 from coffea_fm.simulation.hh4b.processes import EVENT_PROCESSES, SIGNALS
 

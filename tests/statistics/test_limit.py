@@ -49,12 +49,12 @@ def test_limits_are_a_function_whose_result_prints_and_is_written(tmp_path, coar
     luminosity = {"luminosity": [100.0], "cross_section": {"X": [0.01]}, "mass": {"X": [1000.0]}}
     processed = {"QCD": {"kind": "simulation", "events": 9, "sum_of_weights": 9.0, "share": 0.45}}
     run = write_run(tmp_path / "run", make_histogram(), "QCD", **luminosity, processed=processed)
-    with pytest.warns(InputWarning, match=r"processed 0.45 of the generated events of QCD"):
+    with pytest.warns(InputWarning, match=r"processed 45% of the generated events of QCD"):
         found = limit(run, signal="X", settings=coarse, output=tmp_path / "limit", injections=2)
     assert found.signals["X"].mass == 1000.0
     assert "X        expected" in repr(found)
     assert "X        injected mu = 0: bias" in repr(found)
-    assert "note: processed 0.45 of the generated events of QCD" in repr(found)
+    assert "note: processed 45% of the generated events of QCD" in repr(found)
     written = {path.name: path for path in found.written}
     summary = json.loads(written["limits.json"].read_text())
     assert summary == json.loads(json.dumps(found.summary))
