@@ -53,7 +53,8 @@ def test_the_demo_runs(binaries: Path, tmp_path: Path) -> None:
 def test_all_of_hh4b_is_there(binaries: Path, tmp_path: Path) -> None:
     code = """
 from coffea_fm import run
-from coffea_fm.analysis.fileset import make_fileset, read_fileset_settings
+from coffea_fm.analysis.fileset import make_fileset
+from coffea_fm.analysis.fileset_settings import read_fileset_settings
 from coffea_fm.shipped import shipped
 settings = read_fileset_settings(shipped("processors", "hh4b/fileset.yaml"))
 fileset = make_fileset(shipped("samples", "hh4b"), settings, signal_cross_section=1, processes=["X1000"])
