@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 import yaml
+from coffea_fm.nn.checkpoint import load_checkpoint
 from study import MODELS, Study, merged
 from vocabularies import trained_vocabulary
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.nn.build import build_backbone
 from coffea_fm.shards import ShardDataset
-from coffea_fm.training.checkpoint import load_checkpoint
-from coffea_fm.training.recipe import Recipe
+from coffea_fm.training.recipe.recipe import Recipe
 from coffea_fm.training.train import train
 
 VALIDATIONS = 4

@@ -14,9 +14,9 @@ from lightning_fabric import Fabric
 from coffea_fm.cli.run import execute
 from coffea_fm.nn.batches import Examples
 from coffea_fm.shards import ShardDataset
-from coffea_fm.training.loop import Training
-from coffea_fm.training.parallel import launch
-from coffea_fm.training.recipe import Recipe
+from coffea_fm.training.loop.loop import Training
+from coffea_fm.training.loop.parallel import launch
+from coffea_fm.training.recipe.recipe import Recipe
 
 FIELDS = ("pt", "eta", "phi", "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
 MICRO_TOKENS = {"particle-transformer": 2048, "set-transformer": 4096}

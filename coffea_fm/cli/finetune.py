@@ -11,7 +11,7 @@ from coffea_fm.errors import RecipeError
 
 def finetune(recipe: RecipeFile, runs: Runs = Path("runs"), processes: Processes = 1, as_json: Json = False) -> None:
     """Train on from a checkpoint as the section `start` of a recipe says; the same command again goes on."""
-    from coffea_fm.training.recipe import load_recipe
+    from coffea_fm.training.recipe.recipe import load_recipe
 
     loaded = load_recipe(recipe)
     if loaded.start is None:

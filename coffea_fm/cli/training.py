@@ -10,7 +10,7 @@ import typer
 from coffea_fm.cli.output import show
 
 if TYPE_CHECKING:
-    from coffea_fm.training.recipe import Recipe
+    from coffea_fm.training.recipe.recipe import Recipe
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.")]
 Runs = Annotated[Path, typer.Option(help="Folder of runs; this one goes to RUNS/NAME.")]

@@ -21,13 +21,13 @@ from coffea_fm.export.event_check import check_event_graphs
 from coffea_fm.export.event_graphs import make_event_graphs
 from coffea_fm.export.graphs import make_graphs
 from coffea_fm.nn.build import Model
+from coffea_fm.nn.checkpoint import load_checkpoint
 from coffea_fm.nn.events import EventModel
 from coffea_fm.shards import EventDataset, ShardDataset
 from coffea_fm.tokens.events import JetsOfEvents, unnest
 from coffea_fm.tokens.fields import Field
 from coffea_fm.tokens.packed import FloatArray, PackedSets
 from coffea_fm.tokens.spec import InputSpec
-from coffea_fm.training.checkpoint import load_checkpoint
 
 _RANGE_JETS = 20_000
 _VERSIONS = ("coffea-fm", "torch", "onnx", "onnxruntime", "numpy")

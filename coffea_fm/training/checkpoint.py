@@ -19,7 +19,7 @@ from coffea_fm.nn.events import JetHead, build_event_model
 from coffea_fm.nn.heads.deep_sets import DeepSetsConfig
 from coffea_fm.nn.heads.event_transformer import EventTransformerConfig
 from coffea_fm.tokens import InputSpec
-from coffea_fm.training.recipe import Recipe
+from coffea_fm.training.recipe.recipe import Recipe
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"

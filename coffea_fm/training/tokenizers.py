@@ -12,13 +12,13 @@ import yaml
 from coffea_fm.config import read_config
 from coffea_fm.errors import RecipeError
 from coffea_fm.files import atomic
-from coffea_fm.pretraining.tokenizers import inspection
-from coffea_fm.pretraining.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
-from coffea_fm.pretraining.tokenizers.load import KMEANS, KMeansDescription, Tokenizer, load_tokenizer
+from coffea_fm.methods.parts.tokenizers import inspection
+from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
+from coffea_fm.methods.parts.tokenizers.load import KMEANS, KMeansDescription, Tokenizer, load_tokenizer
+from coffea_fm.nn.checkpoint import WEIGHTS, save_tensors
 from coffea_fm.shards import ShardDataset
-from coffea_fm.training.checkpoint import WEIGHTS, save_tensors
-from coffea_fm.training.recipe import load_recipe
-from coffea_fm.training.sections import DataConfig, InputsConfig, Section
+from coffea_fm.training.recipe.recipe import load_recipe
+from coffea_fm.training.recipe.sections import DataConfig, InputsConfig, Section
 from coffea_fm.training.train import train
 
 

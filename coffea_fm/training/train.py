@@ -9,14 +9,14 @@ from pathlib import Path
 
 from lightning_fabric import Fabric
 
-from coffea_fm.training.adaptation import starting_point
-from coffea_fm.training.datasets import datasets
-from coffea_fm.training.interrupt import stop_requested
-from coffea_fm.training.logs import progress_bar
-from coffea_fm.training.loop import Training
-from coffea_fm.training.parallel import launch
-from coffea_fm.training.recipe import Recipe
-from coffea_fm.training.run import open_run
+from coffea_fm.training.data.datasets import datasets
+from coffea_fm.training.loop.adaptation import starting_point
+from coffea_fm.training.loop.interrupt import stop_requested
+from coffea_fm.training.loop.logs import progress_bar
+from coffea_fm.training.loop.loop import Training
+from coffea_fm.training.loop.parallel import launch
+from coffea_fm.training.loop.state import open_run
+from coffea_fm.training.recipe.recipe import Recipe
 
 
 @dataclass(frozen=True)

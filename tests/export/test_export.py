@@ -6,6 +6,7 @@ import awkward as ak
 import numpy as np
 import pytest
 import torch
+from coffea_fm.nn.checkpoint import CheckpointConfig, build_from, save_checkpoint
 from random_jets import CLASSES, FIELDS, SPEC, random_jets, write_random_shards
 from typer.testing import CliRunner
 
@@ -17,8 +18,7 @@ from coffea_fm.export.export import export_checkpoint, export_model, with_traine
 from coffea_fm.inference.loading import load
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.tokens.padding import pad
-from coffea_fm.training.checkpoint import CheckpointConfig, build_from, save_checkpoint
-from coffea_fm.training.recipe import Recipe
+from coffea_fm.training.recipe.recipe import Recipe
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 from coffea.nanoevents import NanoEventsFactory
+from coffea_fm.nn.checkpoint import load_checkpoint
+from coffea_fm.tokens.events import nest, pack_events
 from test_fine_tune import BLOCK, call, commands
 
 import coffea_fm
@@ -20,8 +22,6 @@ from coffea_fm.running.outputs import read_histograms
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shards import EventDataset
 from coffea_fm.shipped import shipped
-from coffea_fm.tokens.events import nest, pack_events
-from coffea_fm.training.checkpoint import load_checkpoint
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "fine-tune-events.md"
 SHORTER = {

@@ -10,7 +10,7 @@ import yaml
 from random_jets import FIELDS, write_random_shards
 
 from coffea_fm.shards import ShardDataset
-from coffea_fm.training.recipe import Recipe, load_recipe
+from coffea_fm.training.recipe.recipe import Recipe, load_recipe
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from coffea_fm.nn.checkpoint import CheckpointConfig, build_from, load_checkpoint, load_tensors, save_checkpoint
 from random_jets import CLASSES, SPEC
 
 from coffea_fm.errors import InputError
 from coffea_fm.nn.batches import Inputs
-from coffea_fm.training.checkpoint import CheckpointConfig, build_from, load_checkpoint, load_tensors, save_checkpoint
-from coffea_fm.training.recipe import Recipe
+from coffea_fm.training.recipe.recipe import Recipe
 
 
 @pytest.fixture

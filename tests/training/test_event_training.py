@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from coffea_fm.nn.checkpoint import CheckpointConfig, build_from, load_checkpoint, save_checkpoint
 from random_events import CLASSES, COLLECTION, write_random_events
 from random_jets import CLASSES as JET_CLASSES
 from random_jets import FIELDS, SPEC
@@ -21,13 +22,12 @@ from coffea_fm.nn.events import EventModel
 from coffea_fm.shards import EventDataset
 from coffea_fm.shipped import shipped
 from coffea_fm.training import loop
-from coffea_fm.training.adaptation import Part, keeps_embeddings, part_of
-from coffea_fm.training.checkpoint import CheckpointConfig, build_from, load_checkpoint, save_checkpoint
-from coffea_fm.training.datasets import datasets
-from coffea_fm.training.embeddings import EmbeddedEvents, embed_shards
-from coffea_fm.training.recipe import Recipe, load_recipe
+from coffea_fm.training.data.datasets import datasets
+from coffea_fm.training.data.embeddings import EmbeddedEvents, embed_shards
+from coffea_fm.training.data.weights import Weights
+from coffea_fm.training.loop.adaptation import Part, keeps_embeddings, part_of
+from coffea_fm.training.recipe.recipe import Recipe, load_recipe
 from coffea_fm.training.train import train
-from coffea_fm.training.weights import Weights
 
 MakeRecipe = Callable[..., Recipe]
 INPUTS = {"fields": list(FIELDS)}
@@ -130,7 +130,7 @@ def test_frozen_runs_the_backbone_once_for_each_jet_of_the_folder(
     kept = train(recipe(start=start), tmp_path / "kept", show_progress=False)
     assert len(list((tmp_path / "kept" / "embeddings").glob("*.npy"))) == 1
     with monkeypatch.context() as patch:
-        patch.setattr("coffea_fm.training.embeddings._embed", None)
+        patch.setattr("coffea_fm.training.data.embeddings._embed", None)
         for number, sections in enumerate(
             (
                 {"head": {"reads": ["scores"]}},

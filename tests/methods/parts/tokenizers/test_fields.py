@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from random_jets import FIELDS, SPEC
+
+from coffea_fm.errors import RecipeError
+from coffea_fm.methods.parts.tokenizers.fields import PUBLISHED_FIELDS, ParticleFields
+from coffea_fm.nn.features import Features
+from coffea_fm.nn.inputs import Inputs
+from coffea_fm.shards import ShardDataset
+from coffea_fm.tokens import InputSpec, jet_fields, pad, token_group
+
+
+@pytest.fixture
+def inputs(train_data: ShardDataset) -> Inputs:
+    return Inputs.from_arrays(pad(train_data.read(train_data.row_groups)[0], SPEC), SPEC)
+
+
+@pytest.fixture
+def fields(train_data: ShardDataset) -> ParticleFields:
+    made = ParticleFields(SPEC, PUBLISHED_FIELDS)
+    made.fit(train_data)
+    return made
+
+
+def test_numbers_are_relative_to_the_jet_as_in_the_features(inputs: Inputs, fields: ParticleFields) -> None:
+    raw, _ = fields.raw(inputs)
+    made = Features(SPEC)
+    columns, _ = made._kinematics(inputs.tokens, inputs.jet)
+    for name, feature in (("eta", "delta_eta"), ("phi", "delta_phi")):
+        got = raw[..., PUBLISHED_FIELDS.index(name)][inputs.mask]
+        torch.testing.assert_close(got, columns[feature][inputs.mask])
+    assert torch.equal(raw[..., 3], inputs.tokens[..., FIELDS.index("d0")])
+
+
+def test_transformed_numbers_are_normal_and_missing_ones_zero(inputs: Inputs, fields: ParticleFields) -> None:
+    normal = fields(inputs)
+    _, present = fields.raw(inputs)
+    assert torch.equal(normal[~present], torch.zeros(int((~present).sum())))
+    for index in range(len(PUBLISHED_FIELDS)):
+        known = normal[..., index][present[..., index]].numpy()
+        np.testing.assert_allclose(np.quantile(known, [0.1587, 0.5, 0.8413]), [-1, 0, 1], atol=0.03)
+
+
+def test_significances_keep_their_tails(inputs: Inputs, train_data: ShardDataset) -> None:
+    made = ParticleFields(SPEC, ("d0_significance",))
+    made.fit(train_data)
+    d0, error = (inputs.tokens[..., FIELDS.index(name)] for name in ("d0", "d0_error"))
+    present = ~inputs.missing[..., 0] & inputs.mask
+    expected = (d0.sign() * torch.log1p(d0.abs() / error))[present]
+    raw, exists = made.raw(inputs)
+    assert torch.equal(exists[..., 0], present)
+    torch.testing.assert_close(raw[..., 0][present], expected)
+    low, middle, high = np.quantile(expected.numpy(), [0.16, 0.5, 0.84])
+    torch.testing.assert_close(
+        made(inputs)[..., 0][present], (expected - middle) / ((high - low) / 2), atol=2e-3, rtol=0
+    )
+
+
+def test_inverse(inputs: Inputs, fields: ParticleFields) -> None:
+    raw, present = fields.raw(inputs)
+    torch.testing.assert_close(fields.invert(fields(inputs))[present], raw[present], rtol=1e-3, atol=1e-4)
+
+
+def test_far_values_stay_finite(inputs: Inputs, fields: ParticleFields) -> None:
+    far = inputs._replace(tokens=torch.full_like(inputs.tokens, 1e6))
+    assert fields(far).abs().max() <= 3.0
+
+
+def test_lacking_fields_are_named() -> None:
+    spec = InputSpec((token_group("constituents", ("pt", "eta", "phi")),), jet_fields(("pt",)))
+    with pytest.raises(RecipeError, match=r"d0, jet.eta, jet.phi: add them"):
+        ParticleFields(spec, ("pt", "d0"))
