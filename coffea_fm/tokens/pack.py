@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import awkward as ak
@@ -72,6 +72,22 @@ class Chosen(NamedTuple):
 def chosen_members(things: ak.Array, member: Level) -> Chosen:
     """Which members `pack` reads of things, and where they come from."""
     return _chosen(flatten(things)[0].field(member.name), member)
+
+
+def gather(fields: Mapping[str, ak.Array]) -> ak.Array:
+    """One record an event from what belongs to it, e.g. a list of jets for each event under ``FatJet``.
+
+    Raises
+    ------
+    InputError
+        If members are not lists of records, or not all fields have one entry an event.
+    """
+    lengths = {len(array) for array in fields.values() if ak.backend(array) != "typetracer"}
+    if len(lengths) > 1:
+        raise InputError(f"{', '.join(fields)} have different numbers of events: select them alike")
+    some = next(iter(fields.values()))
+    layout = ak.contents.RecordArray([array.layout for array in fields.values()], list(fields))
+    return ak.Array(layout, behavior=some.behavior, attrs=some.attrs)
 
 
 def columns(things: ak.Array, level: Level) -> list[Path]:
