@@ -1,56 +1,68 @@
-"""From the method of a recipe to its module."""
+"""All methods: those of coffea-fm, one a line, and those of other packages.
+
+Another package adds its own by an entry point in the group ``coffea_fm.methods`` that names the configuration.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Field
 
-from coffea_fm.methods.contrastive.jetclr import JetCLR, JetCLRConfig
-from coffea_fm.methods.distillation.dino import DINO, DINOConfig
-from coffea_fm.methods.distillation.rino import RINO, RINOConfig
-from coffea_fm.methods.event_classification import EventClassification, EventClassificationConfig
-from coffea_fm.methods.generative.vq_vae import VQVAE
-from coffea_fm.methods.masked.particles import MaskedConfig, MaskedParticleModelling
-from coffea_fm.methods.method import Method
-from coffea_fm.methods.parts.tokenizers.vq import VQVAEConfig
-from coffea_fm.methods.supervised.classification import Supervised, SupervisedConfig
-from coffea_fm.methods.supervised.cwola import Cwola, CwolaConfig
-from coffea_fm.methods.supervised.pairs import PairClassification, PairClassificationConfig
-from coffea_fm.methods.supervised.regression import Regression, RegressionConfig
-from coffea_fm.methods.supervised.tokens import TokenClassification, TokenClassificationConfig
-from coffea_fm.nn.build import Model
+from coffea_fm.errors import warn
+from coffea_fm.methods.contrastive.jetclr import JetCLRConfig
+from coffea_fm.methods.distillation.dino import DINOConfig
+from coffea_fm.methods.distillation.rino import RINOConfig
+from coffea_fm.methods.generative.vq_vae import VQVAEConfig
+from coffea_fm.methods.masked.particles import MaskedConfig
+from coffea_fm.methods.method import MethodConfig
+from coffea_fm.methods.supervised.classification import SupervisedConfig
+from coffea_fm.methods.supervised.cwola import CwolaConfig
+from coffea_fm.methods.supervised.pairs import PairClassificationConfig
+from coffea_fm.methods.supervised.regression import RegressionConfig
+from coffea_fm.methods.supervised.tokens import TokenClassificationConfig
 
-MethodConfig = Annotated[
-    DINOConfig
-    | EventClassificationConfig
-    | JetCLRConfig
-    | MaskedConfig
-    | RINOConfig
-    | SupervisedConfig
-    | VQVAEConfig
-    | CwolaConfig
-    | PairClassificationConfig
-    | RegressionConfig
-    | TokenClassificationConfig,
-    Field(discriminator="kind"),
-]
-_METHODS: dict[type, Any] = {
-    DINOConfig: DINO,
-    EventClassificationConfig: EventClassification,
-    JetCLRConfig: JetCLR,
-    MaskedConfig: MaskedParticleModelling,
-    RINOConfig: RINO,
-    SupervisedConfig: Supervised,
-    VQVAEConfig: VQVAE,
-    CwolaConfig: Cwola,
-    PairClassificationConfig: PairClassification,
-    RegressionConfig: Regression,
-    TokenClassificationConfig: TokenClassification,
-}
+GROUP = "coffea_fm.methods"
+
+METHODS: tuple[type[MethodConfig], ...] = (
+    CwolaConfig,
+    DINOConfig,
+    JetCLRConfig,
+    MaskedConfig,
+    PairClassificationConfig,
+    RegressionConfig,
+    RINOConfig,
+    SupervisedConfig,
+    TokenClassificationConfig,
+    VQVAEConfig,
+)
 
 
-def build_method(config: MethodConfig, model: Model) -> Method:
-    """A method around a model, further parts fresh from torch's global random state."""
-    method: Method = _METHODS[type(config)](config, model)
-    return method
+def kind_of(config: type[MethodConfig]) -> str:
+    """What a recipe calls a method."""
+    return str(config.model_fields["kind"].default)
+
+
+def _all_methods() -> tuple[type[MethodConfig], ...]:
+    """Those above and those of other packages; one that cannot be loaded is warned of and left out."""
+    known = {kind_of(config): config for config in METHODS}
+    for entry in entry_points(group=GROUP):
+        try:
+            config = entry.load()
+            kind = kind_of(config)
+            if not issubclass(config, MethodConfig):
+                raise TypeError("it is not a MethodConfig")  # noqa: TRY301
+            if kind in known:
+                raise ValueError(f"there is a method {kind!r} already")  # noqa: TRY301
+            known[kind] = config
+        except Exception as error:  # noqa: BLE001 -- a broken package must not stop every training
+            package = entry.dist.name if entry.dist else "another package"
+            warn(f"the method {entry.name!r} of {package} ({entry.value}) is left out: {error}")
+    return tuple(known.values())
+
+
+if TYPE_CHECKING:
+    AnyMethodConfig = MethodConfig
+else:
+    AnyMethodConfig = Annotated[Union[_all_methods()], Field(discriminator="kind")]  # noqa: UP007

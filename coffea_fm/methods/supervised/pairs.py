@@ -7,25 +7,26 @@ from typing import ClassVar, Literal, cast
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from coffea_fm.errors import RecipeError
-from coffea_fm.methods.method import Method
+from coffea_fm.methods.method import Method, MethodConfig
 from coffea_fm.methods.parts.truth import mean_over, split_truth
 from coffea_fm.nn.batches import Batch, Examples
-from coffea_fm.nn.build import Model
 from coffea_fm.nn.heads.pairs import PairHead
-from coffea_fm.tokens import InputSpec
+from coffea_fm.nn.model import Model
+from coffea_fm.tokens import Level
 
 
-class PairClassificationConfig(BaseModel):
+class PairClassificationConfig(MethodConfig):
     """The method ``pairs``; the head names the truth."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+    heads: ClassVar = {"jet": ("pairs",)}
     kind: Literal["pairs"] = "pairs"
+
+    def build(self, model: Model) -> PairClassification:  # noqa: D102
+        return PairClassification(model)
 
 
 class PairClassification(Method):
@@ -33,30 +34,28 @@ class PairClassification(Method):
 
     Parameters
     ----------
-    config : PairClassificationConfig
     model : Model
-        Its head gives logits [sets, tokens, tokens].
+        Its head gives logits [jets, tokens, tokens] of the first group.
     """
 
     metrics: ClassVar = ("loss", "accuracy")
 
-    def __init__(self, config: PairClassificationConfig, model: Model) -> None:  # noqa: ARG002
-        super().__init__(model)
-
     def parts(
-        self, examples: Examples, spec: InputSpec, micro_tokens: int, device: torch.device, random: np.random.Generator
+        self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
     ) -> Iterator[Batch]:
-        """Length groups, with the charges of the tokens as a column [sets, tokens]."""
-        if "charge" not in spec.groups[0].names:
-            raise RecipeError("pairs are those of tracks: inputs.fields must have the charge")
-        charge = spec.groups[0].names.index("charge")
-        for part in super().parts(examples, spec, micro_tokens, device, random):
-            yield part._replace(columns=part.columns | {"charge": part.inputs.tokens[..., charge]})
+        """Length groups, with the charges of the tokens as a column [jets, tokens]."""
+        tokens = level.members[0]
+        if "charge" not in tokens.names:
+            raise RecipeError(f"pairs are pairs of tracks: add charge to the fields of the {tokens.name} in inputs")
+        charge = tokens.names.index("charge")
+        for part in super().parts(examples, level, micro_tokens, device, random):
+            charges = part.inputs.members[tokens.name].values[..., charge]
+            yield part._replace(columns=part.columns | {"charge": charges})
 
     def forward(self, part: Batch) -> dict[str, Tensor]:
         """Mean loss and accuracy of the pairs of each jet."""
-        inputs, truth = split_truth(part, cast("PairHead", self.model.head).n_truth)
-        track = inputs.mask & (part.columns["charge"] != 0)
+        inputs, mask, truth = split_truth(part, cast("PairHead", self.model.head).n_truth)
+        track = mask & (part.columns["charge"] != 0)
         pairs = (track.unsqueeze(1) & track.unsqueeze(2)).triu(diagonal=1)
         together = (truth.unsqueeze(1) == truth.unsqueeze(2)).all(dim=-1)
         logits = self.model(inputs).float()

@@ -6,24 +6,25 @@ from typing import ClassVar, Literal, cast
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
 from coffea_fm.errors import InputError
-from coffea_fm.methods.method import Method
+from coffea_fm.methods.method import Method, MethodConfig
 from coffea_fm.nn.batches import Batch
-from coffea_fm.nn.build import Model
 from coffea_fm.nn.heads.regression import RegressionHead
+from coffea_fm.nn.model import Model
 from coffea_fm.shards import ShardDataset
 
 
-class RegressionConfig(BaseModel):
+class RegressionConfig(MethodConfig):
     """The method ``regression``; the head names its targets."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+    heads: ClassVar = {"jet": ("regression",)}
     kind: Literal["regression"] = "regression"
+
+    def build(self, model: Model) -> Regression:  # noqa: D102
+        return Regression(model)
 
 
 class Regression(Method):
@@ -31,7 +32,6 @@ class Regression(Method):
 
     Parameters
     ----------
-    config : RegressionConfig
     model : Model
         Its head is a regression head.
 
@@ -42,9 +42,6 @@ class Regression(Method):
     """
 
     metrics: ClassVar = ("loss", "error")
-
-    def __init__(self, config: RegressionConfig, model: Model) -> None:  # noqa: ARG002
-        super().__init__(model)
 
     @property
     def head(self) -> RegressionHead:
@@ -66,6 +63,6 @@ class Regression(Method):
     def forward(self, part: Batch) -> dict[str, Tensor]:
         """Mean loss and error of the targets of each jet."""
         targets = torch.stack([part.columns[name].float() for name in self.head.columns], dim=1)
-        found, wanted = self.answers(part).float(), self.head.standardised(targets)
+        found, wanted = self.model(part.inputs).float(), self.head.standardised(targets)
         loss = smooth_l1_loss(found, wanted, reduction="none").mean(dim=1)
         return {"loss": loss, "error": (found - wanted).abs().mean(dim=1)}

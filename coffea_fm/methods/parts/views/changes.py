@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -17,7 +18,7 @@ from coffea_fm.methods.parts.views.smearing import Smearing
 from coffea_fm.methods.parts.views.splitting import Splitting
 from coffea_fm.methods.parts.views.subset import Subset
 from coffea_fm.methods.parts.views.translation import Translation
-from coffea_fm.tokens import InputSpec, PackedSets
+from coffea_fm.tokens import Level, Packed
 
 Change = Annotated[
     Clustering | Dropping | Reflection | Resolution | Rotation | Smearing | Splitting | Subset | Translation,
@@ -26,8 +27,18 @@ Change = Annotated[
 Changes = tuple[Change, ...]
 
 
-def augment(packed: PackedSets, spec: InputSpec, changes: Sequence[Change], random: np.random.Generator) -> PackedSets:
-    """Jets after these changes, one after another."""
+def augment(packed: Packed, level: Level, changes: Sequence[Change], random: np.random.Generator) -> Packed:
+    """The same things after these changes of their jets, one change after another.
+
+    Jets are what has tokens as its members: the things themselves, or those below them.
+    """
+    below = [member for member in level.members if member.members]
+    if below:
+        changed = dict(packed.members)
+        for member in below:
+            jets = augment(changed[member.name].things, member, changes, random)
+            changed[member.name] = replace(changed[member.name], things=jets)
+        return replace(packed, members=changed)
     for change in changes:
-        packed = change(packed, spec, random)
+        packed = change(packed, level, random)
     return packed

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import PositiveInt
 
-from coffea_fm.methods.parts.views.base import BaseChange, set_of_token, sort_tokens
+from coffea_fm.arrays import BoolArray, DoubleArray, FloatArray, IntArray
+from coffea_fm.methods.parts.views.base import BaseChange, sort_tokens
 from coffea_fm.methods.parts.views.exclusive_kt import exclusive_subjets
-from coffea_fm.nn.inputs import only_group
-from coffea_fm.tokens import InputSpec, PackedSets, PackedTokens, TokenGroup
-from coffea_fm.tokens.jagged import IntArray
-from coffea_fm.tokens.packed import BoolArray, FloatArray
+from coffea_fm.nn.inputs import only_member
+from coffea_fm.tokens import Level, Members, Packed
 
 ELECTRON, MUON = 11.0, 13.0
 
@@ -30,11 +30,11 @@ class Clustering(BaseChange):
     kind: Literal["clustering"] = "clustering"
     subjets: PositiveInt = 8
 
-    def __call__(self, packed: PackedSets, spec: InputSpec, random: np.random.Generator) -> PackedSets:  # noqa: ARG002, D102
-        return coarse(packed, spec, (self.subjets,))[0]
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: ARG002, D102
+        return coarse(packed, level, (self.subjets,))[0]
 
 
-def coarse(packed: PackedSets, spec: InputSpec, counts: Sequence[int]) -> list[PackedSets]:
+def coarse(packed: Packed, level: Level, counts: Sequence[int]) -> list[Packed]:
     """The jets at several resolutions, from one clustering of each.
 
     A subjet has the sum of the four-momenta and of the charges. Its d0 and dz are the means over the constituents
@@ -44,42 +44,42 @@ def coarse(packed: PackedSets, spec: InputSpec, counts: Sequence[int]) -> list[P
 
     Parameters
     ----------
-    packed : PackedSets
+    packed : Packed
         Jets with ``pt``, ``eta``, ``phi`` and ``mass`` of their tokens.
-    spec : InputSpec
+    level : Level
         Describes `packed`.
     counts : sequence of int
         Subjets of each view.
     """
-    group = only_group(spec)
-    tokens = packed.groups[group.name]
+    group = only_member(level)
+    tokens = packed.members[group.name]
     momenta = _momenta(tokens, group)
     falling = np.unique(np.asarray(counts, dtype=np.int64))[::-1].copy()
     labels = exclusive_subjets(momenta, tokens.offsets, falling)
     views = {
-        int(count): PackedSets({group.name: _merged(tokens, group, momenta, label)}, packed.jet)
+        int(count): replace(packed, members={group.name: _merged(tokens, group, momenta, label)})
         for count, label in zip(falling, labels, strict=True)
     }
     return [views[count] for count in counts]
 
 
-def _momenta(tokens: PackedTokens, group: TokenGroup) -> npt.NDArray[np.float64]:
+def _momenta(tokens: Members, group: Level) -> DoubleArray:
     pt, eta, phi, mass = (
-        tokens.values[:, group.names.index(name)].astype(np.float64) for name in ("pt", "eta", "phi", "mass")
+        tokens.things.values[:, group.names.index(name)].astype(np.float64) for name in ("pt", "eta", "phi", "mass")
     )
     momentum = np.stack((pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)), axis=1)
     energy = np.sqrt(np.square(momentum).sum(axis=1) + mass**2)
     return np.concatenate((momentum, energy[:, np.newaxis]), axis=1)
 
 
-def _merged(tokens: PackedTokens, group: TokenGroup, momenta: npt.NDArray[np.float64], label: IntArray) -> PackedTokens:
+def _merged(tokens: Members, group: Level, momenta: DoubleArray, label: IntArray) -> Members:
     """One token for all tokens of the same label."""
     if len(label) == 0:
         return tokens
     order = np.argsort(label, kind="stable")
     starts = np.flatnonzero(np.diff(label[order], prepend=-1))
     several = np.diff(starts, append=len(order)) > 1
-    values, missing = tokens.values[order], tokens.missing[order]
+    values, missing = tokens.things.values[order], tokens.things.missing[order]
     px, py, pz, energy = np.add.reduceat(momenta[order], starts, axis=0).T
     pt = np.hypot(px, py)
     columns = {
@@ -93,9 +93,9 @@ def _merged(tokens: PackedTokens, group: TokenGroup, momenta: npt.NDArray[np.flo
         present = ~missing[:, group.missing_names.index(name)] if name in group.missing_names else None
         found = columns[name] if name in columns else _combined(name, values[:, column], present, starts)
         merged[several, column] = found[several]
-    lengths = np.bincount(set_of_token(tokens)[order[starts]], minlength=len(tokens.lengths))
+    counts = np.bincount(tokens.parents[order[starts]], minlength=len(tokens.counts))
     absent = np.logical_and.reduceat(missing, starts, axis=0)
-    return sort_tokens(PackedTokens(merged, lengths, absent), group)
+    return sort_tokens(Members(counts, Packed(merged, absent)), group)
 
 
 def _combined(name: str, values: FloatArray, present: BoolArray | None, starts: IntArray) -> npt.NDArray[np.floating]:

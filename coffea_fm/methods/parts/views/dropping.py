@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from coffea_fm.methods.parts.views.base import BaseChange, change_tokens, keep_tokens
-from coffea_fm.tokens import InputSpec, PackedSets, PackedTokens, TokenGroup
+from coffea_fm.methods.parts.views.base import BaseChange, change_tokens
+from coffea_fm.tokens import Level, Members, Packed
 
 SOFT_PT = 2.0
 
@@ -25,11 +25,11 @@ class Dropping(BaseChange):
     kind: Literal["dropping"] = "dropping"
     probability: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
-    def __call__(self, packed: PackedSets, spec: InputSpec, random: np.random.Generator) -> PackedSets:  # noqa: D102
-        def without_soft(tokens: PackedTokens, group: TokenGroup) -> PackedTokens:
-            pt = tokens.values[:, group.names.index("pt")]
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: D102
+        def without_soft(tokens: Members, group: Level) -> Members:
+            pt = tokens.things.values[:, group.names.index("pt")]
             kept = random.random(len(pt)) >= self.probability * np.exp(-pt / SOFT_PT)
-            kept[tokens.offsets[:-1][tokens.lengths > 0]] = True
-            return keep_tokens(tokens, kept)
+            kept[tokens.offsets[:-1][tokens.counts > 0]] = True
+            return tokens.keep(kept)
 
-        return change_tokens(packed, spec, without_soft)
+        return change_tokens(packed, level.members[:1], without_soft)

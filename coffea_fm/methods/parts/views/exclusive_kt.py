@@ -6,9 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from coffea_fm.tokens.jagged import IntArray
-
-Momenta = npt.NDArray[np.float64]
+from coffea_fm.arrays import DoubleArray as Momenta
+from coffea_fm.arrays import IntArray
 
 
 @njit(cache=True)

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from coffea_fm.nn.batches import Examples, column_tensors, set_lengths
+from coffea_fm.nn.batches import Examples, column_tensors, make_inputs
 from coffea_fm.nn.grouping import cheapest_groups
 from coffea_fm.nn.inputs import Inputs
-from coffea_fm.tokens import InputSpec, PackedSets, pad
+from coffea_fm.tokens import Level, Packed
 
 Groups = list[tuple[Tensor, Inputs]]
 
@@ -23,7 +23,7 @@ class Views(NamedTuple):
     ----------
     views : list of list of (Tensor, Inputs)
         For each network that sees some of the versions, all that it sees in groups of equal length: which jets these
-        are, int64 [sets], counted through its versions one after the other, and the padded jets.
+        are, int64 [n], counted through its versions one after the other, and the padded jets.
     columns : dict of str to Tensor [jets]
         Numbers stored once a jet.
     weight : Tensor, float32 [jets]
@@ -37,8 +37,8 @@ class Views(NamedTuple):
 
 def padded_views(
     examples: Examples,
-    versions: Sequence[Sequence[PackedSets]],
-    spec: InputSpec,
+    versions: Sequence[Sequence[Packed]],
+    level: Level,
     micro_tokens: int,
     device: torch.device | str,
 ) -> Views:
@@ -48,9 +48,9 @@ def padded_views(
     ----------
     examples : Examples
         What is known about the jets.
-    versions : sequence of sequence of PackedSets
+    versions : sequence of sequence of Packed
         What each network sees: each version has the same jets in the same order.
-    spec : InputSpec
+    level : Level
         Describes them.
     micro_tokens : int
         Most padded tokens of a group.
@@ -58,17 +58,17 @@ def padded_views(
         Where the tensors go.
     """
     views = []
-    for packed in map(PackedSets.concatenate, versions):
+    for packed in map(Packed.concatenate, versions):
         groups: Groups = []
-        for sets in cheapest_groups(set_lengths(packed), micro_tokens):
-            inputs = Inputs.from_arrays(pad(packed.take(sets), spec), spec, device)
-            groups.append((torch.as_tensor(sets, device=device), inputs))
+        for jets in cheapest_groups(packed.n_tokens, micro_tokens):
+            inputs = make_inputs(packed.take(jets), level, micro_tokens, device)
+            groups.append((torch.as_tensor(jets, device=device), inputs))
         views.append(groups)
     return Views(views, column_tensors(examples.columns, device), torch.as_tensor(examples.weight, device=device))
 
 
 def embed(backbone: nn.Module, groups: Groups, n_jets: int) -> Tensor:
     """Embeddings of all versions that a network sees, in the order of the jets, [versions, jets, dim]."""
-    order = torch.argsort(torch.cat([sets for sets, _ in groups]))
+    order = torch.argsort(torch.cat([jets for jets, _ in groups]))
     embeddings = torch.cat([backbone(inputs).embedding for _, inputs in groups])[order]
     return embeddings.view(-1, n_jets, embeddings.shape[-1])

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from coffea_fm.methods.parts.views.base import BaseChange, change_tokens, move_tokens, set_of_token
-from coffea_fm.tokens import InputSpec, PackedSets, PackedTokens, TokenGroup
+from coffea_fm.methods.parts.views.base import BaseChange, change_tokens, move_tokens, with_values
+from coffea_fm.tokens import Level, Members, Packed
 
 
 class Reflection(BaseChange):
@@ -15,15 +15,17 @@ class Reflection(BaseChange):
 
     kind: Literal["reflection"] = "reflection"
 
-    def __call__(self, packed: PackedSets, spec: InputSpec, random: np.random.Generator) -> PackedSets:  # noqa: D102
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: D102
         sign_eta, sign_phi = random.choice((-1.0, 1.0), (2, len(packed)))
 
-        def mirrored(tokens: PackedTokens, group: TokenGroup) -> PackedTokens:
-            values = tokens.values.copy()
+        def mirrored(tokens: Members, group: Level) -> Members:
+            values = tokens.things.values.copy()
             for name, sign in (("dz", sign_eta), ("d0", sign_phi)):
                 if name in group.names:
-                    values[:, group.names.index(name)] *= sign[set_of_token(tokens)]
-            return PackedTokens(values, tokens.lengths, tokens.missing)
+                    values[:, group.names.index(name)] *= sign[tokens.parents]
+            return with_values(tokens, values)
 
-        moved = move_tokens(packed, spec, lambda eta, phi, _, jet: (eta * sign_eta[jet], phi * sign_phi[jet]))
-        return change_tokens(moved, spec, mirrored)
+        moved = move_tokens(
+            packed, level, level.members, lambda eta, phi, _, jet: (eta * sign_eta[jet], phi * sign_phi[jet])
+        )
+        return change_tokens(moved, level.members, mirrored)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from pydantic import PositiveFloat
 
 from coffea_fm.methods.parts.views.base import BaseChange
-from coffea_fm.tokens import InputSpec, PackedSets
+from coffea_fm.tokens import Level, Packed
 
 
 class Resolution(BaseChange):
@@ -26,9 +27,10 @@ class Resolution(BaseChange):
     kind: Literal["resolution"] = "resolution"
     width: PositiveFloat = 0.2
 
-    def __call__(self, packed: PackedSets, spec: InputSpec, random: np.random.Generator) -> PackedSets:  # noqa: D102
-        jet = packed.jet.copy()
-        for name in ("pt", "mass"):
-            if name in spec.jet_names:
-                jet[:, spec.jet_names.index(name)] *= np.exp(random.normal(0.0, self.width, len(packed)))
-        return PackedSets(packed.groups, jet)
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: D102
+        values = packed.values.copy()
+        for quantity in ("pt", "mass"):
+            columns = [level.names.index(name) for name in (quantity, f"{quantity}_raw") if name in level.names]
+            if columns:
+                values[:, columns] *= np.exp(random.normal(0.0, self.width, len(packed)))[:, np.newaxis]
+        return replace(packed, values=values)

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from coffea_fm.methods.parts.views.base import BaseChange, move_tokens
-from coffea_fm.tokens import InputSpec, PackedSets
+from coffea_fm.tokens import Level, Packed
 
 
 class Rotation(BaseChange):
@@ -15,11 +15,12 @@ class Rotation(BaseChange):
 
     kind: Literal["rotation"] = "rotation"
 
-    def __call__(self, packed: PackedSets, spec: InputSpec, random: np.random.Generator) -> PackedSets:  # noqa: D102
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: D102
         angle = random.uniform(-np.pi, np.pi, len(packed))
         cosine, sine = np.cos(angle), np.sin(angle)
         return move_tokens(
             packed,
-            spec,
+            level,
+            level.members,
             lambda eta, phi, _, jet: (cosine[jet] * eta - sine[jet] * phi, sine[jet] * eta + cosine[jet] * phi),
         )

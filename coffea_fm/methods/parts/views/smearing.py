@@ -7,10 +7,9 @@ from typing import Literal
 import numpy as np
 from pydantic import PositiveFloat
 
+from coffea_fm.arrays import FloatArray, IntArray
 from coffea_fm.methods.parts.views.base import BaseChange, Coordinates, Floats, move_tokens
-from coffea_fm.tokens import InputSpec, PackedSets
-from coffea_fm.tokens.jagged import IntArray
-from coffea_fm.tokens.packed import FloatArray
+from coffea_fm.tokens import Level, Packed
 
 SMALLEST_PT = 0.1
 
@@ -30,9 +29,9 @@ class Smearing(BaseChange):
     kind: Literal["smearing"] = "smearing"
     strength: PositiveFloat = 0.1
 
-    def __call__(self, packed: PackedSets, spec: InputSpec, random: np.random.Generator) -> PackedSets:  # noqa: D102
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: D102
         def smeared(eta: Floats, phi: Floats, pt: FloatArray, _: IntArray) -> Coordinates:
             shift = random.normal(size=(2, len(pt))) * (self.strength / np.maximum(pt, SMALLEST_PT))
             return eta + shift[0], phi + shift[1]
 
-        return move_tokens(packed, spec, smeared)
+        return move_tokens(packed, level, level.members[:1], smeared)

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from coffea_fm.methods.parts.views.base import BaseChange, change_tokens, set_of_token, sort_tokens
-from coffea_fm.tokens import InputSpec, PackedSets, PackedTokens, TokenGroup
+from coffea_fm.arrays import BoolArray
+from coffea_fm.methods.parts.views.base import BaseChange, change_tokens, sort_tokens
+from coffea_fm.tokens import Level, Members, Packed
 from coffea_fm.tokens.jagged import offsets_of
-from coffea_fm.tokens.packed import BoolArray
 
 PHOTON = 22.0
 
@@ -25,18 +25,19 @@ class Splitting(BaseChange):
     Parameters
     ----------
     probability : float
-        Of each constituent, as long as the jet does not exceed the tokens that a set may have.
+        Of each constituent, as long as the jet does not exceed the number of tokens that is read.
     """
 
     kind: Literal["splitting"] = "splitting"
     probability: Annotated[float, Field(gt=0, le=1)] = 0.5
 
-    def __call__(self, packed: PackedSets, spec: InputSpec, random: np.random.Generator) -> PackedSets:  # noqa: D102
-        return change_tokens(packed, spec, lambda tokens, group: self._split(tokens, group, random))
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: D102
+        return change_tokens(packed, level.members[:1], lambda tokens, group: self._split(tokens, group, random))
 
-    def _split(self, tokens: PackedTokens, group: TokenGroup, random: np.random.Generator) -> PackedTokens:
-        split = _with_room(random.random(len(tokens.values)) < self.probability, tokens, group.max_tokens)
-        harder, missing = tokens.values.copy(), tokens.missing[split]
+    def _split(self, tokens: Members, group: Level, random: np.random.Generator) -> Members:
+        things = tokens.things
+        split = _with_room(random.random(len(things)) < self.probability, tokens, group.maximum)
+        harder, missing = things.values.copy(), things.missing[split]
         softer = harder[split]
         share = random.uniform(0.5, 1.0, len(softer)).astype(np.float32)
         for name in ("pt", "mass"):
@@ -52,16 +53,17 @@ class Splitting(BaseChange):
             missing = missing | charged[:, np.newaxis]
             for column, name in enumerate(group.missing_names):
                 softer[missing[:, column], group.names.index(name)] = 0.0
-        sets = set_of_token(tokens)
-        order = np.argsort(np.concatenate((sets, sets[split])), kind="stable")
-        lengths = tokens.lengths + np.bincount(sets[split], minlength=len(tokens.lengths))
-        values = np.concatenate((harder, softer))[order]
-        return sort_tokens(PackedTokens(values, lengths, np.concatenate((tokens.missing, missing))[order]), group)
+        jets = tokens.parents
+        order = np.argsort(np.concatenate((jets, jets[split])), kind="stable")
+        counts = tokens.counts + np.bincount(jets[split], minlength=len(tokens.counts))
+        both = Packed(np.concatenate((harder, softer)), np.concatenate((things.missing, missing)))
+        return sort_tokens(Members(counts, both.take(order)), group)
 
 
-def _with_room(split: BoolArray, tokens: PackedTokens, max_tokens: int) -> BoolArray:
+def _with_room(split: BoolArray, tokens: Members, maximum: int | None) -> BoolArray:
+    if maximum is None:
+        return split
     before = offsets_of(split.astype(np.int64))
-    sets = set_of_token(tokens)
-    rank = before[:-1] - before[tokens.offsets[:-1]][sets]
-    allowed: BoolArray = split & (rank < (max_tokens - tokens.lengths)[sets])
+    rank = before[:-1] - before[tokens.offsets[:-1]][tokens.parents]
+    allowed: BoolArray = split & (rank < (maximum - tokens.counts)[tokens.parents])
     return allowed

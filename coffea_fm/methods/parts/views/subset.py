@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from coffea_fm.methods.parts.views.base import BaseChange, change_tokens, keep_tokens, set_of_token
-from coffea_fm.tokens import InputSpec, PackedSets, PackedTokens, TokenGroup
+from coffea_fm.methods.parts.views.base import BaseChange, change_tokens
+from coffea_fm.tokens import Level, Members, Packed
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
@@ -31,14 +31,14 @@ class Subset(BaseChange):
             raise ValueError(f"keep {self.keep} has its larger fraction first; give the smaller one first")
         return self
 
-    def __call__(self, packed: PackedSets, spec: InputSpec, random: np.random.Generator) -> PackedSets:  # noqa: D102
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: D102
         fraction = random.uniform(*self.keep, len(packed))
 
-        def some(tokens: PackedTokens, _: TokenGroup) -> PackedTokens:
-            sets = set_of_token(tokens)
-            order = np.lexsort((random.random(len(sets)), sets))
-            place = np.empty(len(sets), dtype=np.int64)
-            place[order] = np.arange(len(sets)) - tokens.offsets[:-1][sets]
-            return keep_tokens(tokens, place < np.maximum(1, np.rint(fraction * tokens.lengths))[sets])
+        def some(tokens: Members, _: Level) -> Members:
+            jets = tokens.parents
+            order = np.lexsort((random.random(len(jets)), jets))
+            place = np.empty(len(jets), dtype=np.int64)
+            place[order] = np.arange(len(jets)) - tokens.offsets[:-1][jets]
+            return tokens.keep(place < np.maximum(1, np.rint(fraction * tokens.counts))[jets])
 
-        return change_tokens(packed, spec, some)
+        return change_tokens(packed, level.members[:1], some)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from pydantic import PositiveFloat
 
-from coffea_fm.methods.parts.views.base import BaseChange, change_tokens, set_of_token, wrap
-from coffea_fm.tokens import InputSpec, PackedSets, PackedTokens, TokenGroup
+from coffea_fm.arrays import FloatArray
+from coffea_fm.kinematics import wrap
+from coffea_fm.methods.parts.views.base import BaseChange, change_tokens, with_values
+from coffea_fm.tokens import Level, Members, Packed
 
 
 class Translation(BaseChange):
@@ -27,20 +30,21 @@ class Translation(BaseChange):
     kind: Literal["translation"] = "translation"
     width: PositiveFloat = 1.0
 
-    def __call__(self, packed: PackedSets, spec: InputSpec, random: np.random.Generator) -> PackedSets:  # noqa: D102
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: D102
         shift_eta = random.uniform(-self.width, self.width, len(packed)).astype(np.float32)
         shift_phi = random.uniform(-np.pi, np.pi, len(packed)).astype(np.float32)
-        jet = packed.jet.copy()
-        jet[:, spec.jet_names.index("eta")] += shift_eta
-        phi = spec.jet_names.index("phi")
-        jet[:, phi] = wrap(jet[:, phi] + shift_phi)
 
-        def moved(tokens: PackedTokens, group: TokenGroup) -> PackedTokens:
-            sets = set_of_token(tokens)
-            values = tokens.values.copy()
-            values[:, group.names.index("eta")] += shift_eta[sets]
-            phi = group.names.index("phi")
-            values[:, phi] = wrap(values[:, phi] + shift_phi[sets])
-            return PackedTokens(values, tokens.lengths, tokens.missing)
+        def moved(tokens: Members, group: Level) -> Members:
+            jets = tokens.parents
+            return with_values(tokens, _shifted(tokens.things.values, group, shift_eta[jets], shift_phi[jets]))
 
-        return PackedSets(change_tokens(packed, spec, moved).groups, jet)
+        jets = _shifted(packed.values, level, shift_eta, shift_phi)
+        return replace(change_tokens(packed, level.members, moved), values=jets)
+
+
+def _shifted(values: FloatArray, level: Level, shift_eta: FloatArray, shift_phi: FloatArray) -> FloatArray:
+    shifted = values.copy()
+    shifted[:, level.names.index("eta")] += shift_eta
+    phi = level.names.index("phi")
+    shifted[:, phi] = wrap(shifted[:, phi] + shift_phi)
+    return shifted
