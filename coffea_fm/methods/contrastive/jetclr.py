@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, PositiveFloat
+from pydantic import PositiveFloat
 from torch import Tensor
 
-from coffea_fm.methods.method import Method
+from coffea_fm.methods.method import Method, MethodConfig
 from coffea_fm.methods.parts.losses.nt_xent import nt_xent
 from coffea_fm.methods.parts.projector import Projector, ProjectorConfig
 from coffea_fm.methods.parts.views import Changes, augment
@@ -20,11 +20,11 @@ from coffea_fm.methods.parts.views.smearing import Smearing
 from coffea_fm.methods.parts.views.splitting import Splitting
 from coffea_fm.methods.parts.views.translation import Translation
 from coffea_fm.nn.batches import Examples
-from coffea_fm.nn.build import Model
-from coffea_fm.tokens import InputSpec
+from coffea_fm.nn.model import Model
+from coffea_fm.tokens import Level
 
 
-class JetCLRConfig(BaseModel):
+class JetCLRConfig(MethodConfig):
     """The method ``jetclr``.
 
     Parameters
@@ -38,13 +38,14 @@ class JetCLRConfig(BaseModel):
         Of the contrastive loss.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     kind: Literal["jetclr"] = "jetclr"
     first: Changes = (Rotation(), Translation())
     second: Changes = (Rotation(), Splitting(), Smearing(), Translation())
     projector: ProjectorConfig = ProjectorConfig()
     temperature: PositiveFloat = 0.1
+
+    def build(self, model: Model) -> JetCLR:  # noqa: D102
+        return JetCLR(self, model)
 
 
 class JetCLR(Method):
@@ -65,12 +66,12 @@ class JetCLR(Method):
         self.projector = Projector(config.projector, model.backbone.dim)
 
     def parts(  # noqa: D102
-        self, examples: Examples, spec: InputSpec, micro_tokens: int, device: torch.device, random: np.random.Generator
+        self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
     ) -> Iterator[Views]:
         versions = [
-            augment(examples.packed, spec, changes, random) for changes in (self.config.first, self.config.second)
+            augment(examples.packed, level, changes, random) for changes in (self.config.first, self.config.second)
         ]
-        yield padded_views(examples, [versions], spec, micro_tokens, device)
+        yield padded_views(examples, [versions], level, micro_tokens, device)
 
     def forward(self, part: Views) -> dict[str, Tensor]:
         """Loss of each jet, and the share of its views that find each other."""

@@ -7,13 +7,13 @@ from typing import Literal
 import numpy as np
 from pydantic import PositiveInt
 
-from coffea_fm.methods.distillation.self_distillation import SelfDistillation, SelfDistillationConfig
+from coffea_fm.methods.parts.self_distillation import SelfDistillation, SelfDistillationConfig
 from coffea_fm.methods.parts.views import Changes, augment
 from coffea_fm.methods.parts.views.reflection import Reflection
 from coffea_fm.methods.parts.views.rotation import Rotation
 from coffea_fm.methods.parts.views.subset import Subset
-from coffea_fm.nn.build import Model
-from coffea_fm.tokens import InputSpec, PackedSets
+from coffea_fm.nn.model import Model
+from coffea_fm.tokens import Level, Packed
 
 
 class DINOConfig(SelfDistillationConfig):
@@ -34,6 +34,9 @@ class DINOConfig(SelfDistillationConfig):
     subset: Subset = Subset()
     changes: Changes = (Rotation(), Reflection())
 
+    def build(self, model: Model) -> DINO:  # noqa: D102
+        return DINO(self, model)
+
 
 class DINO(SelfDistillation):
     """Self-distillation from the whole jet to parts of it.
@@ -49,8 +52,8 @@ class DINO(SelfDistillation):
         super().__init__(config, model, range(1), range(1, 1 + config.student_views))
         self.config = config
 
-    def versions(self, packed: PackedSets, spec: InputSpec, random: np.random.Generator) -> list[PackedSets]:
+    def versions(self, packed: Packed, level: Level, random: np.random.Generator) -> list[Packed]:
         """The whole jets, and then parts of them."""
-        whole = [augment(packed, spec, self.config.changes, random)]
+        whole = [augment(packed, level, self.config.changes, random)]
         parts = (self.config.subset, *self.config.changes)
-        return whole + [augment(packed, spec, parts, random) for _ in range(self.config.student_views)]
+        return whole + [augment(packed, level, parts, random) for _ in range(self.config.student_views)]

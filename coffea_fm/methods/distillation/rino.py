@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from coffea_fm.methods.distillation.self_distillation import SelfDistillation, SelfDistillationConfig
+from coffea_fm.methods.parts.self_distillation import SelfDistillation, SelfDistillationConfig
 from coffea_fm.methods.parts.views import Changes, augment
 from coffea_fm.methods.parts.views.clustering import coarse
-from coffea_fm.nn.build import Model
-from coffea_fm.tokens import InputSpec, PackedSets
+from coffea_fm.nn.model import Model
+from coffea_fm.tokens import Level, Packed
 
 Counts = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 
@@ -29,10 +29,14 @@ class RINOConfig(SelfDistillationConfig):
         Made to each view by itself.
     """
 
+    several_groups: ClassVar = False
     kind: Literal["rino"] = "rino"
     teacher_subjets: Counts = (1, 2, 3, 4)
     student_subjets: Counts = (8, 16, 32, 64)
     changes: Changes = ()
+
+    def build(self, model: Model) -> RINO:  # noqa: D102
+        return RINO(self, model)
 
 
 class RINO(SelfDistillation):
@@ -50,7 +54,7 @@ class RINO(SelfDistillation):
         super().__init__(config, model, range(coarsest), range(coarsest + len(config.student_subjets) + 1))
         self.config = config
 
-    def versions(self, packed: PackedSets, spec: InputSpec, random: np.random.Generator) -> list[PackedSets]:
+    def versions(self, packed: Packed, level: Level, random: np.random.Generator) -> list[Packed]:
         """Subjets, and last the particles."""
-        views = coarse(packed, spec, (*self.config.teacher_subjets, *self.config.student_subjets))
-        return [augment(view, spec, self.config.changes, random) for view in (*views, packed)]
+        views = coarse(packed, level, (*self.config.teacher_subjets, *self.config.student_subjets))
+        return [augment(view, level, self.config.changes, random) for view in (*views, packed)]

@@ -7,22 +7,22 @@ from typing import Annotated, ClassVar, Literal, cast
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from coffea_fm.methods.method import Method
+from coffea_fm.methods.method import Method, MethodConfig
 from coffea_fm.methods.parts.decoders.masked import Position, build_predictor
 from coffea_fm.methods.parts.decoders.stack import DecoderConfig
 from coffea_fm.methods.parts.masked_jets import MaskedJets, masked_parts
-from coffea_fm.methods.parts.targets.build import TargetsConfig, build_targets
+from coffea_fm.methods.parts.targets.table import TargetsConfig
 from coffea_fm.methods.parts.targets.target import Target
 from coffea_fm.nn.batches import Examples
-from coffea_fm.nn.build import Model
+from coffea_fm.nn.model import Model
 from coffea_fm.shards import ShardDataset
-from coffea_fm.tokens import InputSpec
+from coffea_fm.tokens import Level
 
 
-class MaskedConfig(BaseModel):
+class MaskedConfig(MethodConfig):
     """The method ``masked-particle-modelling``.
 
     Parameters
@@ -40,8 +40,7 @@ class MaskedConfig(BaseModel):
         What is predicted.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+    several_groups: ClassVar = False
     kind: Literal["masked-particle-modelling"] = "masked-particle-modelling"
     hidden: Annotated[float, Field(gt=0, lt=1)] = 0.4
     exclude: bool = True
@@ -54,6 +53,9 @@ class MaskedConfig(BaseModel):
         if self.decoder is not None and not self.exclude:
             raise ValueError("there is no decoder where hidden particles are replaced: take it out, or exclude them")
         return self
+
+    def build(self, model: Model) -> MaskedParticleModelling:  # noqa: D102
+        return MaskedParticleModelling(self, model)
 
 
 class MaskedParticleModelling(Method):
@@ -75,7 +77,7 @@ class MaskedParticleModelling(Method):
         self.predictor = build_predictor(backbone, decoder, config.position)
         self.targets = cast(
             "dict[str, Target]",
-            nn.ModuleDict(build_targets(config.targets, backbone.features.spec, self.predictor.dim, backbone.dim)),
+            nn.ModuleDict(config.targets.build(backbone.level, self.predictor.dim, backbone.dim)),
         )
 
     def prepare(self, data: ShardDataset, seed: int) -> None:
@@ -84,10 +86,10 @@ class MaskedParticleModelling(Method):
             target.prepare(data, seed)
 
     def parts(
-        self, examples: Examples, spec: InputSpec, micro_tokens: int, device: torch.device, random: np.random.Generator
+        self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
     ) -> Iterator[MaskedJets]:
         """Hide particles; jets with as many visible ones pass together."""
-        return masked_parts(examples, spec, self.hidden, micro_tokens, device, random)
+        return masked_parts(examples, level, self.hidden, micro_tokens, device, random)
 
     def forward(self, part: MaskedJets) -> dict[str, Tensor]:
         """Loss, and its parts from the id and from all other targets, of each jet."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import linear, normalize
 
+from coffea_fm.config import Config
 
-class ProjectorConfig(BaseModel):
+
+class ProjectorConfig(Config):
     """Size of a projector.
 
     Parameters
@@ -21,14 +23,12 @@ class ProjectorConfig(BaseModel):
         Width of the projection.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     hidden: Annotated[tuple[PositiveInt, ...], Field(max_length=4)] = (256,)
     dim: PositiveInt = 64
 
 
 class Projector(nn.Sequential):
-    """Linear layers with GELU between them, from embeddings [sets, dim_in] to projections [sets, config.dim]."""
+    """Linear layers with GELU between them, from embeddings [jets, dim_in] to projections [jets, config.dim]."""
 
     def __init__(self, config: ProjectorConfig, dim_in: int) -> None:
         layers: list[nn.Module] = []
@@ -54,6 +54,6 @@ class Prototypes(nn.Module):
         self.weight = nn.Parameter(normalize(torch.randn(prototypes, dim), dim=-1))
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Cosines in single precision, [sets, prototypes]."""
+        """Cosines in single precision, [jets, prototypes]."""
         with torch.autocast(vectors.device.type, enabled=False):
             return linear(normalize(vectors.float(), dim=-1), normalize(self.weight, dim=-1))

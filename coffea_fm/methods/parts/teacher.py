@@ -7,13 +7,14 @@ from copy import deepcopy
 from typing import Annotated, Any, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import nn
+from coffea_fm.config import Config
 
 Momentum = Annotated[float, Field(ge=0, le=1)]
 
 
-class TeacherConfig(BaseModel):
+class TeacherConfig(Config):
     """How slowly a teacher follows.
 
     Parameters
@@ -22,8 +23,6 @@ class TeacherConfig(BaseModel):
         Share of the old teacher in the new one after each step, at the begin and at the end of the training; between
         them along a cosine.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     start: Momentum = 0.992
     end: Momentum = 1.0

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from coffea_fm.errors import RecipeError
 from coffea_fm.methods.parts.decoders.stack import DecoderConfig, Stack
 from coffea_fm.methods.parts.masked_jets import MaskedJets
-from coffea_fm.nn.backbones.set_transformer import SetTransformer
-from coffea_fm.nn.build import Backbone
-from coffea_fm.nn.inputs import BackboneOutput, only_group
+from coffea_fm.nn.backbones.backbone import Backbone
+from coffea_fm.nn.inputs import BackboneOutput, only_member
 
 Position = Literal["subset", "all", "none"]
 
@@ -71,7 +70,7 @@ class ExcludedPredictor(nn.Module):
         if self.position == "all":
             context = context + nn.functional.pad(self.places[place], (0, 0, 1, 0))
         asked = order_vectors(self.places, part, self.position).to(context.dtype)
-        mask = torch.cat((inputs.mask, part.hidden.inputs.mask), dim=1)
+        mask = torch.cat((inputs.tokens.mask, part.hidden.mask), dim=1)
         vectors: Tensor = self.stack(torch.cat((context, asked), dim=1), nn.functional.pad(mask, (1, 0), value=True))
         return Predicted(part.of_hidden(vectors[:, context.shape[1] :]), output.embedding)
 
@@ -106,7 +105,7 @@ class ReplacedPredictor(nn.Module):
     def forward(self, backbone: SetTransformer, part: MaskedJets) -> Predicted:
         """Run the encoder, and what stands behind it."""
         place = part.hidden.place
-        hidden = torch.zeros_like(part.whole.mask).scatter(1, place, part.hidden.inputs.mask)
+        hidden = torch.zeros_like(part.whole.tokens.mask).scatter(1, place, part.hidden.mask)
         output: BackboneOutput = backbone(part.whole, hidden, self.stand_in)
         vectors = output.token_vectors.gather(1, place.unsqueeze(-1).expand(-1, -1, self.dim))
         vectors = vectors + order_vectors(self.places, part, self.position)
@@ -117,7 +116,7 @@ def build_predictor(
     backbone: Backbone, decoder: DecoderConfig | None, position: Position
 ) -> ExcludedPredictor | ReplacedPredictor:
     """Predict with a decoder, or without one by replacing the hidden particles in the encoder."""
-    max_tokens = only_group(backbone.features.spec).max_tokens
+    max_tokens = only_member(backbone.level).maximum
     if decoder is None:
         return ReplacedPredictor(backbone, position, max_tokens)
     return ExcludedPredictor(backbone.dim, decoder, position, max_tokens)

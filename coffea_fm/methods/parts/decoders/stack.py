@@ -5,21 +5,20 @@ from __future__ import annotations
 import math
 
 import torch
-from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
+from pydantic import PositiveInt, model_validator
 from torch import Tensor, nn
 
+from coffea_fm.config import Config
 from coffea_fm.nn.backbones.set_transformer import Block
 
 
-class DecoderConfig(BaseModel):
+class DecoderConfig(Config):
     """Size of a decoder.
 
     Parameters
     ----------
     dim, layers, heads : int
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     dim: PositiveInt = 64
     layers: PositiveInt = 1

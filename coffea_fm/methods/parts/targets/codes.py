@@ -5,19 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat
+from pydantic import Field, NonNegativeFloat
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from coffea_fm.methods.parts.decoders.masked import Predicted
 from coffea_fm.methods.parts.masked_jets import MaskedJets
-from coffea_fm.methods.parts.targets.target import Readout, Target
-from coffea_fm.methods.parts.tokenizers.kmeans import KMeansTokenizer
+from coffea_fm.methods.parts.targets.target import Readout, Surroundings, Target, TargetConfig
+from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
 from coffea_fm.methods.parts.tokenizers.load import Tokenizer
 from coffea_fm.shards import ShardDataset
 
 
-class KMeansTargetConfig(BaseModel):
+class KMeansTargetConfig(TargetConfig):
     """Codes of a k-means tokenizer.
 
     Parameters
@@ -26,39 +26,38 @@ class KMeansTargetConfig(BaseModel):
         How many; the centres are found when the training begins.
     tokenizer : Path, optional
         A trained tokenizer to take instead, such as ``runs/NAME/best``; it has its own `codes` and fields.
-    weight : float
-        Factor of the loss.
     summary : float
         Factor, within the loss, of how often each code occurs in the jet, read off the embedding; 0 in
         arXiv:2409.12589.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     codes: Annotated[int, Field(ge=2)] = 2048
     tokenizer: Path | None = None
-    weight: PositiveFloat = 1.0
     summary: NonNegativeFloat = 1.0
 
+    def build(self, around: Surroundings) -> CodeTarget:  # noqa: D102
+        if self.tokenizer is not None:
+            return CodeTarget(load_tokenizer(self.tokenizer, around.level), around, self, fit=False)
+        tokenizer = KMeansTokenizer(KMeansConfig(codes=self.codes, fields=around.fields), around.level)
+        return CodeTarget(tokenizer, around, self, fit=True)
 
-class VQTargetConfig(BaseModel):
+
+class VQTargetConfig(TargetConfig):
     """Codes of a trained VQ-VAE.
 
     Parameters
     ----------
     tokenizer : Path
         Its folder, such as ``runs/NAME/best``.
-    weight : float
-        Factor of the loss.
     summary : float
         As for k-means.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     tokenizer: Path
-    weight: PositiveFloat = 1.0
     summary: NonNegativeFloat = 1.0
+
+    def build(self, around: Surroundings) -> CodeTarget:  # noqa: D102
+        return CodeTarget(load_tokenizer(self.tokenizer, around.level), around, self, fit=False)
 
 
 CodeConfig = KMeansTargetConfig | VQTargetConfig
@@ -74,19 +73,18 @@ class CodeTarget(Target):
     Parameters
     ----------
     tokenizer : KMeansTokenizer or VQTokenizer
-    dim, embedding_dim : int
-        Widths of vectors and embedding.
+    around : Surroundings
     config : KMeansTargetConfig or VQTargetConfig
     fit : bool
         Find the centres when the training begins.
     """
 
-    def __init__(self, tokenizer: Tokenizer, dim: int, embedding_dim: int, config: CodeConfig, *, fit: bool) -> None:
+    def __init__(self, tokenizer: Tokenizer, around: Surroundings, config: CodeConfig, *, fit: bool) -> None:
         super().__init__(config.weight)
         self.summary = config.summary
         self.tokenizer = tokenizer.requires_grad_(False).eval()
-        self.logits = Readout(nn.Linear(dim, tokenizer.n_codes))
-        self.summary_logits = nn.Linear(embedding_dim, tokenizer.n_codes)
+        self.logits = Readout(nn.Linear(around.dim, tokenizer.n_codes))
+        self.summary_logits = nn.Linear(around.embedding_dim, tokenizer.n_codes)
         self._fit = fit
 
     def train(self, mode: bool = True) -> Self:
@@ -107,7 +105,7 @@ class CodeTarget(Target):
         loss = cross_entropy(self.logits(predicted.vectors), own, reduction="none")
         if self.summary:
             guess = self.summary_logits(predicted.embedding).float().log_softmax(dim=1).gather(1, codes)
-            mask = part.whole.mask
+            mask = part.whole.tokens.mask
             summary = -guess.masked_fill(~mask, 0.0).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
             loss = loss + self.summary * summary[part.jet_of_hidden()]
         return loss

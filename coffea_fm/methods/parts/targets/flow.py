@@ -5,34 +5,32 @@ from __future__ import annotations
 import math
 
 import torch
-from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from coffea_fm.methods.parts.decoders.masked import Predicted
 from coffea_fm.methods.parts.masked_jets import MaskedJets
-from coffea_fm.methods.parts.targets.target import Readout, Target
+from coffea_fm.methods.parts.targets.target import Readout, Surroundings, Target, TargetConfig
 from coffea_fm.methods.parts.tokenizers.fields import FieldName, ParticleFields
 from coffea_fm.shards import ShardDataset
-from coffea_fm.tokens import InputSpec
+from coffea_fm.tokens import Level
 
 TIMES = 8
 
 
-class FlowTargetConfig(BaseModel):
+class FlowTargetConfig(TargetConfig):
     """The velocity from the numbers to noise.
 
     Parameters
     ----------
     width : int
         Hidden width of the network that predicts it.
-    weight : float
-        Factor of the loss.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     width: PositiveInt = 128
-    weight: PositiveFloat = 1.0
+
+    def build(self, around: Surroundings) -> FlowTarget:  # noqa: D102
+        return FlowTarget(around.level, around.fields, around.dim, self)
 
 
 class FlowTarget(Target):
@@ -43,7 +41,7 @@ class FlowTarget(Target):
 
     Parameters
     ----------
-    spec : InputSpec
+    level : Level
     names : tuple of str
         Which numbers.
     dim : int
@@ -51,9 +49,9 @@ class FlowTarget(Target):
     config : FlowTargetConfig
     """
 
-    def __init__(self, spec: InputSpec, names: tuple[FieldName, ...], dim: int, config: FlowTargetConfig) -> None:
+    def __init__(self, level: Level, names: tuple[FieldName, ...], dim: int, config: FlowTargetConfig) -> None:
         super().__init__(config.weight)
-        self.fields = ParticleFields(spec, names)
+        self.fields = ParticleFields(level, names)
         layers = [nn.Linear(dim + TIMES + len(names), config.width), nn.SiLU()]
         layers += [nn.Linear(config.width, config.width), nn.SiLU(), nn.Linear(config.width, len(names))]
         self.velocity = Readout(nn.Sequential(*layers))

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import torch
-from pydantic import BaseModel, ConfigDict, PositiveFloat
+from pydantic import PositiveFloat
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.methods.parts.decoders.masked import Predicted
 from coffea_fm.methods.parts.masked_jets import MaskedJets
-from coffea_fm.methods.parts.targets.target import Readout, Target
-from coffea_fm.nn.inputs import only_group
-from coffea_fm.tokens import InputSpec
+from coffea_fm.methods.parts.targets.target import Readout, Surroundings, Target, TargetConfig
+from coffea_fm.nn.inputs import only_member
+from coffea_fm.tokens import Level
 
 KINDS = (-211, -13, -11, 11, 13, 22, 130, 211)
 """Values of ``pdgId`` that particle-flow candidates have."""
 
 
-class IdentityTargetConfig(BaseModel):
+class IdentityTargetConfig(TargetConfig):
     """The particle's kind, one of eight.
 
     Parameters
@@ -27,9 +27,10 @@ class IdentityTargetConfig(BaseModel):
         Factor of the loss (arXiv:2409.12589 takes 0.3).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     weight: PositiveFloat = 0.3
+
+    def build(self, around: Surroundings) -> IdentityTarget:  # noqa: D102
+        return IdentityTarget(around.level, around.dim, self.weight)
 
 
 class IdentityTarget(Target):
@@ -37,7 +38,7 @@ class IdentityTarget(Target):
 
     Parameters
     ----------
-    spec : InputSpec
+    level : Level
     dim : int
         Width of the vectors.
     weight : float
@@ -50,9 +51,9 @@ class IdentityTarget(Target):
 
     kinds: Tensor
 
-    def __init__(self, spec: InputSpec, dim: int, weight: float) -> None:
+    def __init__(self, level: Level, dim: int, weight: float) -> None:
         super().__init__(weight)
-        names = only_group(spec).names
+        names = only_member(level).names
         if "pdgId" not in names:
             raise RecipeError("method.targets.id needs the field pdgId: add it to inputs.fields")
         self._column = names.index("pdgId")
@@ -61,6 +62,6 @@ class IdentityTarget(Target):
 
     def forward(self, predicted: Predicted, part: MaskedJets) -> Tensor:
         """Loss of each hidden particle, float32 [n_hidden]."""
-        kind = part.of_hidden(part.hidden.inputs.tokens[..., self._column].contiguous())
+        kind = part.of_hidden(part.hidden.inputs.tokens.values[..., self._column].contiguous())
         index = torch.searchsorted(self.kinds, kind).clamp(max=len(KINDS) - 1)
         return cross_entropy(self.logits(predicted.vectors), index, reduction="none")

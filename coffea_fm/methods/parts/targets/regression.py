@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, PositiveFloat
 from torch import Tensor, nn
 
 from coffea_fm.methods.parts.decoders.masked import Predicted
 from coffea_fm.methods.parts.masked_jets import MaskedJets
-from coffea_fm.methods.parts.targets.target import Readout, Target
+from coffea_fm.methods.parts.targets.target import Readout, Surroundings, Target, TargetConfig
 from coffea_fm.methods.parts.tokenizers.fields import FieldName, ParticleFields
 from coffea_fm.shards import ShardDataset
-from coffea_fm.tokens import InputSpec
+from coffea_fm.tokens import Level
 
 
-class RegressionTargetConfig(BaseModel):
-    """The scaled numbers themselves.
+class RegressionTargetConfig(TargetConfig):
+    """The scaled numbers themselves."""
 
-    Parameters
-    ----------
-    weight : float
-        Factor of the loss.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    weight: PositiveFloat = 1.0
+    def build(self, around: Surroundings) -> RegressionTarget:  # noqa: D102
+        return RegressionTarget(around.level, around.fields, around.dim, self.weight)
 
 
 class RegressionTarget(Target):
@@ -32,7 +24,7 @@ class RegressionTarget(Target):
 
     Parameters
     ----------
-    spec : InputSpec
+    level : Level
     names : tuple of str
         Which numbers.
     dim : int
@@ -40,9 +32,9 @@ class RegressionTarget(Target):
     weight : float
     """
 
-    def __init__(self, spec: InputSpec, names: tuple[FieldName, ...], dim: int, weight: float) -> None:
+    def __init__(self, level: Level, names: tuple[FieldName, ...], dim: int, weight: float) -> None:
         super().__init__(weight)
-        self.fields = ParticleFields(spec, names)
+        self.fields = ParticleFields(level, names)
         self.numbers = Readout(nn.Linear(dim, len(names)))
 
     def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002

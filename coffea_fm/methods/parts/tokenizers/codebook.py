@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveInt
 from sklearn.cluster import kmeans_plusplus
 from torch import Tensor, nn
 
+from coffea_fm.config import Config
 from coffea_fm.methods.parts.tokenizers.kmeans import nearest
 
 AFFINE_RATE = 10.0
 """How much faster than the codes their common shift and scale are learned."""
 
 
-class CodebookConfig(BaseModel):
+class CodebookConfig(Config):
     """A codebook. The last four, each a switch of its own, are against collapse; all are on by default.
 
     Parameters
@@ -34,8 +35,6 @@ class CodebookConfig(BaseModel):
     kmeans_start : bool
         Start from the centres that k-means++ chooses among the vectors of the untrained encoder.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     codes: Annotated[int, Field(ge=2)] = 512
     latent: PositiveInt = 16

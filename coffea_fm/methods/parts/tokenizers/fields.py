@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.methods.parts.tokenizers.sample import sample_jets
-from coffea_fm.nn.inputs import Inputs, only_group
+from coffea_fm.nn.inputs import Inputs, only_member
 from coffea_fm.nn.kinematics import wrap
 from coffea_fm.shards import ShardDataset
-from coffea_fm.tokens import InputSpec, pad
+from coffea_fm.tokens import Level, pad
 from coffea_fm.tokens.fields import CONSTITUENT_FIELDS
 
 FieldName = Literal["pt", "eta", "phi", "d0", "d0_error", "dz", "dz_error", "d0_significance", "dz_significance"]
@@ -35,51 +35,51 @@ class ParticleFields(nn.Module):
 
     Parameters
     ----------
-    spec : InputSpec
+    level : Level
     names : tuple of str
         Which numbers.
 
     Raises
     ------
     RecipeError
-        If the inputs lack one of them, or the axis of the jet.
+        If one of them, or the axis of the jet, is not among the inputs.
     """
 
     knots: Tensor
     levels: Tensor
 
-    def __init__(self, spec: InputSpec, names: tuple[FieldName, ...]) -> None:
+    def __init__(self, level: Level, names: tuple[FieldName, ...]) -> None:
         super().__init__()
-        group = only_group(spec)
+        group = only_member(level)
         self._needed = {name: _needed(name) for name in names}
         lacking = {column: None for columns in self._needed.values() for column in columns if column not in group.names}
-        lacking |= {f"jet.{name}": None for name in ("eta", "phi") if name not in spec.jet_names}
+        lacking |= {f"jet.{name}": None for name in ("eta", "phi") if name not in level.names}
         if lacking:
             raise RecipeError(f"targets need the fields {', '.join(lacking)}: add them to the inputs, or take fewer")
         self.names = names
-        self._spec = spec
+        self._level = level
         self._columns = {name: index for index, name in enumerate(group.names)}
         self._missing = {name: index for index, name in enumerate(group.missing_names)}
-        self._axis = [spec.jet_names.index(name) for name in ("eta", "phi")]
+        self._axis = [level.names.index(name) for name in ("eta", "phi")]
         normal = torch.special.ndtri(torch.linspace(0, 1, QUANTILES, dtype=torch.float64)).clamp(-LARGEST, LARGEST)
         self.register_buffer("knots", torch.zeros(len(names), QUANTILES))
         self.register_buffer("levels", normal.float().repeat(len(names), 1))
 
     def raw(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Numbers in their units [sets, tokens, fields], and where they exist (bool, of the same shape)."""
+        """Numbers in their units [jets, tokens, fields], and where they exist (bool, of the same shape)."""
         columns, present = [], []
         for needed in self._needed.values():
-            exists = inputs.mask
+            exists = inputs.tokens.mask
             for column in needed:
                 if column in self._missing:
-                    exists = exists & ~inputs.missing[..., self._missing[column]]
+                    exists = exists & ~inputs.tokens.missing[..., self._missing[column]]
             present.append(exists)
             columns.append(self._number(needed, inputs))
         return torch.stack(columns, dim=-1), torch.stack(present, dim=-1)
 
     def _number(self, needed: tuple[str, ...], inputs: Inputs) -> Tensor:
-        values = [inputs.tokens[..., self._columns[column]] for column in needed]
-        eta_axis, phi_axis = (inputs.jet[:, column].unsqueeze(1) for column in self._axis)
+        values = [inputs.tokens.values[..., self._columns[column]] for column in needed]
+        eta_axis, phi_axis = (inputs.values[:, column].unsqueeze(1) for column in self._axis)
         if needed == ("eta",):
             return (values[0] - eta_axis) * torch.where(eta_axis < 0, -1.0, 1.0)
         if needed == ("phi",):
@@ -91,7 +91,7 @@ class ParticleFields(nn.Module):
     @torch.no_grad()
     def fit(self, data: ShardDataset) -> None:
         """Take the quantiles of the particles of some training jets."""
-        values, present = self.raw(Inputs.from_arrays(pad(sample_jets(data, FITTED_JETS), self._spec), self._spec))
+        values, present = self.raw(Inputs.from_arrays(pad(sample_jets(data, FITTED_JETS), self._level), self._level))
         for index, name in enumerate(self.names):
             known = values[..., index][present[..., index]].numpy()
             if len(known) == 0:
@@ -103,7 +103,7 @@ class ParticleFields(nn.Module):
 
     @torch.no_grad()
     def forward(self, inputs: Inputs) -> Tensor:
-        """Scaled numbers, float32 [sets, tokens, fields]; 0 where there are none."""
+        """Scaled numbers, float32 [jets, tokens, fields]; 0 where there are none."""
         values, present = self.raw(inputs)
         return _interpolate(values, self.knots, self.levels).masked_fill(~present, 0.0)
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from matplotlib.figure import Figure
 
+from coffea_fm.arrays import DoubleArray, IntArray
 from coffea_fm.methods.parts.tokenizers.fields import unit_of
 from coffea_fm.methods.parts.tokenizers.load import Tokenizer
 from coffea_fm.methods.parts.tokenizers.sample import sample_jets
 from coffea_fm.nn.batches import Examples, padded_batches
 from coffea_fm.shards import ShardDataset
-
-FloatArray = npt.NDArray[np.float64]
-
 
 class Usage(NamedTuple):
     """How codes are used.
@@ -47,13 +44,13 @@ class Inspection(NamedTuple):
         Differences of the scaled numbers.
     """
 
-    counts: npt.NDArray[np.int64]
-    truth: FloatArray
-    restored: FloatArray
-    scaled_error: FloatArray
+    counts: IntArray
+    truth: DoubleArray
+    restored: DoubleArray
+    scaled_error: DoubleArray
 
 
-def code_usage(counts: npt.NDArray[np.int64]) -> Usage:
+def code_usage(counts: IntArray) -> Usage:
     """Occupancy and perplexity of codes that occur that often, int64 [codes]."""
     shares = counts[counts > 0] / counts.sum()
     return Usage(float(np.mean(counts > 0)), float(np.exp(-np.sum(shares * np.log(shares)))))
@@ -65,13 +62,13 @@ def inspect(tokenizer: Tokenizer, data: ShardDataset, n_jets: int = 10000) -> In
     packed = sample_jets(data, n_jets)
     examples = Examples(packed, {}, np.ones(len(packed), dtype=np.float32))
     counts = np.zeros(tokenizer.n_codes, dtype=np.int64)
-    columns: list[tuple[FloatArray, ...]] = []
-    for batch in padded_batches(examples, data.spec, 16384):
+    columns: list[tuple[DoubleArray, ...]] = []
+    for batch in padded_batches(examples, data.level, 16384):
         inputs = batch.inputs
-        codes = tokenizer.codes(inputs)[inputs.mask]
+        codes = tokenizer.codes(inputs)[inputs.tokens.mask]
         counts += np.bincount(codes.numpy(), minlength=tokenizer.n_codes)
-        values, present = (part[inputs.mask] for part in tokenizer.fields.raw(inputs))
-        scaled, restored = tokenizer.fields(inputs)[inputs.mask], tokenizer.reconstruct(inputs)[inputs.mask]
+        values, present = (part[inputs.tokens.mask] for part in tokenizer.fields.raw(inputs))
+        scaled, restored = tokenizer.fields(inputs)[inputs.tokens.mask], tokenizer.reconstruct(inputs)[inputs.tokens.mask]
         parts = (values, tokenizer.fields.invert(restored), restored - scaled)
         columns.append(tuple(part.double().masked_fill(~present, torch.nan).numpy() for part in parts))
     truth, restored_values, error = (np.concatenate(parts) for parts in zip(*columns, strict=True))
@@ -127,6 +124,6 @@ def figure(tokenizer: Tokenizer, seen: Inspection) -> Figure:
     return drawing
 
 
-def _half_width(values: FloatArray) -> float:
+def _half_width(values: DoubleArray) -> float:
     low, high = np.nanquantile(values, [0.16, 0.84])
     return float(high - low) / 2

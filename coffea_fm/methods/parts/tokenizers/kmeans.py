@@ -5,20 +5,21 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import PositiveInt
 from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor, nn
 
+from coffea_fm.config import Config
 from coffea_fm.methods.parts.tokenizers.fields import DEFAULT_FIELDS, FITTED_JETS, FieldName, ParticleFields
 from coffea_fm.methods.parts.tokenizers.sample import sample_jets
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.shards import ShardDataset
-from coffea_fm.tokens import InputSpec, pad
+from coffea_fm.tokens import Level, pad
 
 BATCH = 16384
 
 
-class KMeansConfig(BaseModel):
+class KMeansConfig(Config):
     """The tokenizer ``k-means``.
 
     Parameters
@@ -28,8 +29,6 @@ class KMeansConfig(BaseModel):
     fields : tuple of str
         Numbers of a particle that span the space.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["k-means"] = "k-means"
     codes: PositiveInt = 2048
@@ -42,7 +41,7 @@ class KMeansTokenizer(nn.Module):
     Parameters
     ----------
     config : KMeansConfig
-    spec : InputSpec
+    level : Level
 
     Attributes
     ----------
@@ -51,28 +50,28 @@ class KMeansTokenizer(nn.Module):
 
     centres: Tensor
 
-    def __init__(self, config: KMeansConfig, spec: InputSpec) -> None:
+    def __init__(self, config: KMeansConfig, level: Level) -> None:
         super().__init__()
-        self.spec = spec
+        self.level = level
         self.n_codes = config.codes
-        self.fields = ParticleFields(spec, config.fields)
+        self.fields = ParticleFields(level, config.fields)
         self.register_buffer("centres", torch.zeros(config.codes, len(config.fields)))
 
     def fit(self, data: ShardDataset, seed: int) -> None:
         """Find quantiles and centres on some training jets."""
         self.fields.fit(data)
-        inputs = Inputs.from_arrays(pad(sample_jets(data, FITTED_JETS), self.spec), self.spec)
-        particles = self.fields(inputs)[inputs.mask].numpy()
+        inputs = Inputs.from_arrays(pad(sample_jets(data, FITTED_JETS), self.level), self.level)
+        particles = self.fields(inputs)[inputs.tokens.mask].numpy()
         means = MiniBatchKMeans(self.n_codes, batch_size=BATCH, n_init=1, max_iter=10, random_state=seed)
         self.centres.copy_(torch.from_numpy(means.fit(particles).cluster_centers_))
 
     @torch.no_grad()
     def codes(self, inputs: Inputs) -> Tensor:
-        """The code of each particle, int64 [sets, tokens]."""
+        """The code of each particle, int64 [jets, tokens]."""
         return nearest(self.fields(inputs), self.centres)
 
     def reconstruct(self, inputs: Inputs) -> Tensor:
-        """What the codes tell of the particles: scaled numbers, float32 [sets, tokens, fields]."""
+        """What the codes tell of the particles: scaled numbers, float32 [jets, tokens, fields]."""
         return self.centres[self.codes(inputs)]
 
 

@@ -1,72 +1,82 @@
-"""Read a trained tokenizer, whatever its kind."""
+"""Write and read trained tokenizers, whatever their kind."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
-from coffea_fm.errors import RecipeError
+from coffea_fm.config import Config
+from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.files import atomic
 from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
-from coffea_fm.methods.parts.tokenizers.vq import VQTokenizer, VQVAEConfig
-from coffea_fm.tokens import InputSpec
+from coffea_fm.methods.parts.tokenizers.vq import VQTokenizer, VQTokenizerConfig
+from coffea_fm.nn.backbones.table import BackboneConfig
+from coffea_fm.nn.checkpoint import WEIGHTS, load_tensors
+from coffea_fm.tokens import Level
 
 Tokenizer = KMeansTokenizer | VQTokenizer
-KMEANS = "k-means.json"
+DESCRIPTION = "tokenizer.json"
 
 
-class KMeansDescription(BaseModel):
-    """What the centres of a stored k-means tokenizer do not say.
+class TokenizerDescription(Config):
+    """What the weights of a tokenizer do not say.
 
     Parameters
     ----------
-    tokenizer : KMeansConfig
-    spec : InputSpec
-        What it reads.
+    tokenizer : KMeansConfig or VQTokenizerConfig
+    level : Level
+        What it reads of a jet.
+    backbone : BackboneConfig, optional
+        The encoder of a VQ-VAE.
     """
 
-    model_config = ConfigDict(frozen=True)
+    tokenizer: Annotated[KMeansConfig | VQTokenizerConfig, Field(discriminator="kind")]
+    level: Level
+    backbone: BackboneConfig | None = None
 
-    tokenizer: KMeansConfig
-    spec: InputSpec
+    def build(self) -> Tokenizer:
+        """The tokenizer, with random weights."""
+        if isinstance(self.tokenizer, KMeansConfig):
+            return KMeansTokenizer(self.tokenizer, self.level)
+        if self.backbone is None:
+            raise RecipeError("a VQ-VAE has an encoder, and its description names none")
+        return VQTokenizer(self.tokenizer, self.backbone.build(self.level))
+
+    def write(self, folder: Path) -> None:
+        """Put it beside the weights in a folder."""
+        with atomic(folder / DESCRIPTION) as temporary:
+            temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
-def load_tokenizer(folder: str | os.PathLike[str], spec: InputSpec | None = None) -> Tokenizer:
+def load_tokenizer(folder: str | os.PathLike[str], level: Level | None = None) -> Tokenizer:
     """The tokenizer in a folder such as ``runs/NAME/best``, in evaluation mode.
 
     Parameters
     ----------
     folder : path-like
         Written by ``coffea-fm tokenizer``.
-    spec : InputSpec, optional
+    level : Level, optional
         What it has to read.
 
     Raises
     ------
     RecipeError
-        If there is none, or it reads other inputs than `spec`.
+        If there is none, or it reads other inputs than `level`.
     """
-    from coffea_fm.nn.checkpoint import CONFIG, WEIGHTS, CheckpointConfig, build_from, load_tensors
-
     path = Path(folder)
-    tokenizer: Tokenizer
     try:
-        if (path / KMEANS).exists():
-            description = KMeansDescription.model_validate_json((path / KMEANS).read_text(encoding="utf-8"))
-            tokenizer = KMeansTokenizer(description.tokenizer, description.spec)
-        else:
-            config = CheckpointConfig.model_validate_json((path / CONFIG).read_text(encoding="utf-8"))
-            if not isinstance(config.recipe.method, VQVAEConfig):
-                raise RecipeError(f"{path} is no tokenizer but a model of the method {config.recipe.method.kind}")
-            tokenizer = VQTokenizer(config.recipe.method, build_from(config.recipe, config.spec, config.classes))
+        description = TokenizerDescription.model_validate_json((path / DESCRIPTION).read_text(encoding="utf-8"))
+        tokenizer = description.build()
         tokenizer.load_state_dict(load_tensors(path / WEIGHTS)[0])
     except OSError as error:
         raise RecipeError(
-            f"there is no tokenizer in {path} ({error.strerror}): make it with 'coffea-fm tokenizer'"
+            f"there is no tokenizer in {path} ({error.strerror}): make one with 'coffea-fm tokenizer'"
         ) from error
-    except (ValidationError, RuntimeError) as error:
+    except (ValidationError, RuntimeError, InputError) as error:
         raise RecipeError(f"the tokenizer {path} does not fit this coffea-fm: {error}") from error
-    if spec is not None and tokenizer.spec != spec:
+    if level is not None and description.level != level:
         raise RecipeError(f"the tokenizer {path} reads other inputs than this recipe: give both the same 'inputs'")
     return tokenizer.eval()

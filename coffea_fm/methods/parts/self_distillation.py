@@ -7,24 +7,24 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import softmax
 
-from coffea_fm.methods.method import Method
+from coffea_fm.methods.method import Method, MethodConfig
 from coffea_fm.methods.parts.losses.distillation import distillation, sinkhorn
 from coffea_fm.methods.parts.losses.koleo import koleo
 from coffea_fm.methods.parts.projector import Projector, ProjectorConfig, Prototypes
 from coffea_fm.methods.parts.teacher import Teacher, TeacherConfig
 from coffea_fm.methods.parts.views.joint import Views, embed, padded_views
 from coffea_fm.nn.batches import Examples
-from coffea_fm.nn.build import Model
-from coffea_fm.tokens import InputSpec, PackedSets
+from coffea_fm.nn.model import Model
+from coffea_fm.tokens import Level, Packed
 
 CENTRE_MOMENTUM = 0.9
 
 
-class SelfDistillationConfig(BaseModel):
+class SelfDistillationConfig(MethodConfig):
     """What any self-distillation can choose.
 
     Parameters
@@ -45,8 +45,6 @@ class SelfDistillationConfig(BaseModel):
     koleo : float
         Weight of the repulsion of nearest neighbours.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     projector: ProjectorConfig = ProjectorConfig(hidden=(256, 256), dim=64)
     prototypes: PositiveInt = 512
@@ -86,16 +84,16 @@ class SelfDistillation(Method):
         self.register_buffer("progress", torch.zeros(()))
         self.register_buffer("centre", torch.zeros(config.prototypes))
 
-    def versions(self, packed: PackedSets, spec: InputSpec, random: np.random.Generator) -> list[PackedSets]:
+    def versions(self, packed: Packed, level: Level, random: np.random.Generator) -> list[Packed]:
         """All views of the jets."""
         raise NotImplementedError
 
     def parts(  # noqa: D102
-        self, examples: Examples, spec: InputSpec, micro_tokens: int, device: torch.device, random: np.random.Generator
+        self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
     ) -> Iterator[Views]:
-        versions = self.versions(examples.packed, spec, random)
+        versions = self.versions(examples.packed, level, random)
         seen = [[versions[view] for view in views] for views in (self.student_views, self.teacher_views)]
-        yield padded_views(examples, seen, spec, micro_tokens, device)
+        yield padded_views(examples, seen, level, micro_tokens, device)
 
     def forward(self, part: Views) -> dict[str, Tensor]:
         """Loss of each jet with its two terms, and the largest probability that the teacher gives."""
