@@ -136,6 +136,10 @@ def not_finite(inputs: Inputs) -> Tensor:
     """
     total = (inputs.values * 0.0).sum(dim=1, keepdim=True)
     for members in inputs.members.values():
-        values = members.values.masked_fill(~members.mask.unsqueeze(-1), 0.0)
-        total = total + (values * 0.0).sum(dim=(1, 2)).unsqueeze(-1)
+        total = total + not_finite_members(members.values, members.mask)
     return total
+
+
+def not_finite_members(values: Tensor, mask: Tensor) -> Tensor:
+    """The same for the members of each thing: values [things, slots, fields] and their mask [things, slots]."""
+    return (values.masked_fill(~mask.unsqueeze(-1), 0.0) * 0.0).sum(dim=(1, 2)).unsqueeze(-1)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, scaled_dot_product_attention
 
-from coffea_fm.nn.dropout import dropout
+from coffea_fm.nn.blocks.dropout import dropout
 
 
 class Attention(nn.Module):
