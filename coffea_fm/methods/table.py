@@ -44,25 +44,30 @@ def kind_of(config: type[MethodConfig]) -> str:
     return str(config.model_fields["kind"].default)
 
 
-def _all_methods() -> tuple[type[MethodConfig], ...]:
+def _all_methods() -> dict[str, type[MethodConfig]]:
     """Those above and those of other packages; one that cannot be loaded is warned of and left out."""
     known = {kind_of(config): config for config in METHODS}
     for entry in entry_points(group=GROUP):
         try:
             config = entry.load()
             kind = kind_of(config)
-            if not issubclass(config, MethodConfig):
-                raise TypeError("it is not a MethodConfig")  # noqa: TRY301
             if kind in known:
                 raise ValueError(f"there is a method {kind!r} already")  # noqa: TRY301
             known[kind] = config
         except Exception as error:  # noqa: BLE001 -- a broken package must not stop every training
             package = entry.dist.name if entry.dist else "another package"
             warn(f"the method {entry.name!r} of {package} ({entry.value}) is left out: {error}")
-    return tuple(known.values())
+    return known
 
+
+_BY_KIND = _all_methods()
 
 if TYPE_CHECKING:
     AnyMethodConfig = MethodConfig
 else:
-    AnyMethodConfig = Annotated[Union[_all_methods()], Field(discriminator="kind")]  # noqa: UP007
+    AnyMethodConfig = Annotated[Union[tuple(_BY_KIND.values())], Field(discriminator="kind")]  # noqa: UP007
+
+
+def method_named(kind: object) -> type[MethodConfig] | None:
+    """The configuration of a method by what a recipe calls it, if there is such a method."""
+    return _BY_KIND.get(str(kind))

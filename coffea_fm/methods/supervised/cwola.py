@@ -9,7 +9,7 @@ method of their own: collect the samples as classes, and train ``supervised``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, cast
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -21,7 +21,6 @@ from coffea_fm.errors import RecipeError
 from coffea_fm.hashing import hash_to_uniform
 from coffea_fm.methods.method import Method, MethodConfig
 from coffea_fm.nn.batches import Batch, Examples
-from coffea_fm.nn.heads.classification import ClassificationHead
 from coffea_fm.nn.model import Model
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import Level
@@ -59,8 +58,8 @@ class Cwola(Method):
     def __init__(self, config: CwolaConfig, model: Model) -> None:
         super().__init__(model)
         self.config = config
-        classes = cast("ClassificationHead", model.head).classes
-        self.register_buffer("is_signal", torch.zeros(classes, dtype=torch.bool))
+        classes = () if model.head is None else model.head.columns
+        self.register_buffer("is_signal", torch.zeros(len(classes), dtype=torch.bool))
         self.register_buffer("class_weight", torch.ones(2))
 
     def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002, D102

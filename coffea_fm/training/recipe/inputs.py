@@ -1,71 +1,127 @@
-"""The sections of a recipe that are about events: which jets, and which events to train on."""
+"""The sections of a recipe that say what the model reads: ``inputs`` of a jet, and ``event`` for the jets of an event."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
-from coffea_fm.tokens import Collection, event_collection
-from coffea_fm.tokens.events import EVENT_FIELDS
+from coffea_fm.config import Config
+from coffea_fm.tokens import Level, jet_level, token_level
+
+_RAW = {"pt": "pt_raw", "mass": "mass_raw"}
+"""Canonical names of the momenta before jet energy corrections."""
 
 
-class EventConfig(BaseModel):
+class GroupConfig(Config):
+    """A group of tokens, such as the constituents of a jet.
+
+    Parameters
+    ----------
+    fields : tuple of str
+        Canonical fields of the tokens.
+    max_tokens : int
+        How many of each jet are read.
+    order : str
+        The field that they are sorted by, descending; ``stored`` for the order in which they are given.
+    """
+
+    fields: Annotated[tuple[str, ...], Field(min_length=1)]
+    max_tokens: PositiveInt = 128
+    order: str = "pt"
+
+
+class InputsConfig(Config):
+    """Which raw fields of a jet the model reads.
+
+    Parameters
+    ----------
+    level : {"jet"}
+        What has tokens.
+    groups : dict of str to GroupConfig
+        Groups of tokens by name, e.g. ``{constituents: {...}, vertices: {...}}``. A jet without any token of the first
+        group has no score.
+    tokens : str
+        Name of the group, if there is only one: then the following keys can be given in place of `groups`.
+    fields, max_tokens, order : object
+        See `GroupConfig`.
+    jet : tuple of str
+        Canonical fields of the jet itself.
+    momentum : {"uncorrected", "corrected"}
+        Which ``pt`` and ``mass`` of the jet are meant: those before or after jet energy corrections.
+    """
+
+    level: Literal["jet"] = "jet"
+    groups: dict[str, GroupConfig] = {}
+    tokens: str = "constituents"
+    fields: tuple[str, ...] = ()
+    max_tokens: PositiveInt = 128
+    order: str = "pt"
+    jet: tuple[str, ...] = ("pt", "eta", "phi", "mass")
+    momentum: Literal["uncorrected", "corrected"] = "uncorrected"
+
+    @model_validator(mode="after")
+    def _one_way_to_name_tokens(self) -> Self:
+        if not self.groups and not self.fields:
+            raise ValueError("fields: name the fields of the tokens to read, or give groups")
+        flat = [name for name in ("tokens", "fields", "max_tokens", "order") if name in self.model_fields_set]
+        if self.groups and any(getattr(self, name) != type(self).model_fields[name].default for name in flat):
+            raise ValueError(f"{flat[0]}: where groups are given, each has its own; take this key out")
+        return self
+
+    def build(self) -> Level:
+        """The jets that these names mean.
+
+        Raises
+        ------
+        RecipeError
+            If a name is not a canonical one.
+        """
+        groups = self.groups or {
+            self.tokens: GroupConfig(fields=self.fields, max_tokens=self.max_tokens, order=self.order)
+        }
+        members = [
+            token_level(name, group.fields, order=group.order, minimum=int(index == 0), maximum=group.max_tokens)
+            for index, (name, group) in enumerate(groups.items())
+        ]
+        raw = _RAW if self.momentum == "uncorrected" else {}
+        return jet_level(members, [raw.get(name, name) for name in self.jet])
+
+
+class EventConfig(Config):
     """The jets of an event that a model reads together.
 
     Parameters
     ----------
     collection : str
         Their name: the tagger is called with it, ``tagger(events, FatJet=jets)``.
-    fields : tuple of str
-        Canonical fields of the jets as they are given, for the head.
     order : str
         The field that jets are sorted by, descending; ``stored`` for the order in which they are given.
     minimum, maximum : int
         Events with fewer jets have no score; of more, the first are read.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     collection: str = "FatJet"
-    fields: tuple[str, ...] = EVENT_FIELDS
     order: str = "pt"
     minimum: PositiveInt = 1
     maximum: PositiveInt = 5
 
-    def spec(self) -> Collection:
-        """The collection that these names mean.
+    def build(self, jets: Level, fields: Iterable[str]) -> Level:
+        """Events of such jets, which have further fields for the head.
 
         Raises
         ------
         RecipeError
             If a name is not a canonical one, or the numbers contradict.
         """
-        return event_collection(
-            self.collection, self.fields, order=self.order, minimum=self.minimum, maximum=self.maximum
+        names = dict.fromkeys([*jets.names, *fields])
+        members = jet_level(
+            jets.members,
+            names,
+            name=self.collection,
+            order=self.order,
+            minimum=self.minimum,
+            maximum=self.maximum,
         )
-
-
-class SplitConfig(BaseModel):
-    """Which rows of one folder to train on, and which to validate with; by the stored column ``event``.
-
-    Jets of one event stay together. Smaller numbers of examples are parts of larger ones.
-
-    Parameters
-    ----------
-    leave_out : int, optional
-        The fold (column ``fold``) that is in neither: what the model is to be applied to.
-    validation : float
-        Fraction of the rest to validate with.
-    examples : int, optional
-        How many rows to use at most, for training and validation together; all by default.
-    draw : int
-        Which of them: another number draws others, and another validation part.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    leave_out: int | None = None
-    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    examples: PositiveInt | None = None
-    draw: int = 0
+        return Level("event", (), (members,))

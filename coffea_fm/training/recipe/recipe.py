@@ -7,27 +7,23 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from coffea_fm.config import read_config
-from coffea_fm.methods.table import MethodConfig
-from coffea_fm.nn.build import BackboneConfig, HeadConfig
-from coffea_fm.tokens import InputSpec
-from coffea_fm.tokens.spec import with_truth
-from coffea_fm.training.recipe.inputs import EventConfig
-from coffea_fm.training.recipe.sections import DataConfig, InputsConfig, Section, TrainingConfig
+from coffea_fm.config import Config, read_config
+from coffea_fm.methods.method import MethodConfig
+from coffea_fm.methods.table import AnyMethodConfig, method_named
+from coffea_fm.nn.backbones import AnyBackboneConfig
+from coffea_fm.nn.heads import AnyHeadConfig, JetHeadConfig
+from coffea_fm.nn.checkpoint import NetworkConfig
+from coffea_fm.tokens import Level
+from coffea_fm.tokens.levels import with_truth
+from coffea_fm.training.recipe.inputs import EventConfig, InputsConfig
+from coffea_fm.training.recipe.sections import DataConfig, TrainingConfig
 from coffea_fm.training.recipe.start import StartConfig
 
-HEADS = {
-    "supervised": ("classification",),
-    "cwola": ("classification",),
-    "regression": ("regression",),
-    "tokens": ("tokens",),
-    "pairs": ("pairs",),
-    "event-classification": ("deep-sets", "event-transformer"),
-}
-"""The kinds of head that a method can train, the usual one first; methods that are not here have none."""
+EVENT_DEFAULTS = {"data": {"reweight": {}}, "training": {"batch_size": 256}}
+"""Where a recipe of events differs: weights make its classes equal, and steps count events."""
 
 
-class Recipe(Section):
+class Recipe(Config):
     """All there is to a training.
 
     Parameters
@@ -37,10 +33,9 @@ class Recipe(Section):
     inputs, backbone, method, training, data : object
         See the documentation of each.
     event : EventConfig, optional
-        The jets of each event, for the method ``event-classification``.
+        The jets of each event, for a model of events; `inputs` is then what the backbone reads of each of them.
     head : HeadConfig, optional
-        What stands on the backbone; for supervised methods a linear one by default, for events DeepSets, for others
-        there is none.
+        What stands on the backbone; by default the usual one of the method, if it trains any.
     start : StartConfig, optional
         A checkpoint to start from, and how its backbone is trained on; random weights by default.
     """
@@ -48,50 +43,63 @@ class Recipe(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     inputs: InputsConfig
     event: EventConfig | None = None
-    backbone: BackboneConfig
-    head: HeadConfig | None = None
-    method: MethodConfig
+    backbone: AnyBackboneConfig
+    head: AnyHeadConfig | None = None
+    method: AnyMethodConfig
     start: StartConfig | None = None
     training: TrainingConfig
     data: DataConfig
 
     @model_validator(mode="before")
     @classmethod
-    def _head_of_the_method(cls, given: Any) -> Any:
+    def _defaults(cls, given: Any) -> Any:
+        """Fill in the usual head of the method, and what is usual for events."""
         if not isinstance(given, dict):
             return given
+        filled = dict(given)
+        if given.get("event") is not None:
+            for section, defaults in EVENT_DEFAULTS.items():
+                if isinstance(given.get(section), dict):
+                    filled[section] = {**defaults, **given[section]}
         method, head = given.get("method"), given.get("head")
-        kind = method.get("kind") if isinstance(method, dict) else getattr(method, "kind", None)
-        wanted = HEADS.get(str(kind))
-        if wanted is None or not isinstance(head, dict | None):
-            return given
-        return given | {"head": {"kind": wanted[0], **(head or {})}}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _classes_of_events_are_equal(cls, given: Any) -> Any:
-        if not isinstance(given, dict) or given.get("event") is None or not isinstance(given.get("data"), dict):
-            return given
-        return given | {"data": {"reweight": {}, **given["data"]}}
+        config = method_named(method.get("kind")) if isinstance(method, dict) else None
+        kinds = config.heads.get(_top(given.get("event")), ()) if config else ()
+        if kinds and isinstance(head, dict | None):
+            filled["head"] = {"kind": kinds[0], **(head or {})}
+        return filled
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        self.inputs.spec()
-        wanted = HEADS.get(self.method.kind)
-        if wanted and self.head and self.head.kind not in wanted:
-            needed = " or ".join(wanted)
-            raise ValueError(f"head.kind: the method {self.method.kind} needs the head {needed}, not {self.head.kind}")
-        if (self.event is not None) != (self.method.kind == "event-classification"):
-            raise ValueError("event: this section and the method event-classification belong together")
-        if self.event is not None:
-            self.event.spec()
+        method, top = self.method, _top(self.event)
+        if top not in method.heads:
+            raise ValueError(f"event: the method {method.kind} is one of {' and '.join(method.heads)}s, not of {top}s")
+        kinds, head = method.heads[top], self.head
+        if kinds and head and head.kind not in kinds:
+            needed = " or ".join(kinds)
+            raise ValueError(f"head.kind: {method.kind} of {top}s needs the head {needed}, not {head.kind}")
+        if len(self.inputs.groups) > 1 and not method.several_groups:
+            listed = ", ".join(self.inputs.groups)
+            raise ValueError(f"inputs.groups: the method {method.kind} works on one group of tokens, not on {listed}")
+        self.level  # noqa: B018 -- raises where names or numbers of the inputs are wrong
         return self
 
     @property
-    def data_spec(self) -> InputSpec:
+    def level(self) -> Level:
+        """What the model reads."""
+        jets = self.inputs.build()
+        return jets if self.event is None else self.event.build(jets, getattr(self.head, "fields", ()))
+
+    @property
+    def data_level(self) -> Level:
         """What is read of the shards: the inputs, and fields of the tokens that only the loss reads."""
-        names = getattr(self.head, "truth_fields", ())
-        return with_truth(self.inputs.spec(), names)
+        truth = () if self.head is None else self.head.truth_fields
+        return with_truth(self.level, truth) if truth else self.level
+
+    def network(self, classes: tuple[str, ...], jet_head: JetHeadConfig | None = None) -> NetworkConfig:
+        """The network to train, for data of these classes."""
+        return NetworkConfig(
+            level=self.level, backbone=self.backbone, head=self.head, classes=classes, jet_head=jet_head
+        )
 
 
 def load_recipe(path: str | os.PathLike[str]) -> Recipe:
@@ -103,3 +111,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
         If the file cannot be read, has keys that nobody reads, or values out of range: names the key.
     """
     return read_config(path, Recipe, "recipe")
+
+
+def _top(event: object) -> str:
+    return "jet" if event is None else "event"

@@ -1,80 +1,23 @@
-"""The sections of a recipe that say what is read, how long and how to train, and where the shards are."""
+"""The sections of a recipe that say how long and how to train, and where the shards are."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AliasChoices,
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-    model_validator,
-)
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
+from coffea_fm.config import Config
 from coffea_fm.methods.parts.views import Change, Changes
 from coffea_fm.methods.parts.views.dropping import Dropping
 from coffea_fm.methods.parts.views.reflection import Reflection
 from coffea_fm.methods.parts.views.rotation import Rotation
 from coffea_fm.methods.parts.views.smearing import Smearing
-from coffea_fm.tokens import InputSpec, jet_fields, token_group
-from coffea_fm.training.recipe.inputs import SplitConfig
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Section(BaseModel):
-    """A part of a recipe: immutable, and it refuses keys that it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class InputsConfig(Section):
-    """Which raw fields the model reads.
-
-    Parameters
-    ----------
-    level : {"jet"}
-        What a set is.
-    tokens : str
-        The group of tokens of each set.
-    fields : tuple of str
-        Canonical fields of the tokens.
-    jet : tuple of str
-        Canonical fields of the jet itself.
-    max_tokens : int
-        Sets are truncated to that many tokens.
-    order : str
-        The field that tokens are sorted by, descending.
-    momentum : {"uncorrected", "corrected"}
-        Which of the jet's momenta is meant.
-    """
-
-    level: Literal["jet"] = "jet"
-    tokens: str = "constituents"
-    fields: tuple[str, ...]
-    jet: tuple[str, ...] = ("pt", "eta", "phi", "mass")
-    max_tokens: PositiveInt = 128
-    order: str = "pt"
-    momentum: Literal["uncorrected", "corrected"] = "uncorrected"
-
-    def spec(self) -> InputSpec:
-        """The specification that these names mean.
-
-        Raises
-        ------
-        RecipeError
-            If a name is not a canonical one.
-        """
-        group = token_group(self.tokens, self.fields, max_tokens=self.max_tokens, order=self.order)
-        return InputSpec((group,), jet_fields(self.jet), self.momentum)
-
-
-class AugmentationConfig(Section):
+class AugmentationConfig(Config):
     """Changes of training jets that leave their class as it is; none by default.
 
     Parameters
@@ -109,21 +52,22 @@ class AugmentationConfig(Section):
         return tuple(changes)
 
 
-class TrainingConfig(Section):
+class TrainingConfig(Config):
     """How long and how to train.
 
     Parameters
     ----------
-    seen_jets : int
-        Length of the training: jets that pass through the network, repetitions counted. In a recipe of events these
-        are counted instead, here and in all that is reported, and the key may be called ``seen_events``.
+    seen : int
+        Length of the training: jets, or events in a recipe of events, that pass through the network, repetitions
+        counted.
     batch_tokens : int
         Tokens of an optimizer step, without padding.
-    batch_events : int
-        Events of an optimizer step, in a recipe of events.
+    batch_size : int, optional
+        Jets or events of an optimizer step, however many tokens they have; 256 by default in a recipe of events, while
+        in others `batch_tokens` counts.
     micro_tokens : int
-        Padded tokens that pass through the network at once: jets of a step are grouped by length into parts of this
-        size, and their gradients added. What fits the processor's cache is fastest.
+        Padded tokens that pass through the network at once: the jets of a step are grouped by length into parts of
+        this size, and their gradients added. What fits the processor's cache is fastest.
     lr : float
         Highest learning rate of AdamW.
     warmup : float
@@ -137,18 +81,18 @@ class TrainingConfig(Section):
     precision : {"auto", "fp32", "bf16"}
         ``auto``: bf16 where the device has it.
     validate_every : int, optional
-        Jets between two validations; a twentieth of the training by default.
+        Jets or events between two validations; a twentieth of the training by default.
     patience : int, optional
         Stop after as many validations without a better loss; never by default.
     augmentation : AugmentationConfig
         Random changes of the training jets.
     seed : int
-        Of weights, order of jets, augmentation and dropout.
+        Of weights, order of the data, augmentation and dropout.
     """
 
-    seen_jets: Annotated[PositiveInt, Field(validation_alias=AliasChoices("seen_jets", "seen_events"))]
+    seen: PositiveInt
     batch_tokens: PositiveInt = 16384
-    batch_events: PositiveInt = 256
+    batch_size: PositiveInt | None = None
     micro_tokens: PositiveInt = 4096
     lr: PositiveFloat = 1e-3
     warmup: Probability = 0.05
@@ -162,7 +106,7 @@ class TrainingConfig(Section):
     seed: int = 0
 
 
-class ReweightConfig(Section):
+class ReweightConfig(Config):
     """Weights that make classes equal, and their spectra flat.
 
     Parameters
@@ -178,15 +122,38 @@ class ReweightConfig(Section):
     largest: PositiveFloat = 10.0
 
 
-class DataConfig(Section):
+class SplitConfig(Config):
+    """Which rows of one folder to train on, and which to validate with; by the stored column ``event``.
+
+    Jets of one event stay together. Smaller numbers of examples are parts of larger ones.
+
+    Parameters
+    ----------
+    leave_out : int, optional
+        The fold (column ``fold``) that is in neither: what the model is to be applied to.
+    validation : float
+        Fraction of the rest to validate with.
+    examples : int, optional
+        How many rows to use at most, for training and validation together; all by default.
+    draw : int
+        Which of them: another number draws others, and another validation part.
+    """
+
+    leave_out: int | None = None
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    examples: PositiveInt | None = None
+    draw: int = 0
+
+
+class DataConfig(Config):
     """Where the shards are.
 
     Parameters
     ----------
     train, validation : Path
         Folders of shards.
-    shuffle_jets : int
-        Jets held in memory and shuffled together.
+    shuffle : int
+        Jets or events held in memory and shuffled together.
     reweight : ReweightConfig, optional
         Weights from the distribution of the training jets. In a recipe of events the sums of weights of the classes
         are made equal unless this is null.
@@ -196,7 +163,7 @@ class DataConfig(Section):
 
     train: Path
     validation: Path
-    shuffle_jets: PositiveInt = 65536
+    shuffle: PositiveInt = 65536
     reweight: ReweightConfig | None = None
     split: SplitConfig | None = None
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from coffea_fm.config import Config
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 OpenFraction = Annotated[float, Field(gt=0, lt=1)]
 
 
-class _Start(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class _Start(Config):
     checkpoint: Path | None = None
 
     def backbone_factor(self, progress: float) -> float:
@@ -39,7 +39,7 @@ class FrozenStart(_Start):
     Parameters
     ----------
     checkpoint : Path, optional
-        Folder such as ``runs/NAME/best``; random weights without one.
+        A folder such as ``runs/NAME/best``, or the name of a shipped model; random weights without one.
     """
 
     mode: Literal["frozen"] = "frozen"
@@ -55,7 +55,7 @@ class FullStart(_Start):
     Parameters
     ----------
     checkpoint : Path, optional
-        Folder such as ``runs/NAME/best``; random weights without one.
+        A folder such as ``runs/NAME/best``, or the name of a shipped model; random weights without one.
     head_lr, backbone_lr : float
         Learning rates of head and backbone in units of ``training.lr`` (Particle Transformer: 50 for the head).
     layer_decay : float

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from coffea_fm.errors import RecipeError
 from coffea_fm.methods.parts.decoders.stack import DecoderConfig, Stack
 from coffea_fm.methods.parts.masked_jets import MaskedJets
-from coffea_fm.nn.backbones.backbone import Backbone
+from coffea_fm.nn.backbones import Backbone, Replacement
 from coffea_fm.nn.inputs import BackboneOutput, only_member
 
 Position = Literal["subset", "all", "none"]
@@ -23,7 +23,7 @@ class Predicted(NamedTuple):
     ----------
     vectors : Tensor [n_hidden, dim]
         One for each of them.
-    embedding : Tensor [sets, backbone_dim]
+    embedding : Tensor [jets, backbone_dim]
         What the encoder makes of each jet without them.
     """
 
@@ -82,7 +82,7 @@ class ReplacedPredictor(nn.Module):
 
     Parameters
     ----------
-    backbone : SetTransformer
+    backbone : Backbone
     position : {"subset", "all", "none"}
     max_tokens : int
         Most particles of a jet.
@@ -90,23 +90,26 @@ class ReplacedPredictor(nn.Module):
     Raises
     ------
     RecipeError
-        If the backbone cannot replace particles, or reads pairs of them.
+        If the backbone reads features of pairs, which tell what is hidden.
     """
 
     def __init__(self, backbone: Backbone, position: Position, max_tokens: int) -> None:
         super().__init__()
-        if not isinstance(backbone, SetTransformer) or backbone.pair_bias is not None:
-            raise RecipeError("only a set-transformer without pair_bias can replace hidden particles: exclude them")
+        if backbone.reads_pairs:
+            raise RecipeError(
+                "this backbone reads pairs of particles, also of those that are replaced: exclude the hidden particles, or "
+                "take a set-transformer without pair_bias"
+            )
         self.dim = backbone.dim
         self.position = position
         self.stand_in = nn.Parameter(0.02 * torch.randn(backbone.dim))
         self.places = nn.Parameter(0.02 * torch.randn(max_tokens, backbone.dim))
 
-    def forward(self, backbone: SetTransformer, part: MaskedJets) -> Predicted:
+    def forward(self, backbone: Backbone, part: MaskedJets) -> Predicted:
         """Run the encoder, and what stands behind it."""
         place = part.hidden.place
         hidden = torch.zeros_like(part.whole.tokens.mask).scatter(1, place, part.hidden.mask)
-        output: BackboneOutput = backbone(part.whole, hidden, self.stand_in)
+        output: BackboneOutput = backbone(part.whole, Replacement(hidden, self.stand_in))
         vectors = output.token_vectors.gather(1, place.unsqueeze(-1).expand(-1, -1, self.dim))
         vectors = vectors + order_vectors(self.places, part, self.position)
         return Predicted(part.of_hidden(vectors), output.embedding)
@@ -117,13 +120,15 @@ def build_predictor(
 ) -> ExcludedPredictor | ReplacedPredictor:
     """Predict with a decoder, or without one by replacing the hidden particles in the encoder."""
     max_tokens = only_member(backbone.level).maximum
+    if max_tokens is None:
+        raise RecipeError("masked modelling learns a vector for each place: give inputs.max_tokens")
     if decoder is None:
         return ReplacedPredictor(backbone, position, max_tokens)
     return ExcludedPredictor(backbone.dim, decoder, position, max_tokens)
 
 
 def order_vectors(vectors: Tensor, part: MaskedJets, position: Position) -> Tensor:
-    """Which learned vector [places, dim] each hidden particle gets, [sets, hidden, dim]."""
+    """Which learned vector [places, dim] each hidden particle gets, [jets, hidden, dim]."""
     place = part.hidden.place
     if position == "subset":
         place = torch.arange(place.shape[1], device=place.device).expand(place.shape)

@@ -9,7 +9,7 @@ from pydantic import PositiveInt, model_validator
 from torch import Tensor, nn
 
 from coffea_fm.config import Config
-from coffea_fm.nn.backbones.set_transformer import Block
+from coffea_fm.nn.blocks.transformer import Block
 
 
 class DecoderConfig(Config):
@@ -49,8 +49,8 @@ class Stack(nn.Module):
 
         Parameters
         ----------
-        vectors : Tensor [sets, tokens, dim]
-        mask : Tensor, bool [sets, tokens]
+        vectors : Tensor [jets, tokens, dim]
+        mask : Tensor, bool [jets, tokens]
             True for real ones; each set needs one.
         """
         bias = torch.zeros_like(mask, dtype=vectors.dtype).masked_fill(~mask, -math.inf)[:, None, None, :]

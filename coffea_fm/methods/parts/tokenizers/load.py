@@ -13,7 +13,7 @@ from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.files import atomic
 from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
 from coffea_fm.methods.parts.tokenizers.vq import VQTokenizer, VQTokenizerConfig
-from coffea_fm.nn.backbones.table import BackboneConfig
+from coffea_fm.nn.backbones import AnyBackboneConfig
 from coffea_fm.nn.checkpoint import WEIGHTS, load_tensors
 from coffea_fm.tokens import Level
 
@@ -35,7 +35,7 @@ class TokenizerDescription(Config):
 
     tokenizer: Annotated[KMeansConfig | VQTokenizerConfig, Field(discriminator="kind")]
     level: Level
-    backbone: BackboneConfig | None = None
+    backbone: AnyBackboneConfig | None = None
 
     def build(self) -> Tokenizer:
         """The tokenizer, with random weights."""

@@ -11,7 +11,7 @@ from coffea_fm.config import Config
 from coffea_fm.methods.parts.decoders.stack import DecoderConfig, Stack
 from coffea_fm.methods.parts.tokenizers.codebook import Codebook, CodebookConfig
 from coffea_fm.methods.parts.tokenizers.fields import DEFAULT_FIELDS, FieldName, ParticleFields
-from coffea_fm.nn.backbones.backbone import Backbone
+from coffea_fm.nn.backbones import Backbone
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.nn.model import Model
 
