@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from coffea_fm.arrays import FloatArray, IntArray
 from coffea_fm.files import atomic
 from coffea_fm.nn.batches import Examples, padded_batches
-from coffea_fm.nn.build import Model
 from coffea_fm.nn.checkpoint import load_checkpoint
-from coffea_fm.shards import EventDataset, RowGroup, ShardDataset
+from coffea_fm.nn.model import Model, embedded_level
+from coffea_fm.shards import RowGroup, ShardDataset
 from coffea_fm.shards.read import Columns
-from coffea_fm.tokens import InputSpec, PackedSets, PackedTokens
+from coffea_fm.tokens import Level, Packed
 from coffea_fm.tokens.jagged import offsets_of, ranges
 
 MICRO_TOKENS = 4096
-Vectors = npt.NDArray[np.float32]
 
 
 @torch.no_grad()
 def embed_shards(
     model: Model, dataset: ShardDataset, *, cache: Path | None = None, device: torch.device | str = "cpu"
-) -> Vectors:
+) -> FloatArray:
     """Embeddings of all jets of a data set, in single precision.
 
     Parameters
@@ -35,7 +35,7 @@ def embed_shards(
     model : Model
         Its backbone is used in evaluation mode, without any augmentation.
     dataset : ShardDataset
-        With the specification that the backbone reads.
+        Jets, or events of jets, with the fields that the backbone reads.
     cache : Path, optional
         Folder where the embeddings are kept; the same weights on the same shards are not computed twice.
     device : torch.device
@@ -52,7 +52,9 @@ def embed_shards(
         return np.asarray(np.load(path), dtype=np.float32)
     training = model.training
     model.eval()
-    vectors = np.concatenate([_embed(model, dataset.jets_of(packed), dataset.jets, device) for packed, _ in dataset])
+    jets = embedded_level(dataset.level)
+    way = dataset.level.path(jets.name)
+    vectors = np.concatenate([_embed(model, packed.at(way), jets, device) for packed, _ in dataset])
     model.train(training)
     if path is not None:
         with atomic(path) as temporary, temporary.open("wb") as file:
@@ -62,7 +64,7 @@ def embed_shards(
 
 def embeddings_of(
     checkpoint: str | os.PathLike[str], shards: str | os.PathLike[str], *, cache: Path | None = None
-) -> tuple[Vectors, Columns]:
+) -> tuple[FloatArray, Columns]:
     """Embeddings of the jets of a folder of shards by a checkpoint, and what else is stored of each jet.
 
     Parameters
@@ -78,18 +80,17 @@ def embeddings_of(
     -------
     embeddings : float32 array of shape [n_jets, dim]
     columns : dict of str to array of shape [n_jets]
-        ``target``, ``weight``, ``pt``, ...
+        ``target``, ``weight``, ``pt_raw``, ...
     """
-    model, config = load_checkpoint(checkpoint)
-    dataset = ShardDataset(shards, config.spec)
+    model, _ = load_checkpoint(checkpoint)
+    dataset = ShardDataset(shards, model.level)
     vectors = embed_shards(model, dataset, cache=Path(checkpoint) / "embeddings" if cache is None else cache)
     return vectors, dataset.scalars(*dataset.scalar_names)
 
 
 def content_hash(model: Model, dataset: ShardDataset) -> str:
-    """SHA-256 of the backbone's weights and configuration, of the specification, and of the shards' bytes."""
-    most = f" {dataset.collection.maximum}" if isinstance(dataset, EventDataset) else ""
-    digest = sha256(f"{model.backbone.config!r} {dataset.jets!r}{most}".encode())
+    """SHA-256 of the backbone's weights and configuration, of the level, and of the shards' bytes."""
+    digest = sha256(f"{model.backbone.config!r} {dataset.level!r}".encode())
     for name, tensor in model.backbone.state_dict().items():
         digest.update(name.encode() + tensor.numpy(force=True).tobytes())
     for path in dict.fromkeys(group.path for group in dataset.row_groups):
@@ -98,66 +99,62 @@ def content_hash(model: Model, dataset: ShardDataset) -> str:
 
 
 class EmbeddedShards(ShardDataset):
-    """Shards whose jets also have their embedding, as the column ``embedding`` [n_jets, dim].
+    """Shards whose jets have their embedding, as ``known["embedding"]``.
+
+    Tokens of jets at the top are still read, because they say which jets are batched together; those of jets of events
+    are not.
 
     Parameters
     ----------
     dataset : ShardDataset
         The shards.
     vectors : float32 array of shape [n_jets, dim]
-        From `embed_shards`, of all their jets, chosen or not.
+        From `embed_shards`, of all their jets, whether their rows are chosen or not.
     """
 
-    def __init__(self, dataset: ShardDataset, vectors: Vectors) -> None:
-        super().__init__(dataset.folder, dataset.spec, dataset.chosen)
-        chosen = vectors if self.chosen is None else vectors[self.chosen]
-        ends = np.cumsum([group.n_jets for group in self.row_groups])[:-1]
-        self._vectors = dict(zip(self.row_groups, np.split(chosen, ends), strict=True))
-
-    def read(self, row_groups: Sequence[RowGroup]) -> tuple[PackedSets, Columns]:
-        """The jets of these row groups, in this order, with their embeddings."""
-        packed, columns = super().read(row_groups)
-        return packed, columns | {"embedding": np.concatenate([self._vectors[group] for group in row_groups])}
-
-
-class EmbeddedEvents(EventDataset):
-    """Events whose jets have their embedding in place of their tokens: behind their fields.
-
-    Parameters
-    ----------
-    dataset : EventDataset
-        The events.
-    vectors : float32 array of shape [n_jets, dim]
-        From `embed_shards`, of the jets of all events, chosen or not.
-    """
-
-    def __init__(self, dataset: EventDataset, vectors: Vectors) -> None:
-        events = EventDataset(dataset.folder, dataset.jets, dataset.collection, tokens=False)
-        counts = np.concatenate([self._members(packed).lengths for packed, _ in events])
-        super().__init__(dataset.folder, dataset.jets, dataset.collection, dataset.chosen, tokens=False)
+    def __init__(self, dataset: ShardDataset, vectors: FloatArray) -> None:
+        jets = embedded_level(dataset.level)
+        self._way = dataset.level.path(jets.name)
+        bare = dataset.level.map(lambda level: replace(level, members=()) if level.name == jets.name else level)
+        level = bare if self._way else dataset.level
+        whole = ShardDataset(dataset.folder, level)
+        counts = np.ones(whole.n_sets, dtype=np.int64)
+        if self._way:
+            counts = np.concatenate([_jets_below(packed, self._way) for packed, _ in whole])
+        super().__init__(dataset.folder, level, dataset.chosen)
         chosen = np.arange(len(counts)) if self.chosen is None else np.flatnonzero(self.chosen)
         rows = ranges(offsets_of(counts)[:-1][chosen], counts[chosen])
-        ends = np.cumsum([group.n_jets for group in self.row_groups])[:-1]
-        jets = offsets_of(counts[chosen])[ends]
-        self._vectors = dict(zip(self.row_groups, np.split(vectors[rows], jets), strict=True))
+        ends = np.cumsum([group.n_sets for group in self.row_groups])[:-1]
+        parts = np.split(vectors[rows], offsets_of(counts[chosen])[ends])
+        self._vectors = dict(zip(self.row_groups, parts, strict=True))
 
-    def read(self, row_groups: Sequence[RowGroup]) -> tuple[PackedSets, Columns]:
-        """The events of these row groups, in this order, with the embeddings of their jets."""
+    def read(self, row_groups: Sequence[RowGroup]) -> tuple[Packed, Columns]:
+        """The rows of these row groups, in this order, with the embeddings of their jets."""
         packed, columns = super().read(row_groups)
-        members = self._members(packed)
-        values = np.hstack([members.values, np.concatenate([self._vectors[group] for group in row_groups])])
-        tokens = PackedTokens(values, members.lengths, members.missing)
-        return PackedSets({self.collection.name: tokens}, packed.jet), columns
-
-    @staticmethod
-    def _members(packed: PackedSets) -> PackedTokens:
-        return next(iter(packed.groups.values()))
+        return _with_embedding(packed, self._way, np.concatenate([self._vectors[group] for group in row_groups])), columns
 
 
-def _embed(model: Model, packed: PackedSets, spec: InputSpec, device: torch.device | str) -> Vectors:
+def _jets_below(packed: Packed, way: Sequence[str]) -> IntArray:
+    """How many jets each row has, int64 [n_rows]; 1 if the rows are jets."""
+    if not way:
+        return np.ones(len(packed), dtype=np.int64)
+    members = packed.members[way[0]]
+    total = offsets_of(_jets_below(members.things, way[1:]))[members.offsets]
+    return np.diff(total)
+
+
+def _with_embedding(packed: Packed, way: Sequence[str], vectors: FloatArray) -> Packed:
+    if not way:
+        return replace(packed, known={**packed.known, "embedding": vectors})
+    members = packed.members[way[0]]
+    things = _with_embedding(members.things, way[1:], vectors)
+    return replace(packed, members={**packed.members, way[0]: replace(members, things=things)})
+
+
+def _embed(model: Model, packed: Packed, level: Level, device: torch.device | str) -> FloatArray:
     vectors = np.empty((len(packed), model.backbone.dim), dtype=np.float32)
     examples = Examples(packed, {"row": np.arange(len(packed))}, np.ones(len(packed), dtype=np.float32))
-    for batch in padded_batches(examples, spec, MICRO_TOKENS, device):
+    for batch in padded_batches(examples, level, MICRO_TOKENS, device):
         rows = batch.columns["row"].numpy(force=True)
         vectors[rows] = model.backbone(batch.inputs).embedding.numpy(force=True)
     return vectors

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from coffea_fm.arrays import BoolArray
 from coffea_fm.errors import InputError
+from coffea_fm.hashing import hash_to_uniform
 from coffea_fm.shards import ShardDataset
-from coffea_fm.tokens.packed import BoolArray
-from coffea_fm.training.recipe.inputs import SplitConfig
+from coffea_fm.training.recipe.sections import SplitConfig
 
 
 def split(data: ShardDataset, config: SplitConfig) -> tuple[BoolArray, BoolArray]:
@@ -28,7 +28,7 @@ def split(data: ShardDataset, config: SplitConfig) -> tuple[BoolArray, BoolArray
     ------
     InputError
         If the columns ``event`` or ``fold`` are not stored, the fold to leave out has no row, or one of the two parts
-        lacks a class.
+        has nothing of a class.
     """
     columns = data.scalars("event", "target")
     kept = np.ones(len(columns["event"]), dtype=np.bool_)
@@ -39,25 +39,15 @@ def split(data: ShardDataset, config: SplitConfig) -> tuple[BoolArray, BoolArray
             raise InputError(f"no row in {data.folder} is of fold {config.leave_out}, which is to be left out: {found}")
         kept = folds != config.leave_out
     if config.examples is not None:
-        order = np.argsort(uniform(columns["event"], 2 * config.draw), kind="stable")
+        order = np.argsort(hash_to_uniform([columns["event"]], 2 * config.draw), kind="stable")
         kept[order[kept[order]][config.examples :]] = False
-    validation = kept & (uniform(columns["event"], 2 * config.draw + 1) < config.validation)
+    validation = kept & (hash_to_uniform([columns["event"]], 2 * config.draw + 1) < config.validation)
     train = kept & ~validation
     for part, rows in (("train on", train), ("validate with", validation)):
-        lacking = set(range(len(data.classes))) - set(columns["target"][rows].tolist())
-        if lacking:
+        absent = set(range(len(data.classes))) - set(columns["target"][rows].tolist())
+        if absent:
             raise InputError(
                 f"of the {kept.sum()} rows in {data.folder} that are left, those to {part} have none of the class "
-                f"{data.classes[min(lacking)]}: give more, or another data.split"
+                f"{data.classes[min(absent)]}: give more, or another data.split"
             )
     return train, validation
-
-
-def uniform(events: npt.NDArray[np.integer], stream: int) -> npt.NDArray[np.float64]:
-    """A number in [0, 1) for each event number, always the same (SplitMix64 of the number in a stream)."""
-    with np.errstate(over="ignore"):
-        mixed = events.astype(np.uint64) + np.uint64(stream + 1) * np.uint64(0x9E3779B97F4A7C15)
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    mixed ^= mixed >> np.uint64(31)
-    return (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53
