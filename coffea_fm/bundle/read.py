@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 import zlib
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import fsspec
 
@@ -15,12 +14,6 @@ from coffea_fm.errors import BundleError
 
 MANIFEST = "manifest.json"
 Read = Callable[[str], bytes]
-
-
-def locate(path: str | os.PathLike[str]) -> str:
-    """The absolute path of a local bundle, or the URL as it is."""
-    text = os.fspath(path)
-    return text if is_remote(text) else str(Path(text).expanduser().absolute())
 
 
 def is_remote(source: str) -> bool:

@@ -138,6 +138,15 @@ def with_truth(level: Level, names: Iterable[str]) -> Level:
     return replace(level, members=(replace(first, fields=first.fields + fields), *others))
 
 
+def without_ranges(level: Level) -> Level:
+    """The level without the ranges that a model was trained on."""
+
+    def plain(part: Level) -> Level:
+        return replace(part, fields=tuple(replace(field, trained=None) for field in part.fields))
+
+    return level.map(plain)
+
+
 def choose_fields(catalogue: dict[str, Field], names: Iterable[str], what: str) -> tuple[Field, ...]:
     """Canonical fields by name.
 

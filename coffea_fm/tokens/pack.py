@@ -53,6 +53,8 @@ class Chosen(NamedTuple):
 
     Attributes
     ----------
+    level : str
+        Their name.
     rows : Rows
         Those of the first thing, then those of the second, and so on.
     counts : int64 array of shape [n_parents]
@@ -63,6 +65,7 @@ class Chosen(NamedTuple):
         How many members are stored of each.
     """
 
+    level: str
     rows: Rows
     counts: IntArray
     places: IntArray
@@ -222,7 +225,7 @@ def _chosen(lists: Rows, level: Level) -> Chosen:
         parents = np.repeat(np.arange(len(stored)), stored)
         counts = np.bincount(parents[valid], minlength=len(stored)).astype(np.int64)
     order, counts = _order(rows, counts, level)
-    return Chosen(Rows(rows.layout, rows.index[order]), counts, np.flatnonzero(valid)[order], stored)
+    return Chosen(level.name, Rows(rows.layout, rows.index[order]), counts, np.flatnonzero(valid)[order], stored)
 
 
 def _order(rows: Rows, counts: IntArray, level: Level) -> tuple[IntArray, IntArray]:

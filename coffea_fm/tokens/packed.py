@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -56,6 +56,14 @@ class Packed:
         members = {name: members.take(rows) for name, members in self.members.items()}
         known = {name: array[rows] for name, array in self.known.items()}
         return Packed(self.values[rows], self.missing[rows], members, known)
+
+    def with_known(self, path: Sequence[str], arrays: Mapping[str, FloatArray]) -> Packed:
+        """The same with what graphs gave for the things of the level that `path` leads to."""
+        if not path:
+            return replace(self, known={**self.known, **arrays})
+        members = self.members[path[0]]
+        below = Members(members.counts, members.things.with_known(path[1:], arrays))
+        return replace(self, members={**self.members, path[0]: below})
 
     @staticmethod
     def concatenate(parts: Sequence[Packed]) -> Packed:
