@@ -12,7 +12,7 @@ from coffea_fm.nn.heads.classification import ClassificationHeadConfig
 from coffea_fm.nn.heads.event import EventHead, JetHeadConfig
 from coffea_fm.nn.model import Model, embedded_level
 from coffea_fm.tokens import Level
-from coffea_fm.training.recipe.checkpoints import checkpoint_folder
+from coffea_fm.bundle.find import find_checkpoint
 from coffea_fm.training.recipe.recipe import Recipe
 from coffea_fm.training.recipe.start import FrozenStart, LowRankStart, StartConfig
 
@@ -63,7 +63,7 @@ def starting_point(recipe: Recipe) -> StartingPoint | None:
     """
     if recipe.start is None or recipe.start.checkpoint is None:
         return None
-    folder = checkpoint_folder(recipe.start.checkpoint)
+    folder = find_checkpoint(recipe.start.checkpoint)
     model, checkpoint = load_checkpoint(folder)
     trained = checkpoint.network
     difference = _different_inputs(recipe, trained) or _different_backbone(recipe, trained)
