@@ -5,17 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from random_jets import SPEC, random_jets
+from random_jets import FIELDS, random_jets
 
 from coffea_fm.shards import Source, write_shard
-from coffea_fm.tokens import PackedSets, event_collection
-from coffea_fm.tokens.events import JetsOfEvents, nest
+from coffea_fm.tokens import Level, Members, Packed, jet_level, token_level
 
-COLLECTION = event_collection("FatJet", minimum=2, maximum=4)
+JETS = jet_level(
+    (token_level("constituents", FIELDS, minimum=1),),
+    ("pt_raw", "eta", "phi", "mass_raw", "pt", "mass", "msoftdrop"),
+    name="FatJet",
+    order="pt",
+    minimum=2,
+    maximum=4,
+)
+EVENTS = Level("event", (), (JETS,))
 CLASSES = ("background", "signal")
 
 
-def random_events(n_events: int, seed: int = 0) -> tuple[JetsOfEvents, np.ndarray]:
+def random_events(n_events: int, seed: int = 0) -> tuple[Packed, np.ndarray]:
     """Events of 2 to 4 jets and their classes: the jets of signal are wide, and one of each background event is not."""
     rng = np.random.default_rng(seed)
     counts = rng.integers(2, 5, n_events)
@@ -25,10 +32,16 @@ def random_events(n_events: int, seed: int = 0) -> tuple[JetsOfEvents, np.ndarra
     narrow[np.cumsum(counts) - 1] = target == 0
     kinds = [random_jets(len(of_jet), seed + 1, wide=kind)[0] for kind in (1, 0)]
     order = np.arange(len(of_jet)) + len(of_jet) * narrow
-    jets = PackedSets.concatenate(kinds).take(order)
-    soft_drop = rng.uniform(10, 150, (len(of_jet), 1))
-    features = np.hstack([jets.jet, soft_drop]).astype(np.float32)
-    return JetsOfEvents(jets, counts, features), target
+    jets = Packed.concatenate(kinds).take(order)
+    soft_drop = rng.uniform(10, 150, (len(of_jet), 1)).astype(np.float32)
+    return events_of(jets, counts, jets.values[:, [0, 3]], soft_drop), target
+
+
+def events_of(jets: Packed, counts: np.ndarray, *fields: np.ndarray) -> Packed:
+    """Events with so many of these jets each, which get further fields."""
+    things = Packed(np.hstack([jets.values, *fields]).astype(np.float32), jets.missing, jets.members)
+    nothing = np.zeros((len(counts), 0), dtype=np.float32)
+    return Packed(nothing, nothing.astype(bool), {"FatJet": Members(np.asarray(counts), things)})
 
 
 def write_random_events(folder: Path, events_per_shard: tuple[int, ...], seed: int = 0, weight: float = 1.0) -> Path:
@@ -44,14 +57,6 @@ def write_random_events(folder: Path, events_per_shard: tuple[int, ...], seed: i
             "fold": (number % 3).astype(np.int64),
             "weight": np.where(target == 1, weight, 1.0),
         }
-        write_shard(
-            folder / source.shard_name,
-            nest(events, SPEC, COLLECTION),
-            SPEC,
-            columns=columns,
-            classes=CLASSES,
-            source=source,
-            collection=COLLECTION,
-        )
+        write_shard(folder / source.shard_name, events, EVENTS, columns=columns, classes=CLASSES, source=source)
         first += n_events
     return folder

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import awkward as ak
 import numpy as np
 
 from coffea_fm.shards import Source, write_shard
-from coffea_fm.tokens import InputSpec, PackedSets, PackedTokens, jet_fields, token_group
+from coffea_fm.tokens import Level, Members, Packed, jet_level, token_level
 
 FIELDS = ("pt", "eta", "phi", "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
-SPEC = InputSpec((token_group("constituents", FIELDS),), jet_fields(("pt", "eta", "phi", "mass")))
+LEVEL = jet_level((token_level("constituents", FIELDS, minimum=1),), ("pt_raw", "eta", "phi", "mass_raw"))
 CLASSES = ("narrow", "wide")
 
 
-def random_jets(n_jets: int, seed: int = 0, wide: int | None = None) -> tuple[PackedSets, np.ndarray]:
+def random_jets(n_jets: int, seed: int = 0, wide: int | None = None) -> tuple[Packed, np.ndarray]:
     """Jets with 1 to 40 constituents, and their classes: the wide ones have three times the spread."""
     rng = np.random.default_rng(seed)
     target = rng.integers(0, 2, n_jets) if wide is None else np.full(n_jets, wide)
@@ -41,7 +42,8 @@ def random_jets(n_jets: int, seed: int = 0, wide: int | None = None) -> tuple[Pa
     missing = np.repeat((charge == 0)[:, np.newaxis], 4, axis=1)
     values[:, 6:][missing] = 0.0
     jet = np.stack([jet_pt, jet_eta, jet_phi, rng.uniform(20, 200, n_jets)], axis=1).astype(np.float32)
-    return PackedSets({"constituents": PackedTokens(values, lengths, missing)}, jet), target
+    constituents = Packed(values, missing)
+    return Packed(jet, np.zeros((n_jets, 0), dtype=bool), {"constituents": Members(lengths, constituents)}), target
 
 
 def write_random_shards(folder: Path, jets_per_shard: tuple[int, ...], seed: int = 0) -> Path:
@@ -50,16 +52,32 @@ def write_random_shards(folder: Path, jets_per_shard: tuple[int, ...], seed: int
         packed, target = random_jets(n_jets, seed + index, wide=index % 2)
         source = Source(dataset=CLASSES[index % 2], file=f"file-{index}", start=0, stop=n_jets)
         write_shard(
-            folder / source.shard_name, packed, SPEC, columns={"target": target}, classes=CLASSES, source=source
+            folder / source.shard_name, packed, LEVEL, columns={"target": target}, classes=CLASSES, source=source
         )
     return folder
 
 
-def assert_same(left: PackedSets, right: PackedSets) -> None:
+def as_awkward(packed: Packed, level: Level = LEVEL) -> ak.Array:
+    """The same as a schema gives them: jets that were corrected have a record ``uncorrected``."""
+    fields = dict(zip(level.names, packed.values.T, strict=True))
+    for index, name in enumerate(level.missing_names):
+        fields[name] = ak.mask(ak.Array(fields[name]), ~packed.missing[:, index])
+    raw = {name.removesuffix("_raw"): fields.pop(name) for name in level.names if name.endswith("_raw")}
+    if raw and "pt" in fields:
+        fields["uncorrected"] = ak.zip({**raw, "eta": fields["eta"], "phi": fields["phi"]})
+    else:
+        fields |= raw
+    for member in level.members:
+        members = packed.members[member.name]
+        fields[member.name] = ak.unflatten(as_awkward(members.things, member), members.counts)
+    return ak.zip(fields, depth_limit=1)
+
+
+def assert_same(left: Packed, right: Packed) -> None:
     """Every number of two packed sets is the same."""
-    np.testing.assert_array_equal(left.jet, right.jet)
-    assert left.groups.keys() == right.groups.keys()
-    for name, tokens in left.groups.items():
-        np.testing.assert_array_equal(tokens.values, right.groups[name].values)
-        np.testing.assert_array_equal(tokens.lengths, right.groups[name].lengths)
-        np.testing.assert_array_equal(tokens.missing, right.groups[name].missing)
+    np.testing.assert_array_equal(left.values, right.values)
+    np.testing.assert_array_equal(left.missing, right.missing)
+    assert left.members.keys() == right.members.keys()
+    for name, members in left.members.items():
+        np.testing.assert_array_equal(members.counts, right.members[name].counts)
+        assert_same(members.things, right.members[name].things)

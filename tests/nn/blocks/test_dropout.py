@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from coffea_fm.nn.dropout import Dropout, dropout
+from coffea_fm.nn.blocks.dropout import Dropout, dropout
 
 
 @pytest.mark.parametrize("shape", [(1000, 999), (7,), (0, 3)])

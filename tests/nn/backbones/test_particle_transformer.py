@@ -5,11 +5,12 @@ import math
 
 import pytest
 import torch
+from padded_jets import cut, with_tokens
 
 from coffea_fm.errors import InputError
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformer, ParticleTransformerConfig
 from coffea_fm.nn.backbones.weaver import from_weaver_state
-from coffea_fm.nn.build import build_model
+from coffea_fm.nn.checkpoint import NetworkConfig
 from coffea_fm.nn.heads.classification import ClassificationHeadConfig
 from coffea_fm.nn.kinematics import Momenta, pair_features
 
@@ -17,10 +18,10 @@ SMALL = ParticleTransformerConfig(dim=16, embed=(16,), pair_hidden=(8,), layers=
 
 
 def cartesian(inputs, dtype):
-    pt, eta, phi, mass = inputs.tokens.double()[..., :4].unbind(-1)
+    pt, eta, phi, mass = inputs.tokens.values.double()[..., :4].unbind(-1)
     energy = (pt.square() * eta.cosh().square() + mass.square()).sqrt()
     vectors = torch.stack([pt * phi.cos(), pt * phi.sin(), pt * eta.sinh(), energy], dim=1)
-    return (vectors * inputs.mask.unsqueeze(1)).to(dtype)
+    return (vectors * inputs.tokens.mask.unsqueeze(1)).to(dtype)
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +41,11 @@ def weaver():
 
 
 @pytest.fixture(scope="module")
-def model(weaver, spec):
-    model = build_model(ParticleTransformerConfig(), ClassificationHeadConfig(), spec, 10)
+def model(weaver, level):
+    config = NetworkConfig(
+        level=level, backbone=ParticleTransformerConfig(), head=ClassificationHeadConfig(), classes=tuple("abcdefghij")
+    )
+    model = config.build()
     backbone, head = from_weaver_state(weaver.state_dict())
     model.backbone.load_state_dict(backbone)
     model.head.load_state_dict(head)
@@ -56,8 +60,8 @@ def test_has_the_published_number_of_parameters(model):
 def test_agrees_with_weaver(weaver, model, jets):
     """The reference computes in double precision: in single, its m² of collinear pairs is rounding noise."""
     inputs = jets([40, 3, 25, 17, 1], multiple=8)
-    features = model.backbone.features(inputs).tokens.transpose(1, 2)
-    expected = weaver.double()(features.double(), cartesian(inputs, torch.float64), inputs.mask.unsqueeze(1))
+    features = model.backbone.features(inputs).tokens["constituents"].transpose(1, 2)
+    expected = weaver.double()(features.double(), cartesian(inputs, torch.float64), inputs.tokens.mask.unsqueeze(1))
     weaver.float()
     assert expected.std() > 0.1
     torch.testing.assert_close(model(inputs).double(), expected, atol=1e-5, rtol=0)
@@ -66,14 +70,14 @@ def test_agrees_with_weaver(weaver, model, jets):
 @torch.no_grad()
 def test_agrees_with_weaver_in_single_precision_given_its_pair_features(weaver, model, jets, monkeypatch):
     inputs = jets([40, 3, 25, 17, 1], multiple=8)
-    features = model.backbone.features(inputs).tokens.transpose(1, 2)
+    features = model.backbone.features(inputs).tokens["constituents"].transpose(1, 2)
     momenta = torch.stack(model.backbone.features(inputs).momenta, dim=1)
 
     def ours(a, b):
         return pair_features(Momenta(*a.unbind(1)), Momenta(*b.unbind(1))).movedim(-1, 1)
 
     monkeypatch.setattr(weaver.pair_embed, "pairwise_lv_fts", ours)
-    expected = weaver(features, momenta, inputs.mask.unsqueeze(1))
+    expected = weaver(features, momenta, inputs.tokens.mask.unsqueeze(1))
     torch.testing.assert_close(model(inputs), expected, atol=1e-5, rtol=0)
 
 
@@ -86,14 +90,14 @@ def test_older_and_wrapped_names_are_understood(weaver):
 
 
 @pytest.fixture(params=["jetclass", "full", "kinematic"])
-def network(request, spec):
-    return ParticleTransformer(SMALL.model_copy(update={"features": request.param}), spec).eval()
+def network(request, level):
+    return ParticleTransformer(SMALL.model_copy(update={"features": request.param}), level).eval()
 
 
 def test_permutation_of_tokens_permutes_vectors_only(network, jets):
     inputs = jets([9])
     order = torch.randperm(9)
-    moved = inputs._replace(tokens=inputs.tokens[:, order], missing=inputs.missing[:, order])
+    moved = with_tokens(inputs, values=inputs.tokens.values[:, order], missing=inputs.tokens.missing[:, order])
     before, after = network(inputs), network(moved)
     torch.testing.assert_close(after.embedding, before.embedding, atol=1e-5, rtol=0)
     torch.testing.assert_close(after.token_vectors, before.token_vectors[:, order], atol=1e-5, rtol=0)
@@ -102,22 +106,19 @@ def test_permutation_of_tokens_permutes_vectors_only(network, jets):
 def test_padding_and_neighbours_do_not_matter(network, jets):
     lengths = [5, 17, 0, 1]
     together = jets(lengths, multiple=8)
-    dirty = together._replace(tokens=together.tokens.masked_fill(~together.mask.unsqueeze(-1), math.nan))
+    tokens = together.tokens
+    dirty = with_tokens(together, values=tokens.values.masked_fill(~tokens.mask.unsqueeze(-1), math.nan))
     output = network(dirty)
     assert output.embedding.isfinite().all()
     for row, length in enumerate(lengths):
-        alone = type(together)(*(part[row : row + 1] for part in together))
-        alone = alone._replace(
-            tokens=alone.tokens[:, :length], mask=alone.mask[:, :length], missing=alone.missing[:, :length]
-        )
-        single = network(alone)
+        single = network(cut(together, row, length))
         torch.testing.assert_close(output.embedding[row], single.embedding[0], atol=1e-5, rtol=0)
         torch.testing.assert_close(output.token_vectors[row, :length], single.token_vectors[0], atol=1e-5, rtol=0)
         assert torch.all(output.token_vectors[row, length:] == 0)
 
 
-def test_training_statistics_ignore_padding(spec, jets):
-    tight, loose = (ParticleTransformer(SMALL, spec).train() for _ in range(2))
+def test_training_statistics_ignore_padding(level, jets):
+    tight, loose = (ParticleTransformer(SMALL, level).train() for _ in range(2))
     loose.load_state_dict(tight.state_dict())
     tight(jets([7, 12]))
     loose(jets([7, 12], multiple=32))
@@ -128,7 +129,7 @@ def test_training_statistics_ignore_padding(spec, jets):
 def test_not_a_number_stays_in_its_jet(network, jets):
     inputs = jets([4, 6, 3])
     before = network(inputs).embedding
-    inputs.tokens[1, 2, 0] = math.nan
+    inputs.tokens.values[1, 2, 0] = math.nan
     after = network(inputs).embedding
     assert after[1].isnan().all()
     torch.testing.assert_close(after[[0, 2]], before[[0, 2]])
@@ -137,7 +138,7 @@ def test_not_a_number_stays_in_its_jet(network, jets):
 def test_gradients_are_finite_and_reach_everything(network, jets):
     network.train()
     inputs = jets([6, 0, 11])
-    inputs.tokens[0, :2, :4] = 0.0
+    inputs.tokens.values[0, :2, :4] = 0.0
     output = network(inputs)
     (output.embedding.square().sum() + output.token_vectors.square().sum()).backward()
     for name, parameter in network.named_parameters():
