@@ -52,7 +52,7 @@ def _all_methods() -> dict[str, type[MethodConfig]]:
             config = entry.load()
             kind = kind_of(config)
             if kind in known:
-                raise ValueError(f"there is a method {kind!r} already")  # noqa: TRY301
+                raise ValueError(f"there is a method {kind!r} already")
             known[kind] = config
         except Exception as error:  # noqa: BLE001 -- a broken package must not stop every training
             package = entry.dist.name if entry.dist else "another package"

@@ -114,6 +114,7 @@ def _taken(whole: Inputs, chosen: Tensor) -> Particles:
     place = (~chosen).byte().argsort(dim=1, stable=True)[:, :length]
     ((name, tokens),) = whole.members.items()
     values, missing = (
-        array.gather(1, place.unsqueeze(-1).expand(-1, -1, array.shape[-1])) for array in (tokens.values, tokens.missing)
+        array.gather(1, place.unsqueeze(-1).expand(-1, -1, array.shape[-1]))
+        for array in (tokens.values, tokens.missing)
     )
     return Particles(whole._replace(members={name: Members(values, chosen.gather(1, place), missing)}), place)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 import torch
 from pydantic import Field
 from torch import nn
+
 from coffea_fm.config import Config
 
 Momentum = Annotated[float, Field(ge=0, le=1)]

@@ -131,7 +131,9 @@ class EmbeddedShards(ShardDataset):
     def read(self, row_groups: Sequence[RowGroup]) -> tuple[Packed, Columns]:
         """The rows of these row groups, in this order, with the embeddings of their jets."""
         packed, columns = super().read(row_groups)
-        return _with_embedding(packed, self._way, np.concatenate([self._vectors[group] for group in row_groups])), columns
+        return _with_embedding(
+            packed, self._way, np.concatenate([self._vectors[group] for group in row_groups])
+        ), columns
 
 
 def _jets_below(packed: Packed, way: Sequence[str]) -> IntArray:

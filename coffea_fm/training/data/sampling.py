@@ -80,9 +80,7 @@ def batches(
         position = following
 
 
-def shuffled_blocks(
-    row_groups: Sequence[RowGroup], shuffle: int, random: np.random.Generator
-) -> list[list[RowGroup]]:
+def shuffled_blocks(row_groups: Sequence[RowGroup], shuffle: int, random: np.random.Generator) -> list[list[RowGroup]]:
     """Split row groups at random into blocks, each with its share of every kind.
 
     Shards often hold one class each. Row groups of the same targets are therefore spread evenly over the pass, at a

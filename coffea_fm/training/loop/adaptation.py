@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
+from coffea_fm.bundle.find import find_checkpoint
 from coffea_fm.errors import RecipeError
 from coffea_fm.nn.blocks.low_rank import add_low_rank
 from coffea_fm.nn.checkpoint import NetworkConfig, load_checkpoint
@@ -12,7 +13,6 @@ from coffea_fm.nn.heads.classification import ClassificationHeadConfig
 from coffea_fm.nn.heads.event import EventHead, JetHeadConfig
 from coffea_fm.nn.model import Model, embedded_level
 from coffea_fm.tokens import Level
-from coffea_fm.bundle.find import find_checkpoint
 from coffea_fm.training.recipe.recipe import Recipe
 from coffea_fm.training.recipe.start import FrozenStart, LowRankStart, StartConfig
 

@@ -1,4 +1,4 @@
-"""What a training writes about itself: a CSV file and a progress bar."""
+"""What a training writes about itself: a CSV file, TensorBoard, and a progress bar."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -48,17 +49,47 @@ class CSVLog:
             os.fsync(file.fileno())
 
 
+class Logs:
+    """All that one training writes, from one process only.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    metrics : sequence of str
+        Names of the method's numbers.
+    step : int
+        Steps done before.
+    """
+
+    def __init__(self, folder: Path, metrics: Sequence[str], step: int) -> None:
+        numbers = [f"{stage}_{name}" for stage in ("train", "validation") for name in metrics]
+        numbers += ["validation_embedding_rank", "validation_embedding_spread"]
+        names = ["seen", "epoch", "lr", "gradient_norm", "seen_per_second", *numbers]
+        self._csv = CSVLog(folder / "log.csv", names, step)
+        self._tensorboard = TensorBoardLogger(folder, "tensorboard", "", purge_step=step + 1)
+
+    def write(self, step: int, place: Mapping[str, float], numbers: Mapping[str, float]) -> None:
+        """Add numbers after a step; `place` says how far the training is."""
+        self._csv.write(step, {**place, **numbers})
+        self._tensorboard.log_metrics(dict(numbers), step)
+
+    def close(self) -> None:
+        """Write what is still in memory."""
+        self._tensorboard.finalize("success")
+
+
 class Bar:
-    """How many jets were seen, and the latest numbers."""
+    """How many jets or events were seen, and the latest numbers."""
 
     def __init__(self, progress: Progress, total: int, done: int, name: str) -> None:
         self._progress = progress
         self._numbers: dict[str, float] = {}
         self._task = progress.add_task(name, total=total, completed=done, numbers="")
 
-    def advance(self, jets: int) -> None:
-        """Count jets that were seen."""
-        self._progress.advance(self._task, jets)
+    def advance(self, seen: int) -> None:
+        """Count what was seen."""
+        self._progress.advance(self._task, seen)
 
     def show(self, numbers: Mapping[str, float]) -> None:
         """Replace the numbers of these names beside the bar."""
@@ -68,13 +99,13 @@ class Bar:
 
 
 @contextmanager
-def progress_bar(name: str, total: int, done: int, *, visible: bool) -> Iterator[Bar]:
+def progress_bar(name: str, total: int, done: int, *, unit: str = "jets", visible: bool) -> Iterator[Bar]:
     """A bar on the terminal's error stream while the block runs."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("jets"),
+        TextColumn(unit),
         TimeRemainingColumn(),
         TextColumn("{task.fields[numbers]}"),
     )

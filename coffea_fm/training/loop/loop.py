@@ -11,19 +11,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.methods.parts.views import augment
-from coffea_fm.methods.table import build_method
-from coffea_fm.nn.batches import Examples, set_lengths
-from coffea_fm.nn.checkpoint import CheckpointConfig, build_from, save_checkpoint
-from coffea_fm.nn.heads.event import EventHeadConfig
-from coffea_fm.nn.low_rank import merged_state
-from coffea_fm.shards import EventDataset, ShardDataset
-from coffea_fm.tokens.events import nest, unnest
+from coffea_fm.nn.batches import Examples
+from coffea_fm.nn.blocks.low_rank import merged_state
+from coffea_fm.nn.checkpoint import save_checkpoint
+from coffea_fm.shards import ShardDataset
 from coffea_fm.training.data.datasets import datasets
-from coffea_fm.training.data.embeddings import EmbeddedEvents, EmbeddedShards, embed_shards
+from coffea_fm.training.data.embeddings import EmbeddedShards, embed_shards
 from coffea_fm.training.data.sampling import Stream, batches, generator
 from coffea_fm.training.data.weights import Weights
 from coffea_fm.training.loop.adaptation import (
@@ -36,9 +32,9 @@ from coffea_fm.training.loop.adaptation import (
 )
 from coffea_fm.training.loop.ema import averaged_copy, update_average
 from coffea_fm.training.loop.evaluation import metrics_of_parts, validation_metrics
-from coffea_fm.training.loop.logs import Bar, CSVLog
+from coffea_fm.training.loop.logs import Bar, Logs
 from coffea_fm.training.loop.optimizer import build_optimizer, learning_rate
-from coffea_fm.training.loop.parallel import add_over_processes
+from coffea_fm.training.loop.parallel import add_over_processes, share
 from coffea_fm.training.loop.state import Progress, restore_state, save_state
 from coffea_fm.training.recipe.recipe import Recipe
 
@@ -57,55 +53,49 @@ class Training:
     folder : Path
         Where everything goes; a run that was interrupted there is taken up.
     fabric : Fabric
-        The device, and the processes that share the jets of each step.
+        The device, and the processes that share the examples of each step.
     """
 
     def __init__(self, recipe: Recipe, folder: Path, fabric: Fabric) -> None:
         self.recipe, self.folder, self.fabric = recipe, folder, fabric
         self.data, self.validation = datasets(recipe)
-        self.spec = self.data.spec
         self.weights = Weights(self.data, recipe.data.reweight)
         config = recipe.training
         start = starting_point(recipe)
-        reads_scores = isinstance(recipe.head, EventHeadConfig) and "scores" in recipe.head.reads
-        self.jet_head = start.jet_head if start is not None and reads_scores else None
+        self.network = recipe.network(self.data.classes, start and start.jet_head)
         torch.manual_seed(config.seed)
-        model = build_from(recipe, recipe.inputs.spec(), self.data.classes, self.jet_head)
+        model = self.network.build()
         start_from(model, recipe, start)
-        self.method = build_method(recipe.method, model).to(fabric.device)
+        self.method = recipe.method.build(model).to(fabric.device)
         self.averaged = averaged_copy(self.method)
-        self.optimizer = build_optimizer(self.method, config.lr, config.weight_decay, partial(part_of, recipe=recipe))
+        part = partial(part_of, model=model, start=recipe.start)
+        self.optimizer = build_optimizer(self.method, config.lr, config.weight_decay, part)
         fresh = Progress(fingerprint=self.data.fingerprint)
         self.progress = restore_state(folder, fresh, self.method, self.averaged, self.optimizer)
         if self.progress.step == 0:
             self.method.prepare(self.data, config.seed)
             self.averaged.load_state_dict(self.method.state_dict())
-        if keeps_embeddings(recipe):
+        if keeps_embeddings(model, recipe):
             self.data, self.validation = (self.embedded(data) for data in (self.data, self.validation))
-        if fabric.is_global_zero:
-            numbers = [f"{stage}_{name}" for stage in ("train", "validation") for name in self.method.metrics]
-            numbers += ["validation_embedding_rank", "validation_embedding_spread"]
-            names = ["seen_jets", "epoch", "lr", "gradient_norm", "jets_per_second", *numbers]
-            self.csv = CSVLog(folder / "log.csv", names, self.progress.step)
-            self.tensorboard = TensorBoardLogger(folder, "tensorboard", "", purge_step=self.progress.step + 1)
+        self.logs = Logs(folder, self.method.metrics, self.progress.step) if fabric.is_global_zero else None
 
-    def embedded(self, data: ShardDataset) -> ShardDataset:
+    def embedded(self, data: ShardDataset) -> EmbeddedShards:
         """Shards with the embeddings of a backbone that stays as it is, kept for all runs of the folder."""
         with self.fabric.rank_zero_first():
             cache = self.folder.parent / "embeddings"
             vectors = embed_shards(self.method.model, data.whole(), cache=cache, device=self.fabric.device)
-        return EmbeddedEvents(data, vectors) if isinstance(data, EventDataset) else EmbeddedShards(data, vectors)
+        return EmbeddedShards(data, vectors)
 
     def run(self, stop: threading.Event, bar: Bar) -> None:
         """Train until the end, or until asked to stop."""
         config, progress = self.recipe.training, self.progress
-        every = config.validate_every or max(1, config.seen_jets // VALIDATIONS)
+        every = config.validate_every or max(1, config.seen // VALIDATIONS)
         examples = batches(
             self.data,
             self.weights,
             batch_tokens=config.batch_tokens,
-            batch_events=None if self.recipe.event is None else config.batch_events,
-            shuffle_jets=self.recipe.data.shuffle_jets,
+            batch_size=config.batch_size,
+            shuffle=self.recipe.data.shuffle,
             seed=config.seed,
             start=progress.position,
         )
@@ -118,15 +108,15 @@ class Training:
                 sums[name] += value
             stopped = sums["stop"] > 0
             bar.advance(len(batch.packed))
-            progress.finished = progress.seen_jets >= config.seen_jets
-            due = progress.seen_jets // every > progress.validations or progress.finished
+            progress.finished = progress.seen >= config.seen
+            due = progress.seen // every > progress.validations or progress.finished
             if due or progress.step % LOG_STEPS == 0:
                 now = time.monotonic()
                 self.log(self.summary(sums, now - logged), bar)
                 sums.clear()
                 logged = now
             if due:
-                progress.validations = progress.seen_jets // every
+                progress.validations = progress.seen // every
                 self.validate(bar)
                 logged = time.monotonic()
             if due or time.monotonic() - saved > SAVE_SECONDS:
@@ -134,25 +124,25 @@ class Training:
                 saved = time.monotonic()
         if stopped:
             self.save()
-        if self.fabric.is_global_zero:
-            self.tensorboard.finalize("success")
+        if self.logs:
+            self.logs.close()
 
     def step(self, examples: Examples, stop: threading.Event) -> dict[str, float]:
-        """One step of the optimizer; gives sums over the jets of all processes."""
+        """One step of the optimizer; gives sums over the examples of all processes."""
         config, progress, fabric = self.recipe.training, self.progress, self.fabric
-        n_jets = len(examples.packed)
-        done = min(1.0, (progress.seen_jets + 0.5 * n_jets) / config.seen_jets)
+        n = len(examples.packed)
+        done = min(1.0, (progress.seen + 0.5 * n) / config.seen)
         rate = learning_rate(done, config.lr, config.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * rate_factor(self.recipe.start, group["part"], done)
         freeze_backbone(self.method.model, self.recipe.start, done)
         random = generator(config.seed, Stream.STEP, progress.step, fabric.global_rank)
-        names = [*self.method.metrics, "weight", "jets", "stop"]
+        names = [*self.method.metrics, "weight", "seen", "stop"]
         sums = torch.zeros(len(names), device=fabric.device)
-        sums[-2], sums[-1] = n_jets / fabric.world_size, float(stop.is_set())
-        mine = self.augmented(self.share(examples), random)
-        for part, metrics in metrics_of_parts(self.method, mine, self.spec, config.micro_tokens, fabric, random):
-            fabric.backward((metrics[0] * part.weight).sum() / n_jets)
+        sums[-2], sums[-1] = n / fabric.world_size, float(stop.is_set())
+        mine = self.augmented(share(fabric, examples), random)
+        for part, metrics in metrics_of_parts(self.method, mine, self.data.level, config.micro_tokens, fabric, random):
+            fabric.backward((metrics[0] * part.weight).sum() / n)
             sums[:-3] += (metrics.detach() * part.weight).sum(dim=1)
             sums[-3] += part.weight.sum()
         sums = add_over_processes(fabric, self.method, sums)
@@ -165,28 +155,15 @@ class Training:
         self.optimizer.step()
         self.optimizer.zero_grad()
         progress.step += 1
-        progress.seen_jets += n_jets
-        self.method.finish_step(min(1.0, progress.seen_jets / config.seen_jets))
+        progress.seen += n
+        self.method.finish_step(min(1.0, progress.seen / config.seen))
         update_average(self.averaged, self.method, config.ema, progress.step)
         return dict(zip(names, sums.tolist(), strict=True)) | {"gradient_norm": float(norm), "steps": 1}
 
     def augmented(self, examples: Examples, random: np.random.Generator) -> Examples:
         """The same with changed jets, as the recipe says."""
-        changes, data = self.recipe.training.augmentation.changes, self.data
-        if not isinstance(data, EventDataset):
-            return examples._replace(packed=augment(examples.packed, self.spec, changes, random))
-        if not changes:
-            return examples
-        events = unnest(examples.packed, data.jets, data.collection)
-        events = events._replace(jets=augment(events.jets, data.jets, changes, random))
-        return examples._replace(packed=nest(events, data.jets, data.collection))
-
-    def share(self, examples: Examples) -> Examples:
-        """The jets of a step that this process takes: as many, and as long ones, as each other one."""
-        if self.fabric.world_size == 1:
-            return examples
-        by_length = np.argsort(-set_lengths(examples.packed), kind="stable")
-        return examples.take(by_length[self.fabric.global_rank :: self.fabric.world_size])
+        changes = self.recipe.training.augmentation.changes
+        return examples._replace(packed=augment(examples.packed, self.data.level, changes, random))
 
     def summary(self, sums: dict[str, float], seconds: float) -> dict[str, float]:
         """Means since the last row of the log."""
@@ -194,7 +171,7 @@ class Training:
         return means | {
             "lr": max(group["lr"] for group in self.optimizer.param_groups),
             "gradient_norm": sums["gradient_norm"] / sums["steps"],
-            "jets_per_second": sums["jets"] / seconds,
+            "seen_per_second": sums["seen"] / seconds,
         }
 
     def validate(self, bar: Bar) -> None:
@@ -219,23 +196,22 @@ class Training:
         """Write the averaged weights as a checkpoint."""
         if not self.fabric.is_global_zero:
             return
-        config = CheckpointConfig(
-            recipe=self.recipe,
-            spec=self.recipe.inputs.spec(),
-            classes=self.data.classes,
-            step=self.progress.step,
-            seen_jets=self.progress.seen_jets,
-            metrics=metrics,
-            jet_head=self.jet_head,
-        )
-        save_checkpoint(self.folder / name, merged_state(self.averaged.model), config)
+        provenance = {
+            "recipe": self.recipe.model_dump(mode="json"),
+            "data": str(self.recipe.data.train),
+            "seed": self.recipe.training.seed,
+            "step": self.progress.step,
+            "seen": self.progress.seen,
+            "metrics": metrics,
+        }
+        save_checkpoint(self.folder / name, merged_state(self.averaged.model), self.network, provenance)
+        self.averaged.describe(self.folder / name)
 
     def log(self, numbers: dict[str, float], bar: Bar) -> None:
         """Write numbers to every log."""
-        if not self.fabric.is_global_zero:
-            return
-        progress = self.progress
-        place = {"seen_jets": float(progress.seen_jets), "epoch": float(progress.position.epoch)}
-        self.csv.write(progress.step, place | numbers)
-        self.tensorboard.log_metrics(numbers, progress.step)
-        bar.show({name: value for name, value in numbers.items() if name not in ("lr", "gradient_norm")})
+        if self.logs:
+            progress = self.progress
+            self.logs.write(
+                progress.step, {"seen": float(progress.seen), "epoch": float(progress.position.epoch)}, numbers
+            )
+            bar.show({name: value for name, value in numbers.items() if name not in ("lr", "gradient_norm")})

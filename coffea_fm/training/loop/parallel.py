@@ -1,4 +1,4 @@
-"""Training in several processes that share the jets of each step."""
+"""Training in several processes that share the examples of each step."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal, TypeVar
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
@@ -15,6 +16,7 @@ from torch.distributed import destroy_process_group
 from torch.multiprocessing.spawn import ProcessExitedException
 
 from coffea_fm.errors import CoffeaFMError, RecipeError
+from coffea_fm.nn.batches import Examples
 from coffea_fm.training.loop.precision import Asked, Precision, choose_precision, remember_shapes
 
 _FABRIC_PRECISION: dict[Precision, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
@@ -68,6 +70,14 @@ def _guarded(fabric: Fabric, work: Callable[[Fabric], ResultT]) -> ResultT | Cof
     return result
 
 
+def share(fabric: Fabric, examples: Examples) -> Examples:
+    """The examples of a step that this process takes: as many, and as long ones, as each other one."""
+    if fabric.world_size == 1:
+        return examples
+    by_length = np.argsort(-examples.packed.n_tokens, kind="stable")
+    return examples.take(by_length[fabric.global_rank :: fabric.world_size])
+
+
 def added(fabric: Fabric, numbers: Tensor) -> Tensor:
     """The sum of the numbers of all processes."""
     total = fabric.all_reduce(numbers, reduce_op="sum")
@@ -83,14 +93,14 @@ def add_over_processes(fabric: Fabric, module: nn.Module, numbers: Tensor) -> Te
     fabric : Fabric
         Knows the processes.
     module : nn.Module
-        Its gradients become those of all jets of the step.
+        Its gradients become those of all examples of the step.
     numbers : Tensor, float32 [n]
-        Sums over the jets of this process.
+        Sums over the examples of this process.
 
     Returns
     -------
     Tensor, float32 [n]
-        Sums over all jets.
+        Sums over all examples.
     """
     if fabric.world_size == 1:
         return numbers

@@ -26,8 +26,8 @@ class Progress(BaseModel):
     ----------
     fingerprint : str
         Of the training shards: a run goes on with the data it began with.
-    step, seen_jets : int
-        Optimizer steps, and jets in them.
+    step, seen : int
+        Optimizer steps, and the jets or events in them.
     position : Position
         The next batch.
     validations, stale : int
@@ -40,7 +40,7 @@ class Progress(BaseModel):
 
     fingerprint: str
     step: int = 0
-    seen_jets: int = 0
+    seen: int = 0
     position: Position = Position()
     validations: int = 0
     stale: int = 0

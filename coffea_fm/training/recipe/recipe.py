@@ -8,11 +8,10 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from coffea_fm.config import Config, read_config
-from coffea_fm.methods.method import MethodConfig
 from coffea_fm.methods.table import AnyMethodConfig, method_named
 from coffea_fm.nn.backbones import AnyBackboneConfig
-from coffea_fm.nn.heads import AnyHeadConfig, JetHeadConfig
 from coffea_fm.nn.checkpoint import NetworkConfig
+from coffea_fm.nn.heads import AnyHeadConfig, JetHeadConfig
 from coffea_fm.tokens import Level
 from coffea_fm.tokens.levels import with_truth
 from coffea_fm.training.recipe.inputs import EventConfig, InputsConfig

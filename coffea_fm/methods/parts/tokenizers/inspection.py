@@ -15,6 +15,7 @@ from coffea_fm.methods.parts.tokenizers.sample import sample_jets
 from coffea_fm.nn.batches import Examples, padded_batches
 from coffea_fm.shards import ShardDataset
 
+
 class Usage(NamedTuple):
     """How codes are used.
 
@@ -68,7 +69,10 @@ def inspect(tokenizer: Tokenizer, data: ShardDataset, n_jets: int = 10000) -> In
         codes = tokenizer.codes(inputs)[inputs.tokens.mask]
         counts += np.bincount(codes.numpy(), minlength=tokenizer.n_codes)
         values, present = (part[inputs.tokens.mask] for part in tokenizer.fields.raw(inputs))
-        scaled, restored = tokenizer.fields(inputs)[inputs.tokens.mask], tokenizer.reconstruct(inputs)[inputs.tokens.mask]
+        scaled, restored = (
+            tokenizer.fields(inputs)[inputs.tokens.mask],
+            tokenizer.reconstruct(inputs)[inputs.tokens.mask],
+        )
         parts = (values, tokenizer.fields.invert(restored), restored - scaled)
         columns.append(tuple(part.double().masked_fill(~present, torch.nan).numpy() for part in parts))
     truth, restored_values, error = (np.concatenate(parts) for parts in zip(*columns, strict=True))
