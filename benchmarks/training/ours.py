@@ -47,7 +47,7 @@ def rate(kind: str, precision: str, folder: Path, batch: int, steps: int, proces
             "inputs": {"fields": FIELDS},
             "backbone": {"kind": kind},
             "method": {"kind": "supervised"},
-            "training": {"seen_jets": 10**9, "precision": precision, "micro_tokens": MICRO_TOKENS[kind]},
+            "training": {"seen": 10**9, "precision": precision, "micro_tokens": MICRO_TOKENS[kind]},
             "data": {"train": str(folder), "validation": str(folder)},
         }
     )

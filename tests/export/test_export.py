@@ -32,14 +32,14 @@ def checkpoint(tmp_path_factory):
             "inputs": {"fields": list(FIELDS)},
             "backbone": {"kind": "set-transformer", "size": "tiny"},
             "method": {"kind": "supervised"},
-            "training": {"seen_jets": 100, "seed": 7},
+            "training": {"seen": 100, "seed": 7},
             "data": {"train": str(shards), "validation": str(shards)},
         }
     )
     torch.manual_seed(0)
     network = build_from(recipe, SPEC, CLASSES).eval()
     config = CheckpointConfig(
-        recipe=recipe, spec=SPEC, classes=CLASSES, step=3, seen_jets=100, metrics={"accuracy": 0.5}
+        recipe=recipe, spec=SPEC, classes=CLASSES, step=3, seen=100, metrics={"accuracy": 0.5}
     )
     save_checkpoint(folder / "best", network.state_dict(), config)
     return folder / "best", network

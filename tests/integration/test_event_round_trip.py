@@ -25,8 +25,8 @@ from coffea_fm.shipped import shipped
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "fine-tune-events.md"
 SHORTER = {
-    "seen_jets: 40_000, validate_every: 10_000": "seen_jets: 400, validate_every: 400, precision: fp32, batch_tokens: 2000",
-    "seen_events: 20_000": "seen_events: 600, validate_every: 300, precision: fp32",
+    "seen: 40_000, validate_every: 10_000": "seen: 400, validate_every: 400, precision: fp32, batch_tokens: 2000",
+    "seen: 20_000": "seen: 600, validate_every: 300, precision: fp32",
 }
 FILES = sorted(shipped("samples", "hh4b").glob("X1000_*.root")) + sorted(
     shipped("samples", "hh4b").glob("QCDbb_*.root")

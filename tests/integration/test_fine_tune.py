@@ -26,8 +26,8 @@ from coffea_fm.tokens import pack
 from coffea_fm.tokens.padding import pad
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "fine-tune.md"
-LONG = "seen_jets: 20_000, validate_every: 5_000"
-SHORT = "seen_jets: 400, validate_every: 400, precision: fp32, batch_tokens: 2000"
+LONG = "seen: 20_000, validate_every: 5_000"
+SHORT = "seen: 400, validate_every: 400, precision: fp32, batch_tokens: 2000"
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 

@@ -25,7 +25,7 @@ from coffea_fm.nn.build import build_model
 from coffea_fm.shipped import shipped
 from coffea_fm.training import loop
 from coffea_fm.training.recipe.recipe import Recipe, load_recipe
-from coffea_fm.training.train import train
+from coffea_fm.training import pretrain
 
 MakeRecipe = Callable[..., Recipe]
 METHODS: list[dict[str, Any]] = [
@@ -117,9 +117,9 @@ def log(folder: Path) -> list[dict[str, str]]:
 def test_training_falls_and_resumes_to_the_same_bits(
     method: dict[str, Any], make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = make_recipe(training={"seen_jets": 1200, "validate_every": 600, "augmentation": {}})
+    recipe = make_recipe(training={"seen": 1200, "validate_every": 600, "augmentation": {}})
     recipe = Recipe.model_validate(recipe.model_dump(exclude={"head", "method"}) | {"method": method})
-    train(recipe, tmp_path / "whole", show_progress=False)
+    pretrain(recipe, tmp_path / "whole", show_progress=False)
     rows = log(tmp_path / "whole")
     losses = [float(row["train_loss"]) for row in rows if row["train_loss"]]
     assert losses[-1] < losses[0]
@@ -134,8 +134,8 @@ def test_training_falls_and_resumes_to_the_same_bits(
 
     with monkeypatch.context() as patch:
         patch.setattr(loop, "update_average", interrupted)
-        assert not train(recipe, tmp_path / "broken", show_progress=False).finished
-    assert train(recipe, tmp_path / "broken", show_progress=False).finished
+        assert not pretrain(recipe, tmp_path / "broken", show_progress=False).finished
+    assert pretrain(recipe, tmp_path / "broken", show_progress=False).finished
     ours, theirs = (
         load_tensors(tmp_path / name / "small" / "last" / "state.safetensors")[0] for name in ("whole", "broken")
     )

@@ -36,7 +36,7 @@ def content(shards: Path) -> dict[str, Any]:
         "backbone": {"kind": "set-transformer", "dim": 16, "layers": 1, "heads": 2, "dropout": 0.1},
         "method": {"kind": "supervised"},
         "training": {
-            "seen_jets": 1000,
+            "seen": 1000,
             "batch_tokens": 800,
             "micro_tokens": 400,
             "lr": 5e-3,
@@ -48,7 +48,7 @@ def content(shards: Path) -> dict[str, Any]:
         "data": {
             "train": str(shards / "train"),
             "validation": str(shards / "validation"),
-            "shuffle_jets": 200,
+            "shuffle": 200,
             "reweight": {"flatten": {"pt": [500, 750, 1000]}},
         },
     }

@@ -18,7 +18,7 @@ def saved(make_recipe: Callable[..., Recipe], tmp_path: Path) -> tuple[Path, tor
     recipe = make_recipe()
     torch.manual_seed(3)
     model = build_from(recipe, SPEC, CLASSES).eval()
-    config = CheckpointConfig(recipe=recipe, spec=SPEC, classes=CLASSES, step=3, seen_jets=100, metrics={"loss": 0.5})
+    config = CheckpointConfig(recipe=recipe, spec=SPEC, classes=CLASSES, step=3, seen=100, metrics={"loss": 0.5})
     save_checkpoint(tmp_path / "best", model.state_dict(), config)
     return tmp_path / "best", model
 

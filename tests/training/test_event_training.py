@@ -27,7 +27,7 @@ from coffea_fm.training.data.embeddings import EmbeddedEvents, embed_shards
 from coffea_fm.training.data.weights import Weights
 from coffea_fm.training.loop.adaptation import Part, keeps_embeddings, part_of
 from coffea_fm.training.recipe.recipe import Recipe, load_recipe
-from coffea_fm.training.train import train
+from coffea_fm.training import pretrain
 
 MakeRecipe = Callable[..., Recipe]
 INPUTS = {"fields": list(FIELDS)}
@@ -46,11 +46,11 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("pretrained") / "best"
     content = {"name": "jets", "inputs": INPUTS, "backbone": BACKBONE, "method": {"kind": "supervised"}}
     recipe = Recipe.model_validate(
-        content | {"training": {"seen_jets": 1}, "data": {"train": "nowhere", "validation": "nowhere"}}
+        content | {"training": {"seen": 1}, "data": {"train": "nowhere", "validation": "nowhere"}}
     )
     torch.manual_seed(17)
     model = build_from(recipe, SPEC, JET_CLASSES)
-    config = CheckpointConfig(recipe=recipe, spec=SPEC, classes=JET_CLASSES, step=3, seen_jets=100, metrics={})
+    config = CheckpointConfig(recipe=recipe, spec=SPEC, classes=JET_CLASSES, step=3, seen=100, metrics={})
     save_checkpoint(place, model.state_dict(), config)
     return place
 
@@ -60,15 +60,15 @@ def recipe(folder: Path) -> MakeRecipe:
     """A small recipe of events, with sections updated."""
 
     def make(**sections: Any) -> Recipe:
-        training = {"batch_events": 40, "micro_tokens": 500, "lr": 5e-3, "ema": 0.9, "precision": "fp32"}
+        training = {"batch_size": 40, "micro_tokens": 500, "lr": 5e-3, "ema": 0.9, "precision": "fp32"}
         content: dict[str, Any] = {
             "name": "small",
             "inputs": INPUTS,
             "event": {"minimum": 2, "maximum": 4},
             "backbone": BACKBONE,
             "head": {"kind": "deep-sets", **SMALL},
-            "method": {"kind": "event-classification"},
-            "training": training | {"seen_events": 600, "validate_every": 300},
+            "method": {"kind": "supervised"},
+            "training": training | {"seen": 600, "validate_every": 300},
             "data": {"train": str(folder), "split": {"leave_out": 2}},
         }
         for name, values in sections.items():
@@ -91,9 +91,9 @@ def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
 
 
 def test_from_scratch_it_learns(recipe: MakeRecipe, tmp_path: Path) -> None:
-    result = train(recipe(training={"seen_events": 6000, "validate_every": 1500}), tmp_path, show_progress=False)
+    result = pretrain(recipe(training={"seen": 6000, "validate_every": 1500}), tmp_path, show_progress=False)
     assert result.finished
-    assert result.best["accuracy"] > 0.8
+    assert result.metrics["accuracy"] > 0.8
     model, config = load_checkpoint(result.folder / "best")
     assert isinstance(model, EventModel)
     assert config.classes == CLASSES
@@ -103,7 +103,7 @@ def test_from_scratch_it_learns(recipe: MakeRecipe, tmp_path: Path) -> None:
         logits = model(event_inputs(packed, SPEC, COLLECTION, 500))
     right = (logits.argmax(dim=1).numpy() == columns["target"]).astype(float)
     weight = Weights(datasets(config.recipe)[0], config.recipe.data.reweight)(columns)
-    assert np.average(right, weights=weight) == pytest.approx(result.best["accuracy"], abs=1e-5)
+    assert np.average(right, weights=weight) == pytest.approx(result.metrics["accuracy"], abs=1e-5)
 
 
 @pytest.mark.parametrize("reads", [["embedding"], ["scores"], ["embedding", "scores"]])
@@ -111,7 +111,7 @@ def test_frozen_leaves_backbone_and_jet_head_as_they_are(
     recipe: MakeRecipe, pretrained: Path, tmp_path: Path, reads: list[str]
 ) -> None:
     made = recipe(head={"reads": reads}, start={"mode": "frozen", "checkpoint": str(pretrained)})
-    result = train(made, tmp_path, show_progress=False)
+    result = pretrain(made, tmp_path, show_progress=False)
     backbone, jet_head, event_head = parts(result.folder / "best")
     before = parts(pretrained)
     assert same(backbone, before[0])
@@ -127,7 +127,7 @@ def test_frozen_runs_the_backbone_once_for_each_jet_of_the_folder(
 ) -> None:
     """Also over heads, seeds, folds and numbers of examples; what is learned is the same as without keeping."""
     start = {"mode": "frozen", "checkpoint": str(pretrained)}
-    kept = train(recipe(start=start), tmp_path / "kept", show_progress=False)
+    kept = pretrain(recipe(start=start), tmp_path / "kept", show_progress=False)
     assert len(list((tmp_path / "kept" / "embeddings").glob("*.npy"))) == 1
     with monkeypatch.context() as patch:
         patch.setattr("coffea_fm.training.data.embeddings._embed", None)
@@ -139,10 +139,10 @@ def test_frozen_runs_the_backbone_once_for_each_jet_of_the_folder(
                 {"event": {"fields": ["pt", "phi"]}},
             )
         ):
-            train(recipe(name=f"other-{number}", start=start, **sections), tmp_path / "kept", show_progress=False)
+            pretrain(recipe(name=f"other-{number}", start=start, **sections), tmp_path / "kept", show_progress=False)
     monkeypatch.setattr(loop, "keeps_embeddings", lambda _: False)
-    anew = train(recipe(start=start), tmp_path / "anew", show_progress=False)
-    assert anew.best["loss"] == pytest.approx(kept.best["loss"], rel=1e-4)
+    anew = pretrain(recipe(start=start), tmp_path / "anew", show_progress=False)
+    assert anew.metrics["loss"] == pytest.approx(kept.metrics["loss"], rel=1e-4)
     left, right = state(tmp_path / "kept"), state(tmp_path / "anew")
     for name in (name for name in left if name.startswith("weights/model.head")):
         torch.testing.assert_close(left[name], right[name], rtol=1e-3, atol=1e-5)
@@ -150,8 +150,8 @@ def test_frozen_runs_the_backbone_once_for_each_jet_of_the_folder(
 
 def test_end_to_end_moves_everything_each_at_its_rate(recipe: MakeRecipe, pretrained: Path, tmp_path: Path) -> None:
     start = {"mode": "full", "checkpoint": str(pretrained), "backbone_lr": 1e-5}
-    made = recipe(head={"reads": ["scores"]}, start=start, training={"seen_events": 40})
-    result = train(made, tmp_path, show_progress=False)
+    made = recipe(head={"reads": ["scores"]}, start=start, training={"seen": 40})
+    result = pretrain(made, tmp_path, show_progress=False)
     before, after = parts(pretrained), parts(result.folder / "last")
     for left, right in zip(before[:2], after[:2], strict=True):
         moved = [float((left[name] - right[name]).abs().max()) for name in left if left[name].is_floating_point()]
@@ -178,7 +178,7 @@ def test_an_interrupted_training_resumes_to_the_same_bits(
     if "start" in sections:
         sections = sections | {"start": sections["start"] | {"checkpoint": str(pretrained)}}
     made = recipe(**sections)
-    train(made, tmp_path / "whole", show_progress=False)
+    pretrain(made, tmp_path / "whole", show_progress=False)
     rate, count = loop.learning_rate, iter(range(1000))
 
     def interrupted(*arguments: float) -> float:
@@ -188,15 +188,15 @@ def test_an_interrupted_training_resumes_to_the_same_bits(
 
     with monkeypatch.context() as patch:
         patch.setattr(loop, "learning_rate", interrupted)
-        assert not train(made, tmp_path / "broken", show_progress=False).finished
-    assert train(made, tmp_path / "broken", show_progress=False).finished
+        assert not pretrain(made, tmp_path / "broken", show_progress=False).finished
+    assert pretrain(made, tmp_path / "broken", show_progress=False).finished
     assert_same_state(tmp_path / "whole", tmp_path / "broken")
 
 
 def test_augmented_jets_differ_and_fields_do_not(recipe: MakeRecipe, tmp_path: Path) -> None:
-    plain = train(recipe(training={"seen_events": 40}), tmp_path / "a", show_progress=False)
-    turned = train(
-        recipe(training={"seen_events": 40, "augmentation": {"rotate": True}}), tmp_path / "b", show_progress=False
+    plain = pretrain(recipe(training={"seen": 40}), tmp_path / "a", show_progress=False)
+    turned = pretrain(
+        recipe(training={"seen": 40, "augmentation": {"rotate": True}}), tmp_path / "b", show_progress=False
     )
     assert not same(parts(plain.folder / "last")[0], parts(turned.folder / "last")[0])
 
@@ -230,7 +230,7 @@ def test_parts_and_what_keeps_embeddings(recipe: MakeRecipe) -> None:
 def test_negative_weights_are_refused_and_zero_ones_are_not(recipe: MakeRecipe, tmp_path: Path) -> None:
     negative = write_random_events(tmp_path / "negative", (60,), weight=-1.0)
     with pytest.raises(InputError, match=r"weights in .* are negative, and no loss has a lowest value with them"):
-        train(recipe(data={"train": str(negative)}), tmp_path / "runs", show_progress=False)
+        pretrain(recipe(data={"train": str(negative)}), tmp_path / "runs", show_progress=False)
     data = EventDataset(write_random_events(tmp_path / "small", (60,), weight=1e-4))
     weight = Weights(data, recipe().data.reweight)(data.scalars("target", "weight"))
     target = data.scalars("target")["target"]
@@ -256,13 +256,13 @@ def test_recipes_that_contradict_themselves(recipe: MakeRecipe, sections: dict[s
 
 def test_scores_need_a_checkpoint_that_has_them(recipe: MakeRecipe, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"head.reads: the scores of jets come from the head of the checkpoint"):
-        train(recipe(head={"reads": ["scores"]}), tmp_path, show_progress=False)
-    first = train(recipe(training={"seen_events": 40}), tmp_path / "runs", show_progress=False)
+        pretrain(recipe(head={"reads": ["scores"]}), tmp_path, show_progress=False)
+    first = pretrain(recipe(training={"seen": 40}), tmp_path / "runs", show_progress=False)
     start = {"mode": "frozen", "checkpoint": str(first.folder / "best")}
     with pytest.raises(RecipeError, match=r"head.reads: the scores of jets"):
-        train(recipe(name="next", head={"reads": ["scores"]}, start=start), tmp_path / "runs", show_progress=False)
-    made = recipe(name="next", start=start, training={"seen_events": 40})
-    second = train(made, tmp_path / "runs", show_progress=False)
+        pretrain(recipe(name="next", head={"reads": ["scores"]}, start=start), tmp_path / "runs", show_progress=False)
+    made = recipe(name="next", start=start, training={"seen": 40})
+    second = pretrain(made, tmp_path / "runs", show_progress=False)
     assert same(parts(second.folder / "best")[0], parts(first.folder / "best")[0])
 
 

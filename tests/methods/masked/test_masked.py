@@ -20,7 +20,7 @@ from coffea_fm.nn.build import Model
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.tokens import pad
 from coffea_fm.training.recipe.recipe import Recipe
-from coffea_fm.training.train import train
+from coffea_fm.training import pretrain
 
 MakeRecipe = Callable[..., Recipe]
 KIND = "masked-particle-modelling"
@@ -210,8 +210,8 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_each_target_learns(make_recipe: MakeRecipe, tmp_path: Path, case: str) -> None:
-    training = {"seen_jets": 1600, "validate_every": 800, "augmentation": {}, "ema": 0.8}
-    result = train(make_recipe(method={"kind": KIND} | CASES[case], training=training), tmp_path, show_progress=False)
+    training = {"seen": 1600, "validate_every": 800, "augmentation": {}, "ema": 0.8}
+    result = pretrain(make_recipe(method={"kind": KIND} | CASES[case], training=training), tmp_path, show_progress=False)
     assert result.finished
     with (result.folder / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -224,10 +224,10 @@ def test_interrupted_run_resumes_to_the_same_bits(
     make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
     method = V2 | {"targets": {"kmeans": {"codes": 8}, "flow": {"width": 8}, "id": {}}}
-    recipe = make_recipe(method=method, training={"seen_jets": 500})
-    train(recipe, tmp_path / "whole", show_progress=False)
+    recipe = make_recipe(method=method, training={"seen": 500})
+    pretrain(recipe, tmp_path / "whole", show_progress=False)
     with monkeypatch.context() as patch:
         stop_after(steps, patch)
-        assert not train(recipe, tmp_path / "broken", show_progress=False).finished
-    assert train(recipe, tmp_path / "broken", show_progress=False).finished
+        assert not pretrain(recipe, tmp_path / "broken", show_progress=False).finished
+    assert pretrain(recipe, tmp_path / "broken", show_progress=False).finished
     assert_same_state(tmp_path / "whole", tmp_path / "broken")

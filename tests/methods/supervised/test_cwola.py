@@ -19,7 +19,7 @@ from coffea_fm.nn.build import build_model
 from coffea_fm.shards import ShardDataset
 from coffea_fm.shipped import shipped
 from coffea_fm.training.recipe.recipe import Recipe, load_recipe
-from coffea_fm.training.train import train
+from coffea_fm.training import pretrain
 
 MakeRecipe = Callable[..., Recipe]
 CWOLA = {"kind": "cwola", "signal": ["wide"], "fractions": [0.8, 0.3]}
@@ -106,9 +106,9 @@ def test_the_best_classifier_of_mixtures_rises_with_the_best_of_classes() -> Non
 
 
 def test_classes_are_learned_without_their_labels(make_recipe: MakeRecipe, tmp_path: Path) -> None:
-    recipe = make_recipe(method=CWOLA, training={"seen_jets": 4000})
-    result = train(recipe, tmp_path, show_progress=False)
-    assert result.best["true_accuracy"] > 0.85
+    recipe = make_recipe(method=CWOLA, training={"seen": 4000})
+    result = pretrain(recipe, tmp_path, show_progress=False)
+    assert result.metrics["true_accuracy"] > 0.85
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_signal_and_background_are_needed(
     make_recipe: MakeRecipe, tmp_path: Path, signal: list[str], message: str
 ) -> None:
     with pytest.raises(RecipeError, match=message):
-        train(make_recipe(method=CWOLA | {"signal": signal}), tmp_path, show_progress=False)
+        pretrain(make_recipe(method=CWOLA | {"signal": signal}), tmp_path, show_progress=False)
 
 
 def test_the_shipped_recipe_is_one() -> None:

@@ -23,7 +23,7 @@ from coffea_fm.nn.build import build_model
 from coffea_fm.shards import ShardDataset, Source, write_shard
 from coffea_fm.tokens import PackedSets, PackedTokens
 from coffea_fm.training.recipe.recipe import Recipe
-from coffea_fm.training.train import train
+from coffea_fm.training import pretrain
 
 MakeRecipe = Callable[..., Recipe]
 TRUTH = ("side", "vertex")
@@ -84,7 +84,7 @@ def one_part(method: Method, data: ShardDataset, n_jets: int) -> tuple[Batch, Pa
 
 
 def test_regression_learns_the_number_and_standardises_it(recipe: Callable[..., Recipe], tmp_path: Path) -> None:
-    chosen = recipe("regression", {"targets": ["msoftdrop"], "hidden": [16]}, seen_jets=4000, lr=1e-2)
+    chosen = recipe("regression", {"targets": ["msoftdrop"], "hidden": [16]}, seen=4000, lr=1e-2)
     method, data = method_of(chosen)
     values = data.scalars("msoftdrop")["msoftdrop"]
     head = method.model.head
@@ -96,8 +96,8 @@ def test_regression_learns_the_number_and_standardises_it(recipe: Callable[..., 
     torch.testing.assert_close(found["error"], error, rtol=1e-4, atol=1e-5)
     expected = torch.where(error < 1, 0.5 * error**2, error - 0.5)
     torch.testing.assert_close(found["loss"], expected, rtol=1e-4, atol=1e-5)
-    result = train(chosen, tmp_path, show_progress=False)
-    assert result.best["error"] < 0.3
+    result = pretrain(chosen, tmp_path, show_progress=False)
+    assert result.metrics["error"] < 0.3
     manifest = export_checkpoint(result.folder / "best", tmp_path / "bundle")
     assert manifest.output("regression").classes == ("msoftdrop",)
 
@@ -123,9 +123,9 @@ def test_tokens_are_judged_by_their_truth_alone(recipe: Callable[..., Recipe]) -
 
 def test_token_classification_learns_and_is_exported(recipe: Callable[..., Recipe], tmp_path: Path) -> None:
     head = {"truth": "side", "classes": ["below", "above"]}
-    chosen = recipe("tokens", head, seen_jets=3000, lr=1e-2)
-    result = train(chosen, tmp_path, show_progress=False)
-    assert result.best["accuracy"] > 0.75
+    chosen = recipe("tokens", head, seen=3000, lr=1e-2)
+    result = pretrain(chosen, tmp_path, show_progress=False)
+    assert result.metrics["accuracy"] > 0.75
     _, config = load_checkpoint(result.folder / "best")
     assert config.spec == SPEC
     manifest = export_checkpoint(result.folder / "best", tmp_path / "bundle")
@@ -154,7 +154,7 @@ def test_pairs_of_tracks_by_their_truth(recipe: Callable[..., Recipe]) -> None:
 
 
 def test_pair_classification_trains_and_is_exported(recipe: Callable[..., Recipe], tmp_path: Path) -> None:
-    result = train(recipe("pairs", {"truth": ["vertex"]}, seen_jets=400), tmp_path, show_progress=False)
+    result = pretrain(recipe("pairs", {"truth": ["vertex"]}, seen=400), tmp_path, show_progress=False)
     manifest = export_checkpoint(result.folder / "best", tmp_path / "bundle")
     assert manifest.output("pair_scores").level == "pair"
     assert manifest.graphs[-1].inputs == ("token_vectors",)
@@ -170,7 +170,7 @@ def test_pairs_need_the_charge(recipe: Callable[..., Recipe], make_recipe: MakeR
 
 def test_truth_that_is_not_in_the_shards_is_named(recipe: Callable[..., Recipe], tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no constituents\.truthOrigin"):
-        train(recipe("tokens", {"truth": "truthOrigin", "classes": ["a", "b"]}), tmp_path, show_progress=False)
+        pretrain(recipe("tokens", {"truth": "truthOrigin", "classes": ["a", "b"]}), tmp_path, show_progress=False)
 
 
 def test_a_head_that_does_not_fit_the_method_is_named(recipe: Callable[..., Recipe]) -> None:

@@ -54,7 +54,7 @@ def test_kept_by_content(model: torch.nn.Module, tmp_path: Path, monkeypatch: py
 def test_of_a_checkpoint(
     make_recipe: Callable[..., Recipe], model: torch.nn.Module, shards: Path, tmp_path: Path
 ) -> None:
-    config = CheckpointConfig(recipe=make_recipe(), spec=SPEC, classes=CLASSES, step=1, seen_jets=1, metrics={})
+    config = CheckpointConfig(recipe=make_recipe(), spec=SPEC, classes=CLASSES, step=1, seen=1, metrics={})
     save_checkpoint(tmp_path / "best", model.state_dict(), config)
     vectors, columns = embeddings_of(tmp_path / "best", shards / "validation")
     np.testing.assert_array_equal(vectors, embed_shards(model, ShardDataset(shards / "validation")))

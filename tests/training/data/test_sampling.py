@@ -17,7 +17,7 @@ START = Position()
 def stream(data: ShardDataset, start: Position = START, seed: int = 0) -> list[tuple[Position, np.ndarray]]:
     """Positions, and the jets' pT as their identity."""
     weights = Weights(data, None)
-    found = batches(data, weights, batch_tokens=600, shuffle_jets=150, seed=seed, start=start)
+    found = batches(data, weights, batch_tokens=600, shuffle=150, seed=seed, start=start)
     return [(position, examples.packed.jet[:, 0]) for position, examples in islice(found, 40)]
 
 
@@ -47,7 +47,7 @@ def test_seeds_differ(train_data: ShardDataset) -> None:
 
 
 def test_batches_have_nearly_equal_tokens(train_data: ShardDataset) -> None:
-    found = batches(train_data, Weights(train_data, None), batch_tokens=600, shuffle_jets=150, seed=0, start=Position())
+    found = batches(train_data, Weights(train_data, None), batch_tokens=600, shuffle=150, seed=0, start=Position())
     sizes = [int(examples.packed.groups["constituents"].lengths.sum()) for _, examples in islice(found, 30)]
     assert max(sizes) < 800
     assert min(sizes) > 400
@@ -55,7 +55,7 @@ def test_batches_have_nearly_equal_tokens(train_data: ShardDataset) -> None:
 
 def test_batches_mix_the_classes(train_data: ShardDataset) -> None:
     found = batches(
-        train_data, Weights(train_data, None), batch_tokens=2000, shuffle_jets=400, seed=0, start=Position()
+        train_data, Weights(train_data, None), batch_tokens=2000, shuffle=400, seed=0, start=Position()
     )
     shares = [examples.columns["target"].mean() for _, examples in islice(found, 20)]
     assert min(shares) > 0.25

@@ -16,7 +16,7 @@ from coffea_fm.nn.low_rank import add_low_rank, merged_state
 from coffea_fm.training.loop.adaptation import Part, part_of, rate_factor
 from coffea_fm.training.recipe.recipe import Recipe
 from coffea_fm.training.recipe.start import FrozenStart, FullStart, LowRankStart, ProbeThenFullStart, StagedStart
-from coffea_fm.training.train import train
+from coffea_fm.training import pretrain
 
 MakeRecipe = Callable[..., Recipe]
 PLAIN = {"rotate": False, "reflect": False, "smear": 0.0, "drop": 0.0}
@@ -28,7 +28,7 @@ def pretrained(make_recipe: MakeRecipe, tmp_path: Path) -> Path:
     recipe = make_recipe()
     torch.manual_seed(17)
     model = build_from(recipe, SPEC, CLASSES)
-    config = CheckpointConfig(recipe=recipe, spec=SPEC, classes=CLASSES, step=3, seen_jets=100, metrics={})
+    config = CheckpointConfig(recipe=recipe, spec=SPEC, classes=CLASSES, step=3, seen=100, metrics={})
     save_checkpoint(tmp_path / "pretrained", model.state_dict(), config)
     return tmp_path / "pretrained"
 
@@ -44,7 +44,7 @@ def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> list[
 
 def test_frozen_backbone_is_that_of_the_checkpoint(make_recipe: MakeRecipe, pretrained: Path, tmp_path: Path) -> None:
     recipe = make_recipe(start={"mode": "frozen", "checkpoint": str(pretrained)})
-    result = train(recipe, tmp_path / "runs", show_progress=False)
+    result = pretrain(recipe, tmp_path / "runs", show_progress=False)
     assert all(same(backbone(result.folder / "best"), backbone(pretrained)))
     head = load_checkpoint(result.folder / "best")[0].head.state_dict()
     assert not any(same(head, load_checkpoint(pretrained)[0].head.state_dict()))
@@ -52,16 +52,16 @@ def test_frozen_backbone_is_that_of_the_checkpoint(make_recipe: MakeRecipe, pret
 
 def test_full_starts_at_the_checkpoint_and_moves(make_recipe: MakeRecipe, pretrained: Path, tmp_path: Path) -> None:
     start = {"mode": "full", "checkpoint": str(pretrained)}
-    recipe = make_recipe(start=start, training={"lr": 1e-7, "seen_jets": 50})
-    result = train(recipe, tmp_path / "runs", show_progress=False)
+    recipe = make_recipe(start=start, training={"lr": 1e-7, "seen": 50})
+    result = pretrain(recipe, tmp_path / "runs", show_progress=False)
     left, right = backbone(result.folder / "last"), backbone(pretrained)
     moved = [float((left[name] - right[name]).abs().max()) for name in left if left[name].is_floating_point()]
     assert 0 < max(moved) < 1e-5
 
 
 def test_from_nothing_the_random_backbone_stays(make_recipe: MakeRecipe, tmp_path: Path) -> None:
-    recipe = make_recipe(start={"mode": "frozen"}, training={"seen_jets": 200})
-    result = train(recipe, tmp_path / "runs", show_progress=False)
+    recipe = make_recipe(start={"mode": "frozen"}, training={"seen": 200})
+    result = pretrain(recipe, tmp_path / "runs", show_progress=False)
     kept = backbone(result.folder / "best")
     torch.manual_seed(recipe.training.seed)
     assert all(same(kept, build_from(recipe, SPEC, CLASSES).backbone.state_dict()))
@@ -72,12 +72,12 @@ def test_kept_embeddings_train_the_same_head(
 ) -> None:
     """Without augmentation the backbone runs once for each jet; what is learned is the same."""
     recipe = make_recipe(start={"mode": "frozen", "checkpoint": str(pretrained)}, training={"augmentation": PLAIN})
-    kept = train(recipe, tmp_path / "kept", show_progress=False)
+    kept = pretrain(recipe, tmp_path / "kept", show_progress=False)
     assert len(list((tmp_path / "kept" / "embeddings").glob("*.npy"))) == 2
     monkeypatch.setattr("coffea_fm.training.loop.loop.keeps_embeddings", lambda _: False)
-    anew = train(recipe, tmp_path / "anew", show_progress=False)
+    anew = pretrain(recipe, tmp_path / "anew", show_progress=False)
     assert not (tmp_path / "anew" / "embeddings").exists()
-    assert anew.best["loss"] == pytest.approx(kept.best["loss"], rel=1e-4)
+    assert anew.metrics["loss"] == pytest.approx(kept.metrics["loss"], rel=1e-4)
     left, right = state(tmp_path / "kept"), state(tmp_path / "anew")
     for name in (name for name in left if name.startswith("weights/model.head")):
         torch.testing.assert_close(left[name], right[name], rtol=1e-3, atol=1e-5)
@@ -101,12 +101,12 @@ def test_interrupted_adaptation_resumes_to_the_same_bits(
     start: dict[str, object],
     steps: int,
 ) -> None:
-    recipe = make_recipe(start=start | {"checkpoint": str(pretrained)}, training={"seen_jets": 600})
-    train(recipe, tmp_path / "whole", show_progress=False)
+    recipe = make_recipe(start=start | {"checkpoint": str(pretrained)}, training={"seen": 600})
+    pretrain(recipe, tmp_path / "whole", show_progress=False)
     with monkeypatch.context() as patch:
         stop_after(steps, patch)
-        assert not train(recipe, tmp_path / "broken", show_progress=False).finished
-    assert train(recipe, tmp_path / "broken", show_progress=False).finished
+        assert not pretrain(recipe, tmp_path / "broken", show_progress=False).finished
+    assert pretrain(recipe, tmp_path / "broken", show_progress=False).finished
     assert_same_state(tmp_path / "whole", tmp_path / "broken")
 
 
@@ -115,15 +115,15 @@ def test_the_probe_comes_before_the_rest(
 ) -> None:
     """Until half of the jets were seen, nothing of the backbone has moved."""
     start = {"mode": "probe-then-full", "probe": 0.5, "checkpoint": str(pretrained)}
-    recipe = make_recipe(start=start, training={"seen_jets": 600})
+    recipe = make_recipe(start=start, training={"seen": 600})
     with monkeypatch.context() as patch:
         stop_after(4, patch)
-        assert not train(recipe, tmp_path, show_progress=False).finished
+        assert not pretrain(recipe, tmp_path, show_progress=False).finished
     expected = backbone(pretrained)
     assert all(
         torch.equal(value, state(tmp_path)[f"weights/model.backbone.{name}"]) for name, value in expected.items()
     )
-    train(recipe, tmp_path, show_progress=False)
+    pretrain(recipe, tmp_path, show_progress=False)
     moved = [
         not torch.equal(value, state(tmp_path)[f"weights/model.backbone.{name}"]) for name, value in expected.items()
     ]
@@ -163,7 +163,7 @@ def test_low_rank_leaves_the_matrices_alone_and_merges_exactly(
 ) -> None:
     start = {"mode": "low-rank", "rank": 2, "alpha": 4.0, "checkpoint": str(pretrained)}
     recipe = make_recipe(start=start)
-    result = train(recipe, tmp_path, show_progress=False)
+    result = pretrain(recipe, tmp_path, show_progress=False)
     merged, before, trained = backbone(result.folder / "last"), backbone(pretrained), state(tmp_path)
     assert merged.keys() == before.keys()
     for name in ("blocks.0.attention.project_in", "blocks.0.feed_forward.1"):
@@ -213,21 +213,21 @@ def test_a_recipe_that_does_not_fit_the_checkpoint_is_one_sentence(
 ) -> None:
     recipe = make_recipe(start={"mode": "full", "checkpoint": str(pretrained)}, **sections)
     with pytest.raises(RecipeError, match=message) as caught:
-        train(recipe, tmp_path / "runs", show_progress=False)
+        pretrain(recipe, tmp_path / "runs", show_progress=False)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "runs").exists()
 
 
 def test_another_dropout_is_no_other_network(make_recipe: MakeRecipe, pretrained: Path, tmp_path: Path) -> None:
     start = {"mode": "full", "checkpoint": str(pretrained)}
-    recipe = make_recipe(start=start, backbone={"dropout": 0.0}, training={"seen_jets": 50})
-    assert train(recipe, tmp_path / "runs", show_progress=False).finished
+    recipe = make_recipe(start=start, backbone={"dropout": 0.0}, training={"seen": 50})
+    assert pretrain(recipe, tmp_path / "runs", show_progress=False).finished
 
 
 def test_no_checkpoint_to_start_from(make_recipe: MakeRecipe, tmp_path: Path) -> None:
     recipe = make_recipe(start={"mode": "full", "checkpoint": str(tmp_path / "none")})
     with pytest.raises(InputError, match="none is not a checkpoint"):
-        train(recipe, tmp_path / "runs", show_progress=False)
+        pretrain(recipe, tmp_path / "runs", show_progress=False)
 
 
 @pytest.mark.parametrize(

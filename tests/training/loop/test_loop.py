@@ -18,7 +18,7 @@ from coffea_fm.nn.batches import Examples, padded_batches
 from coffea_fm.shards import ShardDataset
 from coffea_fm.training import loop
 from coffea_fm.training.recipe.recipe import Recipe
-from coffea_fm.training.train import train
+from coffea_fm.training import pretrain
 
 MakeRecipe = Callable[..., Recipe]
 
@@ -50,10 +50,10 @@ def stop_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_learns_and_its_checkpoint_is_as_good_as_it_says(make_recipe: MakeRecipe, tmp_path: Path) -> None:
-    result = train(make_recipe(training={"seen_jets": 3000}), tmp_path, show_progress=False)
+    result = pretrain(make_recipe(training={"seen": 3000}), tmp_path, show_progress=False)
     assert result.finished
-    assert result.seen_jets >= 3000
-    assert result.best["accuracy"] > 0.9
+    assert result.seen >= 3000
+    assert result.metrics["accuracy"] > 0.9
     model, config = load_checkpoint(result.folder / "best")
     data = ShardDataset(config.recipe.data.validation, config.spec)
     packed, columns = data.read(data.row_groups)
@@ -62,25 +62,25 @@ def test_it_learns_and_its_checkpoint_is_as_good_as_it_says(make_recipe: MakeRec
         int((model(batch.inputs).argmax(1) == batch.columns["target"]).sum())
         for batch in padded_batches(examples, data.spec, 4096)
     )
-    assert right / len(packed) == pytest.approx(result.best["accuracy"], abs=0.02)
+    assert right / len(packed) == pytest.approx(result.metrics["accuracy"], abs=0.02)
 
 
 def test_logs(make_recipe: MakeRecipe, tmp_path: Path) -> None:
-    result = train(make_recipe(), tmp_path, show_progress=False)
+    result = pretrain(make_recipe(), tmp_path, show_progress=False)
     with (result.folder / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     validations = [float(row["validation_loss"]) for row in rows if row["validation_loss"]]
     assert len(validations) == 3
-    assert min(validations) == pytest.approx(result.best["loss"], rel=1e-5)
+    assert min(validations) == pytest.approx(result.metrics["loss"], rel=1e-5)
     assert float(rows[0]["train_loss"]) == pytest.approx(0.7, abs=0.3)
     assert list((result.folder / "tensorboard").glob("events.*"))
 
 
 def test_two_runs_are_equal_and_seeds_differ(make_recipe: MakeRecipe, tmp_path: Path) -> None:
     for folder in ("a", "b"):
-        train(make_recipe(), tmp_path / folder, show_progress=False)
+        pretrain(make_recipe(), tmp_path / folder, show_progress=False)
     assert_same_state(tmp_path / "a", tmp_path / "b")
-    train(make_recipe(training={"seed": 1}), tmp_path / "c", show_progress=False)
+    pretrain(make_recipe(training={"seed": 1}), tmp_path / "c", show_progress=False)
     name = "weights/model.head.layers.1.weight"
     assert not torch.equal(state(tmp_path / "a")[name], state(tmp_path / "c")[name])
 
@@ -90,11 +90,11 @@ def test_interrupted_run_resumes_to_the_same_bits(
     make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
     recipe = make_recipe()
-    train(recipe, tmp_path / "whole", show_progress=False)
+    pretrain(recipe, tmp_path / "whole", show_progress=False)
     with monkeypatch.context() as patch:
         stop_after(steps, patch)
-        assert not train(recipe, tmp_path / "broken", show_progress=False).finished
-    result = train(recipe, tmp_path / "broken", show_progress=False)
+        assert not pretrain(recipe, tmp_path / "broken", show_progress=False).finished
+    result = pretrain(recipe, tmp_path / "broken", show_progress=False)
     assert result.finished
     assert_same_state(tmp_path / "whole", tmp_path / "broken")
 
@@ -102,11 +102,11 @@ def test_interrupted_run_resumes_to_the_same_bits(
 def test_killed_run_resumes_to_the_same_bits(make_recipe: MakeRecipe, tmp_path: Path) -> None:
     backbone = {"kind": "particle-transformer", "embed": [16], "pair_hidden": [8]}
     recipe = make_recipe(backbone=backbone, training={"precision": "auto"})
-    train(recipe, tmp_path / "whole", show_progress=False)
+    pretrain(recipe, tmp_path / "whole", show_progress=False)
     script = f"""
 import os, signal
 from coffea_fm.training import loop
-from coffea_fm.training.train import train
+from coffea_fm.training import pretrain
 from coffea_fm.training.recipe.recipe import load_recipe
 loop.SAVE_SECONDS = 0.0
 whole, count = loop.update_average, iter(range(10**6))
@@ -115,7 +115,7 @@ def killed(*args):
     if next(count) == 9:
         os.kill(os.getpid(), signal.SIGKILL)
 loop.update_average = killed
-train(load_recipe({str(tmp_path / "recipe.yaml")!r}), {str(tmp_path / "broken")!r}, show_progress=False)
+pretrain(load_recipe({str(tmp_path / "recipe.yaml")!r}), {str(tmp_path / "broken")!r}, show_progress=False)
 """
     threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
     process = subprocess.run([sys.executable, "-c", script], env=os.environ | threads, check=False, capture_output=True)
@@ -123,59 +123,59 @@ train(load_recipe({str(tmp_path / "recipe.yaml")!r}), {str(tmp_path / "broken")!
     _, about = load_tensors(tmp_path / "broken" / "small" / "last" / "state.safetensors")
     assert about["step"] == 9  # type: ignore[index]
     assert about["position"]["batch"] > 0  # type: ignore[index]
-    assert train(recipe, tmp_path / "broken", show_progress=False).finished
+    assert pretrain(recipe, tmp_path / "broken", show_progress=False).finished
     assert_same_state(tmp_path / "whole", tmp_path / "broken")
 
 
 def test_finished_run_is_left_alone(make_recipe: MakeRecipe, tmp_path: Path) -> None:
     recipe = make_recipe()
-    first = train(recipe, tmp_path, show_progress=False)
+    first = pretrain(recipe, tmp_path, show_progress=False)
     before = (first.folder / "last" / "state.safetensors").stat().st_mtime_ns
-    assert train(recipe, tmp_path, show_progress=False) == first
+    assert pretrain(recipe, tmp_path, show_progress=False) == first
     assert (first.folder / "last" / "state.safetensors").stat().st_mtime_ns == before
 
 
 def test_another_recipe_is_refused(make_recipe: MakeRecipe, tmp_path: Path) -> None:
-    train(make_recipe(), tmp_path, show_progress=False)
+    pretrain(make_recipe(), tmp_path, show_progress=False)
     with pytest.raises(RecipeError, match=r"training.lr was 0.005, is 0.001"):
-        train(make_recipe(training={"lr": 1e-3}), tmp_path, show_progress=False)
+        pretrain(make_recipe(training={"lr": 1e-3}), tmp_path, show_progress=False)
 
 
 def test_other_shards_are_refused(make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = make_recipe()
     with monkeypatch.context() as patch:
         stop_after(3, patch)
-        train(recipe, tmp_path, show_progress=False)
+        pretrain(recipe, tmp_path, show_progress=False)
     monkeypatch.setattr(ShardDataset, "fingerprint", "other")
     with pytest.raises(RecipeError, match=r"shards .* have changed"):
-        train(recipe, tmp_path, show_progress=False)
+        pretrain(recipe, tmp_path, show_progress=False)
 
 
 def test_early_stopping(make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "learning_rate", lambda *_: 0.0)
-    recipe = make_recipe(training={"seen_jets": 100_000, "validate_every": 100, "patience": 2})
-    result = train(recipe, tmp_path, show_progress=False)
+    recipe = make_recipe(training={"seen": 100_000, "validate_every": 100, "patience": 2})
+    result = pretrain(recipe, tmp_path, show_progress=False)
     assert result.finished
-    assert 300 <= result.seen_jets < 400
+    assert 300 <= result.seen < 400
 
 
 def test_divergence_is_told(make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "learning_rate", lambda *_: float("inf"))
     with pytest.raises(RecipeError, match=r"diverged at step 1: .* lower training.lr"):
-        train(make_recipe(), tmp_path, show_progress=False)
+        pretrain(make_recipe(), tmp_path, show_progress=False)
 
 
 def test_shards_without_the_inputs(make_recipe: MakeRecipe, tmp_path: Path) -> None:
     recipe = make_recipe(inputs={"fields": ["pt", "eta", "phi", "weight"]})
     with pytest.raises(InputError, match=r"constituents\.weight"):
-        train(recipe, tmp_path, show_progress=False)
+        pretrain(recipe, tmp_path, show_progress=False)
     assert not (tmp_path / "small").exists()
 
 
 def test_other_threads_can_train(make_recipe: MakeRecipe, tmp_path: Path) -> None:
-    recipe = make_recipe(training={"seen_jets": 100})
+    recipe = make_recipe(training={"seen": 100})
     results = []
-    thread = threading.Thread(target=lambda: results.append(train(recipe, tmp_path, show_progress=False)))
+    thread = threading.Thread(target=lambda: results.append(pretrain(recipe, tmp_path, show_progress=False)))
     thread.start()
     thread.join()
     assert results[0].finished

@@ -15,23 +15,23 @@ from torch import nn
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.training.loop.parallel import add_over_processes, launch
 from coffea_fm.training.recipe.recipe import Recipe
-from coffea_fm.training.train import train
+from coffea_fm.training import pretrain
 
 MakeRecipe = Callable[..., Recipe]
 
 
 def test_the_weights_of_two_processes_are_those_of_one(make_recipe: MakeRecipe, tmp_path: Path) -> None:
     recipe = make_recipe(
-        backbone={"dropout": 0.0}, training={"augmentation": {}, "seen_jets": 300, "lr": 1e-3, "precision": "fp32"}
+        backbone={"dropout": 0.0}, training={"augmentation": {}, "seen": 300, "lr": 1e-3, "precision": "fp32"}
     )
     results = {
-        processes: train(recipe, tmp_path / str(processes), processes=processes, show_progress=False)
+        processes: pretrain(recipe, tmp_path / str(processes), processes=processes, show_progress=False)
         for processes in (1, 2)
     }
     assert results[2].finished
-    assert results[2].seen_jets == results[1].seen_jets
-    assert results[2].best["loss"] == pytest.approx(results[1].best["loss"], rel=1e-4)
-    assert results[2].best["embedding_rank"] == pytest.approx(results[1].best["embedding_rank"], rel=1e-2)
+    assert results[2].seen == results[1].seen
+    assert results[2].metrics["loss"] == pytest.approx(results[1].metrics["loss"], rel=1e-4)
+    assert results[2].metrics["embedding_rank"] == pytest.approx(results[1].metrics["embedding_rank"], rel=1e-2)
     one, two = (load_tensors(tmp_path / number / "small" / "last" / "state.safetensors")[0] for number in "12")
     assert one.keys() == two.keys()
     for name in one:
@@ -58,12 +58,12 @@ def stop_at_third_step(fabric: Fabric, recipe: Recipe, folder: Path) -> bool:
 def test_one_interrupted_process_stops_all_and_the_run_resumes_to_the_same_bits(
     make_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
-    recipe = make_recipe(training={"seen_jets": 400})
-    train(recipe, tmp_path / "whole", processes=2, show_progress=False)
+    recipe = make_recipe(training={"seen": 400})
+    pretrain(recipe, tmp_path / "whole", processes=2, show_progress=False)
     folder = tmp_path / "broken" / recipe.name
     folder.mkdir(parents=True)
     assert not launch(partial(stop_at_third_step, recipe=recipe, folder=folder), 2, recipe.training.precision)
-    assert train(recipe, tmp_path / "broken", processes=2, show_progress=False).finished
+    assert pretrain(recipe, tmp_path / "broken", processes=2, show_progress=False).finished
     whole, broken = (
         load_tensors(tmp_path / run / recipe.name / "last" / "state.safetensors")[0] for run in ("whole", "broken")
     )

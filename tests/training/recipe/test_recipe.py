@@ -31,7 +31,7 @@ def test_a_written_recipe_reads_back(make_recipe: Callable[..., Recipe], tmp_pat
     [
         ("metod", {}, r"unknown key 'metod'; did you mean 'method'\?"),
         ("training.batch_token", 1, r"unknown key 'training.batch_token'; did you mean 'batch_tokens'\?"),
-        ("training.seen_event", 10, r"unknown key 'training.seen_event'; did you mean 'seen_events'\?"),
+        ("training.seen_event", 10, r"unknown key 'training.seen_event'; did you mean 'seen'\?"),
         ("training.augmentation.rotat", True, "did you mean 'rotate'"),
         ("backbone.layer", 1, r"unknown key 'backbone.layer'; did you mean 'layers'\?"),
         ("data.reweight.flaten", {}, "did you mean 'flatten'"),
@@ -79,6 +79,6 @@ def test_not_a_recipe(tmp_path: Path, text: str) -> None:
 
 
 def test_a_misspelled_required_key_is_named(make_recipe: Callable[..., Recipe], content: dict[str, Any]) -> None:
-    content["training"]["sen_jets"] = content["training"].pop("seen_jets")
-    with pytest.raises(RecipeError, match=r"'training.sen_jets'; did you mean 'seen_jets'"):
+    content["training"]["sen_jets"] = content["training"].pop("seen")
+    with pytest.raises(RecipeError, match=r"'training.sen_jets'; did you mean 'seen'"):
         make_recipe()

@@ -13,7 +13,7 @@ from coffea_fm.methods.parts.decoders.masked import Predicted
 from coffea_fm.methods.parts.masked_jets import MaskedJets
 from coffea_fm.methods.parts.targets.target import Readout, Surroundings, Target, TargetConfig
 from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
-from coffea_fm.methods.parts.tokenizers.load import Tokenizer
+from coffea_fm.methods.parts.tokenizers.load import Tokenizer, load_tokenizer
 from coffea_fm.shards import ShardDataset
 
 

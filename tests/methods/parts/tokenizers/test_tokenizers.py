@@ -26,7 +26,7 @@ from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import InputSpec, jet_fields, pad
 from coffea_fm.training.recipe.recipe import Recipe
 from coffea_fm.training.tokenizers import make_tokenizer
-from coffea_fm.training.train import train
+from coffea_fm.training import pretrain
 
 MakeRecipe = Callable[..., Recipe]
 VQ = {
@@ -118,19 +118,19 @@ def test_interrupted_vq_resumes_to_the_same_bits(
     make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     codebook = {"codes": 32, "latent": 4, "replace_after": 2}
-    recipe = make_recipe(method=VQ | {"codebook": codebook}, training={"seen_jets": 500})
-    train(recipe, tmp_path / "whole", show_progress=False)
+    recipe = make_recipe(method=VQ | {"codebook": codebook}, training={"seen": 500})
+    pretrain(recipe, tmp_path / "whole", show_progress=False)
     with monkeypatch.context() as patch:
         stop_after(7, patch)
-        assert not train(recipe, tmp_path / "broken", show_progress=False).finished
-    assert train(recipe, tmp_path / "broken", show_progress=False).finished
+        assert not pretrain(recipe, tmp_path / "broken", show_progress=False).finished
+    assert pretrain(recipe, tmp_path / "broken", show_progress=False).finished
     assert_same_state(tmp_path / "whole", tmp_path / "broken")
 
 
 def test_masked_modelling_predicts_the_codes_of_both_and_leaves_them_alone(
     make_recipe: MakeRecipe, content: dict[str, Any], kmeans_recipe: Path, tmp_path: Path
 ) -> None:
-    make_recipe(name="vq", method=VQ, training={"seen_jets": 200})
+    make_recipe(name="vq", method=VQ, training={"seen": 200})
     for recipe in (kmeans_recipe, tmp_path / "recipe.yaml"):
         make_tokenizer(recipe, tmp_path / "runs", show_progress=False)
     targets = {
@@ -138,7 +138,7 @@ def test_masked_modelling_predicts_the_codes_of_both_and_leaves_them_alone(
         "vq": {"tokenizer": str(tmp_path / "runs" / "vq" / "best")},
     }
     content["method"] = {"kind": "masked-particle-modelling", "targets": targets}
-    result = train(make_recipe(name="small"), tmp_path / "runs", show_progress=False)
+    result = pretrain(make_recipe(name="small"), tmp_path / "runs", show_progress=False)
     assert result.finished
     tensors, _ = load_tensors(result.folder / "last" / "state.safetensors")
     for name in targets:
