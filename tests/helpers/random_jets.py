@@ -81,3 +81,9 @@ def assert_same(left: Packed, right: Packed) -> None:
     for name, members in left.members.items():
         np.testing.assert_array_equal(members.counts, right.members[name].counts)
         assert_same(members.things, right.members[name].things)
+
+
+def packed_jets(values: np.ndarray, counts: np.ndarray, missing: np.ndarray, jet: np.ndarray) -> Packed:
+    """Jets of given constituents, those of the first jet first."""
+    members = {"constituents": Members(np.asarray(counts, np.int64), Packed(values, missing))}
+    return Packed(jet, np.zeros((len(jet), 0), dtype=bool), members)

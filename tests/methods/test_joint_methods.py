@@ -9,23 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from coffea_fm.nn.checkpoint import load_tensors
-from random_jets import SPEC, random_jets
+from random_jets import LEVEL, random_jets
 
 from coffea_fm.methods.contrastive.jetclr import JetCLRConfig
 from coffea_fm.methods.distillation.dino import DINOConfig
 from coffea_fm.methods.distillation.rino import RINOConfig
-from coffea_fm.methods.distillation.self_distillation import SelfDistillation
 from coffea_fm.methods.method import Method
+from coffea_fm.methods.parts.self_distillation import SelfDistillation
 from coffea_fm.methods.parts.views.joint import Groups, Views
-from coffea_fm.methods.table import build_method
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
 from coffea_fm.nn.batches import Examples
-from coffea_fm.nn.build import build_model
+from coffea_fm.nn.checkpoint import NetworkConfig, load_tensors
 from coffea_fm.shipped import shipped
-from coffea_fm.training import loop
-from coffea_fm.training.recipe.recipe import Recipe, load_recipe
+from coffea_fm.tokens import JET_CLASSES
 from coffea_fm.training import pretrain
+from coffea_fm.training.loop import loop
+from coffea_fm.training.recipe.recipe import Recipe, load_recipe
 
 MakeRecipe = Callable[..., Recipe]
 METHODS: list[dict[str, Any]] = [
@@ -38,11 +37,11 @@ CONFIGS = (JetCLRConfig(), RINOConfig(prototypes=16), DINOConfig(prototypes=16))
 
 def method_and_part(config: Any, jets: int = 40) -> tuple[Method, Views]:
     torch.manual_seed(0)
-    model = build_model(SetTransformerConfig(dim=16, layers=1, heads=2), None, SPEC, 2)
-    method = build_method(config, model)
+    model = NetworkConfig(level=LEVEL, backbone=SetTransformerConfig(dim=16, layers=1, heads=2)).build()
+    method = config.build(model)
     packed, target = random_jets(jets)
     examples = Examples(packed, {"target": target}, np.ones(jets, np.float32))
-    (part,) = method.parts(examples, SPEC, 400, torch.device("cpu"), np.random.default_rng(0))
+    (part,) = method.parts(examples, LEVEL, 400, torch.device("cpu"), np.random.default_rng(0))
     return method, part
 
 
@@ -89,8 +88,8 @@ def test_what_teacher_and_student_see() -> None:
 
 def tokens_of_views(groups: Groups, n_jets: int) -> torch.Tensor:
     """How many tokens each jet has in each view, [views, jets]."""
-    order = torch.cat([sets for sets, _ in groups]).argsort()
-    return torch.cat([inputs.mask.sum(dim=1) for _, inputs in groups])[order].view(-1, n_jets)
+    order = torch.cat([jets for jets, _ in groups]).argsort()
+    return torch.cat([inputs.tokens.mask.sum(dim=1) for _, inputs in groups])[order].view(-1, n_jets)
 
 
 def test_teacher_temperature_and_centre() -> None:
@@ -147,7 +146,7 @@ def test_training_falls_and_resumes_to_the_same_bits(
 @pytest.mark.parametrize("name", ["jetclr", "rino", "dino"])
 def test_shipped_recipe(name: str) -> None:
     recipe = load_recipe(shipped("models", name) / "recipe.yaml")
-    model = build_model(recipe.backbone, recipe.head, recipe.inputs.spec(), 10)
+    model = recipe.network(JET_CLASSES).build()
     assert model.head is None
     assert recipe.name == recipe.method.kind == name
-    assert build_method(recipe.method, model).metrics[0] == "loss"
+    assert recipe.method.build(model).metrics[0] == "loss"

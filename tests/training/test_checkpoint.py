@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from coffea_fm.nn.checkpoint import CheckpointConfig, build_from, load_checkpoint, load_tensors, save_checkpoint
-from random_jets import CLASSES, SPEC
+from random_jets import CLASSES, LEVEL
 
 from coffea_fm.errors import InputError
 from coffea_fm.nn.batches import Inputs
+from coffea_fm.nn.checkpoint import CheckpointConfig, build_from, load_checkpoint, load_tensors, save_checkpoint
 from coffea_fm.training.recipe.recipe import Recipe
 
 
@@ -17,8 +17,8 @@ from coffea_fm.training.recipe.recipe import Recipe
 def saved(make_recipe: Callable[..., Recipe], tmp_path: Path) -> tuple[Path, torch.nn.Module]:
     recipe = make_recipe()
     torch.manual_seed(3)
-    model = build_from(recipe, SPEC, CLASSES).eval()
-    config = CheckpointConfig(recipe=recipe, spec=SPEC, classes=CLASSES, step=3, seen=100, metrics={"loss": 0.5})
+    model = build_from(recipe, LEVEL, CLASSES).eval()
+    config = CheckpointConfig(recipe=recipe, spec=LEVEL, classes=CLASSES, step=3, seen=100, metrics={"loss": 0.5})
     save_checkpoint(tmp_path / "best", model.state_dict(), config)
     return tmp_path / "best", model
 
@@ -26,7 +26,7 @@ def saved(make_recipe: Callable[..., Recipe], tmp_path: Path) -> tuple[Path, tor
 def test_loaded_model_gives_the_same_logits(saved: tuple[Path, torch.nn.Module]) -> None:
     folder, model = saved
     loaded, config = load_checkpoint(folder)
-    assert (config.spec, config.classes, config.metrics) == (SPEC, CLASSES, {"loss": 0.5})
+    assert (config.spec, config.classes, config.metrics) == (LEVEL, CLASSES, {"loss": 0.5})
     assert not loaded.training
     mask = torch.tensor([[True, True, False]])
     inputs = Inputs(torch.rand(1, 3, 10), mask, torch.zeros(1, 3, 4, dtype=torch.bool), torch.rand(1, 4))

@@ -10,24 +10,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from coffea_fm.nn.checkpoint import CheckpointConfig, build_from, load_checkpoint, save_checkpoint
+from coffea_fm.nn.event_batches import event_inputs
+from coffea_fm.nn.events import EventModel
 from random_events import CLASSES, COLLECTION, write_random_events
 from random_jets import CLASSES as JET_CLASSES
-from random_jets import FIELDS, SPEC
+from random_jets import FIELDS, LEVEL
 from test_loop import assert_same_state, state
 
 from coffea_fm.errors import InputError, RecipeError
-from coffea_fm.nn.event_batches import event_inputs
-from coffea_fm.nn.events import EventModel
+from coffea_fm.nn.checkpoint import CheckpointConfig, build_from, load_checkpoint, save_checkpoint
 from coffea_fm.shards import EventDataset
 from coffea_fm.shipped import shipped
-from coffea_fm.training import loop
+from coffea_fm.training import pretrain
 from coffea_fm.training.data.datasets import datasets
 from coffea_fm.training.data.embeddings import EmbeddedEvents, embed_shards
 from coffea_fm.training.data.weights import Weights
+from coffea_fm.training.loop import loop
 from coffea_fm.training.loop.adaptation import Part, keeps_embeddings, part_of
 from coffea_fm.training.recipe.recipe import Recipe, load_recipe
-from coffea_fm.training import pretrain
 
 MakeRecipe = Callable[..., Recipe]
 INPUTS = {"fields": list(FIELDS)}
@@ -49,8 +49,8 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         content | {"training": {"seen": 1}, "data": {"train": "nowhere", "validation": "nowhere"}}
     )
     torch.manual_seed(17)
-    model = build_from(recipe, SPEC, JET_CLASSES)
-    config = CheckpointConfig(recipe=recipe, spec=SPEC, classes=JET_CLASSES, step=3, seen=100, metrics={})
+    model = build_from(recipe, LEVEL, JET_CLASSES)
+    config = CheckpointConfig(recipe=recipe, spec=LEVEL, classes=JET_CLASSES, step=3, seen=100, metrics={})
     save_checkpoint(place, model.state_dict(), config)
     return place
 
@@ -100,7 +100,7 @@ def test_from_scratch_it_learns(recipe: MakeRecipe, tmp_path: Path) -> None:
     _, validation = datasets(config.recipe)
     packed, columns = validation.read(validation.row_groups)
     with torch.no_grad():
-        logits = model(event_inputs(packed, SPEC, COLLECTION, 500))
+        logits = model(event_inputs(packed, LEVEL, COLLECTION, 500))
     right = (logits.argmax(dim=1).numpy() == columns["target"]).astype(float)
     weight = Weights(datasets(config.recipe)[0], config.recipe.data.reweight)(columns)
     assert np.average(right, weights=weight) == pytest.approx(result.metrics["accuracy"], abs=1e-5)
@@ -117,7 +117,7 @@ def test_frozen_leaves_backbone_and_jet_head_as_they_are(
     assert same(backbone, before[0])
     assert same(jet_head, before[1] if "scores" in reads else {})
     torch.manual_seed(made.training.seed)
-    fresh = build_from(made, SPEC, CLASSES, load_checkpoint(result.folder / "best")[1].jet_head).head
+    fresh = build_from(made, LEVEL, CLASSES, load_checkpoint(result.folder / "best")[1].jet_head).head
     assert fresh is not None
     assert not same(event_head, fresh.state_dict())
 
@@ -157,7 +157,7 @@ def test_end_to_end_moves_everything_each_at_its_rate(recipe: MakeRecipe, pretra
         moved = [float((left[name] - right[name]).abs().max()) for name in left if left[name].is_floating_point()]
         assert 0 < max(moved) < 1e-6
     torch.manual_seed(made.training.seed)
-    fresh = build_from(made, SPEC, CLASSES, load_checkpoint(result.folder / "last")[1].jet_head).head
+    fresh = build_from(made, LEVEL, CLASSES, load_checkpoint(result.folder / "last")[1].jet_head).head
     assert fresh is not None
     moved = [float((fresh.state_dict()[name] - after[2][name]).abs().max()) for name in after[2]]
     assert max(moved) > 1e-4
@@ -203,11 +203,11 @@ def test_augmented_jets_differ_and_fields_do_not(recipe: MakeRecipe, tmp_path: P
 
 def test_embedded_events_are_the_events(pretrained: Path, folder: Path) -> None:
     model, _ = load_checkpoint(pretrained)
-    whole = EventDataset(folder, SPEC, COLLECTION)
+    whole = EventDataset(folder, LEVEL, COLLECTION)
     vectors = embed_shards(model, whole)
     packed, columns = whole.read(whole.row_groups)
     chosen = columns["fold"] == 1
-    embedded = EmbeddedEvents(EventDataset(folder, SPEC, COLLECTION, chosen), vectors)
+    embedded = EmbeddedEvents(EventDataset(folder, LEVEL, COLLECTION, chosen), vectors)
     members, found = embedded.read(embedded.row_groups[::-1])
     np.testing.assert_array_equal(np.sort(found["event"]), columns["event"][chosen])
     expected = {
@@ -215,7 +215,7 @@ def test_embedded_events_are_the_events(pretrained: Path, folder: Path) -> None:
         for event, rows in zip(columns["event"], np.split(vectors, packed.groups["FatJet"].offsets[1:-1]), strict=True)
     }
     tokens = members.groups["FatJet"]
-    for event, rows in zip(found["event"], np.split(tokens.values, tokens.offsets[1:-1]), strict=True):
+    for event, rows in zip(found["event"], np.split(tokens.things.values, tokens.offsets[1:-1]), strict=True):
         np.testing.assert_array_equal(rows[:, -16:], expected[int(event)])
 
 

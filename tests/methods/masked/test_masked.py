@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from random_jets import SPEC, random_jets
+from coffea_fm.nn.build import Model
+from random_jets import LEVEL, random_jets
 from training.test_loop import assert_same_state, stop_after
 
 from coffea_fm.errors import RecipeError
@@ -16,11 +17,10 @@ from coffea_fm.methods.masked.particles import MaskedConfig, MaskedParticleModel
 from coffea_fm.methods.parts.decoders.masked import Predicted
 from coffea_fm.methods.parts.masked_jets import MaskedJets, choose_hidden
 from coffea_fm.nn.backbones.set_transformer import SetTransformer, SetTransformerConfig
-from coffea_fm.nn.build import Model
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.tokens import pad
-from coffea_fm.training.recipe.recipe import Recipe
 from coffea_fm.training import pretrain
+from coffea_fm.training.recipe.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
 KIND = "masked-particle-modelling"
@@ -31,7 +31,7 @@ V2 = {"kind": KIND, "hidden": 0.4, "decoder": {"dim": 8, "heads": 2}, "targets":
 def method_of(content: dict[str, Any], **backbone: Any) -> MaskedParticleModelling:
     torch.manual_seed(0)
     config = SetTransformerConfig(dim=16, layers=2, heads=2, **backbone)
-    method = MaskedParticleModelling(MaskedConfig.model_validate(content), Model(SetTransformer(config, SPEC)))
+    method = MaskedParticleModelling(MaskedConfig.model_validate(content), Model(SetTransformer(config, LEVEL)))
     for parameter in method.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     return method.double().eval()
@@ -39,17 +39,17 @@ def method_of(content: dict[str, Any], **backbone: Any) -> MaskedParticleModelli
 
 @pytest.fixture
 def whole() -> Inputs:
-    inputs = Inputs.from_arrays(pad(random_jets(12)[0], SPEC), SPEC)
-    return inputs._replace(tokens=inputs.tokens.double(), jet=inputs.jet.double())
+    inputs = Inputs.from_arrays(pad(random_jets(12)[0], LEVEL), LEVEL)
+    return inputs._replace(tokens=inputs.tokens.double(), jet=inputs.values.double())
 
 
 @pytest.fixture
 def hidden(whole: Inputs) -> torch.Tensor:
-    return torch.from_numpy(choose_hidden(whole.mask.numpy(), 0.4, np.random.default_rng(1)))
+    return torch.from_numpy(choose_hidden(whole.tokens.mask.numpy(), 0.4, np.random.default_rng(1)))
 
 
 def predict(method: MaskedParticleModelling, whole: Inputs, hidden: torch.Tensor) -> Predicted:
-    return method.predictor(method.model.backbone, MaskedJets.of(whole, hidden, torch.ones(len(whole.mask))))
+    return method.predictor(method.model.backbone, MaskedJets.of(whole, hidden, torch.ones(len(whole.tokens.mask))))
 
 
 def vectors(method: MaskedParticleModelling, whole: Inputs, hidden: torch.Tensor) -> torch.Tensor:
@@ -61,7 +61,7 @@ def vectors(method: MaskedParticleModelling, whole: Inputs, hidden: torch.Tensor
 def test_no_prediction_knows_of_hidden_particles(content: dict[str, Any], whole: Inputs, hidden: torch.Tensor) -> None:
     method = method_of(content)
     before = vectors(method, whole, hidden)
-    missing = whole.missing ^ hidden.unsqueeze(-1)
+    missing = whole.tokens.missing ^ hidden.unsqueeze(-1)
     changed = torch.where(hidden.unsqueeze(-1), whole.tokens * 3 + 1, whole.tokens)
     after = vectors(method, whole._replace(tokens=changed, missing=missing), hidden)
     torch.testing.assert_close(after, before, rtol=0, atol=0)
@@ -90,11 +90,11 @@ def test_what_is_told_of_the_order(content: dict[str, Any], position: str, whole
     """Moving visible particles among each other matters to ``all`` alone, and only if they are told their places."""
     method = method_of(content | {"position": position})
     before = vectors(method, whole, hidden)
-    order = torch.arange(whole.mask.shape[1]).repeat(len(hidden), 1)
-    for jet, seen in enumerate(whole.mask & ~hidden):
+    order = torch.arange(whole.tokens.mask.shape[1]).repeat(len(hidden), 1)
+    for jet, seen in enumerate(whole.tokens.mask & ~hidden):
         place = seen.nonzero().squeeze(1)
         order[jet, place] = place.flip(0)
-    tokens, missing = (v.gather(1, order.unsqueeze(-1).expand_as(v)) for v in (whole.tokens, whole.missing))
+    tokens, missing = (v.gather(1, order.unsqueeze(-1).expand_as(v)) for v in (whole.tokens, whole.tokens.missing))
     after = vectors(method, whole._replace(tokens=tokens, missing=missing), hidden)
     told = position == "all" and content["kind"] == KIND and content.get("exclude", True)
     assert torch.allclose(before, after, atol=1e-10) != told
@@ -116,7 +116,7 @@ def test_without_order_all_hidden_particles_of_a_jet_get_the_same_prediction(
 
 def test_subset_position_depends_on_the_order_among_the_hidden_only(whole: Inputs) -> None:
     """The same visible particles and as many hidden ones, elsewhere in the jet, give the same predictions."""
-    jet = int(whole.mask.sum(dim=1).argmax())
+    jet = int(whole.tokens.mask.sum(dim=1).argmax())
     one = Inputs(*(values[jet : jet + 1] for values in whole))
     length = int(one.mask.sum())
     early, late = (torch.zeros_like(one.mask) for _ in range(2))
@@ -135,13 +135,13 @@ def test_the_excluded_encoder_sees_only_visible_particles(whole: Inputs, hidden:
     seen = []
     method.model.backbone.register_forward_pre_hook(lambda _module, args: seen.append(args[0]))
     vectors(method, whole, hidden)
-    assert torch.equal(seen[0].mask.sum(dim=1), (whole.mask & ~hidden).sum(dim=1))
-    assert seen[0].mask.shape[1] < whole.mask.shape[1]
+    assert torch.equal(seen[0].mask.sum(dim=1), (whole.tokens.mask & ~hidden).sum(dim=1))
+    assert seen[0].mask.shape[1] < whole.tokens.mask.shape[1]
 
 
 def test_the_loss_of_a_jet_is_the_mean_over_its_hidden_particles(whole: Inputs, hidden: torch.Tensor) -> None:
     method = method_of(V2 | {"targets": {"id": {"weight": 0.3}}})
-    part = MaskedJets.of(whole, hidden, torch.ones(len(whole.mask)))
+    part = MaskedJets.of(whole, hidden, torch.ones(len(whole.tokens.mask)))
     each = method.targets["id"](predict(method, whole, hidden), part)
     jet = hidden.nonzero()[:, 0]
     got = method(part)
@@ -153,7 +153,7 @@ def test_the_loss_of_a_jet_is_the_mean_over_its_hidden_particles(whole: Inputs, 
 
 
 def test_the_summary_is_the_cross_entropy_of_how_often_each_code_occurs(whole: Inputs, hidden: torch.Tensor) -> None:
-    part = MaskedJets.of(whole, hidden, torch.ones(len(whole.mask)))
+    part = MaskedJets.of(whole, hidden, torch.ones(len(whole.tokens.mask)))
     losses = {}
     for summary in (0.0, 0.7):
         method = method_of({"kind": KIND, "targets": {"kmeans": {"codes": 8, "summary": summary}}})
@@ -164,7 +164,7 @@ def test_the_summary_is_the_cross_entropy_of_how_often_each_code_occurs(whole: I
     target = method.targets["kmeans"]
     logits = target.summary_logits(predict(method, whole, hidden).embedding)
     codes = target.tokenizer.codes(whole)
-    for jet, seen in enumerate(whole.mask):
+    for jet, seen in enumerate(whole.tokens.mask):
         if seen.sum() < 2:
             continue
         frequencies = torch.bincount(codes[jet][seen], minlength=8) / seen.sum()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from random_jets import SPEC, random_jets
+from random_jets import LEVEL, random_jets
 
 from coffea_fm.methods.parts.masked_jets import MaskedJets, choose_hidden, hidden_count, masked_parts
 from coffea_fm.nn.batches import Examples
@@ -18,7 +18,7 @@ def examples() -> Examples:
 
 
 def parts_of(examples: Examples, fraction: float = 0.3, seed: int = 0) -> list[MaskedJets]:
-    return list(masked_parts(examples, SPEC, fraction, 300, CPU, np.random.default_rng(seed)))
+    return list(masked_parts(examples, LEVEL, fraction, 300, CPU, np.random.default_rng(seed)))
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.29, 0.3, 0.4, 0.7, 0.9])
@@ -41,16 +41,16 @@ def test_visible_and_hidden_particles_together_are_the_jet(examples: Examples) -
     seen = []
     for part in parts_of(examples):
         for jet in range(len(part.weight)):
-            whole = part.whole.tokens[jet][part.whole.mask[jet]]
+            whole = part.whole.tokens.values[jet][part.whole.tokens.mask[jet]]
             together = torch.empty_like(whole)
             places = []
             for particles in (part.visible, part.hidden):
-                mask = particles.inputs.mask[jet]
+                mask = particles.mask[jet]
                 place = particles.place[jet][mask]
                 assert place.tolist() == sorted(place.tolist())
-                together[place] = particles.inputs.tokens[jet][mask]
-                missing = particles.inputs.missing[jet][mask]
-                assert torch.equal(missing, part.whole.missing[jet][place])
+                together[place] = particles.inputs.tokens.values[jet][mask]
+                missing = particles.inputs.tokens.missing[jet][mask]
+                assert torch.equal(missing, part.whole.tokens.missing[jet][place])
                 places += place.tolist()
             assert sorted(places) == list(range(len(whole)))
             assert torch.equal(together, whole)
@@ -60,15 +60,15 @@ def test_visible_and_hidden_particles_together_are_the_jet(examples: Examples) -
 
 def test_groups_are_no_larger_than_asked_for_and_the_encoder_gets_fewer_particles(examples: Examples) -> None:
     parts = parts_of(examples, fraction=0.5)
-    assert all(part.visible.inputs.mask.numel() <= 320 for part in parts)
-    padded = sum(part.visible.inputs.mask.numel() for part in parts)
-    assert padded < 0.75 * sum(part.whole.mask.numel() for part in parts)
+    assert all(part.visible.mask.numel() <= 320 for part in parts)
+    padded = sum(part.visible.mask.numel() for part in parts)
+    assert padded < 0.75 * sum(part.whole.tokens.mask.numel() for part in parts)
 
 
 def test_means_over_hidden_particles_skip_padding(examples: Examples) -> None:
     part = parts_of(examples)[-1]
-    pt = part.hidden.inputs.tokens[..., 0]
-    mask = part.hidden.inputs.mask
+    pt = part.hidden.inputs.tokens.values[..., 0]
+    mask = part.hidden.mask
     for jet, mean in enumerate(part.mean_of_hidden(part.of_hidden(pt))):
         own = pt[jet][mask[jet]]
         assert mean == pytest.approx(float(own.mean()) if len(own) else 0.0)

@@ -7,19 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from random_jets import CLASSES, SPEC
+from random_jets import CLASSES, LEVEL
 from scipy.stats import norm
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.hashing import hash_to_uniform
 from coffea_fm.methods.supervised.cwola import Cwola, CwolaConfig
-from coffea_fm.methods.table import build_method
 from coffea_fm.nn.batches import Examples
-from coffea_fm.nn.build import build_model
 from coffea_fm.shards import ShardDataset
 from coffea_fm.shipped import shipped
-from coffea_fm.training.recipe.recipe import Recipe, load_recipe
 from coffea_fm.training import pretrain
+from coffea_fm.training.recipe.recipe import Recipe, load_recipe
 
 MakeRecipe = Callable[..., Recipe]
 CWOLA = {"kind": "cwola", "signal": ["wide"], "fractions": [0.8, 0.3]}
@@ -29,7 +27,7 @@ CWOLA = {"kind": "cwola", "signal": ["wide"], "fractions": [0.8, 0.3]}
 def method(make_recipe: MakeRecipe, train_data: ShardDataset) -> Cwola:
     recipe = make_recipe(method=CWOLA)
     torch.manual_seed(0)
-    method = build_method(recipe.method, build_model(recipe.backbone, recipe.head, SPEC, len(CLASSES)))
+    method = build_method(recipe.method, build_model(recipe.backbone, recipe.head, LEVEL, len(CLASSES)))
     method.prepare(train_data, 0)
     assert isinstance(method, Cwola)
     return method.eval()

@@ -9,36 +9,34 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from coffea_fm.nn.checkpoint import load_checkpoint
 from coffea_fm.tokens.spec import with_truth
-from random_jets import CLASSES, FIELDS, SPEC, random_jets
+from random_jets import CLASSES, FIELDS, LEVEL, random_jets
 
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.export import export_checkpoint
 from coffea_fm.methods.method import Method
 from coffea_fm.methods.parts.truth import mean_over
-from coffea_fm.methods.table import build_method
 from coffea_fm.nn.batches import Batch, Examples
-from coffea_fm.nn.build import build_model
+from coffea_fm.nn.checkpoint import load_checkpoint
 from coffea_fm.shards import ShardDataset, Source, write_shard
-from coffea_fm.tokens import PackedSets, PackedTokens
-from coffea_fm.training.recipe.recipe import Recipe
+from coffea_fm.tokens import Packed
 from coffea_fm.training import pretrain
+from coffea_fm.training.recipe.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
 TRUTH = ("side", "vertex")
 
 
-def jets_with_truth(n_jets: int, seed: int) -> PackedSets:
+def jets_with_truth(n_jets: int, seed: int) -> Packed:
     """``side``: 1 for tokens above 7 GeV, 0 below, -1 for neutral ones. ``vertex``: the quadrant of d0 and dz."""
     packed, _ = random_jets(n_jets, seed)
-    tokens = packed.groups["constituents"]
-    values = dict(zip(FIELDS, tokens.values.T, strict=True))
+    tokens = packed.members["constituents"]
+    values = dict(zip(FIELDS, tokens.things.values.T, strict=True))
     side = (values["pt"] > 7).astype(np.float32)
     side[values["charge"] == 0] = -1
     vertex = 2 * (values["d0"] > 0) + (values["dz"] > 0)
-    extended = np.column_stack([tokens.values, side, vertex]).astype(np.float32)
-    return PackedSets({"constituents": PackedTokens(extended, tokens.lengths, tokens.missing)}, packed.jet)
+    extended = np.column_stack([tokens.things.values, side, vertex]).astype(np.float32)
+    return packed_jets(extended, tokens.counts, tokens.things.missing, packed.values)
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +45,8 @@ def truth_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, n_jets, seed in (("train", 400, 0), ("validation", 100, 1)):
         packed = jets_with_truth(n_jets, seed)
         source = Source(dataset=name, file="f", start=0, stop=n_jets)
-        columns = {"target": np.zeros(n_jets), "msoftdrop": 3 * packed.jet[:, 0] + 7}
-        spec = with_truth(SPEC, TRUTH)
+        columns = {"target": np.zeros(n_jets), "msoftdrop": 3 * packed.values[:, 0] + 7}
+        spec = with_truth(LEVEL, TRUTH)
         write_shard(folder / name / source.shard_name, packed, spec, columns=columns, classes=CLASSES, source=source)
     return folder
 
@@ -67,17 +65,17 @@ def method_of(recipe: Recipe) -> tuple[Method, ShardDataset]:
     torch.manual_seed(0)
     data = ShardDataset(recipe.data.train, recipe.data_spec)
     model = build_model(recipe.backbone, recipe.head, recipe.inputs.spec(), 2)
-    method = build_method(recipe.method, model).eval()
+    method = recipe.method.build(model).eval()
     method.prepare(data, 0)
     return method, data
 
 
-def one_part(method: Method, data: ShardDataset, n_jets: int) -> tuple[Batch, PackedSets]:
+def one_part(method: Method, data: ShardDataset, n_jets: int) -> tuple[Batch, Packed]:
     """The jets in their own order as one part."""
     packed, columns = data.read(data.row_groups[:1])
     examples = Examples.of(packed, columns, lambda columns: np.ones(len(columns["target"]), np.float32))
     examples = examples.take(np.arange(n_jets))
-    examples = examples.take(np.argsort(-examples.packed.groups["constituents"].lengths, kind="stable"))
+    examples = examples.take(np.argsort(-examples.packed.members["constituents"].counts, kind="stable"))
     rng = np.random.default_rng(0)
     (part,) = method.parts(examples, data.spec, 10**6, torch.device("cpu"), rng)
     return part, examples.packed
@@ -111,11 +109,11 @@ def test_tokens_are_judged_by_their_truth_alone(recipe: Callable[..., Recipe]) -
     method, data = method_of(recipe("tokens", {"truth": "side", "classes": ["below", "above"]}))
     part, packed = one_part(method, data, 8)
     found = method(part)
-    inputs = part.inputs._replace(tokens=part.inputs.tokens[..., : len(FIELDS)])
+    inputs = part.inputs._replace(tokens=part.inputs.tokens.values[..., : len(FIELDS)])
     logits = method.model(inputs).detach()
-    tokens = packed.groups["constituents"]
+    tokens = packed.members["constituents"]
     for jet in range(8):
-        side = torch.from_numpy(tokens.values[tokens.offsets[jet] : tokens.offsets[jet + 1], 10]).long()
+        side = torch.from_numpy(tokens.things.values[tokens.offsets[jet] : tokens.offsets[jet + 1], 10]).long()
         losses = [-logits[jet, place].log_softmax(0)[int(kind)] for place, kind in enumerate(side) if kind >= 0]
         expected = sum(losses) / len(losses) if losses else torch.tensor(0.0)
         torch.testing.assert_close(found["loss"][jet].detach(), expected)
@@ -127,7 +125,7 @@ def test_token_classification_learns_and_is_exported(recipe: Callable[..., Recip
     result = pretrain(chosen, tmp_path, show_progress=False)
     assert result.metrics["accuracy"] > 0.75
     _, config = load_checkpoint(result.folder / "best")
-    assert config.spec == SPEC
+    assert config.spec == LEVEL
     manifest = export_checkpoint(result.folder / "best", tmp_path / "bundle")
     assert manifest.output("token_scores").level == "token"
     assert manifest.inputs.groups[0].names == FIELDS
@@ -137,10 +135,10 @@ def test_pairs_of_tracks_by_their_truth(recipe: Callable[..., Recipe]) -> None:
     method, data = method_of(recipe("pairs", {"truth": ["vertex", "side"], "width": 4}))
     part, packed = one_part(method, data, 6)
     found = method(part)
-    logits = method.model(part.inputs._replace(tokens=part.inputs.tokens[..., : len(FIELDS)])).detach()
-    tokens = packed.groups["constituents"]
+    logits = method.model(part.inputs._replace(tokens=part.inputs.tokens.values[..., : len(FIELDS)])).detach()
+    tokens = packed.members["constituents"]
     for jet in range(6):
-        rows = tokens.values[tokens.offsets[jet] : tokens.offsets[jet + 1]]
+        rows = tokens.things.values[tokens.offsets[jet] : tokens.offsets[jet + 1]]
         losses, right = [], []
         for i in range(len(rows)):
             for j in range(i + 1, len(rows)):

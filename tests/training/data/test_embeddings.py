@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from coffea_fm.nn.checkpoint import CheckpointConfig, build_from, save_checkpoint
-from random_jets import CLASSES, SPEC, write_random_shards
+from random_jets import CLASSES, LEVEL, write_random_shards
 
+from coffea_fm.nn.checkpoint import CheckpointConfig, build_from, save_checkpoint
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens.padding import pad
@@ -19,7 +19,7 @@ from coffea_fm.training.recipe.recipe import Recipe
 @pytest.fixture
 def model(make_recipe: Callable[..., Recipe]) -> torch.nn.Module:
     torch.manual_seed(1)
-    return build_from(make_recipe(), SPEC, CLASSES)
+    return build_from(make_recipe(), LEVEL, CLASSES)
 
 
 def test_every_jet_has_the_embedding_of_the_network(model: torch.nn.Module, train_data: ShardDataset) -> None:
@@ -28,7 +28,7 @@ def test_every_jet_has_the_embedding_of_the_network(model: torch.nn.Module, trai
     assert model.training
     packed, _ = train_data.read(train_data.row_groups)
     with torch.no_grad():
-        expected = model.eval().backbone(Inputs.from_arrays(pad(packed, SPEC), SPEC)).embedding
+        expected = model.eval().backbone(Inputs.from_arrays(pad(packed, LEVEL), LEVEL)).embedding
     np.testing.assert_allclose(vectors, expected, atol=1e-5)
 
 
@@ -54,7 +54,7 @@ def test_kept_by_content(model: torch.nn.Module, tmp_path: Path, monkeypatch: py
 def test_of_a_checkpoint(
     make_recipe: Callable[..., Recipe], model: torch.nn.Module, shards: Path, tmp_path: Path
 ) -> None:
-    config = CheckpointConfig(recipe=make_recipe(), spec=SPEC, classes=CLASSES, step=1, seen=1, metrics={})
+    config = CheckpointConfig(recipe=make_recipe(), spec=LEVEL, classes=CLASSES, step=1, seen=1, metrics={})
     save_checkpoint(tmp_path / "best", model.state_dict(), config)
     vectors, columns = embeddings_of(tmp_path / "best", shards / "validation")
     np.testing.assert_array_equal(vectors, embed_shards(model, ShardDataset(shards / "validation")))
@@ -71,4 +71,4 @@ def test_row_groups_in_any_order_have_their_embeddings(train_data: ShardDataset)
     expected = np.concatenate([vectors[starts[index] : starts[index + 1]] for index in (2, 0)])
     np.testing.assert_array_equal(columns["embedding"], expected)
     plain, _ = train_data.read(chosen)
-    np.testing.assert_array_equal(packed.jet, plain.jet)
+    np.testing.assert_array_equal(packed.values, plain.jet)

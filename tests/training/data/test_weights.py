@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from random_jets import CLASSES, SPEC, random_jets
+from random_jets import CLASSES, LEVEL, random_jets
 
 from coffea_fm.errors import InputError
 from coffea_fm.shards import ShardDataset, Source, write_shard
@@ -21,11 +21,11 @@ def unequal(tmp_path: Path) -> ShardDataset:
     packed, _ = random_jets(2000)
     target = np.repeat([0, 1], [1500, 500])
     fall = rng.beta(1, 4, 2000)
-    packed.jet[:, 0] = 500 + 500 * np.where(target == 0, fall, 1 - fall)
+    packed.values[:, 0] = 500 + 500 * np.where(target == 0, fall, 1 - fall)
     write_shard(
         tmp_path / "a.parquet",
         packed,
-        SPEC,
+        LEVEL,
         columns={"target": target, "weight": rng.uniform(1e-4, 3e-4, 2000)},
         classes=CLASSES,
         source=Source(dataset="d", file="f", start=0, stop=2000),
@@ -89,6 +89,6 @@ def test_weights_that_cannot_be_trained_with(tmp_path: Path, weights: list[float
     packed, target = random_jets(4)
     source = Source(dataset="d", file="f", start=0, stop=4)
     columns = {"target": target, "weight": np.array(weights)}
-    write_shard(tmp_path / "a.parquet", packed, SPEC, columns=columns, classes=CLASSES, source=source)
+    write_shard(tmp_path / "a.parquet", packed, LEVEL, columns=columns, classes=CLASSES, source=source)
     with pytest.raises(InputError, match=message):
         Weights(ShardDataset(tmp_path), None)

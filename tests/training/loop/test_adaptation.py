@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from coffea_fm.nn.checkpoint import CheckpointConfig, build_from, load_checkpoint, save_checkpoint
-from random_jets import CLASSES, SPEC
+from coffea_fm.nn.low_rank import add_low_rank, merged_state
+from random_jets import CLASSES, LEVEL
 from test_loop import assert_same_state, state, stop_after
 
 from coffea_fm.errors import InputError, RecipeError
-from coffea_fm.nn.low_rank import add_low_rank, merged_state
+from coffea_fm.nn.checkpoint import CheckpointConfig, build_from, load_checkpoint, save_checkpoint
+from coffea_fm.training import pretrain
 from coffea_fm.training.loop.adaptation import Part, part_of, rate_factor
 from coffea_fm.training.recipe.recipe import Recipe
 from coffea_fm.training.recipe.start import FrozenStart, FullStart, LowRankStart, ProbeThenFullStart, StagedStart
-from coffea_fm.training import pretrain
 
 MakeRecipe = Callable[..., Recipe]
 PLAIN = {"rotate": False, "reflect": False, "smear": 0.0, "drop": 0.0}
@@ -27,8 +27,8 @@ def pretrained(make_recipe: MakeRecipe, tmp_path: Path) -> Path:
     """A checkpoint of random weights, of the network of the small recipe."""
     recipe = make_recipe()
     torch.manual_seed(17)
-    model = build_from(recipe, SPEC, CLASSES)
-    config = CheckpointConfig(recipe=recipe, spec=SPEC, classes=CLASSES, step=3, seen=100, metrics={})
+    model = build_from(recipe, LEVEL, CLASSES)
+    config = CheckpointConfig(recipe=recipe, spec=LEVEL, classes=CLASSES, step=3, seen=100, metrics={})
     save_checkpoint(tmp_path / "pretrained", model.state_dict(), config)
     return tmp_path / "pretrained"
 
@@ -64,7 +64,7 @@ def test_from_nothing_the_random_backbone_stays(make_recipe: MakeRecipe, tmp_pat
     result = pretrain(recipe, tmp_path / "runs", show_progress=False)
     kept = backbone(result.folder / "best")
     torch.manual_seed(recipe.training.seed)
-    assert all(same(kept, build_from(recipe, SPEC, CLASSES).backbone.state_dict()))
+    assert all(same(kept, build_from(recipe, LEVEL, CLASSES).backbone.state_dict()))
 
 
 def test_kept_embeddings_train_the_same_head(
@@ -178,7 +178,7 @@ def test_low_rank_leaves_the_matrices_alone_and_merges_exactly(
 
 def test_merged_network_computes_the_same_bits(make_recipe: MakeRecipe, inputs: Any) -> None:
     recipe = make_recipe()
-    adapted, plain = build_from(recipe, SPEC, CLASSES).eval(), build_from(recipe, SPEC, CLASSES).eval()
+    adapted, plain = build_from(recipe, LEVEL, CLASSES).eval(), build_from(recipe, LEVEL, CLASSES).eval()
     before = adapted(inputs)
     add_low_rank(adapted.backbone, 3, 6.0)
     assert torch.equal(adapted(inputs), before)
@@ -198,7 +198,7 @@ def inputs() -> Any:
     from coffea_fm.nn.inputs import Inputs
     from coffea_fm.tokens.padding import pad
 
-    return Inputs.from_arrays(pad(random_jets(5)[0], SPEC), SPEC)
+    return Inputs.from_arrays(pad(random_jets(5)[0], LEVEL), LEVEL)
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from coffea_fm.nn.checkpoint import load_checkpoint, load_tensors
 
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.nn.batches import Examples, padded_batches
+from coffea_fm.nn.checkpoint import load_checkpoint, load_tensors
 from coffea_fm.shards import ShardDataset
-from coffea_fm.training import loop
-from coffea_fm.training.recipe.recipe import Recipe
 from coffea_fm.training import pretrain
+from coffea_fm.training.loop import loop
+from coffea_fm.training.recipe.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
 
@@ -105,7 +105,7 @@ def test_killed_run_resumes_to_the_same_bits(make_recipe: MakeRecipe, tmp_path: 
     pretrain(recipe, tmp_path / "whole", show_progress=False)
     script = f"""
 import os, signal
-from coffea_fm.training import loop
+from coffea_fm.training.loop import loop
 from coffea_fm.training import pretrain
 from coffea_fm.training.recipe.recipe import load_recipe
 loop.SAVE_SECONDS = 0.0

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from coffea_fm.nn.checkpoint import load_tensors
 from lightning_fabric import Fabric
 from torch import nn
 
 from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.nn.checkpoint import load_tensors
+from coffea_fm.training import pretrain
 from coffea_fm.training.loop.parallel import add_over_processes, launch
 from coffea_fm.training.recipe.recipe import Recipe
-from coffea_fm.training import pretrain
 
 MakeRecipe = Callable[..., Recipe]
 
@@ -41,7 +41,7 @@ def test_the_weights_of_two_processes_are_those_of_one(make_recipe: MakeRecipe, 
 
 def stop_at_third_step(fabric: Fabric, recipe: Recipe, folder: Path) -> bool:
     """Train in processes of which only the last one hears of the interrupt."""
-    from coffea_fm.training import loop
+    from coffea_fm.training.loop import loop
     from coffea_fm.training.train import _train
 
     whole, count = loop.update_average, iter(range(10**6))

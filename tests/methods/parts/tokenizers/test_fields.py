@@ -3,36 +3,36 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from random_jets import FIELDS, SPEC
+from random_jets import FIELDS, LEVEL
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.methods.parts.tokenizers.fields import PUBLISHED_FIELDS, ParticleFields
 from coffea_fm.nn.features import Features
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.shards import ShardDataset
-from coffea_fm.tokens import InputSpec, jet_fields, pad, token_group
+from coffea_fm.tokens import Level, jet_fields, pad, token_group
 
 
 @pytest.fixture
 def inputs(train_data: ShardDataset) -> Inputs:
-    return Inputs.from_arrays(pad(train_data.read(train_data.row_groups)[0], SPEC), SPEC)
+    return Inputs.from_arrays(pad(train_data.read(train_data.row_groups)[0], LEVEL), LEVEL)
 
 
 @pytest.fixture
 def fields(train_data: ShardDataset) -> ParticleFields:
-    made = ParticleFields(SPEC, PUBLISHED_FIELDS)
+    made = ParticleFields(LEVEL, PUBLISHED_FIELDS)
     made.fit(train_data)
     return made
 
 
 def test_numbers_are_relative_to_the_jet_as_in_the_features(inputs: Inputs, fields: ParticleFields) -> None:
     raw, _ = fields.raw(inputs)
-    made = Features(SPEC)
-    columns, _ = made._kinematics(inputs.tokens, inputs.jet)
+    made = Features(LEVEL)
+    columns, _ = made._kinematics(inputs.tokens, inputs.values)
     for name, feature in (("eta", "delta_eta"), ("phi", "delta_phi")):
-        got = raw[..., PUBLISHED_FIELDS.index(name)][inputs.mask]
-        torch.testing.assert_close(got, columns[feature][inputs.mask])
-    assert torch.equal(raw[..., 3], inputs.tokens[..., FIELDS.index("d0")])
+        got = raw[..., PUBLISHED_FIELDS.index(name)][inputs.tokens.mask]
+        torch.testing.assert_close(got, columns[feature][inputs.tokens.mask])
+    assert torch.equal(raw[..., 3], inputs.tokens.values[..., FIELDS.index("d0")])
 
 
 def test_transformed_numbers_are_normal_and_missing_ones_zero(inputs: Inputs, fields: ParticleFields) -> None:
@@ -45,10 +45,10 @@ def test_transformed_numbers_are_normal_and_missing_ones_zero(inputs: Inputs, fi
 
 
 def test_significances_keep_their_tails(inputs: Inputs, train_data: ShardDataset) -> None:
-    made = ParticleFields(SPEC, ("d0_significance",))
+    made = ParticleFields(LEVEL, ("d0_significance",))
     made.fit(train_data)
-    d0, error = (inputs.tokens[..., FIELDS.index(name)] for name in ("d0", "d0_error"))
-    present = ~inputs.missing[..., 0] & inputs.mask
+    d0, error = (inputs.tokens.values[..., FIELDS.index(name)] for name in ("d0", "d0_error"))
+    present = ~inputs.tokens.missing[..., 0] & inputs.tokens.mask
     expected = (d0.sign() * torch.log1p(d0.abs() / error))[present]
     raw, exists = made.raw(inputs)
     assert torch.equal(exists[..., 0], present)
@@ -70,6 +70,6 @@ def test_far_values_stay_finite(inputs: Inputs, fields: ParticleFields) -> None:
 
 
 def test_lacking_fields_are_named() -> None:
-    spec = InputSpec((token_group("constituents", ("pt", "eta", "phi")),), jet_fields(("pt",)))
+    spec = Level((token_group("constituents", ("pt", "eta", "phi")),), jet_fields(("pt",)))
     with pytest.raises(RecipeError, match=r"d0, jet.eta, jet.phi: add them"):
         ParticleFields(spec, ("pt", "d0"))

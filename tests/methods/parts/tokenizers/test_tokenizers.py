@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from coffea_fm.nn.checkpoint import load_tensors
-from random_jets import SPEC
+from random_jets import LEVEL
 from training.test_loop import assert_same_state, stop_after
 from typer.testing import CliRunner
 
@@ -21,12 +20,13 @@ from coffea_fm.methods.parts.tokenizers.inspection import code_usage
 from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer, nearest
 from coffea_fm.methods.parts.tokenizers.load import load_tokenizer
 from coffea_fm.methods.parts.tokenizers.vq import VQTokenizer
+from coffea_fm.nn.checkpoint import load_tensors
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.shards import ShardDataset
-from coffea_fm.tokens import InputSpec, jet_fields, pad
+from coffea_fm.tokens import Level, jet_fields, pad
+from coffea_fm.training import pretrain
 from coffea_fm.training.recipe.recipe import Recipe
 from coffea_fm.training.tokenizers import make_tokenizer
-from coffea_fm.training import pretrain
 
 MakeRecipe = Callable[..., Recipe]
 VQ = {
@@ -63,12 +63,12 @@ def test_nearest() -> None:
 def test_kmeans_is_deterministic_and_knows_only_the_particle(train_data: ShardDataset) -> None:
     made = []
     for _ in range(2):
-        made.append(KMeansTokenizer(KMeansConfig(codes=16), SPEC))
+        made.append(KMeansTokenizer(KMeansConfig(codes=16), LEVEL))
         made[-1].fit(train_data, seed=0)
     assert torch.equal(made[0].centres, made[1].centres)
-    inputs = Inputs.from_arrays(pad(train_data.read(train_data.row_groups[:1])[0], SPEC), SPEC)
+    inputs = Inputs.from_arrays(pad(train_data.read(train_data.row_groups[:1])[0], LEVEL), LEVEL)
     codes = made[0].codes(inputs)
-    assert codes[inputs.mask].unique().tolist() == list(range(16))
+    assert codes[inputs.tokens.mask].unique().tolist() == list(range(16))
     changed = inputs.tokens.clone()
     changed[:, 1:] *= 2
     assert torch.equal(made[0].codes(inputs._replace(tokens=changed))[:, 0], codes[:, 0])
@@ -84,8 +84,8 @@ def test_kmeans_command(kmeans_recipe: Path, tmp_path: Path, train_data: ShardDa
     for field in account["fields"].values():
         assert 0 < field["resolution"] < 1.2 * field["spread"]
     assert (tmp_path / "runs" / "kmeans" / "inspection.png").stat().st_size > 10000
-    tokenizer = load_tokenizer(account["tokenizer"], SPEC)
-    fresh = KMeansTokenizer(KMeansConfig(codes=16), SPEC)
+    tokenizer = load_tokenizer(account["tokenizer"], LEVEL)
+    fresh = KMeansTokenizer(KMeansConfig(codes=16), LEVEL)
     fresh.fit(train_data, seed=0)
     assert isinstance(tokenizer, KMeansTokenizer)
     assert torch.equal(tokenizer.centres, fresh.centres)
@@ -101,16 +101,16 @@ def test_vq_learns_and_is_loaded_as_it_was_kept(
     losses = [float(row["validation_reconstruction"]) for row in rows if row["validation_reconstruction"]]
     assert losses[-1] < float(rows[0]["train_reconstruction"])
     assert account["occupancy"] > 0.8
-    tokenizer = load_tokenizer(account["tokenizer"], SPEC)
+    tokenizer = load_tokenizer(account["tokenizer"], LEVEL)
     assert isinstance(tokenizer, VQTokenizer)
     assert not tokenizer.training
-    inputs = Inputs.from_arrays(pad(train_data.read(train_data.row_groups[:1])[0], SPEC), SPEC)
-    codes = tokenizer.codes(inputs)[inputs.mask]
+    inputs = Inputs.from_arrays(pad(train_data.read(train_data.row_groups[:1])[0], LEVEL), LEVEL)
+    codes = tokenizer.codes(inputs)[inputs.tokens.mask]
     table = tokenizer.codebook.table()
-    latents = tokenizer.latents(inputs)[inputs.mask]
+    latents = tokenizer.latents(inputs)[inputs.tokens.mask]
     assert torch.equal(codes, torch.cdist(latents, table).argmin(dim=1))
     numbers = tokenizer.reconstruct(inputs)
-    difference = (numbers - tokenizer.fields(inputs)).abs()[inputs.mask].mean()
+    difference = (numbers - tokenizer.fields(inputs)).abs()[inputs.tokens.mask].mean()
     assert difference < losses[0]
 
 
@@ -152,7 +152,7 @@ def test_wrong_tokenizers_are_refused(make_recipe: MakeRecipe, kmeans_recipe: Pa
     with pytest.raises(RecipeError, match=r"there is no tokenizer in .*coffea-fm tokenizer"):
         load_tokenizer(tmp_path / "nothing")
     folder = make_tokenizer(kmeans_recipe, tmp_path / "runs", show_progress=False)["tokenizer"]
-    other = InputSpec(SPEC.groups, jet_fields(("eta", "phi")))
+    other = Level(LEVEL.groups, jet_fields(("eta", "phi")))
     with pytest.raises(RecipeError, match="reads other inputs than this recipe"):
         load_tokenizer(folder, other)
     make_recipe()
