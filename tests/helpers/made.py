@@ -7,11 +7,11 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 import uproot
+from coffea_fm.tokens.spec import InputSpec, token_group
 from onnx import TensorProto, helper, numpy_helper
 
 from coffea_fm.bundle import Graph, Manifest, Output, save_bundle
 from coffea_fm.tokens.classes import JET_CLASSES
-from coffea_fm.tokens.spec import InputSpec, token_group
 
 CENTRES = 5.0 + 3.0 * np.arange(len(JET_CLASSES))
 """Class k has this many constituents, give or take two; the bundle's scores fall with the distance squared."""

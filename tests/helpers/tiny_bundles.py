@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from coffea_fm.tokens.spec import InputSpec, jet_fields, token_group
 from onnx import TensorProto, helper, numpy_helper
 
 from coffea_fm.bundle import Graph, Manifest, Output
 from coffea_fm.tokens import Collection, event_collection
-from coffea_fm.tokens.spec import InputSpec, jet_fields, token_group
 
 CLASSES = ("QCD", "Hbb", "Tbqq")
 MAX_TOKENS = 20

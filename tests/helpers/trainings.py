@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import torch
 import yaml
 from random_jets import FIELDS, write_random_shards
 
+from coffea_fm.nn.checkpoint import load_tensors
 from coffea_fm.shards import ShardDataset
+from coffea_fm.training.loop import loop
 from coffea_fm.training.recipe.recipe import Recipe, load_recipe
 
 
@@ -77,3 +80,30 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+def run_state(runs: Path) -> dict[str, torch.Tensor]:
+    """All that a run of the small recipe needs to go on."""
+    tensors, _ = load_tensors(runs / "small" / "last" / "state.safetensors")
+    return tensors
+
+
+def assert_same_state(left: Path, right: Path) -> None:
+    """Weights, average, optimizer and random numbers are the same to the last bit."""
+    ours, theirs = run_state(left), run_state(right)
+    assert ours.keys() == theirs.keys()
+    for name, tensor in ours.items():
+        assert torch.equal(tensor, theirs[name]), name
+
+
+def stop_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send an interrupt in the middle of that step of each training."""
+    whole = loop.augment
+    count = iter(range(10**6))
+
+    def interrupted(*args: Any) -> Any:
+        if next(count) == steps:
+            signal.raise_signal(signal.SIGINT)
+        return whole(*args)
+
+    monkeypatch.setattr(loop, "augment", interrupted)

@@ -15,7 +15,7 @@ from coffea_fm.nn.events import EventModel
 from random_events import CLASSES, COLLECTION, write_random_events
 from random_jets import CLASSES as JET_CLASSES
 from random_jets import FIELDS, LEVEL
-from test_loop import assert_same_state, state
+from trainings import assert_same_state, state
 
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.nn.checkpoint import CheckpointConfig, build_from, load_checkpoint, save_checkpoint

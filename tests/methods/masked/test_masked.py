@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from coffea_fm.nn.build import Model
+from padded_jets import cut, with_tokens
 from random_jets import LEVEL, random_jets
-from training.test_loop import assert_same_state, stop_after
+from trainings import assert_same_state, stop_after
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.methods.masked.particles import MaskedConfig, MaskedParticleModelling
@@ -18,6 +18,7 @@ from coffea_fm.methods.parts.decoders.masked import Predicted
 from coffea_fm.methods.parts.masked_jets import MaskedJets, choose_hidden
 from coffea_fm.nn.backbones.set_transformer import SetTransformer, SetTransformerConfig
 from coffea_fm.nn.inputs import Inputs
+from coffea_fm.nn.model import Model
 from coffea_fm.tokens import pad
 from coffea_fm.training import pretrain
 from coffea_fm.training.recipe.recipe import Recipe
@@ -40,7 +41,7 @@ def method_of(content: dict[str, Any], **backbone: Any) -> MaskedParticleModelli
 @pytest.fixture
 def whole() -> Inputs:
     inputs = Inputs.from_arrays(pad(random_jets(12)[0], LEVEL), LEVEL)
-    return inputs._replace(tokens=inputs.tokens.double(), jet=inputs.values.double())
+    return with_tokens(inputs._replace(values=inputs.values.double()), values=inputs.tokens.values.double())
 
 
 @pytest.fixture
@@ -62,11 +63,11 @@ def test_no_prediction_knows_of_hidden_particles(content: dict[str, Any], whole:
     method = method_of(content)
     before = vectors(method, whole, hidden)
     missing = whole.tokens.missing ^ hidden.unsqueeze(-1)
-    changed = torch.where(hidden.unsqueeze(-1), whole.tokens * 3 + 1, whole.tokens)
-    after = vectors(method, whole._replace(tokens=changed, missing=missing), hidden)
+    changed = torch.where(hidden.unsqueeze(-1), whole.tokens.values * 3 + 1, whole.tokens.values)
+    after = vectors(method, with_tokens(whole, values=changed, missing=missing), hidden)
     torch.testing.assert_close(after, before, rtol=0, atol=0)
-    changed = torch.where(~hidden.unsqueeze(-1), whole.tokens * 1.1, whole.tokens)
-    assert not torch.allclose(vectors(method, whole._replace(tokens=changed), hidden), before)
+    changed = torch.where(~hidden.unsqueeze(-1), whole.tokens.values * 1.1, whole.tokens.values)
+    assert not torch.allclose(vectors(method, with_tokens(whole, values=changed), hidden), before)
 
 
 @pytest.mark.parametrize("content", [V1, V2], ids=["replaced", "excluded"])
@@ -78,7 +79,7 @@ def test_encoder_output_does_not_know_of_hidden_particles(
     backbone = method.model.backbone
     backbone.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
     vectors(method, whole, hidden)
-    vectors(method, whole._replace(tokens=torch.where(hidden.unsqueeze(-1), 7.0, whole.tokens)), hidden)
+    vectors(method, with_tokens(whole, values=torch.where(hidden.unsqueeze(-1), 7.0, whole.tokens.values)), hidden)
     before, after = outputs
     assert torch.equal(before.embedding, after.embedding)
     assert torch.equal(before.token_vectors, after.token_vectors)
@@ -94,8 +95,10 @@ def test_what_is_told_of_the_order(content: dict[str, Any], position: str, whole
     for jet, seen in enumerate(whole.tokens.mask & ~hidden):
         place = seen.nonzero().squeeze(1)
         order[jet, place] = place.flip(0)
-    tokens, missing = (v.gather(1, order.unsqueeze(-1).expand_as(v)) for v in (whole.tokens, whole.tokens.missing))
-    after = vectors(method, whole._replace(tokens=tokens, missing=missing), hidden)
+    tokens, missing = (
+        v.gather(1, order.unsqueeze(-1).expand_as(v)) for v in (whole.tokens.values, whole.tokens.missing)
+    )
+    after = vectors(method, with_tokens(whole, values=tokens, missing=missing), hidden)
     told = position == "all" and content["kind"] == KIND and content.get("exclude", True)
     assert torch.allclose(before, after, atol=1e-10) != told
 
@@ -117,14 +120,14 @@ def test_without_order_all_hidden_particles_of_a_jet_get_the_same_prediction(
 def test_subset_position_depends_on_the_order_among_the_hidden_only(whole: Inputs) -> None:
     """The same visible particles and as many hidden ones, elsewhere in the jet, give the same predictions."""
     jet = int(whole.tokens.mask.sum(dim=1).argmax())
-    one = Inputs(*(values[jet : jet + 1] for values in whole))
-    length = int(one.mask.sum())
-    early, late = (torch.zeros_like(one.mask) for _ in range(2))
+    one = cut(whole, jet, whole.tokens.mask.shape[1])
+    length = int(one.tokens.mask.sum())
+    early, late = (torch.zeros_like(one.tokens.mask) for _ in range(2))
     early[0, 1:4] = True
     late[0, length - 3 : length] = True
     moved = [i for i in range(length) if not early[0, i]] + [1, 2, 3]
-    moved += range(length, one.mask.shape[1])
-    same = one._replace(tokens=one.tokens[:, moved], missing=one.missing[:, moved])
+    moved += range(length, one.tokens.mask.shape[1])
+    same = with_tokens(one, values=one.tokens.values[:, moved], missing=one.tokens.missing[:, moved])
     for position, equal in (("subset", True), ("all", False)):
         method = method_of(V2 | {"position": position})
         assert torch.allclose(vectors(method, one, early), vectors(method, same, late), atol=1e-10) == equal
@@ -135,8 +138,8 @@ def test_the_excluded_encoder_sees_only_visible_particles(whole: Inputs, hidden:
     seen = []
     method.model.backbone.register_forward_pre_hook(lambda _module, args: seen.append(args[0]))
     vectors(method, whole, hidden)
-    assert torch.equal(seen[0].mask.sum(dim=1), (whole.tokens.mask & ~hidden).sum(dim=1))
-    assert seen[0].mask.shape[1] < whole.tokens.mask.shape[1]
+    assert torch.equal(seen[0].tokens.mask.sum(dim=1), (whole.tokens.mask & ~hidden).sum(dim=1))
+    assert seen[0].tokens.mask.shape[1] < whole.tokens.mask.shape[1]
 
 
 def test_the_loss_of_a_jet_is_the_mean_over_its_hidden_particles(whole: Inputs, hidden: torch.Tensor) -> None:
@@ -195,7 +198,7 @@ def test_wrong_recipes_are_refused(make_recipe: MakeRecipe, change: dict[str, An
 
 
 def test_a_backbone_that_reads_pairs_cannot_replace() -> None:
-    with pytest.raises(RecipeError, match="exclude them"):
+    with pytest.raises(RecipeError, match="exclude the hidden particles"):
         method_of(V1, pair_bias=True)
 
 
@@ -211,7 +214,9 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_each_target_learns(make_recipe: MakeRecipe, tmp_path: Path, case: str) -> None:
     training = {"seen": 1600, "validate_every": 800, "augmentation": {}, "ema": 0.8}
-    result = pretrain(make_recipe(method={"kind": KIND} | CASES[case], training=training), tmp_path, show_progress=False)
+    result = pretrain(
+        make_recipe(method={"kind": KIND} | CASES[case], training=training), tmp_path, show_progress=False
+    )
     assert result.finished
     with (result.folder / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

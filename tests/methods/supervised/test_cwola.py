@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from random_jets import CLASSES, LEVEL
+from random_jets import CLASSES
 from scipy.stats import norm
 
 from coffea_fm.errors import RecipeError
@@ -27,7 +27,7 @@ CWOLA = {"kind": "cwola", "signal": ["wide"], "fractions": [0.8, 0.3]}
 def method(make_recipe: MakeRecipe, train_data: ShardDataset) -> Cwola:
     recipe = make_recipe(method=CWOLA)
     torch.manual_seed(0)
-    method = build_method(recipe.method, build_model(recipe.backbone, recipe.head, LEVEL, len(CLASSES)))
+    method = recipe.method.build(recipe.network(CLASSES).build())
     method.prepare(train_data, 0)
     assert isinstance(method, Cwola)
     return method.eval()
@@ -36,7 +36,7 @@ def method(make_recipe: MakeRecipe, train_data: ShardDataset) -> Cwola:
 def parts(method: Cwola, data: ShardDataset, seed: int) -> Any:
     packed, columns = data.read(data.row_groups)
     examples = Examples.of(packed, columns, lambda columns: np.ones(len(columns["target"]), np.float32))
-    return list(method.parts(examples, data.spec, 1000, torch.device("cpu"), np.random.default_rng(seed)))
+    return list(method.parts(examples, data.level, 1000, torch.device("cpu"), np.random.default_rng(seed)))
 
 
 def test_the_mixtures_have_their_fractions(method: Cwola, train_data: ShardDataset) -> None:
@@ -55,7 +55,7 @@ def test_a_jet_is_always_in_one_mixture(method: Cwola, train_data: ShardDataset)
         return {
             pt: mixture
             for part in found
-            for pt, mixture in zip(part.columns["pt"].tolist(), part.columns["mixture"].tolist(), strict=True)
+            for pt, mixture in zip(part.columns["pt_raw"].tolist(), part.columns["mixture"].tolist(), strict=True)
         }
 
     assert mixtures(0) == mixtures(1)
@@ -64,11 +64,11 @@ def test_a_jet_is_always_in_one_mixture(method: Cwola, train_data: ShardDataset)
 
 def test_uniform_numbers_of_jets_are_uniform() -> None:
     columns = np.random.default_rng(0).normal(size=(4, 20_000)).astype(np.float32)
-    numbers = hash_to_uniform(columns)
+    numbers = hash_to_uniform(list(columns))
     assert len(np.unique(numbers)) == 20_000
     counts, _ = np.histogram(numbers, 20, (0, 1))
     assert np.sum((counts - 1000) ** 2 / 1000) < 45  # chi-squared of 19 degrees, beyond 99.9%
-    np.testing.assert_array_equal(hash_to_uniform(columns[:, 5:9]), numbers[5:9])
+    np.testing.assert_array_equal(hash_to_uniform(list(columns[:, 5:9])), numbers[5:9])
 
 
 def test_loss_is_that_of_the_mixtures(method: Cwola, train_data: ShardDataset) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from coffea_fm.tokens.spec import with_truth
-from random_jets import CLASSES, FIELDS, LEVEL, random_jets
+from padded_jets import with_tokens
+from random_jets import CLASSES, FIELDS, LEVEL, packed_jets, random_jets
 
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.export import export_checkpoint
@@ -20,6 +20,7 @@ from coffea_fm.nn.batches import Batch, Examples
 from coffea_fm.nn.checkpoint import load_checkpoint
 from coffea_fm.shards import ShardDataset, Source, write_shard
 from coffea_fm.tokens import Packed
+from coffea_fm.tokens.levels import with_truth
 from coffea_fm.training import pretrain
 from coffea_fm.training.recipe.recipe import Recipe
 
@@ -46,8 +47,8 @@ def truth_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
         packed = jets_with_truth(n_jets, seed)
         source = Source(dataset=name, file="f", start=0, stop=n_jets)
         columns = {"target": np.zeros(n_jets), "msoftdrop": 3 * packed.values[:, 0] + 7}
-        spec = with_truth(LEVEL, TRUTH)
-        write_shard(folder / name / source.shard_name, packed, spec, columns=columns, classes=CLASSES, source=source)
+        level = with_truth(LEVEL, TRUTH)
+        write_shard(folder / name / source.shard_name, packed, level, columns=columns, classes=CLASSES, source=source)
     return folder
 
 
@@ -63,8 +64,8 @@ def recipe(make_recipe: MakeRecipe, truth_shards: Path) -> Callable[..., Recipe]
 
 def method_of(recipe: Recipe) -> tuple[Method, ShardDataset]:
     torch.manual_seed(0)
-    data = ShardDataset(recipe.data.train, recipe.data_spec)
-    model = build_model(recipe.backbone, recipe.head, recipe.inputs.spec(), 2)
+    data = ShardDataset(recipe.data.train, recipe.data_level)
+    model = recipe.network(CLASSES).build()
     method = recipe.method.build(model).eval()
     method.prepare(data, 0)
     return method, data
@@ -77,7 +78,7 @@ def one_part(method: Method, data: ShardDataset, n_jets: int) -> tuple[Batch, Pa
     examples = examples.take(np.arange(n_jets))
     examples = examples.take(np.argsort(-examples.packed.members["constituents"].counts, kind="stable"))
     rng = np.random.default_rng(0)
-    (part,) = method.parts(examples, data.spec, 10**6, torch.device("cpu"), rng)
+    (part,) = method.parts(examples, data.level, 10**6, torch.device("cpu"), rng)
     return part, examples.packed
 
 
@@ -96,7 +97,7 @@ def test_regression_learns_the_number_and_standardises_it(recipe: Callable[..., 
     torch.testing.assert_close(found["loss"], expected, rtol=1e-4, atol=1e-5)
     result = pretrain(chosen, tmp_path, show_progress=False)
     assert result.metrics["error"] < 0.3
-    manifest = export_checkpoint(result.folder / "best", tmp_path / "bundle")
+    manifest = export_checkpoint(result.best, tmp_path / "bundle")
     assert manifest.output("regression").classes == ("msoftdrop",)
 
 
@@ -109,7 +110,7 @@ def test_tokens_are_judged_by_their_truth_alone(recipe: Callable[..., Recipe]) -
     method, data = method_of(recipe("tokens", {"truth": "side", "classes": ["below", "above"]}))
     part, packed = one_part(method, data, 8)
     found = method(part)
-    inputs = part.inputs._replace(tokens=part.inputs.tokens.values[..., : len(FIELDS)])
+    inputs = with_tokens(part.inputs, values=part.inputs.tokens.values[..., : len(FIELDS)])
     logits = method.model(inputs).detach()
     tokens = packed.members["constituents"]
     for jet in range(8):
@@ -124,9 +125,9 @@ def test_token_classification_learns_and_is_exported(recipe: Callable[..., Recip
     chosen = recipe("tokens", head, seen=3000, lr=1e-2)
     result = pretrain(chosen, tmp_path, show_progress=False)
     assert result.metrics["accuracy"] > 0.75
-    _, config = load_checkpoint(result.folder / "best")
-    assert config.spec == LEVEL
-    manifest = export_checkpoint(result.folder / "best", tmp_path / "bundle")
+    model, _ = load_checkpoint(result.best)
+    assert model.level == LEVEL
+    manifest = export_checkpoint(result.best, tmp_path / "bundle")
     assert manifest.output("token_scores").level == "token"
     assert manifest.inputs.groups[0].names == FIELDS
 
@@ -135,7 +136,7 @@ def test_pairs_of_tracks_by_their_truth(recipe: Callable[..., Recipe]) -> None:
     method, data = method_of(recipe("pairs", {"truth": ["vertex", "side"], "width": 4}))
     part, packed = one_part(method, data, 6)
     found = method(part)
-    logits = method.model(part.inputs._replace(tokens=part.inputs.tokens.values[..., : len(FIELDS)])).detach()
+    logits = method.model(with_tokens(part.inputs, values=part.inputs.tokens.values[..., : len(FIELDS)])).detach()
     tokens = packed.members["constituents"]
     for jet in range(6):
         rows = tokens.things.values[tokens.offsets[jet] : tokens.offsets[jet + 1]]
@@ -153,7 +154,7 @@ def test_pairs_of_tracks_by_their_truth(recipe: Callable[..., Recipe]) -> None:
 
 def test_pair_classification_trains_and_is_exported(recipe: Callable[..., Recipe], tmp_path: Path) -> None:
     result = pretrain(recipe("pairs", {"truth": ["vertex"]}, seen=400), tmp_path, show_progress=False)
-    manifest = export_checkpoint(result.folder / "best", tmp_path / "bundle")
+    manifest = export_checkpoint(result.best, tmp_path / "bundle")
     assert manifest.output("pair_scores").level == "pair"
     assert manifest.graphs[-1].inputs == ("token_vectors",)
 
@@ -162,7 +163,7 @@ def test_pairs_need_the_charge(recipe: Callable[..., Recipe], make_recipe: MakeR
     recipe("pairs", {"truth": ["vertex"]})
     few = make_recipe(inputs={"fields": ["pt", "eta", "phi"]}, backbone={"features": "kinematic"})
     method, data = method_of(few)
-    with pytest.raises(RecipeError, match=r"inputs\.fields must have the charge"):
+    with pytest.raises(RecipeError, match="add charge to the fields of the constituents in inputs"):
         one_part(method, data, 3)
 
 

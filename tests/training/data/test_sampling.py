@@ -54,9 +54,7 @@ def test_batches_have_nearly_equal_tokens(train_data: ShardDataset) -> None:
 
 
 def test_batches_mix_the_classes(train_data: ShardDataset) -> None:
-    found = batches(
-        train_data, Weights(train_data, None), batch_tokens=2000, shuffle=400, seed=0, start=Position()
-    )
+    found = batches(train_data, Weights(train_data, None), batch_tokens=2000, shuffle=400, seed=0, start=Position())
     shares = [examples.columns["target"].mean() for _, examples in islice(found, 20)]
     assert min(shares) > 0.25
     assert max(shares) < 0.75

@@ -9,7 +9,7 @@ import pytest
 import torch
 from coffea_fm.nn.low_rank import add_low_rank, merged_state
 from random_jets import CLASSES, LEVEL
-from test_loop import assert_same_state, state, stop_after
+from trainings import assert_same_state, state, stop_after
 
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.nn.checkpoint import CheckpointConfig, build_from, load_checkpoint, save_checkpoint

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from trainings import assert_same_state, run_state, stop_after
 
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.nn.batches import Examples, padded_batches
@@ -23,44 +24,18 @@ from coffea_fm.training.recipe.recipe import Recipe
 MakeRecipe = Callable[..., Recipe]
 
 
-def state(runs: Path) -> dict[str, torch.Tensor]:
-    tensors, _ = load_tensors(runs / "small" / "last" / "state.safetensors")
-    return tensors
-
-
-def assert_same_state(left: Path, right: Path) -> None:
-    """Weights, average, optimizer and random numbers are the same to the last bit."""
-    ours, theirs = state(left), state(right)
-    assert ours.keys() == theirs.keys()
-    for name, tensor in ours.items():
-        assert torch.equal(tensor, theirs[name]), name
-
-
-def stop_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send an interrupt in the middle of that step of each training."""
-    whole = loop.augment
-    count = iter(range(10**6))
-
-    def interrupted(*args: object) -> object:
-        if next(count) == steps:
-            signal.raise_signal(signal.SIGINT)
-        return whole(*args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(loop, "augment", interrupted)
-
-
 def test_it_learns_and_its_checkpoint_is_as_good_as_it_says(make_recipe: MakeRecipe, tmp_path: Path) -> None:
     result = pretrain(make_recipe(training={"seen": 3000}), tmp_path, show_progress=False)
     assert result.finished
     assert result.seen >= 3000
     assert result.metrics["accuracy"] > 0.9
-    model, config = load_checkpoint(result.folder / "best")
-    data = ShardDataset(config.recipe.data.validation, config.spec)
+    model, _ = load_checkpoint(result.folder / "best")
+    data = ShardDataset(make_recipe().data.validation, model.level)
     packed, columns = data.read(data.row_groups)
     examples = Examples(packed, columns, columns["weight"])
     right = sum(
         int((model(batch.inputs).argmax(1) == batch.columns["target"]).sum())
-        for batch in padded_batches(examples, data.spec, 4096)
+        for batch in padded_batches(examples, data.level, 4096)
     )
     assert right / len(packed) == pytest.approx(result.metrics["accuracy"], abs=0.02)
 
@@ -82,7 +57,7 @@ def test_two_runs_are_equal_and_seeds_differ(make_recipe: MakeRecipe, tmp_path: 
     assert_same_state(tmp_path / "a", tmp_path / "b")
     pretrain(make_recipe(training={"seed": 1}), tmp_path / "c", show_progress=False)
     name = "weights/model.head.layers.1.weight"
-    assert not torch.equal(state(tmp_path / "a")[name], state(tmp_path / "c")[name])
+    assert not torch.equal(run_state(tmp_path / "a")[name], run_state(tmp_path / "c")[name])
 
 
 @pytest.mark.parametrize("steps", [1, 7, 14])

@@ -3,14 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from padded_jets import with_tokens
 from random_jets import FIELDS, LEVEL
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.methods.parts.tokenizers.fields import PUBLISHED_FIELDS, ParticleFields
-from coffea_fm.nn.features import Features
+from coffea_fm.nn.features.level import Features
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.shards import ShardDataset
-from coffea_fm.tokens import Level, jet_fields, pad, token_group
+from coffea_fm.tokens import jet_level, pad, token_level
 
 
 @pytest.fixture
@@ -65,11 +66,11 @@ def test_inverse(inputs: Inputs, fields: ParticleFields) -> None:
 
 
 def test_far_values_stay_finite(inputs: Inputs, fields: ParticleFields) -> None:
-    far = inputs._replace(tokens=torch.full_like(inputs.tokens, 1e6))
+    far = with_tokens(inputs, values=torch.full_like(inputs.tokens.values, 1e6))
     assert fields(far).abs().max() <= 3.0
 
 
 def test_lacking_fields_are_named() -> None:
-    spec = Level((token_group("constituents", ("pt", "eta", "phi")),), jet_fields(("pt",)))
+    level = jet_level((token_level("constituents", ("pt", "eta", "phi")),), ("pt",))
     with pytest.raises(RecipeError, match=r"d0, jet.eta, jet.phi: add them"):
-        ParticleFields(spec, ("pt", "d0"))
+        ParticleFields(level, ("pt", "d0"))

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from padded_jets import with_tokens
 from random_jets import LEVEL
-from training.test_loop import assert_same_state, stop_after
+from trainings import assert_same_state, stop_after
 from typer.testing import CliRunner
 
 from coffea_fm.cli import main
@@ -23,7 +24,7 @@ from coffea_fm.methods.parts.tokenizers.vq import VQTokenizer
 from coffea_fm.nn.checkpoint import load_tensors
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.shards import ShardDataset
-from coffea_fm.tokens import Level, jet_fields, pad
+from coffea_fm.tokens import jet_level, pad
 from coffea_fm.training import pretrain
 from coffea_fm.training.recipe.recipe import Recipe
 from coffea_fm.training.tokenizers import make_tokenizer
@@ -69,9 +70,9 @@ def test_kmeans_is_deterministic_and_knows_only_the_particle(train_data: ShardDa
     inputs = Inputs.from_arrays(pad(train_data.read(train_data.row_groups[:1])[0], LEVEL), LEVEL)
     codes = made[0].codes(inputs)
     assert codes[inputs.tokens.mask].unique().tolist() == list(range(16))
-    changed = inputs.tokens.clone()
+    changed = inputs.tokens.values.clone()
     changed[:, 1:] *= 2
-    assert torch.equal(made[0].codes(inputs._replace(tokens=changed))[:, 0], codes[:, 0])
+    assert torch.equal(made[0].codes(with_tokens(inputs, values=changed))[:, 0], codes[:, 0])
 
 
 def test_kmeans_command(kmeans_recipe: Path, tmp_path: Path, train_data: ShardDataset) -> None:
@@ -152,7 +153,7 @@ def test_wrong_tokenizers_are_refused(make_recipe: MakeRecipe, kmeans_recipe: Pa
     with pytest.raises(RecipeError, match=r"there is no tokenizer in .*coffea-fm tokenizer"):
         load_tokenizer(tmp_path / "nothing")
     folder = make_tokenizer(kmeans_recipe, tmp_path / "runs", show_progress=False)["tokenizer"]
-    other = Level(LEVEL.groups, jet_fields(("eta", "phi")))
+    other = jet_level(LEVEL.members, ("eta", "phi"))
     with pytest.raises(RecipeError, match="reads other inputs than this recipe"):
         load_tokenizer(folder, other)
     make_recipe()

@@ -5,8 +5,7 @@ from dataclasses import replace
 import fastjet
 import numpy as np
 import pytest
-from random_jets import FIELDS, LEVEL, packed_jets, random_jets
-from test_splitting_and_subset import COLUMN, column, momenta, sums
+from random_jets import COLUMN, FIELDS, LEVEL, column, momenta, packed_jets, random_jets, sums
 
 from coffea_fm.methods.parts.views.clustering import Clustering, coarse
 from coffea_fm.methods.parts.views.splitting import Splitting
@@ -68,8 +67,12 @@ def test_momentum_and_charge_are_conserved_and_one_subjet_is_the_jet() -> None:
 def test_jets_of_few_constituents_stay_as_they_are() -> None:
     packed, _ = random_jets(50)
     after = coarse(packed, LEVEL, (64,))[0]
-    np.testing.assert_array_equal(after.members["constituents"].things.values, packed.members["constituents"].things.values)
-    np.testing.assert_array_equal(after.members["constituents"].things.missing, packed.members["constituents"].things.missing)
+    np.testing.assert_array_equal(
+        after.members["constituents"].things.values, packed.members["constituents"].things.values
+    )
+    np.testing.assert_array_equal(
+        after.members["constituents"].things.missing, packed.members["constituents"].things.missing
+    )
 
 
 def test_each_count_gives_what_it_gives_alone() -> None:
@@ -77,7 +80,9 @@ def test_each_count_gives_what_it_gives_alone() -> None:
     views = coarse(packed, LEVEL, (4, 16, 2))
     for count, view in zip((4, 16, 2), views, strict=True):
         alone = Clustering(subjets=count)(packed, LEVEL, np.random.default_rng(0))
-        np.testing.assert_array_equal(view.members["constituents"].things.values, alone.members["constituents"].things.values)
+        np.testing.assert_array_equal(
+            view.members["constituents"].things.values, alone.members["constituents"].things.values
+        )
 
 
 def test_infrared_and_collinear_safety() -> None:
@@ -124,5 +129,7 @@ def test_type_of_a_subjet(types: tuple[int, int], expected: int) -> None:
 
 
 def test_jets_without_constituents() -> None:
-    packed = packed_jets(np.zeros((0, 10), np.float32), np.zeros(3, np.int64), np.zeros((0, 4), np.bool_), np.ones((3, 4), np.float32))
+    packed = packed_jets(
+        np.zeros((0, 10), np.float32), np.zeros(3, np.int64), np.zeros((0, 4), np.bool_), np.ones((3, 4), np.float32)
+    )
     assert coarse(packed, LEVEL, (1, 4))[1].members["constituents"].counts.tolist() == [0, 0, 0]

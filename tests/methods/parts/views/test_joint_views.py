@@ -36,7 +36,9 @@ def test_embeddings_come_back_in_the_order_of_the_jets() -> None:
     for found, version in zip(embed(SumPt(), groups, 100).numpy(), (packed, reverse), strict=True):
         tokens = version.members["constituents"]
         np.testing.assert_array_equal(found[:, 0], version.values[:, 0])
-        np.testing.assert_allclose(found[:, 1], np.add.reduceat(tokens.things.values[:, 0], tokens.offsets[:-1]), rtol=1e-5)
+        np.testing.assert_allclose(
+            found[:, 1], np.add.reduceat(tokens.things.values[:, 0], tokens.offsets[:-1]), rtol=1e-5
+        )
     np.testing.assert_array_equal(part.weight.numpy(), np.arange(100))
     np.testing.assert_array_equal(part.columns["target"].numpy(), np.arange(100))
 

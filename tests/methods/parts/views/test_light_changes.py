@@ -56,7 +56,9 @@ def test_reflection_flips_impact_parameters_with_the_coordinates() -> None:
     before, after = changed(reflect=True)
     for axis, impact in ((0, "dz"), (1, "d0")):
         sign = np.sign(relative(before)[axis] * relative(after)[axis])
-        value, reflected = (packed.members["constituents"].things.values[:, COLUMN[impact]] for packed in (before, after))
+        value, reflected = (
+            packed.members["constituents"].things.values[:, COLUMN[impact]] for packed in (before, after)
+        )
         np.testing.assert_array_equal(reflected, sign * value)
         assert 0.3 < (sign > 0).mean() < 0.7
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from random_jets import FIELDS, LEVEL, assert_same, packed_jets, random_jets
+from random_jets import COLUMN, FIELDS, LEVEL, assert_same, column, momenta, packed_jets, random_jets, sums
 
 from coffea_fm.kinematics import wrap
 from coffea_fm.methods.parts.views import augment
@@ -12,26 +12,9 @@ from coffea_fm.methods.parts.views.smearing import Smearing
 from coffea_fm.methods.parts.views.splitting import Splitting
 from coffea_fm.methods.parts.views.subset import Subset
 from coffea_fm.methods.parts.views.translation import Translation
-from coffea_fm.tokens import Packed, jet_level, token_level
+from coffea_fm.tokens import jet_level, token_level
 
-COLUMN = {name: index for index, name in enumerate(FIELDS)}
 RANDOM = np.random.default_rng
-
-
-def column(packed: Packed, name: str) -> np.ndarray:
-    return packed.members["constituents"].things.values[:, COLUMN[name]].astype(np.float64)
-
-
-def sums(packed: Packed, values: np.ndarray) -> np.ndarray:
-    """Sum over the tokens of each jet, of jets that all have one."""
-    return np.add.reduceat(values, packed.members["constituents"].offsets[:-1], axis=0)
-
-
-def momenta(packed: Packed) -> np.ndarray:
-    """Four-momentum of each jet, as the sum of its tokens."""
-    pt, eta, phi, mass = (column(packed, name) for name in ("pt", "eta", "phi", "mass"))
-    p = np.stack((pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)), axis=1)
-    return sums(packed, np.column_stack((p, np.sqrt((p**2).sum(axis=1) + mass**2))))
 
 
 def test_splitting_is_collinear_safe() -> None:
@@ -140,7 +123,9 @@ def test_a_sequence_of_changes_is_a_function_of_its_random_numbers_and_leaves_th
 def test_changes_of_kinematics_alone() -> None:
     level = jet_level((token_level("constituents", ("pt", "eta", "phi")),), ("pt", "eta", "phi"))
     values = np.array([[5.0, 0.1, 0.2], [3.0, 0.0, -0.1]], dtype=np.float32)
-    packed = packed_jets(values, np.array([2]), np.zeros((2, 0), dtype=np.bool_), np.array([[8.0, 0.0, 0.0]], dtype=np.float32))
+    packed = packed_jets(
+        values, np.array([2]), np.zeros((2, 0), dtype=np.bool_), np.array([[8.0, 0.0, 0.0]], dtype=np.float32)
+    )
     after = augment(packed, level, (Splitting(probability=1.0), Smearing(), Translation(), Resolution()), RANDOM(0))
     assert after.members["constituents"].things.values.shape == (4, 3)
     assert after.members["constituents"].things.values[:, 0].sum() == 8.0
