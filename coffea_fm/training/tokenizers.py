@@ -17,8 +17,8 @@ from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokeni
 from coffea_fm.methods.parts.tokenizers.load import Tokenizer, TokenizerDescription, load_tokenizer
 from coffea_fm.nn.checkpoint import WEIGHTS, save_tensors
 from coffea_fm.shards import ShardDataset
-from coffea_fm.training.recipe.recipe import load_recipe
 from coffea_fm.training.recipe.inputs import InputsConfig
+from coffea_fm.training.recipe.recipe import load_recipe
 from coffea_fm.training.recipe.sections import DataConfig
 from coffea_fm.training.train import pretrain
 

@@ -89,8 +89,14 @@ def embeddings_of(
 
 
 def content_hash(model: Model, dataset: ShardDataset) -> str:
-    """SHA-256 of the backbone's weights and configuration, of the level, and of the shards' bytes."""
-    digest = sha256(f"{model.backbone.config!r} {dataset.level!r}".encode())
+    """SHA-256 of the backbone's weights and configuration, of what it reads of a jet, and of the shards' bytes.
+
+    Of the fields of the jet itself only those before corrections count, which take the place of the others: further
+    ones are there for heads.
+    """
+    jets = embedded_level(dataset.level)
+    read = replace(jets, fields=tuple(field for field in jets.fields if field.name.endswith("_raw")))
+    digest = sha256(f"{model.backbone.config!r} {read!r}".encode())
     for name, tensor in model.backbone.state_dict().items():
         digest.update(name.encode() + tensor.numpy(force=True).tobytes())
     for path in dict.fromkeys(group.path for group in dataset.row_groups):

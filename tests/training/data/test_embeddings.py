@@ -8,7 +8,7 @@ import pytest
 import torch
 from random_jets import CLASSES, LEVEL, write_random_shards
 
-from coffea_fm.nn.checkpoint import CheckpointConfig, build_from, save_checkpoint
+from coffea_fm.nn.checkpoint import save_checkpoint
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens.padding import pad
@@ -19,7 +19,7 @@ from coffea_fm.training.recipe.recipe import Recipe
 @pytest.fixture
 def model(make_recipe: Callable[..., Recipe]) -> torch.nn.Module:
     torch.manual_seed(1)
-    return build_from(make_recipe(), LEVEL, CLASSES)
+    return make_recipe().network(CLASSES).build()
 
 
 def test_every_jet_has_the_embedding_of_the_network(model: torch.nn.Module, train_data: ShardDataset) -> None:
@@ -54,8 +54,7 @@ def test_kept_by_content(model: torch.nn.Module, tmp_path: Path, monkeypatch: py
 def test_of_a_checkpoint(
     make_recipe: Callable[..., Recipe], model: torch.nn.Module, shards: Path, tmp_path: Path
 ) -> None:
-    config = CheckpointConfig(recipe=make_recipe(), spec=LEVEL, classes=CLASSES, step=1, seen=1, metrics={})
-    save_checkpoint(tmp_path / "best", model.state_dict(), config)
+    save_checkpoint(tmp_path / "best", model.state_dict(), make_recipe().network(CLASSES), {})
     vectors, columns = embeddings_of(tmp_path / "best", shards / "validation")
     np.testing.assert_array_equal(vectors, embed_shards(model, ShardDataset(shards / "validation")))
     assert columns["target"].tolist() == [0] * 50 + [1] * 50
@@ -66,9 +65,9 @@ def test_row_groups_in_any_order_have_their_embeddings(train_data: ShardDataset)
     vectors = np.arange(400.0, dtype=np.float32)[:, np.newaxis]
     embedded = EmbeddedShards(train_data, vectors)
     chosen = [embedded.row_groups[2], embedded.row_groups[0]]
-    packed, columns = embedded.read(chosen)
-    starts = np.cumsum([0, *(group.n_jets for group in embedded.row_groups)])
+    packed, _ = embedded.read(chosen)
+    starts = np.cumsum([0, *(group.n_sets for group in embedded.row_groups)])
     expected = np.concatenate([vectors[starts[index] : starts[index + 1]] for index in (2, 0)])
-    np.testing.assert_array_equal(columns["embedding"], expected)
+    np.testing.assert_array_equal(packed.known["embedding"], expected)
     plain, _ = train_data.read(chosen)
-    np.testing.assert_array_equal(packed.values, plain.jet)
+    np.testing.assert_array_equal(packed.values, plain.values)

@@ -27,7 +27,7 @@ def test_each_pass_sees_each_jet_once(train_data: ShardDataset) -> None:
     for position, pt in stream(train_data):
         seen.setdefault(epoch, []).extend(pt)
         epoch = position.epoch
-    everything = np.sort(train_data.scalars("pt")["pt"])
+    everything = np.sort(train_data.scalars("pt_raw")["pt_raw"])
     np.testing.assert_array_equal(np.sort(seen[0]), everything)
     np.testing.assert_array_equal(np.sort(seen[1]), everything)
     assert seen[0] != seen[1]

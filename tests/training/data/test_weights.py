@@ -35,7 +35,7 @@ def unequal(tmp_path: Path) -> ShardDataset:
 
 def weigh(data: ShardDataset, config: ReweightConfig | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     _, columns = data.read(data.row_groups)
-    return Weights(data, config)(columns), columns["target"], columns["pt"]
+    return Weights(data, config)(columns), columns["target"], columns["pt_raw"]
 
 
 def test_without_reweighting_the_stored_weights_average_to_one(unequal: ShardDataset) -> None:
@@ -61,7 +61,7 @@ def test_two_fields_are_flat_together(unequal: ShardDataset) -> None:
     mass_edges = (20.0, 80.0, 200.0)
     config = ReweightConfig(flatten={"pt": PT_EDGES, "mass": mass_edges}, largest=1000)
     weight, target, pt = weigh(unequal, config)
-    mass = unequal.scalars("mass")["mass"]
+    mass = unequal.scalars("mass_raw")["mass_raw"]
     sums, _, _ = np.histogram2d(pt[target == 0], mass[target == 0], (PT_EDGES, mass_edges), weights=weight[target == 0])
     np.testing.assert_allclose(sums, 125, rtol=1e-3)
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from coffea_fm.nn.low_rank import add_low_rank, merged_state
 from random_jets import CLASSES, LEVEL
-from trainings import assert_same_state, state, stop_after
+from trainings import assert_same_state, run_state, stop_after
 
 from coffea_fm.errors import InputError, RecipeError
-from coffea_fm.nn.checkpoint import CheckpointConfig, build_from, load_checkpoint, save_checkpoint
+from coffea_fm.nn.blocks.low_rank import add_low_rank, merged_state
+from coffea_fm.nn.checkpoint import load_checkpoint, save_checkpoint
 from coffea_fm.training import pretrain
 from coffea_fm.training.loop.adaptation import Part, part_of, rate_factor
 from coffea_fm.training.recipe.recipe import Recipe
@@ -27,9 +27,8 @@ def pretrained(make_recipe: MakeRecipe, tmp_path: Path) -> Path:
     """A checkpoint of random weights, of the network of the small recipe."""
     recipe = make_recipe()
     torch.manual_seed(17)
-    model = build_from(recipe, LEVEL, CLASSES)
-    config = CheckpointConfig(recipe=recipe, spec=LEVEL, classes=CLASSES, step=3, seen=100, metrics={})
-    save_checkpoint(tmp_path / "pretrained", model.state_dict(), config)
+    model = recipe.network(CLASSES).build()
+    save_checkpoint(tmp_path / "pretrained", model.state_dict(), recipe.network(CLASSES), {})
     return tmp_path / "pretrained"
 
 
@@ -64,7 +63,7 @@ def test_from_nothing_the_random_backbone_stays(make_recipe: MakeRecipe, tmp_pat
     result = pretrain(recipe, tmp_path / "runs", show_progress=False)
     kept = backbone(result.folder / "best")
     torch.manual_seed(recipe.training.seed)
-    assert all(same(kept, build_from(recipe, LEVEL, CLASSES).backbone.state_dict()))
+    assert all(same(kept, recipe.network(CLASSES).build().backbone.state_dict()))
 
 
 def test_kept_embeddings_train_the_same_head(
@@ -74,11 +73,11 @@ def test_kept_embeddings_train_the_same_head(
     recipe = make_recipe(start={"mode": "frozen", "checkpoint": str(pretrained)}, training={"augmentation": PLAIN})
     kept = pretrain(recipe, tmp_path / "kept", show_progress=False)
     assert len(list((tmp_path / "kept" / "embeddings").glob("*.npy"))) == 2
-    monkeypatch.setattr("coffea_fm.training.loop.loop.keeps_embeddings", lambda _: False)
+    monkeypatch.setattr("coffea_fm.training.loop.loop.keeps_embeddings", lambda *_: False)
     anew = pretrain(recipe, tmp_path / "anew", show_progress=False)
     assert not (tmp_path / "anew" / "embeddings").exists()
     assert anew.metrics["loss"] == pytest.approx(kept.metrics["loss"], rel=1e-4)
-    left, right = state(tmp_path / "kept"), state(tmp_path / "anew")
+    left, right = run_state(tmp_path / "kept"), run_state(tmp_path / "anew")
     for name in (name for name in left if name.startswith("weights/model.head")):
         torch.testing.assert_close(left[name], right[name], rtol=1e-3, atol=1e-5)
 
@@ -121,11 +120,11 @@ def test_the_probe_comes_before_the_rest(
         assert not pretrain(recipe, tmp_path, show_progress=False).finished
     expected = backbone(pretrained)
     assert all(
-        torch.equal(value, state(tmp_path)[f"weights/model.backbone.{name}"]) for name, value in expected.items()
+        torch.equal(value, run_state(tmp_path)[f"weights/model.backbone.{name}"]) for name, value in expected.items()
     )
     pretrain(recipe, tmp_path, show_progress=False)
     moved = [
-        not torch.equal(value, state(tmp_path)[f"weights/model.backbone.{name}"]) for name, value in expected.items()
+        not torch.equal(value, run_state(tmp_path)[f"weights/model.backbone.{name}"]) for name, value in expected.items()
     ]
     assert np.mean(moved) > 0.9
 
@@ -154,8 +153,9 @@ def test_parts_by_name(make_recipe: MakeRecipe) -> None:
         "model.backbone.embed.0.weight": Part(of_backbone=True, layers_above=5),
         "model.backbone.registers": Part(of_backbone=True, layers_above=5),
     }
-    assert {name: part_of(name, recipe) for name in depth} == depth
-    assert part_of("model.backbone.registers", recipe.model_copy(update={"start": None})) is None
+    model = recipe.network(CLASSES).build()
+    assert {name: part_of(name, model, recipe.start) for name in depth} == depth
+    assert part_of("model.backbone.registers", model, None) is None
 
 
 def test_low_rank_leaves_the_matrices_alone_and_merges_exactly(
@@ -164,7 +164,7 @@ def test_low_rank_leaves_the_matrices_alone_and_merges_exactly(
     start = {"mode": "low-rank", "rank": 2, "alpha": 4.0, "checkpoint": str(pretrained)}
     recipe = make_recipe(start=start)
     result = pretrain(recipe, tmp_path, show_progress=False)
-    merged, before, trained = backbone(result.folder / "last"), backbone(pretrained), state(tmp_path)
+    merged, before, trained = backbone(result.folder / "last"), backbone(pretrained), run_state(tmp_path)
     assert merged.keys() == before.keys()
     for name in ("blocks.0.attention.project_in", "blocks.0.feed_forward.1"):
         place = f"average/model.backbone.{name}.parametrizations.weight"
@@ -178,7 +178,7 @@ def test_low_rank_leaves_the_matrices_alone_and_merges_exactly(
 
 def test_merged_network_computes_the_same_bits(make_recipe: MakeRecipe, inputs: Any) -> None:
     recipe = make_recipe()
-    adapted, plain = build_from(recipe, LEVEL, CLASSES).eval(), build_from(recipe, LEVEL, CLASSES).eval()
+    adapted, plain = recipe.network(CLASSES).build().eval(), recipe.network(CLASSES).build().eval()
     before = adapted(inputs)
     add_low_rank(adapted.backbone, 3, 6.0)
     assert torch.equal(adapted(inputs), before)

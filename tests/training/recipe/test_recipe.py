@@ -15,9 +15,9 @@ from coffea_fm.training.recipe.recipe import Recipe, load_recipe
 def test_sections_become_configurations(make_recipe: Callable[..., Recipe]) -> None:
     recipe = make_recipe(backbone={"kind": "particle-transformer", "layers": 2, "dim": 32, "heads": 4, "dropout": 0.0})
     assert recipe.backbone == ParticleTransformerConfig(layers=2, dim=32, heads=4, dropout=0.0)
-    spec = recipe.inputs.spec()
-    assert spec.group("constituents").missing_names == ("d0", "d0_error", "dz", "dz_error")
-    assert spec.jet_names == ("pt", "eta", "phi", "mass")
+    level = recipe.level
+    assert level.find("constituents").missing_names == ("d0", "d0_error", "dz", "dz_error")
+    assert level.names == ("pt_raw", "eta", "phi", "mass_raw")
 
 
 def test_a_written_recipe_reads_back(make_recipe: Callable[..., Recipe], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from random_jets import FIELDS, LEVEL
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.methods.parts.tokenizers.fields import PUBLISHED_FIELDS, ParticleFields
+from coffea_fm.nn.features.constituents import _KINDS as KINDS
 from coffea_fm.nn.features.level import Features
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.shards import ShardDataset
@@ -28,11 +29,11 @@ def fields(train_data: ShardDataset) -> ParticleFields:
 
 def test_numbers_are_relative_to_the_jet_as_in_the_features(inputs: Inputs, fields: ParticleFields) -> None:
     raw, _ = fields.raw(inputs)
-    made = Features(LEVEL)
-    columns, _ = made._kinematics(inputs.tokens, inputs.values)
+    features = Features(LEVEL, "jetclass")(inputs).tokens["constituents"]
     for name, feature in (("eta", "delta_eta"), ("phi", "delta_phi")):
+        column = list(KINDS["jetclass"]).index(feature)
         got = raw[..., PUBLISHED_FIELDS.index(name)][inputs.tokens.mask]
-        torch.testing.assert_close(got, columns[feature][inputs.tokens.mask])
+        torch.testing.assert_close(got, features[..., column][inputs.tokens.mask])
     assert torch.equal(raw[..., 3], inputs.tokens.values[..., FIELDS.index("d0")])
 
 

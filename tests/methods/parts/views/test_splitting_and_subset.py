@@ -117,7 +117,7 @@ def test_a_sequence_of_changes_is_a_function_of_its_random_numbers_and_leaves_th
     first, again = (augment(packed, LEVEL, changes, RANDOM(3)) for _ in range(2))
     assert_same(first, again)
     assert_same(packed, random_jets(50)[0])
-    assert not np.array_equal(first.values, augment(packed, LEVEL, changes, RANDOM(4)).jet)
+    assert not np.array_equal(first.values, augment(packed, LEVEL, changes, RANDOM(4)).values)
 
 
 def test_changes_of_kinematics_alone() -> None:
