@@ -10,20 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from coffea_fm.nn.event_batches import event_inputs
-from coffea_fm.nn.events import EventModel
-from random_events import CLASSES, COLLECTION, write_random_events
+from random_events import CLASSES, EVENTS, write_random_events
 from random_jets import CLASSES as JET_CLASSES
-from random_jets import FIELDS, LEVEL
-from trainings import assert_same_state, state
+from random_jets import FIELDS
+from trainings import assert_same_state, run_state
 
 from coffea_fm.errors import InputError, RecipeError
-from coffea_fm.nn.checkpoint import CheckpointConfig, build_from, load_checkpoint, save_checkpoint
-from coffea_fm.shards import EventDataset
+from coffea_fm.nn.batches import make_inputs
+from coffea_fm.nn.checkpoint import load_checkpoint, save_checkpoint
+from coffea_fm.shards import ShardDataset
 from coffea_fm.shipped import shipped
 from coffea_fm.training import pretrain
 from coffea_fm.training.data.datasets import datasets
-from coffea_fm.training.data.embeddings import EmbeddedEvents, embed_shards
+from coffea_fm.training.data.embeddings import EmbeddedShards, embed_shards
 from coffea_fm.training.data.weights import Weights
 from coffea_fm.training.loop import loop
 from coffea_fm.training.loop.adaptation import Part, keeps_embeddings, part_of
@@ -49,9 +48,8 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         content | {"training": {"seen": 1}, "data": {"train": "nowhere", "validation": "nowhere"}}
     )
     torch.manual_seed(17)
-    model = build_from(recipe, LEVEL, JET_CLASSES)
-    config = CheckpointConfig(recipe=recipe, spec=LEVEL, classes=JET_CLASSES, step=3, seen=100, metrics={})
-    save_checkpoint(place, model.state_dict(), config)
+    network = recipe.network(JET_CLASSES)
+    save_checkpoint(place, network.build().state_dict(), network, {})
     return place
 
 
@@ -82,8 +80,25 @@ def recipe(folder: Path) -> MakeRecipe:
 def parts(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """Backbone, jet head and event head of a checkpoint; a checkpoint of jets has no event head."""
     model, _ = load_checkpoint(folder)
-    heads = (model.jet_head, model.head) if isinstance(model, EventModel) else (model.head, None)
-    return (model.backbone.state_dict(), *({} if head is None else head.state_dict() for head in heads))
+    state = model.head.state_dict()
+    if model.level.name == "jet":
+        return model.backbone.state_dict(), state, {}
+    return model.backbone.state_dict(), *split_head(state)
+
+
+def split_head(state: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """Weights of the jet head, and those of the event head by itself."""
+    prefix = "jet_head."
+    return (
+        {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)},
+        {name: value for name, value in state.items() if not name.startswith(prefix)},
+    )
+
+
+def fresh_head(made: Recipe, folder: Path) -> dict[str, torch.Tensor]:
+    """The event head with which a training began."""
+    torch.manual_seed(made.training.seed)
+    return split_head(load_checkpoint(folder)[1].network.build().head.state_dict())[1]
 
 
 def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
@@ -94,15 +109,15 @@ def test_from_scratch_it_learns(recipe: MakeRecipe, tmp_path: Path) -> None:
     result = pretrain(recipe(training={"seen": 6000, "validate_every": 1500}), tmp_path, show_progress=False)
     assert result.finished
     assert result.metrics["accuracy"] > 0.8
-    model, config = load_checkpoint(result.folder / "best")
-    assert isinstance(model, EventModel)
-    assert config.classes == CLASSES
-    _, validation = datasets(config.recipe)
+    model, checkpoint = load_checkpoint(result.best)
+    assert checkpoint.network.classes == CLASSES
+    made = recipe()
+    _, validation = datasets(made)
     packed, columns = validation.read(validation.row_groups)
     with torch.no_grad():
-        logits = model(event_inputs(packed, LEVEL, COLLECTION, 500))
+        logits = model(make_inputs(packed, model.level, 500))
     right = (logits.argmax(dim=1).numpy() == columns["target"]).astype(float)
-    weight = Weights(datasets(config.recipe)[0], config.recipe.data.reweight)(columns)
+    weight = Weights(datasets(made)[0], made.data.reweight)(columns)
     assert np.average(right, weights=weight) == pytest.approx(result.metrics["accuracy"], abs=1e-5)
 
 
@@ -116,10 +131,8 @@ def test_frozen_leaves_backbone_and_jet_head_as_they_are(
     before = parts(pretrained)
     assert same(backbone, before[0])
     assert same(jet_head, before[1] if "scores" in reads else {})
-    torch.manual_seed(made.training.seed)
-    fresh = build_from(made, LEVEL, CLASSES, load_checkpoint(result.folder / "best")[1].jet_head).head
-    assert fresh is not None
-    assert not same(event_head, fresh.state_dict())
+    fresh = fresh_head(made, result.folder / "best")
+    assert not same(event_head, fresh)
 
 
 def test_frozen_runs_the_backbone_once_for_each_jet_of_the_folder(
@@ -136,14 +149,14 @@ def test_frozen_runs_the_backbone_once_for_each_jet_of_the_folder(
                 {"head": {"reads": ["scores"]}},
                 {"training": {"seed": 1}},
                 {"data": {"split": {"leave_out": 0, "examples": 100, "draw": 3}}},
-                {"event": {"fields": ["pt", "phi"]}},
+                {"head": {"fields": ["pt", "phi"]}},
             )
         ):
             pretrain(recipe(name=f"other-{number}", start=start, **sections), tmp_path / "kept", show_progress=False)
-    monkeypatch.setattr(loop, "keeps_embeddings", lambda _: False)
+    monkeypatch.setattr(loop, "keeps_embeddings", lambda *_: False)
     anew = pretrain(recipe(start=start), tmp_path / "anew", show_progress=False)
     assert anew.metrics["loss"] == pytest.approx(kept.metrics["loss"], rel=1e-4)
-    left, right = state(tmp_path / "kept"), state(tmp_path / "anew")
+    left, right = run_state(tmp_path / "kept"), run_state(tmp_path / "anew")
     for name in (name for name in left if name.startswith("weights/model.head")):
         torch.testing.assert_close(left[name], right[name], rtol=1e-3, atol=1e-5)
 
@@ -156,10 +169,8 @@ def test_end_to_end_moves_everything_each_at_its_rate(recipe: MakeRecipe, pretra
     for left, right in zip(before[:2], after[:2], strict=True):
         moved = [float((left[name] - right[name]).abs().max()) for name in left if left[name].is_floating_point()]
         assert 0 < max(moved) < 1e-6
-    torch.manual_seed(made.training.seed)
-    fresh = build_from(made, LEVEL, CLASSES, load_checkpoint(result.folder / "last")[1].jet_head).head
-    assert fresh is not None
-    moved = [float((fresh.state_dict()[name] - after[2][name]).abs().max()) for name in after[2]]
+    fresh = fresh_head(made, result.folder / "last")
+    moved = [float((fresh[name] - after[2][name]).abs().max()) for name in after[2]]
     assert max(moved) > 1e-4
 
 
@@ -203,35 +214,37 @@ def test_augmented_jets_differ_and_fields_do_not(recipe: MakeRecipe, tmp_path: P
 
 def test_embedded_events_are_the_events(pretrained: Path, folder: Path) -> None:
     model, _ = load_checkpoint(pretrained)
-    whole = EventDataset(folder, LEVEL, COLLECTION)
+    whole = ShardDataset(folder, EVENTS)
     vectors = embed_shards(model, whole)
     packed, columns = whole.read(whole.row_groups)
     chosen = columns["fold"] == 1
-    embedded = EmbeddedEvents(EventDataset(folder, LEVEL, COLLECTION, chosen), vectors)
-    members, found = embedded.read(embedded.row_groups[::-1])
+    embedded = EmbeddedShards(ShardDataset(folder, EVENTS, chosen), vectors)
+    events, found = embedded.read(embedded.row_groups[::-1])
     np.testing.assert_array_equal(np.sort(found["event"]), columns["event"][chosen])
     expected = {
         int(event): rows
-        for event, rows in zip(columns["event"], np.split(vectors, packed.groups["FatJet"].offsets[1:-1]), strict=True)
+        for event, rows in zip(columns["event"], np.split(vectors, packed.members["FatJet"].offsets[1:-1]), strict=True)
     }
-    tokens = members.groups["FatJet"]
-    for event, rows in zip(found["event"], np.split(tokens.things.values, tokens.offsets[1:-1]), strict=True):
-        np.testing.assert_array_equal(rows[:, -16:], expected[int(event)])
+    jets = events.members["FatJet"]
+    assert not jets.things.members
+    for event, rows in zip(found["event"], np.split(jets.things.known["embedding"], jets.offsets[1:-1]), strict=True):
+        np.testing.assert_array_equal(rows, expected[int(event)])
 
 
 def test_parts_and_what_keeps_embeddings(recipe: MakeRecipe) -> None:
     made = recipe(start={"mode": "full"})
-    assert part_of("model.jet_head.layers.1.weight", made) == Part(of_backbone=True)
-    assert part_of("model.head.of_jet.0.weight", made) == Part(of_backbone=False)
-    assert keeps_embeddings(recipe(start={"mode": "frozen"}))
-    assert not keeps_embeddings(recipe(start={"mode": "frozen"}, training={"augmentation": {"rotate": True}}))
+    model = made.network(CLASSES).build()
+    assert part_of("model.head.jet_head.layers.1.weight", model, made.start) == Part(of_backbone=True)
+    assert part_of("model.head.of_jet.0.weight", model, made.start) == Part(of_backbone=False)
+    assert keeps_embeddings(model, recipe(start={"mode": "frozen"}))
+    assert not keeps_embeddings(model, recipe(start={"mode": "frozen"}, training={"augmentation": {"rotate": True}}))
 
 
 def test_negative_weights_are_refused_and_zero_ones_are_not(recipe: MakeRecipe, tmp_path: Path) -> None:
     negative = write_random_events(tmp_path / "negative", (60,), weight=-1.0)
     with pytest.raises(InputError, match=r"weights in .* are negative, and no loss has a lowest value with them"):
         pretrain(recipe(data={"train": str(negative)}), tmp_path / "runs", show_progress=False)
-    data = EventDataset(write_random_events(tmp_path / "small", (60,), weight=1e-4))
+    data = ShardDataset(write_random_events(tmp_path / "small", (60,), weight=1e-4))
     weight = Weights(data, recipe().data.reweight)(data.scalars("target", "weight"))
     target = data.scalars("target")["target"]
     np.testing.assert_allclose([weight[target == 0].sum(), weight[target == 1].sum()], 30, rtol=1e-4)
@@ -240,11 +253,11 @@ def test_negative_weights_are_refused_and_zero_ones_are_not(recipe: MakeRecipe, 
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
-        ({"event": None}, "event: this section and the method event-classification belong together"),
-        ({"method": {"kind": "supervised"}}, "head.kind: the method supervised needs the head classification"),
+        ({"event": None}, "head.kind: supervised of jets needs the head classification"),
+        ({"method": {"kind": "jetclr"}}, "event: the method jetclr is one of jets, not of events"),
         ({"data": {"validation": "elsewhere"}}, "split takes both parts from the folder train"),
-        ({"event": {"minimum": 5}}, "at least 5 and at most 4 jets"),
-        ({"event": {"fields": ["eta"]}}, "ordered by 'pt', which is not among their fields"),
+        ({"event": {"minimum": 5}}, "at least 5 and at most 4 of them"),
+        ({"event": {"order": "msoft"}}, "ordered by 'msoft', which is not among their fields"),
         ({"head": {"reads": []}}, "reads"),
         ({"data": {"split": {"validation": 1.0}}}, "validation"),
     ],
