@@ -253,7 +253,7 @@ def test_negative_weights_are_refused_and_zero_ones_are_not(recipe: MakeRecipe, 
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
-        ({"event": None}, "head.kind: supervised of jets needs the head classification"),
+        ({"event": None}, "head.kind: the method supervised needs the head classification for jets"),
         ({"method": {"kind": "jetclr"}}, "event: the method jetclr is one of jets, not of events"),
         ({"data": {"validation": "elsewhere"}}, "split takes both parts from the folder train"),
         ({"event": {"minimum": 5}}, "at least 5 and at most 4 of them"),

@@ -75,7 +75,7 @@ class Recipe(Config):
         kinds, head = method.heads[top], self.head
         if kinds and head and head.kind not in kinds:
             needed = " or ".join(kinds)
-            raise ValueError(f"head.kind: {method.kind} of {top}s needs the head {needed}, not {head.kind}")
+            raise ValueError(f"head.kind: the method {method.kind} needs the head {needed} for {top}s, not {head.kind}")
         if len(self.inputs.groups) > 1 and not method.several_groups:
             listed = ", ".join(self.inputs.groups)
             raise ValueError(f"inputs.groups: the method {method.kind} works on one group of tokens, not on {listed}")

@@ -128,8 +128,8 @@ def test_token_classification_learns_and_is_exported(recipe: Callable[..., Recip
     model, _ = load_checkpoint(result.best)
     assert model.level == LEVEL
     manifest = export_checkpoint(result.best, tmp_path / "bundle")
-    assert manifest.output("token_scores").level == "token"
-    assert manifest.inputs.groups[0].names == FIELDS
+    assert manifest.output("token_scores").level == "constituents"
+    assert manifest.level.find("constituents").names == FIELDS
 
 
 def test_pairs_of_tracks_by_their_truth(recipe: Callable[..., Recipe]) -> None:
@@ -155,7 +155,7 @@ def test_pairs_of_tracks_by_their_truth(recipe: Callable[..., Recipe]) -> None:
 def test_pair_classification_trains_and_is_exported(recipe: Callable[..., Recipe], tmp_path: Path) -> None:
     result = pretrain(recipe("pairs", {"truth": ["vertex"]}, seen=400), tmp_path, show_progress=False)
     manifest = export_checkpoint(result.best, tmp_path / "bundle")
-    assert manifest.output("pair_scores").level == "pair"
+    assert manifest.output("pair_scores").pairs
     assert manifest.graphs[-1].inputs == ("token_vectors",)
 
 
@@ -173,7 +173,7 @@ def test_truth_that_is_not_in_the_shards_is_named(recipe: Callable[..., Recipe],
 
 
 def test_a_head_that_does_not_fit_the_method_is_named(recipe: Callable[..., Recipe]) -> None:
-    with pytest.raises(RecipeError, match="the method tokens needs the head tokens, not regression"):
+    with pytest.raises(RecipeError, match="the method tokens needs the head tokens for jets, not regression"):
         recipe("tokens", {"kind": "regression", "targets": ["mass"]})
 
 
