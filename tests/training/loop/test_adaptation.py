@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from trainings import assert_same_state, run_state, stop_after
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.nn.blocks.low_rank import add_low_rank, merged_state
 from coffea_fm.nn.checkpoint import load_checkpoint, save_checkpoint
-from coffea_fm.training import pretrain
-from coffea_fm.training.loop.adaptation import Part, part_of, rate_factor
+from coffea_fm.shipped import shipped
+from coffea_fm.tokens import JET_CLASSES
+from coffea_fm.training import finetune, load_recipe, pretrain
+from coffea_fm.training.loop.adaptation import Part, part_of, rate_factor, starting_point
 from coffea_fm.training.recipe.recipe import Recipe
 from coffea_fm.training.recipe.start import FrozenStart, FullStart, LowRankStart, ProbeThenFullStart, StagedStart
 
@@ -124,7 +127,8 @@ def test_the_probe_comes_before_the_rest(
     )
     pretrain(recipe, tmp_path, show_progress=False)
     moved = [
-        not torch.equal(value, run_state(tmp_path)[f"weights/model.backbone.{name}"]) for name, value in expected.items()
+        not torch.equal(value, run_state(tmp_path)[f"weights/model.backbone.{name}"])
+        for name, value in expected.items()
     ]
     assert np.mean(moved) > 0.9
 
@@ -248,3 +252,40 @@ def test_configurations_travel(make_recipe: MakeRecipe) -> None:
     recipe = make_recipe(start={"mode": "low-rank", "rank": 4})
     assert recipe.start == LowRankStart(rank=4)
     assert Recipe.model_validate(recipe.model_dump(mode="json")) == recipe
+
+
+def test_the_name_of_a_shipped_model_is_a_checkpoint(make_recipe: MakeRecipe) -> None:
+    shipped_recipe = load_recipe(shipped("models", "jet-classifier-small") / "recipe.yaml")
+    start = FullStart(checkpoint=Path("jet-classifier-small"))
+    found = starting_point(shipped_recipe.model_copy(update={"start": start}))
+    assert found is not None
+    assert found.jet_head is not None
+    assert found.jet_head.classes == JET_CLASSES
+    small = make_recipe(start={"mode": "full", "checkpoint": "jet-classifier-small"})
+    with pytest.raises(
+        RecipeError, match=r"backbone\.dim of the recipe is 16, and the checkpoint jet-classifier-small"
+    ):
+        starting_point(small)
+
+
+def test_a_bundle_is_no_checkpoint_and_names_one(make_recipe: MakeRecipe) -> None:
+    bundle = shipped("exports", "jet-classifier-small")
+    recipe = make_recipe(start={"mode": "full", "checkpoint": str(bundle)})
+    with pytest.raises(InputError, match=r"is a bundle, .*: start from 'jet-classifier-small', its checkpoint"):
+        starting_point(recipe)
+
+
+def test_only_a_recipe_with_a_start_is_fine_tuned(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"recipe small has no section start: add 'start: \{mode: full, checkpoint"):
+        finetune(make_recipe(), tmp_path)
+
+
+def test_a_checkpoint_outlives_the_recipe_that_it_was_trained_with(
+    make_recipe: MakeRecipe, pretrained: Path, tmp_path: Path
+) -> None:
+    """Its recipe is there for people: keys that no longer exist stop nobody."""
+    content = json.loads((pretrained / "config.json").read_text())
+    content["provenance"]["recipe"] = {"training": {"seen_jets": 100}, "method": {"kind": "event-classification"}}
+    (pretrained / "config.json").write_text(json.dumps(content))
+    recipe = make_recipe(start={"mode": "frozen", "checkpoint": str(pretrained)}, training={"seen": 50})
+    assert finetune(recipe, tmp_path / "runs", show_progress=False).finished

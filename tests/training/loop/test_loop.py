@@ -19,6 +19,7 @@ from coffea_fm.nn.checkpoint import load_checkpoint, load_tensors
 from coffea_fm.shards import ShardDataset
 from coffea_fm.training import pretrain
 from coffea_fm.training.loop import loop
+from coffea_fm.training.loop.lock import locked
 from coffea_fm.training.recipe.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
@@ -81,6 +82,7 @@ def test_killed_run_resumes_to_the_same_bits(make_recipe: MakeRecipe, tmp_path: 
     script = f"""
 import os, signal
 from coffea_fm.training.loop import loop
+from coffea_fm.training.loop.lock import locked
 from coffea_fm.training import pretrain
 from coffea_fm.training.recipe.recipe import load_recipe
 loop.SAVE_SECONDS = 0.0
@@ -154,3 +156,19 @@ def test_other_threads_can_train(make_recipe: MakeRecipe, tmp_path: Path) -> Non
     thread.start()
     thread.join()
     assert results[0].finished
+
+
+def test_two_trainings_in_one_folder_are_refused(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    recipe = make_recipe(training={"seen": 50})
+    with (
+        locked(tmp_path / recipe.name),
+        pytest.raises(
+            RecipeError, match=rf"another training is at work in .*small \(process {os.getpid()} on .*\): wait"
+        ),
+    ):
+        pretrain(recipe, tmp_path, show_progress=False)
+    result = pretrain(recipe, tmp_path, show_progress=False)
+    assert result.finished
+    assert repr(result).startswith(
+        f"TrainingResult({tmp_path / 'small' / 'best'}, finished, {result.seen} seen; on val"
+    )

@@ -37,7 +37,11 @@ def test_a_written_recipe_reads_back(make_recipe: Callable[..., Recipe], tmp_pat
         ("data.reweight.flaten", {}, "did you mean 'flatten'"),
         ("head", {"hiden": [3]}, "unknown key 'head.hiden'; did you mean 'hidden'"),
         ("method.smoothing", 0.1, "did you mean 'label_smoothing'"),
-        ("backbone.kind", "set-transformr", r"unknown backbone.kind 'set-transformr'; did you mean 'set-transformer'\?"),
+        (
+            "backbone.kind",
+            "set-transformr",
+            r"unknown backbone.kind 'set-transformr'; did you mean 'set-transformer'\?",
+        ),
         ("method.kind", "supervise", r"unknown method.kind 'supervise'; did you mean 'supervised'\? Choose one of"),
         ("method", {"knd": "supervised"}, r"unknown key 'method.knd'; did you mean 'kind'\?"),
         ("method", {}, "method: the key 'kind' is missing, which says what kind of method it is"),
