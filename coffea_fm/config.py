@@ -92,7 +92,7 @@ def _wrong_kind(problem: ErrorDetails, path: str) -> str:
     nearest = difflib.get_close_matches(key, names, n=1)
     if nearest:
         return f"unknown key '{path}.{nearest[0]}'; did you mean {key!r}?"
-    return f"{path}: the key {key!r} is missing, which says what kind of {path.split('.')[-1]} it is"
+    return f"{path}: the key {key!r} is missing, which says what kind of {path.rsplit('.', maxsplit=1)[-1]} it is"
 
 
 def _known_keys(model: type[BaseModel]) -> list[str]:

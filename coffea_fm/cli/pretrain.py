@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from coffea_fm.cli.output import Json
-from coffea_fm.cli.training import Processes, RecipeFile, Runs, train_and_tell
+from coffea_fm.cli.training import Processes, RecipeFile, Runs, show_training
 
 
 def pretrain(recipe: RecipeFile, runs: Runs = Path("runs"), processes: Processes = 1, as_json: Json = False) -> None:
     """Train a model as a recipe says; the same command again goes on where it was interrupted."""
-    from coffea_fm.training.recipe.recipe import load_recipe
+    from coffea_fm import training
 
-    train_and_tell(load_recipe(recipe), f"coffea-fm pretrain {recipe}", runs, processes, as_json=as_json)
+    result = training.pretrain(recipe, runs, processes=processes, show_progress=not as_json)
+    show_training(result, f"coffea-fm pretrain {recipe}", as_json=as_json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from coffea_fm.tokens import Level, Members, Packed
 BATCHES = (1, 2, 7, 64)
 _LENGTHS = np.array([9, 30, 2, 17, 4, 40, 12])
 """How many members the things of the adversarial batches have, at most."""
+_REAL = 16
 _MOST = 128
 """Of members without a maximum."""
 
@@ -42,18 +43,25 @@ class Case:
 def cases(packed: Packed, level: Level) -> Iterator[Case]:
     """Batches of 1, 2, 7 and 64 things with 0, 1, 2, the most, and ragged numbers of members; then adversarial ones.
 
-    Members that have members of their own are checked by themselves first; then they are taken as they are.
+    Members that have members of their own are checked by themselves first, and once together with what they belong to;
+    then what is known of them stands for their members.
 
     Parameters
     ----------
     packed : Packed
-        Real things; their members are drawn, in turn, to fill the numbers. Each list has some.
+        Real things; their members are drawn, in turn, to fill the numbers.
     level : Level
         Describes them.
     """
     for member in level.members:
         if member.members:
-            yield from cases(packed.members[member.name].things, member)
+            members = packed.members[member.name]
+            plain = replace(members.things, known={})
+            yield from cases(plain, member)
+            whole = replace(packed, members={**packed.members, member.name: replace(members, things=plain)})
+            yield _case(f"real {level.name}", whole.take(np.arange(min(_REAL, len(whole)))), level)
+            alone = replace(members, things=replace(members.things, members={}))
+            packed = replace(packed, members={**packed.members, member.name: alone})
     most = max(_most(member) for member in level.members)
     for batch in BATCHES:
         ragged = np.linspace(most, 0, batch).astype(np.int64) if batch > 1 else np.array([most // 3])
@@ -70,12 +78,13 @@ def _adversarial(packed: Packed, level: Level) -> Iterator[Case]:
             continue
         changed = _with_members(packed, level, counts)
         values, first = changed.members[member.name].things.values, changed.members[member.name].offsets[:-1]
-        gev = [index for index, field in enumerate(member.fields) if field.unit == "GeV"]
+        gev = np.flatnonzero([field.unit == "GeV" for field in member.fields])
         values[first] = 0.0
         yield _case(f"first of {member.name} all zero", changed, level)
-        changed = _with_members(packed, level, counts)
-        changed.members[member.name].things.values[:, gev] = 0.0
-        yield _case(f"{member.name} without momentum", changed, level)
+        if not member.members:
+            changed = _with_members(packed, level, counts)
+            changed.members[member.name].things.values[:, gev] = 0.0
+            yield _case(f"{member.name} without momentum", changed, level)
         changed = _with_members(packed, level, counts)
         values = changed.members[member.name].things.values
         values[np.ix_(first, gev)] = 1e6

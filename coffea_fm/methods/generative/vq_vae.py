@@ -22,7 +22,7 @@ from coffea_fm.tokens import pad
 START_JETS = 256
 
 
-class VQVAEConfig(VQTokenizerConfig, MethodConfig):
+class VQVAEConfig(VQTokenizerConfig, MethodConfig):  # type: ignore[misc]  # its kind is that of the tokenizer
     """The method ``vq-vae``; the recipe's backbone is its encoder.
 
     Parameters
@@ -83,4 +83,5 @@ class VQVAE(Method):
         """Write the description of the tokenizer, which is the model."""
         tokenizer = VQTokenizerConfig(**{name: getattr(self.config, name) for name in VQTokenizerConfig.model_fields})
         backbone = self.model.backbone
-        TokenizerDescription(tokenizer=tokenizer, level=backbone.level, backbone=backbone.config).write(folder)
+        described = {"tokenizer": tokenizer, "level": backbone.level, "backbone": backbone.config}
+        TokenizerDescription.model_validate(described).write(folder)

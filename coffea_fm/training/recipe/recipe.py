@@ -18,7 +18,7 @@ from coffea_fm.training.recipe.inputs import EventConfig, InputsConfig
 from coffea_fm.training.recipe.sections import DataConfig, TrainingConfig
 from coffea_fm.training.recipe.start import StartConfig
 
-EVENT_DEFAULTS = {"data": {"reweight": {}}, "training": {"batch_size": 256}}
+EVENT_DEFAULTS: dict[str, dict[str, Any]] = {"data": {"reweight": {}}, "training": {"batch_size": 256}}
 """Where a recipe of events differs: weights make its classes equal, and steps count events."""
 
 
