@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
+import copyreg
+import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from coffea_fm.inference.loading import load
-    from coffea_fm.inference.reports import Report, report
-    from coffea_fm.inference.tagger import Tagger
-    from coffea_fm.shards.collect import Collector, collector
-    from coffea_fm.shards.collect_events import EventCollector, event_collector
+import lazy_loader
 
-__all__ = ["Collector", "EventCollector", "Report", "Tagger", "collector", "event_collector", "load", "report"]
+# the names are listed once, in __init__.pyi; each is imported when it is first used, so that this stays light
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
-_PLACES = {
-    "Collector": "coffea_fm.shards.collect",
-    "EventCollector": "coffea_fm.shards.collect_events",
-    "Report": "coffea_fm.inference.reports",
-    "Tagger": "coffea_fm.inference.tagger",
-    "collector": "coffea_fm.shards.collect",
-    "event_collector": "coffea_fm.shards.collect_events",
-    "load": "coffea_fm.inference.loading",
-    "report": "coffea_fm.inference.reports",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import what a user calls only when it is called: ``import coffea_fm`` stays light."""
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_PLACES[name]), name)
+# `export` is a function here and a package beside it, for which lazy_loader makes this module one of its own kind;
+# processors that import coffea_fm are pickled with their modules, and pickle knows plain ones only
+copyreg.pickle(type(sys.modules[__name__]), lambda module: (import_module, (module.__name__,)))

@@ -14,7 +14,7 @@ def test_layers_import_only_what_they_may(monkeypatch):
 
 def test_the_analysis_side_runs_without_torch():
     modules = (
-        "coffea_fm, coffea_fm.schemas, coffea_fm.shards, coffea_fm.inference, coffea_fm.running.run, coffea_fm.cli"
+        "coffea_fm, coffea_fm.schemas, coffea_fm.shards, coffea_fm.inference, coffea_fm.running.commands, coffea_fm.cli"
     )
     code = (
         f"import sys; sys.modules['torch'] = None; import {modules}; coffea_fm.load; "

@@ -13,10 +13,11 @@ import awkward as ak
 import coffea_fm
 from coffea_fm.inference.reports import Report, attach
 from coffea_fm.inference.tagger import Tagger
+from coffea_fm.running.execute import execute
 from coffea_fm.running.executors import make_executor
-from coffea_fm.running.fileset import Fileset, read_fileset
+from coffea_fm.running.fileset import Fileset
 from coffea_fm.running.processors import load_processor
-from coffea_fm.running.run import run
+from coffea_fm.running.sources import read_fileset
 from coffea_fm.schemas import PFNanoAODSchema
 
 REPEATS = 3
@@ -37,7 +38,7 @@ class Constant:
 
 def events_per_second(processor: Any, fileset: Fileset) -> float:
     """The best of some runs, files already in the page cache."""
-    runs = [run(processor, fileset, PFNanoAODSchema, make_executor(), quiet=True) for _ in range(1 + REPEATS)]
+    runs = [execute(processor, fileset, PFNanoAODSchema, make_executor(), quiet=True) for _ in range(1 + REPEATS)]
     return max(result.n_events / result.seconds for result in runs[1:])
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from lightning_fabric import Fabric
 
-from coffea_fm.cli.run import execute
+import coffea_fm
 from coffea_fm.nn.batches import Examples
 from coffea_fm.shards import ShardDataset
 from coffea_fm.training.loop.loop import Training
@@ -26,7 +26,7 @@ WARM_UP = {"particle-transformer": 1, "set-transformer": 25}
 
 def shards_of(jets: Path, scratch: Path) -> ShardDataset:
     """The jets of ROOT files in JetClass layout, as shards."""
-    execute(
+    coffea_fm.run(
         "collect_jets",
         [str(path) for path in sorted(jets.glob("*.root"))],
         scratch,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 from pydantic import ConfigDict
@@ -26,7 +27,7 @@ class WorkingPoint(_Part):
     signal, background : tuple of str
         Classes whose scores are added.
     cut : float
-        What passes has a larger discriminant.
+        The smallest discriminant that passes.
     signal_efficiency, background_efficiency : float
         Fractions that pass.
     """
@@ -40,10 +41,14 @@ class WorkingPoint(_Part):
 
     @property
     def formula(self) -> str:
-        """What is cut, e.g. ``"Hbb / (Hbb + QCD) > 0.8850"``."""
-        above, all_ = (" + ".join(names) for names in (self.signal, (*self.signal, *self.background)))
-        signal = above if len(self.signal) == 1 else f"({above})"
-        return f"{signal} / ({all_}) > {self.cut:.4f}"
+        """What a jet must fulfil to pass, e.g. ``"Hbb / (Hbb + QCD) >= 0.8850"``."""
+        return f"{formula(self.signal, self.background)} >= {self.cut:.4f}"
+
+
+def formula(signal: Sequence[str], background: Sequence[str]) -> str:
+    """How a discriminant is computed from scores, e.g. ``"Hbb / (Hbb + QCD)"``."""
+    above = " + ".join(signal)
+    return f"{f'({above})' if len(signal) > 1 else above} / ({above} + {' + '.join(background)})"
 
 
 class Calibration(_Part):

@@ -26,7 +26,8 @@ def load_bundle(path: str | os.PathLike[str], *, checksum: str | None = None) ->
     Parameters
     ----------
     path : path-like
-        A bare name, a folder, a ``.zip`` of it, or an fsspec URL of either; see `find_bundle`. Remote bundles are kept in the user's cache folder.
+        A bare name, a folder, a ``.zip`` of it, or an fsspec URL of either; see `find_bundle`. Remote bundles are kept
+        in the user's cache folder.
     checksum : str, optional
         Content hash that the bundle must have; a cached bundle of that hash is used without asking the network.
 
@@ -47,11 +48,11 @@ def load_bundle(path: str | os.PathLike[str], *, checksum: str | None = None) ->
             f"the bundle {source} has the checksum {manifest.checksum[:12]} and not {checksum[:12]}: "
             "it was exchanged meanwhile; load it anew, or bring the old one back"
         )
-    if remote and (cached := _cached(manifest.checksum)) is not None:
-        return replace(cached, source=source)
-    graphs = {graph.name: _graph(read, graph, source) for graph in manifest.graphs}
-    bundle = Bundle(manifest, graphs, source, _calibration(read(CALIBRATION), manifest, source))
-    if remote:
+    calibration = _calibration(read(CALIBRATION), manifest, source)
+    cached = _cached(manifest.checksum) if remote else None
+    graphs = cached.graphs if cached else {graph.name: _graph(read, graph, source) for graph in manifest.graphs}
+    bundle = Bundle(manifest, graphs, source, calibration)
+    if remote and (cached is None or cached.calibration != calibration):  # the same model may be measured again
         _keep(bundle)
     return bundle
 

@@ -157,15 +157,26 @@ class Manifest(_Part):
             if unknown:
                 raise ValueError(f"graph {graph.name!r} reads {unknown[0]!r}, which nothing before it gives")
             given[graph.level].update(graph.outputs)
-        every = set().union(*given.values())
         for output in self.outputs:
-            if output.name not in every:
+            found = [self.level.find(name) for name, outputs in given.items() if output.name in outputs]
+            if not found:
                 raise ValueError(f"no graph gives the output {output.name!r}")
+            fitting = {name for level in found for name in (level.name, *(member.name for member in level.members))}
+            if output.level not in fitting:
+                raise ValueError(
+                    f"the output {output.name!r} is of the level {output.level!r}, and its graph runs at the level "
+                    f"{found[0].name!r}"
+                )
         return self
 
     def content_hash(self) -> str:
         """SHA-256 of the manifest's canonical JSON without its own ``checksum``."""
         return canonical_hash(self.model_dump(mode="json", exclude={"checksum"}))
+
+    def _repr_html_(self) -> str:
+        from coffea_fm.bundle.show import bundle_html
+
+        return bundle_html(self)
 
     @property
     def first_output(self) -> str:

@@ -36,6 +36,8 @@ def reader(source: str) -> Read:
     """
     try:
         files, path = fsspec.core.url_to_fs(source)
+        if is_remote(source):
+            files.invalidate_cache()  # what was listed earlier in this process may have been exchanged since
         if path.endswith(".zip"):
             return _zip_reader(source, files.cat_file(path))
         if not is_remote(source) and not files.isdir(path):
@@ -45,6 +47,9 @@ def reader(source: str) -> Read:
         raise
     except FileNotFoundError as error:
         raise BundleError(f"cannot load the bundle {source}: it does not exist; check the path") from error
+    except ImportError as error:
+        package = "pip install 'coffea-fm[hub]'" if source.startswith("hf:") else "install what fsspec needs for it"
+        raise BundleError(f"cannot load the bundle {source}: {_sentence(error)}: {package}") from error
     except Exception as error:
         raise BundleError(f"cannot load the bundle {source}: {_sentence(error)}; check the address") from error
 
@@ -83,7 +88,7 @@ def _absent(source: str, name: str) -> BundleError:
         return BundleError(
             f"{source} is not a bundle: it has no {MANIFEST}; give the folder that coffea-fm export wrote"
         )
-    return BundleError(f"the bundle {source} lacks its file {name}; copy it again, or export it again")
+    return BundleError(f"{name} is missing from the bundle {source}; copy the bundle again, or export it again")
 
 
 def _sentence(error: Exception) -> str:

@@ -12,12 +12,11 @@ from pathlib import Path
 
 from coffea_fm.bundle.bundle import Bundle
 from coffea_fm.bundle.calibration import CALIBRATION, Calibration
+from coffea_fm.bundle.card import CARD
 from coffea_fm.bundle.manifest import Manifest
 from coffea_fm.bundle.read import MANIFEST
 from coffea_fm.errors import BundleError, InputError
 from coffea_fm.files import atomic
-
-CARD = "README.md"
 
 
 def save_bundle(

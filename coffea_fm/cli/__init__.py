@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 import typer.core
 
+from coffea_fm.cli.options import with_verbose
 from coffea_fm.errors import CoffeaFMError
+from coffea_fm.logs import show_logs
+from coffea_fm.names import nearest
 
 COMMANDS = (
     "demo",
+    "models",
     "simulate",
     "collect",
     "tokenizer",
@@ -28,6 +32,7 @@ COMMANDS = (
     "run",
     "limit",
     "info",
+    "hub",
 )
 EXTRAS = {
     "torch": "train",
@@ -41,6 +46,7 @@ EXTRAS = {
     "onnxruntime": "cpu",
     "pyhf": "limit",
     "iminuit": "limit",
+    "huggingface_hub": "hub",
 }
 
 
@@ -60,9 +66,18 @@ class Commands(typer.core.TyperGroup):
         if app is None:
             app = typer.Typer(add_completion=False)
             app.command(cmd_name)(getattr(module, cmd_name))
+        for registered in app.registered_commands:
+            if registered.callback is not None:
+                registered.callback = with_verbose(registered.callback)
         command = typer.main.get_command(app)
         command.name = cmd_name
         return command  # type: ignore[return-value]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is asked for; a typing error is answered with the nearest one."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}: {nearest(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> object:
         """Run the command; an error that a user can act on ends it with one sentence and exit code 1."""
@@ -82,9 +97,24 @@ class Commands(typer.core.TyperGroup):
             raise typer.Exit(130) from error
 
 
-main = typer.Typer(cls=Commands, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+main = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from coffea_fm._version import version
+
+        print(f"coffea-fm {version}")
+        raise typer.Exit
 
 
 @main.callback()
-def _group() -> None:
+def _group(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what is done on the way.")] = False,
+    version: Annotated[  # noqa: ARG001 - its callback prints it
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
     """Foundation models in coffea analyses: train in torch, export to ONNX, call on awkward arrays."""
+    if verbose:
+        show_logs()

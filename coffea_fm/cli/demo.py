@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from coffea_fm.cli.output import Json, show
-from coffea_fm.cli.run import describe, execute
+from coffea_fm.cli.output import Json, finish
 
 
 def demo(
@@ -16,21 +15,11 @@ def demo(
     workers: Annotated[int, typer.Option(min=1, help="Processes of the dask cluster.")] = 2,
     as_json: Json = False,
 ) -> None:
-    """Tag the shipped jets with the shipped bundle on a local dask cluster and fill histograms; no network needed."""
-    from coffea_fm.shipped import shipped
+    """Tag the shipped jets with the shipped bundle on a local dask cluster and draw the result; no network needed."""
+    import coffea_fm
 
-    bundle = shipped("exports", "jet-classifier-small")
-    samples = sorted(str(path) for path in shipped("samples").glob("*.root"))
-    account = execute(
-        "tag_jets",
-        samples,
-        output,
-        schema="PFNanoAODSchema",
-        options={"bundle": str(bundle)},
-        dask="local",
-        workers=workers,
-        chunksize=1000,
-        quiet=as_json,
+    result = coffea_fm.demo(output, workers=workers, quiet=as_json)
+    tagged = ", ".join(result.events)
+    finish(
+        result, result.summary(), f"tagged {tagged} on a dask cluster of {workers} processes\n{result}", as_json=as_json
     )
-    text = f"tagged {', '.join(map(str, samples))}\nwith {bundle} on a dask cluster of {workers} processes\n"
-    show(account, text + describe(account), as_json=as_json)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from coffea_fm.cli.output import Json, show
-from coffea_fm.errors import InputError
 
 
 def export(
@@ -22,26 +22,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a checkpoint as ONNX graphs with their manifest, after comparing them with torch."""
-    from coffea_fm.export import export_checkpoint
+    import coffea_fm
 
-    text = None
-    if card is not None:
-        try:
-            text = card.read_text(encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"cannot read the model card {card}: {error.strerror}") from error
-    manifest = export_checkpoint(checkpoint, output, card=text, data=data, temperature=temperature)
-    check = manifest.check
-    size = sum(path.stat().st_size for path in output.iterdir())
-    account = {
-        "bundle": str(output),
-        "checksum": manifest.checksum,
-        "bytes": size,
-        "maximal_difference": check.maximal_difference if check else None,
-        "cases": check.cases if check else 0,
-    }
-    lines = [
-        f"onnxruntime and torch differ by at most {account['maximal_difference']:.1e} in {account['cases']} batches",
-        f"wrote {output} ({size / 1e6:.2f} MB); next: coffea-fm info {output}",
-    ]
-    show(account, "\n".join(lines), as_json=as_json)
+    result = coffea_fm.export(checkpoint, output, card=card, data=data, temperature=temperature)
+    show(asdict(result), f"{result}; next: coffea-fm info {output}", as_json=as_json)

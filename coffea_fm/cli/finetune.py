@@ -10,7 +10,7 @@ from coffea_fm.cli.training import Processes, RecipeFile, Runs, show_training
 
 def finetune(recipe: RecipeFile, runs: Runs = Path("runs"), processes: Processes = 1, as_json: Json = False) -> None:
     """Train on from a checkpoint as the section `start` of a recipe says; the same command again goes on."""
-    from coffea_fm import training
+    import coffea_fm
 
-    result = training.finetune(recipe, runs, processes=processes, show_progress=not as_json)
+    result = coffea_fm.finetune(recipe, runs, processes=processes, show_progress=not as_json)
     show_training(result, f"coffea-fm finetune {recipe}", as_json=as_json)

@@ -9,7 +9,7 @@ import typer
 from coffea_fm.cli.output import Json, show
 
 if TYPE_CHECKING:
-    from coffea_fm.bundle import Bundle, Calibration
+    from coffea_fm.bundle import Bundle
     from coffea_fm.tokens import Field, Level
 
 
@@ -29,6 +29,8 @@ def info(
 
 
 def _describe(bundle: Bundle) -> str:
+    from coffea_fm.calibration.working_points import calibration_lines
+
     manifest = bundle.manifest
     lines = [f"{manifest.name}  (schema {manifest.schema_version}, model {manifest.checksum[:12]}, verified)"]
     lines += _levels(manifest.level, "each ")
@@ -43,7 +45,7 @@ def _describe(bundle: Bundle) -> str:
             f"onnxruntime agrees with torch to {check.maximal_difference:.1e} in {check.cases} cases "
             f"(tolerance {check.tolerance:.0e})"
         )
-    return "\n".join([*lines, *_measured(bundle.calibration)])
+    return "\n".join([*lines, *calibration_lines(bundle.calibration)])
 
 
 def _levels(level: Level, of: str) -> list[str]:
@@ -56,18 +58,6 @@ def _levels(level: Level, of: str) -> list[str]:
         lines.append(f"reads {member.name} of each {level.name}: {number}, {order}")
         lines += _levels(member, "each of the ") if member.members else [f"  {_fields(member.fields)}"]
     return lines
-
-
-def _measured(calibration: Calibration) -> list[str]:
-    lines = []
-    if calibration.temperature is not None:
-        lines.append(f"calibrated with temperature {calibration.temperature:.3f}")
-    for point in calibration.working_points:
-        lines.append(
-            f"working point {point.name}: {point.formula}, signal efficiency {point.signal_efficiency:.3f}, "
-            f"background efficiency {point.background_efficiency:.2e}"
-        )
-    return [*lines, f"measured on {calibration.data}"] if calibration.data else lines
 
 
 def _fields(fields: tuple[Field, ...]) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from coffea_fm.running.result import RunResult
 
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON, and nothing else.")]
 
@@ -14,3 +17,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON, a
 def show(summary: Mapping[str, Any], text: str, *, as_json: bool) -> None:
     """Print the summary on standard output: as JSON, or as text for a person."""
     print(json.dumps(summary, indent=2) if as_json else text)
+
+
+def finish(result: RunResult, summary: Mapping[str, Any], text: str = "", *, as_json: bool) -> None:
+    """Print what a run came to; exit with 1 if something failed after its last chunk."""
+    show(summary, text or str(result), as_json=as_json)
+    if result.failures:
+        raise typer.Exit(1)

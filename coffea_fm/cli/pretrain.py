@@ -10,7 +10,7 @@ from coffea_fm.cli.training import Processes, RecipeFile, Runs, show_training
 
 def pretrain(recipe: RecipeFile, runs: Runs = Path("runs"), processes: Processes = 1, as_json: Json = False) -> None:
     """Train a model as a recipe says; the same command again goes on where it was interrupted."""
-    from coffea_fm import training
+    import coffea_fm
 
-    result = training.pretrain(recipe, runs, processes=processes, show_progress=not as_json)
+    result = coffea_fm.pretrain(recipe, runs, processes=processes, show_progress=not as_json)
     show_training(result, f"coffea-fm pretrain {recipe}", as_json=as_json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -56,11 +55,20 @@ def jets(
     ] = Layout.NANO,
 ) -> None:
     """Simulate jets of the ten JetClass classes: Pythia 8, FastJet and a light detector."""
-    from coffea_fm.simulation.production import SimulationSettings, produce
+    import coffea_fm
 
-    settings = SimulationSettings(pt, seed, jets_per_file, layout.value, spectrum.value, tuple(pythia or ()))
-    names = tuple(name.strip() for name in classes.split(","))
-    written = produce(output, settings, names, jets_per_class, workers or len(os.sched_getaffinity(0)))
+    written = coffea_fm.simulate.jets(
+        output,
+        jets_per_class=jets_per_class,
+        jets_per_file=jets_per_file,
+        pt=pt,
+        spectrum=spectrum.value,
+        classes=_names(classes),
+        pythia=pythia or (),
+        seed=seed,
+        workers=workers,
+        layout=layout.value,
+    )
     print(f"wrote {len(written)} files of {jets_per_file} jets to {output}")
 
 
@@ -84,10 +92,20 @@ def hh4b(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
 ) -> None:
     """Simulate events of X -> HH -> 4b and its backgrounds, with jets of R = 0.8 and R = 0.4 and their constituents."""
-    from coffea_fm.simulation.hh4b.processes import EVENT_PROCESSES
-    from coffea_fm.simulation.hh4b.production import EventSettings, produce_events
+    import coffea_fm
 
-    settings = EventSettings(seed, events_per_file, spectrum.value, tuple(pythia or ()))
-    names = tuple(EVENT_PROCESSES) if processes is None else tuple(name.strip() for name in processes.split(","))
-    written = produce_events(output, settings, names, events_per_process, workers or len(os.sched_getaffinity(0)))
+    written = coffea_fm.simulate.hh4b(
+        output,
+        events_per_process=events_per_process,
+        events_per_file=events_per_file,
+        processes=None if processes is None else _names(processes),
+        spectrum=spectrum.value,
+        pythia=pythia or (),
+        seed=seed,
+        workers=workers,
+    )
     print(f"wrote {len(written)} files of {events_per_file} events to {output}")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from coffea_fm.bundle import Manifest
+from coffea_fm.bundle import Calibration, Manifest
+from coffea_fm.bundle.card import front_matter, with_front_matter
 
 
 def draft_card(manifest: Manifest) -> str:
-    """Name, inputs, outputs, numerical check and provenance in Markdown; what was measured is left to be filled in."""
-    lines = [f"# {manifest.name}", "", "## Inputs", "", "| level | field | unit | trained on |", "|---|---|---|---|"]
+    """Name, inputs, outputs, numerical check and provenance in Markdown, with the front matter that model hubs read.
+
+    What was measured is left to be filled in, and so is the licence, which only the author of the model can state.
+    """
+    lines = [
+        "",
+        f"# {manifest.name}",
+        "",
+        "## Inputs",
+        "",
+        "| level | field | unit | trained on |",
+        "|---|---|---|---|",
+    ]
     for level in manifest.level.walk():
         for field in level.fields:
             trained = f"{field.trained[0]:g} to {field.trained[1]:g}" if field.trained else ""
@@ -24,7 +36,7 @@ def draft_card(manifest: Manifest) -> str:
     lines += [f"- {name}: {value}" for name, value in manifest.provenance.data.items()]
     scores = any(output.name == "scores" for output in manifest.outputs)
     lines += ["", "## Measured", "", "Not yet: `coffea-fm evaluate`." if scores else "Not yet.", ""]
-    return "\n".join(lines)
+    return with_front_matter("\n".join(lines), front_matter(manifest, Calibration()))
 
 
 def _conventions(manifest: Manifest) -> list[str]:

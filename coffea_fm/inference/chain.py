@@ -77,7 +77,7 @@ class Chain:
         results: dict[str, FloatArray] = {}
         for name, stage in groupby(steps, key=lambda step: step[0].level):
             path = level.path(name)
-            things, rows = packed.at(path), _rows(packed, path, np.flatnonzero(usable))
+            things, rows = packed.at(path).with_members_only(), _rows(packed, path, np.flatnonzero(usable))
             outputs = list(stage)
             kept = {*wanted, *_read_above(steps, name)}
             results |= self._run_stage(things, level.find(name), rows, outputs, kept)
@@ -103,7 +103,7 @@ class Chain:
         return next(graph.level for graph in self.manifest.graphs if name in graph.outputs)
 
     def _steps(self, wanted: Iterable[str], known: Collection[str]) -> list[Step]:
-        """The graphs that outputs need, in order, and which of their outputs."""
+        """The graphs that outputs need, from the lowest level up and in order, and which of their outputs."""
         missing = set(wanted) - set(known)
         steps: list[Step] = []
         for graph in reversed(self.manifest.graphs):
@@ -111,7 +111,7 @@ class Chain:
             if outputs:
                 steps.insert(0, (graph, outputs))
                 missing = (missing - set(outputs)) | (_outputs_read(graph, self.manifest) - set(known))
-        return steps
+        return sorted(steps, key=lambda step: -len(self.manifest.level.path(step[0].level)))
 
     def _run_stage(
         self, things: Packed, level: Level, rows: IntArray, stage: Sequence[Step], kept: Collection[str]
@@ -201,7 +201,7 @@ def _rows(packed: Packed, path: Sequence[str], rows: IntArray) -> IntArray:
 
 
 def _prune(level: Level, read: set[tuple[str, str]], parent: str = "") -> Level:
-    """The level without the fields and members that no graph reads."""
+    """The level without the fields and members that no graph reads; members keep the field that orders them."""
     members = tuple(_prune(member, read, level.name) for member in level.members)
     read_of = {name for of, name in read if of == level.name}
     kept = tuple(
@@ -210,7 +210,8 @@ def _prune(level: Level, read: set[tuple[str, str]], parent: str = "") -> Level:
         if member.members or any(name == member.name or name.startswith(f"{member.name}_") for name in read_of)
     )
     own = {(level.name, level.name), (parent, level.name)} & read
-    return replace(level, members=kept, fields=level.fields if own else ())
+    order = tuple(field for field in level.fields if parent and field.name == level.order)
+    return replace(level, members=kept, fields=level.fields if own else order)
 
 
 def _each(evaluate: Callable[[IntArray], None], buckets: Sequence[IntArray], threads: int) -> None:

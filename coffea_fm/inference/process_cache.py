@@ -16,8 +16,9 @@ _bundles: dict[str, Bundle] = {}
 
 
 def keep(bundle: Bundle) -> Bundle:
-    """Remember a bundle by the checksum of its model."""
-    return _bundles.setdefault(bundle.checksum, bundle)
+    """Remember a bundle by the checksum of its model, in place of one that was read before it was measured again."""
+    _bundles[bundle.checksum] = bundle
+    return bundle
 
 
 def find(source: str, checksum: str) -> Bundle:

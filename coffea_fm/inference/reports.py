@@ -7,6 +7,7 @@ import uuid
 from collections import Counter
 from dataclasses import asdict, dataclass
 from functools import reduce
+from html import escape
 
 import awkward as ak
 
@@ -55,6 +56,10 @@ class Report:
     def __repr__(self) -> str:
         counts = ", ".join(f"{name}={count}" for name, count in self.counts.items())
         return f"Report({self.bundle!r}, checksum={self.checksum[:12]!r}, {counts})"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><td>{escape(name)}</td><td>{count}</td></tr>" for name, count in self.counts.items())
+        return f"<p><b>{escape(self.bundle)}</b> (checksum <code>{self.checksum[:12]}</code>)</p><table>{rows}</table>"
 
 
 def attach(array: ak.Array, report: Report) -> ak.Array:

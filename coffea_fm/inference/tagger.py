@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import awkward as ak
 
 from coffea_fm.bundle import Bundle, Calibration, Graph, Manifest
+from coffea_fm.bundle.show import bundle_html
 from coffea_fm.errors import InputError
 from coffea_fm.inference import process_cache
 from coffea_fm.inference.arrays import assemble, is_dask, is_typetracer, to_typetracer, touch
@@ -210,7 +211,7 @@ class Tagger:
             If the bundle has no such working point.
         """
         point = find_working_point(self.calibration, working_point, self.manifest.name)
-        return discriminant(self(jets, "scores", **collections), point.signal, point.background) > point.cut
+        return discriminant(self(jets, "scores", **collections), point.signal, point.background) >= point.cut
 
     def collect(
         self,
@@ -235,14 +236,15 @@ class Tagger:
         classes : sequence of str
             Names of the classes that `target` counts; those of the scores by default.
         target, events, weight, columns
-            See `coffea_fm.shards.collect.Collector`.
+            See `coffea_fm.shards.collector.Collector`.
 
         Returns
         -------
         dict of str to int
             How many were written, and how many left out for what reason.
         """
-        from coffea_fm.shards.collect import Collector, shard_folder
+        from coffea_fm.shards.collect import shard_folder
+        from coffea_fm.shards.collector import Collector
 
         names = tuple(classes) or (("all",) if target is None else self.classes)
         collect = Collector(shard_folder(folder), without_ranges(self.manifest.level), names)
@@ -271,9 +273,12 @@ class Tagger:
     def __repr__(self) -> str:
         return f"Tagger({self.source!r}, checksum={self.checksum[:12]!r})"
 
+    def _repr_html_(self) -> str:
+        return bundle_html(self.manifest, self.calibration)
+
     @property
     def _bundle(self) -> Bundle:
-        return process_cache.keep(self.carried) if self.carried else process_cache.find(self.source, self.checksum)
+        return self.carried or process_cache.find(self.source, self.checksum)
 
     def _session(self, graph: Graph) -> Session:
         return session(graph.sha256, self._bundle.graph_bytes(graph.name), self.providers)

@@ -1,131 +1,140 @@
-"""Write what a run gave: histograms, counts, figures and the account, each file complete or absent."""
+"""What happens after the last chunk: save what was accumulated, then each file by itself; nothing takes another with it."""
 
 from __future__ import annotations
 
 import json
-import zipfile
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import hist
-import uhi.io.zip
-from hist import BaseHist
+import awkward as ak
+import cloudpickle  # type: ignore[import-untyped]
+import lz4.frame  # type: ignore[import-untyped]
+from coffea.processor import ProcessorABC
 
-from coffea_fm.errors import InputError
-from coffea_fm.evaluation.categories import comparisons
-from coffea_fm.evaluation.overlay import overlay_with_ratio
+from coffea_fm.analysis.histogram_files import HISTOGRAMS, write_histograms
 from coffea_fm.files import atomic
-from coffea_fm.running.accumulated import counts, histograms
+from coffea_fm.names import safe_path
+from coffea_fm.plots.automatic import draw_histograms, label_of
+from coffea_fm.plots.style import Label
+from coffea_fm.running.accumulated import Parts, take_apart
+from coffea_fm.running.failures import sentence
+from coffea_fm.running.merging import not_added
+from coffea_fm.running.result import RunResult
 from coffea_fm.running.root_histograms import write_root
-from coffea_fm.running.run import RunResult
+
+_log = logging.getLogger(__name__)
 
 
-def prepare_folder(folder: Path) -> None:
-    """Make sure that files can be written, before hours are spent on their content.
+@dataclass
+class _Finish:
+    """Where outputs go, and what became of each."""
 
-    Raises
-    ------
-    InputError
-        If the folder cannot be made or written to.
-    """
-    with atomic(folder / ".writable") as probe:
-        probe.touch()
-    (folder / ".writable").unlink()
+    folder: Path | None
+    written: dict[str, Any] = field(default_factory=dict)
+    not_written: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str, table: dict[str, str] | None = None) -> Iterator[None]:
+        """One step; what it raises is one line of the account, and the next step follows."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong here shall cost this step alone
+            (self.failures if table is None else table)[name] = f"{name}: {sentence(error)}"
+            _log.debug("%s failed", name, exc_info=error)
 
 
-def write_outputs(result: RunResult, folder: Path, *, plots: bool = True) -> dict[str, Any]:
-    """Write the outputs of a run.
+def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, plots: bool = True) -> RunResult:
+    """Finish a run: ``postprocess``, and all files.
 
     Parameters
     ----------
     result : RunResult
-        From `coffea_fm.running.run.run`.
-    folder : Path
-        Where to; files of the same names are replaced, others stay.
+        From `coffea_fm.running.execute.execute`.
+    processor : ProcessorABC
+        Its ``postprocess`` is called; should it fail, the output stays as it was accumulated.
+    folder : Path, optional
+        Where files go; files of the same names are replaced, others stay.
     plots : bool
-        Draw each histogram with one numeric axis.
+        Draw the histograms.
 
     Returns
     -------
-    dict
-        The account of the run, as also written to ``summary.json``: events, files, speed, what was skipped, and the
-        path of everything written.
+    RunResult
+        With the paths of everything written, what was not, and what failed. The same is in ``summary.json``.
     """
-    found = histograms(result.output)
-    written: dict[str, Any] = {"counts": str(folder / "cutflow.json")}
-    with atomic(folder / "cutflow.json") as path:
-        path.write_text(json.dumps(counts(result.output), indent=2) + "\n")
-    if found:
-        with atomic(folder / "histograms.zip") as path:
-            write_histograms(path, found)
-        with atomic(folder / "histograms.root") as path:
-            left_out = write_root(path, found)
-        written["histograms"] = [str(folder / "histograms.root"), str(folder / "histograms.zip")]
-        if left_out:
-            written["not_in_root"] = left_out
-    if plots:
-        written["plots"] = [str(path) for path in write_plots(found, folder / "plots")]
-    account = {**summary(result), "written": written}
-    with atomic(folder / "summary.json") as path:
-        path.write_text(json.dumps(account, indent=2) + "\n")
-    return account
+    done = _Finish(folder)
+    for name, values in not_added(result.output):
+        done.failures[name] = f"{name}: {values.reason}; its {len(values)} parts are kept as a list"
+    saved = _save_accumulated(result.output, done)
+    output = _postprocess(processor, result.output, saved, done)
+    result = replace(result, output=output, folder=folder)
+    if folder is not None:
+        parts = take_apart(output)
+        done.not_written |= parts.left_out
+        _write_files(parts, folder, done)
+        if plots:
+            _write_plots(parts, folder / "plots", label_of(output), done)
+    result = replace(result, written=done.written, not_written=done.not_written, failures=done.failures)
+    if folder is not None:
+        with done.step("summary.json"), atomic(folder / "summary.json") as path:
+            path.write_text(_json(result.summary()))
+    return result
 
 
-def summary(result: RunResult) -> dict[str, Any]:
-    """The account of a run as plain numbers and texts."""
-    return {
-        "events": result.n_events,
-        "events_by_dataset": result.events,
-        "seconds": round(result.seconds, 3),
-        "events_per_second": round(result.n_events / result.seconds, 1),
-        "files": result.files,
-        "chunks": result.chunks,
-        "empty_files": result.empty_files,
-        "skipped": result.skipped,
-        "events_skipped": result.events_skipped,
-        "columns": result.columns,
-    }
+def _save_accumulated(output: Any, done: _Finish) -> bytes | None:
+    """Keep what was accumulated before anything else touches it, in the file that `coffea.util.load` reads."""
+    packed = None
+    if done.folder is not None:
+        with done.step("output.coffea"):
+            packed = bytes(lz4.frame.compress(cloudpickle.dumps(output)))
+            with atomic(done.folder / "output.coffea") as path:
+                path.write_bytes(packed)
+            done.written["accumulated"] = str(done.folder / "output.coffea")
+    return packed
 
 
-def write_histograms(path: Path, found: Mapping[str, BaseHist[Any]]) -> None:
-    """Write histograms in the unified histogram interface's zip format; `read_histograms` reads them back."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, histogram in found.items():
-            uhi.io.zip.write(file, name, histogram)
+def _postprocess(processor: ProcessorABC, output: Any, saved: bytes | None, done: _Finish) -> Any:
+    with done.step("postprocess"):
+        changed = processor.postprocess(output)
+        output = output if changed is None else changed
+    if "postprocess" in done.failures and saved is not None:  # it may have changed half of it in place
+        output = cloudpickle.loads(lz4.frame.decompress(saved))
+    return output
 
 
-def read_histograms(path: Path) -> dict[str, hist.Hist[Any]]:
-    """Read the histograms of a run back, by their paths.
+def _write_files(parts: Parts, folder: Path, done: _Finish) -> None:
+    with done.step("cutflow.json"), atomic(folder / "cutflow.json") as path:
+        path.write_text(_json(parts.counts))
+        done.written["counts"] = str(folder / "cutflow.json")
+    for name, array in parts.arrays.items():
+        with done.step(f"{name} as parquet", done.not_written):
+            target = folder / "arrays" / f"{safe_path(name)}.parquet"
+            with atomic(target) as path:
+                ak.to_parquet(ak.Array({"value": array}) if _is_plain(array) else array, path)
+            done.written.setdefault("arrays", []).append(str(target))
+    if parts.histograms:
+        for name, write in ((HISTOGRAMS, write_histograms), ("histograms.root", write_root)):
+            with done.step(name), atomic(folder / name) as path:
+                failed = write(path, parts.histograms)
+                done.not_written |= {f"{key} in {name}": f"{key} in {name}: {why}" for key, why in failed.items()}
+                done.written.setdefault("histograms", []).append(str(folder / name))
 
-    Raises
-    ------
-    InputError
-        If the file is not there, or not such a file.
-    """
-    try:
-        with zipfile.ZipFile(path) as file:
-            names = [name.removesuffix(".json") for name in file.namelist() if name.endswith(".json")]
-            return {name: hist.Hist(uhi.io.zip.read(file, name)) for name in names}
-    except (OSError, zipfile.BadZipFile) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"cannot read histograms from {path}, which coffea-fm run writes: {reason}") from error
+
+def _is_plain(array: Any) -> bool:
+    return not (isinstance(array, ak.Array) and array.fields)
 
 
-def write_plots(found: Mapping[str, BaseHist[Any]], folder: Path) -> list[Path]:
-    """Draw every histogram by each of its categories.
+def _write_plots(parts: Parts, folder: Path, label: Label, done: _Finish) -> None:
+    with done.step("the figures"):
+        figures, not_drawn = draw_histograms(parts.histograms, folder, label=label)
+        done.written["plots"] = [str(path) for path in figures]
+        done.not_written |= not_drawn
 
-    Returns
-    -------
-    list of Path
-        The figures.
-    """
-    written = []
-    for name, histogram in found.items():
-        for by, parts in comparisons(histogram).items():
-            path = folder / f"{name.replace('/', '_')}_by_{by}.png"
-            figure = overlay_with_ratio(parts, title=name, legend=by)
-            with atomic(path) as temporary:
-                figure.savefig(temporary, format="png", dpi=110)
-            written.append(path)
-    return written
+
+def _json(content: Any) -> str:
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +16,43 @@ import cloudpickle  # type: ignore[import-untyped]
 from coffea.processor import ProcessorABC
 
 from coffea_fm.errors import CoffeaFMError, RecipeError
+from coffea_fm.names import nearest
 from coffea_fm.shipped import shipped
+
+
+def as_processor(
+    given: str | os.PathLike[str] | ProcessorABC | type[ProcessorABC], options: Mapping[str, Any] | None = None
+) -> ProcessorABC:
+    """An instance of a processor from whatever stands for one: itself, its class, or where `load_processor` finds it.
+
+    Raises
+    ------
+    RecipeError
+        If it is none of these, or options are given to an instance.
+    """
+    if isinstance(given, str | os.PathLike):
+        return load_processor(os.fspath(given), options)
+    if inspect.isclass(given) and issubclass(given, ProcessorABC):
+        return _instantiate(given, dict(options or {}), given.__module__)
+    if not isinstance(given, ProcessorABC):
+        raise RecipeError(f"{given!r} is no processor: give an instance of a ProcessorABC, its class, or its file")
+    if options:
+        raise RecipeError(f"{type(given).__name__} is an instance already: give its options to its constructor")
+    return given
+
+
+def describe_options(source: str) -> str:
+    """The options of a processor, with types and defaults, and what its documentation says of them."""
+    processor, where = _find(source)
+    lines = [f"Options of {processor.__name__} in {where}, each as --option key=value:"]
+    for parameter in inspect.signature(processor).parameters.values():
+        declared = parameter.annotation
+        text = declared if isinstance(declared, str) else inspect.formatannotation(declared)
+        kind = "" if declared is parameter.empty else f": {text}"
+        default = "  (required)" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+        lines.append(f"  {parameter.name}{kind}{default}")
+    documentation = inspect.getdoc(processor)
+    return "\n".join([*lines, *(["", documentation] if documentation else [])])
 
 
 def load_processor(source: str, options: Mapping[str, Any] | None = None) -> ProcessorABC:
@@ -28,7 +64,8 @@ def load_processor(source: str, options: Mapping[str, Any] | None = None) -> Pro
     Parameters
     ----------
     source : str
-        ``path/to/file.py``, ``path/to/file.py:ClassName``, or the name of a shipped processor (``tag_jets``).
+        ``path/to/file.py``, ``path/to/file.py:ClassName``, ``package.module:ClassName``, the folder of a package such as
+        ``./hh4b``, or the name of a shipped processor (``tag_jets``), which no file or folder of the same name hides.
     options : mapping, optional
         Keyword arguments of the constructor.
 
@@ -37,24 +74,68 @@ def load_processor(source: str, options: Mapping[str, Any] | None = None) -> Pro
     RecipeError
         If there is no such file or class, or the constructor does not take these options.
     """
+    processor, where = _find(source)
+    return _instantiate(processor, dict(options or {}), where)
+
+
+def _find(source: str) -> tuple[type[ProcessorABC], str | Path]:
+    module, _, name = source.partition(":")
+    if name and all(part.isidentifier() for part in module.split(".")) and not module.endswith(".py"):
+        return _from_package(module, name), module
     file, _, name = source.partition(".py:")
-    path = Path(f"{file}.py" if name else file)
-    if not path.suffix and not path.exists():
-        path = shipped("processors", f"{path}.py")
+    path = _file(f"{file}.py" if name else file)
+    return _processor_class(_import(path), name, path), path
+
+
+def _from_package(module: str, name: str) -> type[ProcessorABC]:
+    """The class of an installed package, or of one in the folder that the command runs in."""
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        found = importlib.import_module(module)
+    except CoffeaFMError:
+        raise
+    except Exception as error:
+        raise RecipeError(f"the module {module} cannot be imported: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(here)
+    for local in _importable_only_from(Path(here)):
+        cloudpickle.register_pickle_by_value(local)
+    processors = _processors(found, imported=True)
+    if name not in processors:
+        raise RecipeError(f"the module {module} has no processor {name!r}: {nearest(name, processors, 'it has')}")
+    return processors[name]
+
+
+def _file(source: str) -> Path:
+    """The file of a processor; for a package its ``__init__.py``."""
+    path = Path(source)
+    if source == path.stem:
+        folder = shipped("processors")
+        path = next((each for each in (folder / f"{source}.py", folder / source) if each.exists()), path)
+    if path.is_dir():
+        path /= "__init__.py"
     if not path.is_file():
+        if source == path.stem:
+            shipped("processors", f"{source}.py")
         raise RecipeError(f"there is no processor file {path}")
-    return _instantiate(_processor_class(_import(path), name, path), dict(options or {}), path)
+    return path
 
 
 def _import(path: Path) -> ModuleType:
     path = path.resolve()
-    name = f"coffea_fm_processor_{path.stem}"
-    specification = importlib.util.spec_from_file_location(name, path)
+    package = path.parent if path.name == "__init__.py" else None
+    folder = (package or path).parent
+    name = f"coffea_fm_processor_{(package or path).stem}"
+    for stale in [loaded for loaded in sys.modules if loaded.startswith(f"{name}.")]:
+        del sys.modules[stale]
+    places = [str(package)] if package else None
+    specification = importlib.util.spec_from_file_location(name, path, submodule_search_locations=places)
     if specification is None or specification.loader is None:
         raise RecipeError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module
-    sys.path.insert(0, str(path.parent))
+    sys.path.insert(0, str(folder))
     try:
         specification.loader.exec_module(module)
     except CoffeaFMError:
@@ -62,9 +143,9 @@ def _import(path: Path) -> ModuleType:
     except Exception as error:
         raise RecipeError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     finally:
-        sys.path.remove(str(path.parent))
+        sys.path.remove(str(folder))
     cloudpickle.register_pickle_by_value(module)
-    for beside in _importable_only_from(path.parent):
+    for beside in _importable_only_from(folder):
         cloudpickle.register_pickle_by_value(beside)
     return module
 
@@ -81,14 +162,10 @@ def _importable_only_from(folder: Path) -> list[ModuleType]:
 
 
 def _processor_class(module: ModuleType, name: str, path: Path) -> type[ProcessorABC]:
-    classes = {
-        key: value
-        for key, value in vars(module).items()
-        if inspect.isclass(value) and issubclass(value, ProcessorABC) and value.__module__ == module.__name__
-    }
+    classes = _processors(module)
     if name:
         if name not in classes:
-            raise RecipeError(f"{path} has no processor {name!r}: it has {', '.join(classes) or 'none'}")
+            raise RecipeError(f"{path} has no processor {name!r}: {nearest(name, classes, 'it has')}")
         return classes[name]
     if len(classes) != 1:
         choice = f"choose one with {path}:NAME, of {', '.join(classes)}" if classes else "derive one from ProcessorABC"
@@ -96,13 +173,23 @@ def _processor_class(module: ModuleType, name: str, path: Path) -> type[Processo
     return next(iter(classes.values()))
 
 
-def _instantiate(processor: type[ProcessorABC], options: dict[str, Any], path: Path) -> ProcessorABC:
+def _processors(module: ModuleType, *, imported: bool = False) -> dict[str, type[ProcessorABC]]:
+    return {
+        key: value
+        for key, value in vars(module).items()
+        if inspect.isclass(value)
+        and issubclass(value, ProcessorABC)
+        and value is not ProcessorABC
+        and (imported or value.__module__.partition(".")[0] == module.__name__)
+    }
+
+
+def _instantiate(processor: type[ProcessorABC], options: dict[str, Any], path: str | Path) -> ProcessorABC:
     parameters = inspect.signature(processor).parameters
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     for option in options:
         if option not in parameters and not open_ended:
-            nearest = get_close_matches(option, parameters, n=1)
-            hint = f"did you mean {nearest[0]!r}?" if nearest else f"it takes {', '.join(parameters) or 'none'}"
+            hint = nearest(option, parameters, "it takes")
             raise RecipeError(f"{processor.__name__} in {path} has no option {option!r}: {hint}")
     for parameter in parameters.values():
         required = parameter.default is parameter.empty and parameter.kind not in (

@@ -7,12 +7,16 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import hist
 import numpy as np
 import uproot
 from hist import BaseHist
 
 from coffea_fm.errors import InputError
-from coffea_fm.evaluation.categories import is_category
+from coffea_fm.names import KEY, safe_name
+from coffea_fm.plots.categories import is_category
+
+_INTEGERS = (hist.storage.Int64, hist.storage.AtomicInt64, hist.storage.Unlimited)
 
 
 def root_objects(name: str, histogram: BaseHist[Any]) -> dict[str, Any]:
@@ -28,7 +32,8 @@ def root_objects(name: str, histogram: BaseHist[Any]) -> dict[str, Any]:
     Returns
     -------
     dict of str to hist.BaseHist
-        By path: `name`, followed by the category of each category axis. Combinations without entries are left out.
+        By path: `name`, followed by the category of each category axis. Combinations without entries are left out,
+        unless that is all of them.
 
     Raises
     ------
@@ -38,36 +43,41 @@ def root_objects(name: str, histogram: BaseHist[Any]) -> dict[str, Any]:
     categories = {index: axis for index, axis in enumerate(histogram.axes) if is_category(axis)}
     dimensions = histogram.ndim - len(categories)
     if not 1 <= dimensions <= 3:
-        raise InputError(f"the histogram {name!r} has {dimensions} axes besides categories; ROOT holds one to three")
+        raise InputError(f"it has {dimensions} axes besides categories, and ROOT holds one to three")
     objects = {}
     for choice in product(*(range(axis.size) for axis in categories.values())):
         part: Any = histogram[dict(zip(categories, choice, strict=True))] if categories else histogram
-        labels = [_folder(axis.value(at)) for axis, at in zip(categories.values(), choice, strict=True)]
-        if np.any(part.values(flow=True)):
-            objects["/".join([name, *labels])] = part
+        labels = [safe_name(str(axis.value(at)), KEY) for axis, at in zip(categories.values(), choice, strict=True)]
+        if not categories or np.any(part.view(flow=True) != np.zeros_like(part.view(flow=True))):
+            objects["/".join([name, *labels])] = _with_numbers(part)
+    if not objects:
+        raise InputError("it has no entries in any category")
     return objects
 
 
-def write_root(path: Path, histograms: Mapping[str, BaseHist[Any]]) -> list[str]:
+def write_root(path: Path, histograms: Mapping[str, BaseHist[Any]]) -> dict[str, str]:
     """Write histograms to a ROOT file.
 
     Returns
     -------
-    list of str
-        Names of histograms that ROOT cannot hold.
+    dict of str to str
+        Why a histogram is not in it, by name.
     """
-    left_out = []
-    with uproot.recreate(path) as file:
+    left_out = {}
+    with uproot.recreate(path) as file, np.errstate(invalid="ignore"):  # of means over infinite edges
         for name, histogram in histograms.items():
             try:
-                objects = root_objects(name, histogram)
-            except InputError:
-                left_out.append(name)
-                continue
-            for key, value in objects.items():
-                file[key] = value
+                for key, value in root_objects(name, histogram).items():
+                    file[key] = value
+            except Exception as error:  # noqa: BLE001 - each kind of axis and storage fails in its own way
+                left_out[name] = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
     return left_out
 
 
-def _folder(category: object) -> str:
-    return str(category).replace("/", "_") or "none"
+def _with_numbers(histogram: Any) -> Any:
+    """The same with the storage that ROOT has, where contents are counts."""
+    if not isinstance(histogram.storage_type(), _INTEGERS):
+        return histogram
+    counted: Any = hist.Hist(*histogram.axes, storage=hist.storage.Double())
+    counted.view(flow=True)[...] = histogram.view(flow=True)
+    return counted

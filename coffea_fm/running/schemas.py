@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from difflib import get_close_matches
 from typing import Any
 
 import coffea.nanoevents
 
 import coffea_fm.schemas
 from coffea_fm.errors import RecipeError
+from coffea_fm.names import nearest
 
 
-def find_schema(name: str) -> Any:
+def find_schema(name: str | type) -> Any:
     """The schema class of that name, among those of coffea-fm, then among those of coffea.
 
     Raises
@@ -20,11 +20,11 @@ def find_schema(name: str) -> Any:
     RecipeError
         If neither has it.
     """
+    if not isinstance(name, str):
+        return name
     for module in (coffea_fm.schemas, coffea.nanoevents):
         schema = getattr(module, name, None)
         if inspect.isclass(schema) and issubclass(schema, coffea.nanoevents.BaseSchema):
             return schema
     known = sorted(n for module in (coffea_fm.schemas, coffea.nanoevents) for n in dir(module) if n.endswith("Schema"))
-    nearest = get_close_matches(name, known, n=1)
-    hint = f"did you mean {nearest[0]}?" if nearest else f"choose one of {', '.join(dict.fromkeys(known))}"
-    raise RecipeError(f"there is no schema {name!r}: {hint}")
+    raise RecipeError(f"there is no schema {name!r}: {nearest(name, known)}")

@@ -125,12 +125,17 @@ def _packed(own: dict[str, pa.Array], level: Level, get: Get, prefix: str, n: in
 
 def _members(level: Level, get: Get, path: str) -> Members:
     lists = {name: get(f"{path}.{name}") for name in level.names}
-    offsets = next(iter(lists.values())).offsets.to_numpy().astype(np.int64)
-    counts: IntArray = np.diff(offsets)
+    any_list = get(f"{path}.{_any_column(level)}")
+    counts: IntArray = np.diff(any_list.offsets.to_numpy().astype(np.int64))
     own = {name: array.flatten() for name, array in lists.items()}
     things = _packed(own, level, lambda name: get(name).flatten(), f"{path}.", int(counts.sum()))
     members = Members(counts, things)
     return members if level.maximum is None else members.first(level.maximum)
+
+
+def _any_column(level: Level) -> str:
+    """A column of a level or below it; the outermost lists of all are those of the level."""
+    return level.names[0] if level.names else f"{level.members[0].name}.{_any_column(level.members[0])}"
 
 
 def _nulls(numbers: pa.Array) -> npt.NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -158,7 +159,10 @@ def choose_fields(catalogue: dict[str, Field], names: Iterable[str], what: str) 
     names = tuple(names)
     for name in names:
         if name not in catalogue:
-            raise RecipeError(f"unknown {what} field {name!r}: choose from {', '.join(catalogue)}")
+            (nearest,) = difflib.get_close_matches(name, catalogue, n=1, cutoff=0)
+            raise RecipeError(
+                f"unknown {what} field {name!r}; did you mean {nearest!r}? There are {', '.join(catalogue)}"
+            )
     return tuple(catalogue[name] for name in names)
 
 

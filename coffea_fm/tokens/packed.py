@@ -51,6 +51,13 @@ class Packed:
         """All things of the level that `path` leads to; see `Level.path`."""
         return self.members[path[0]].things.at(path[1:]) if path else self
 
+    def with_members_only(self) -> Packed:
+        """The same things and their members, without what belongs to these in turn."""
+        members = {
+            name: replace(members, things=replace(members.things, members={})) for name, members in self.members.items()
+        }
+        return replace(self, members=members)
+
     def take(self, rows: npt.NDArray[np.integer]) -> Packed:
         """These things, in this order, with what belongs to them."""
         members = {name: members.take(rows) for name, members in self.members.items()}

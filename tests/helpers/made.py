@@ -7,11 +7,10 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 import uproot
-from coffea_fm.tokens.spec import InputSpec, token_group
 from onnx import TensorProto, helper, numpy_helper
 
 from coffea_fm.bundle import Graph, Manifest, Output, save_bundle
-from coffea_fm.tokens.classes import JET_CLASSES
+from coffea_fm.tokens import JET_CLASSES, jet_level, token_level
 
 CENTRES = 5.0 + 3.0 * np.arange(len(JET_CLASSES))
 """Class k has this many constituents, give or take two; the bundle's scores fall with the distance squared."""
@@ -120,7 +119,7 @@ def make_bundle(folder: Path, name: str = "counting") -> Path:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     manifest = Manifest(
         name=name,
-        inputs=InputSpec((token_group("constituents", ("pt", "eta")),)),
+        level=jet_level((token_level("constituents", ("pt", "eta"), minimum=1),), ()),
         outputs=(
             Output(name="scores", dim=len(JET_CLASSES), classes=JET_CLASSES),
             Output(name="embedding", dim=1),

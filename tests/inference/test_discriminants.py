@@ -38,7 +38,7 @@ def test_working_points_are_found_by_name() -> None:
         signal_efficiency=0.93,
         background_efficiency=0.01,
     )
-    assert point.formula == "Hbb / (Hbb + QCD) > 0.8850"
+    assert point.formula == "Hbb / (Hbb + QCD) >= 0.8850"
     calibration = Calibration(working_points=(point,))
     assert find_working_point(calibration, "Hbb_medium", "mine") is point
     with pytest.raises(BundleError, match="no working point 'Hbb_medum'; did you mean 'Hbb_medium'"):

@@ -11,22 +11,22 @@ import numpy as np
 import pytest
 import torch
 from coffea.nanoevents import NanoEventsFactory
-from coffea_fm.nn.checkpoint import load_checkpoint
+from coffea_fm.nn.event_batches import event_inputs
+from coffea_fm.nn.events import EventModel
 from coffea_fm.tokens.events import nest, pack_events
 from test_fine_tune import BLOCK, call, commands
 
 import coffea_fm
-from coffea_fm.nn.event_batches import event_inputs
-from coffea_fm.nn.events import EventModel
-from coffea_fm.running.outputs import read_histograms
+from coffea_fm.analysis.histogram_files import read_histograms
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shards import EventDataset
 from coffea_fm.shipped import shipped
+from coffea_fm.training.checkpoint import load_checkpoint
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "fine-tune-events.md"
 SHORTER = {
-    "seen: 40_000, validate_every: 10_000": "seen: 400, validate_every: 400, precision: fp32, batch_tokens: 2000",
-    "seen: 20_000": "seen: 600, validate_every: 300, precision: fp32",
+    "seen_jets: 40_000, validate_every: 10_000": "seen_jets: 400, validate_every: 400, precision: fp32, batch_tokens: 2000",
+    "seen_events: 20_000": "seen_events: 600, validate_every: 300, precision: fp32",
 }
 FILES = sorted(shipped("samples", "hh4b").glob("X1000_*.root")) + sorted(
     shipped("samples", "hh4b").glob("QCDbb_*.root")

@@ -16,9 +16,9 @@ from coffea_fm.nn.checkpoint import load_checkpoint
 from typer.testing import CliRunner
 
 import coffea_fm
+from coffea_fm.analysis.histogram_files import read_histograms
 from coffea_fm.cli import main
 from coffea_fm.nn.inputs import Inputs
-from coffea_fm.running.outputs import read_histograms
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shards import ShardDataset
 from coffea_fm.shipped import shipped

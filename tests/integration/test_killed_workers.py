@@ -16,8 +16,8 @@ import pytest
 from made import make_bundle, make_nano
 from typer.testing import CliRunner
 
+from coffea_fm.analysis.histogram_files import read_histograms
 from coffea_fm.cli import main
-from coffea_fm.running.outputs import read_histograms
 from coffea_fm.shipped import shipped
 
 KILLING = '''

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import coffea.util
 import hist
 import numpy as np
 import pytest
 import uproot
 
+from coffea_fm.analysis.histogram_files import read_histograms
 from coffea_fm.errors import InputError
-from coffea_fm.running.accumulated import counts, histograms
-from coffea_fm.running.outputs import prepare_folder, read_histograms, write_outputs
-from coffea_fm.running.run import RunResult
+from coffea_fm.files import prepare_folder
+from coffea_fm.names import KEY, safe_name
+from coffea_fm.running.accumulated import take_apart
+from coffea_fm.running.outputs import finish
+from coffea_fm.running.result import RunResult
 
 
 def spectrum() -> hist.Hist:
@@ -25,9 +30,9 @@ def spectrum() -> hist.Hist:
     return made
 
 
-def result() -> RunResult:
+def everything() -> dict:
     four = hist.Hist(*(hist.axis.Regular(2, 0, 1) for _ in range(4)))
-    output = {
+    return {
         "spectra": {"x": spectrum()},
         "four": four,
         "plain": hist.Hist(hist.axis.Regular(2, 0, 1)).fill([0.2]),
@@ -35,57 +40,85 @@ def result() -> RunResult:
         "bundle": {"abc"},
         "array": np.zeros(3),
     }
+
+
+def result(output: object) -> RunResult:
     return RunResult(output, {"tt": 3}, 1.5, 1, 1, skipped={"x.root": "cannot read x.root"})
 
 
+class Processor:
+    """What `finish` needs of one."""
+
+    def __init__(self, postprocess=lambda _: None):
+        self.postprocess = postprocess
+
+
+def write(output, folder, **options):
+    return finish(result(output), Processor(**options), folder)
+
+
 def test_histograms_and_counts_are_taken_apart():
-    output = result().output
-    assert list(histograms(output)) == ["spectra/x", "four", "plain"]
-    assert counts(output) == {"cutflow": {"tt": {"events": 3, "weight": 0.5}}, "bundle": ["abc"]}
-    assert list(histograms(spectrum())) == ["output"]
+    parts = take_apart(everything())
+    assert list(parts.histograms) == ["spectra/x", "four", "plain"]
+    assert parts.counts == {"cutflow": {"tt": {"events": 3, "weight": 0.5}}, "bundle": ["abc"]}
+    assert list(parts.arrays) == ["array"]
+    assert list(take_apart(spectrum()).histograms) == ["output"]
 
 
 def test_hist_reads_back_exactly_what_was_filled(tmp_path):
-    write_outputs(result(), tmp_path)
-    back = read_histograms(tmp_path / "histograms.zip")
-    assert back == histograms(result().output)
+    write(everything(), tmp_path)
+    back = read_histograms(tmp_path)
+    assert back == take_apart(everything()).histograms
     assert back["spectra/x"].axes["x"].label == "$x$ [GeV]"
 
 
 def test_root_holds_one_histogram_for_each_combination_with_entries(tmp_path):
-    write_outputs(result(), tmp_path)
+    write(everything(), tmp_path)
     with uproot.open(tmp_path / "histograms.root") as file:
         names = set(file.keys(cycle=False, filter_classname="TH1*"))
-        assert names == {"spectra/x/tt_2024/5", "spectra/x/qcd/21", "plain"}
-        stored = file["spectra/x/tt_2024/5"]
+        tt = safe_name("tt/2024", KEY)
+        assert names == {f"spectra/x/{tt}/5", "spectra/x/qcd/21", "plain"}
+        stored = file[f"spectra/x/{tt}/5"]
         assert stored.values(flow=True) == pytest.approx([0, 1, 2, 0, 0, 3])
         assert stored.variances(flow=True) == pytest.approx([0, 1, 4, 0, 0, 9])
 
 
 def test_the_account_names_everything_written_and_skipped(tmp_path):
-    account = write_outputs(result(), tmp_path)
-    assert account == json.loads((tmp_path / "summary.json").read_text())
-    assert account["events_per_second"] == 2.0
-    assert account["skipped"] == {"x.root": "cannot read x.root"}
-    written = account["written"]
-    assert written["not_in_root"] == ["four"]
-    assert {path.rpartition("/")[2] for path in written["plots"]} == {
-        "spectra_x_by_dataset.png",
-        "spectra_x_by_flavour.png",
-        "plain_by_all.png",
-    }
-    named = {*written["plots"], *written["histograms"], written["counts"], str(tmp_path / "summary.json")}
-    assert {str(path) for path in tmp_path.rglob("*") if path.is_file()} == named
+    account = write(everything(), tmp_path)
+    assert account.summary() == json.loads((tmp_path / "summary.json").read_text())
+    assert account.summary()["events_per_second"] == 2.0
+    assert account.skipped == {"x.root": "cannot read x.root"}
+    assert account.failures == {}
+    written = account.written
+    assert list(account.not_written) == ["four in histograms.root", "four"]
+    plots = {str(Path(path).relative_to(tmp_path / "plots")) for path in written["plots"]}
+    figures = ("spectra/x_by_dataset", "spectra/x_by_flavour", "plain_by_all")
+    assert plots == {f"{name}.{ending}" for name in figures for ending in ("png", "pdf")}
+    named = {*written["plots"], *written["histograms"], *written["arrays"], written["counts"], written["accumulated"]}
+    assert {str(path) for path in tmp_path.rglob("*") if path.is_file()} == {*named, str(tmp_path / "summary.json")}
 
 
-def test_a_failed_write_leaves_the_files_of_before(tmp_path, monkeypatch):
-    write_outputs(result(), tmp_path, plots=False)
+def test_a_failed_write_leaves_the_files_of_before_and_costs_no_other(tmp_path, monkeypatch):
+    write(everything(), tmp_path)
     before = (tmp_path / "histograms.zip").read_bytes()
-    monkeypatch.setattr("uhi.io.zip.write", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        write_outputs(result(), tmp_path, plots=False)
+    monkeypatch.setattr("coffea_fm.running.outputs.write_histograms", lambda *_: 1 / 0)
+    account = write({**everything(), "more": 1}, tmp_path)
+    assert account.failures == {"histograms.zip": "histograms.zip: ZeroDivisionError: division by zero"}
     assert (tmp_path / "histograms.zip").read_bytes() == before
+    assert json.loads((tmp_path / "cutflow.json").read_text())["more"] == 1
+    assert json.loads((tmp_path / "summary.json").read_text()) == account.summary()
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_failing_postprocess_loses_nothing(tmp_path):
+    def postprocess(output):
+        output["cutflow"].clear()
+        raise ValueError("no events pass")
+
+    account = write(everything(), tmp_path, postprocess=postprocess)
+    assert account.failures == {"postprocess": "postprocess: ValueError: no events pass"}
+    assert json.loads((tmp_path / "cutflow.json").read_text())["cutflow"]["tt"]["events"] == 3
+    assert coffea.util.load(tmp_path / "output.coffea")["cutflow"] == everything()["cutflow"]
 
 
 def test_unwritable_folders_are_refused_beforehand(tmp_path):

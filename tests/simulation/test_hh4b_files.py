@@ -12,12 +12,12 @@ import pytest
 import uproot
 from coffea.nanoevents import NanoEventsFactory
 
+from coffea_fm.analysis.normalisation import normalisation
 from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.kinematics import wrap
 from coffea_fm.schemas import PFNanoAODSchema
-from coffea_fm.simulation.hh4b.normalisation import normalisation
 from coffea_fm.simulation.hh4b.production import EventSettings, first_event, produce_events, write_event_file
 from coffea_fm.simulation.hh4b.selection import SELECTION
-from coffea_fm.kinematics import wrap
 from coffea_fm.simulation.sample_files import Part
 from coffea_fm.tokens.classes import JET_CLASSES
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from known_yields import make_histogram
 
+from coffea_fm.analysis.histogram_files import write_histograms
 from coffea_fm.errors import InputError
-from coffea_fm.running.outputs import write_histograms
 from coffea_fm.statistics.inputs import read_inputs
 
 

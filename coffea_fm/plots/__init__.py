@@ -1,0 +1,1 @@
+"""Figures, all in one style: shapes, stacks, variations, ROC curves, matrices."""

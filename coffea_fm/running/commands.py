@@ -1,0 +1,162 @@
+"""What `coffea-fm run`, `collect` and `demo` do, for notebooks and scripts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias, Unpack
+
+from coffea.processor import ProcessorABC
+
+from coffea_fm.errors import InputError
+from coffea_fm.evaluation.tagging import draw_tagging
+from coffea_fm.files import prepare_folder
+from coffea_fm.plots.style import Label, save
+from coffea_fm.running.accumulated import take_apart
+from coffea_fm.running.execute import execute
+from coffea_fm.running.options import PathLike, RunKeywords, RunOptions, shows_run_options
+from coffea_fm.running.outputs import finish
+from coffea_fm.running.processors import as_processor
+from coffea_fm.running.result import RunResult
+from coffea_fm.running.schemas import find_schema
+from coffea_fm.running.sources import as_fileset
+from coffea_fm.shipped import shipped
+
+FilesetLike: TypeAlias = PathLike | Sequence[PathLike] | Mapping[str, Any]
+ProcessorLike: TypeAlias = PathLike | ProcessorABC | type[ProcessorABC]
+
+_log = logging.getLogger(__name__)
+
+
+@shows_run_options
+def run(
+    processor: ProcessorLike,
+    fileset: FilesetLike,
+    output: PathLike | None = None,
+    *,
+    options: Mapping[str, Any] | None = None,
+    plots: bool = True,
+    **keywords: Unpack[RunKeywords],
+) -> RunResult:
+    """Run a coffea processor over a fileset, here or on a dask cluster, and write what it returns.
+
+    Parameters
+    ----------
+    processor : str, ProcessorABC or type
+        An instance or a class; or ``file.py``, ``file.py:Class``, ``package.module:Class``, or the name of a shipped one
+        such as ``"tag_jets"``.
+    fileset : path-like, sequence of path-like, or mapping
+        A fileset or the JSON file of one, or the ROOT or parquet files themselves.
+    output : path-like, optional
+        Folder for what is written; nothing is written if it is not given.
+    options : mapping, optional
+        For the constructor of the processor.
+    plots : bool
+        Draw the histograms.
+    **keywords
+        How it is run, see `RunOptions`: ``schema``, ``treename``, ``dask``, ``workers``, ``chunksize``,
+        ``skip_bad_files``, ``checkpoints``, ``quiet``.
+
+    Returns
+    -------
+    RunResult
+        The output of the processor, and the account of what was read and written.
+
+    Raises
+    ------
+    RecipeError
+        If the fileset, the processor or an option is not valid; before anything runs.
+    InputError
+        If a file cannot be read, or the processor fails. What fails after the last chunk is in ``failures`` instead.
+    """
+    settings = RunOptions.of(keywords)
+    files = as_fileset(fileset, settings.treename)
+    schema = find_schema(settings.schema)
+    instance = as_processor(processor, options)
+    folder = None if output is None else Path(output)
+    if folder is not None:
+        prepare_folder(folder)
+    with settings.executor() as executor:
+        result = execute(
+            instance,
+            files,
+            schema,
+            executor,
+            chunksize=settings.chunksize,
+            checkpoints=settings.checkpoints,
+            quiet=settings.quiet,
+        )
+    return finish(result, instance, folder, plots=plots)
+
+
+@shows_run_options
+def collect(
+    fileset: FilesetLike,
+    output: PathLike,
+    *,
+    processor: ProcessorLike = "collect_jets",
+    options: Mapping[str, Any] | None = None,
+    **keywords: Unpack[RunKeywords],
+) -> RunResult:
+    """Run a processor that writes training shards; repeating it with the same chunk size duplicates nothing.
+
+    Parameters
+    ----------
+    fileset, processor, options, **keywords
+        As for `run`; 50,000 events a chunk by default.
+    output : path-like
+        Folder for the shards: the option ``folder`` of the processor.
+
+    Returns
+    -------
+    RunResult
+        With the shards in ``written["shards"]``.
+
+    Raises
+    ------
+    InputError
+        If nothing was collected.
+    """
+    folder = Path(output)
+    keywords.setdefault("chunksize", 50_000)
+    given = {"folder": str(folder.absolute()), **(options or {})}
+    result = run(processor, fileset, folder, options=given, plots=False, **keywords)
+    shards = sorted(map(str, folder.rglob("*.parquet")))
+    if not shards:
+        raise InputError(
+            f"nothing was collected into {folder}, after {result.n_events} events: {folder / 'cutflow.json'} counts what "
+            "was left out, and the processor must write to the folder that its option 'folder' names"
+        )
+    _log.info("%d shards in %s", len(shards), folder)
+    return replace(result, written={**result.written, "shards": shards})
+
+
+def demo(output: PathLike = "demo-output", *, workers: int = 2, quiet: bool = False) -> RunResult:
+    """Tag the shipped jets with the shipped bundle on a local dask cluster and draw the result; no network needed.
+
+    Parameters
+    ----------
+    output : path-like
+        Folder for what is written.
+    workers : int
+        Processes of the dask cluster.
+    quiet : bool
+        Show no progress.
+    """
+    samples = sorted(str(path) for path in shipped("samples").glob("*.root"))
+    result = run(
+        "tag_jets",
+        samples,
+        output,
+        options={"bundle": "jet-classifier-small"},
+        plots=False,
+        dask="local",
+        workers=workers,
+        chunksize=1000,
+        quiet=quiet,
+    )
+    figures = draw_tagging(take_apart(result.output).histograms, label=Label(energy=13))
+    plots = [str(path) for name, figure in figures.items() for path in save(figure, Path(output) / "plots" / name)]
+    return replace(result, written={**result.written, "plots": plots})

@@ -1,0 +1,105 @@
+"""Add up what a processor returned for each chunk, as coffea does, and lose nothing that does not add up."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import cloudpickle  # type: ignore[import-untyped]
+from coffea.processor.accumulator import AccumulatorABC, iadd
+
+from coffea_fm.errors import InputError
+
+_ADD_BY_KEY = (AccumulatorABC.__add__, Counter.__add__)
+
+
+class NotAdded(list[Any]):
+    """Values of several chunks that cannot be added, one after the other.
+
+    Parameters
+    ----------
+    values : list
+        One a chunk, or what could be added of several.
+    reason : str
+        Why not.
+    """
+
+    def __init__(self, values: list[Any], reason: str) -> None:
+        super().__init__(values)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return NotAdded, (list(self), self.reason)
+
+
+@dataclass
+class Merging:
+    """The output of one or more chunks, for coffea's executors to add.
+
+    coffea stops at the first value that cannot be added, and takes all others with it; here such values are kept apart,
+    as `NotAdded`. It travels by cloudpickle: default dictionaries over a lambda, and classes of a notebook, do too.
+
+    Parameters
+    ----------
+    output : object
+        As ``process`` returned it.
+    """
+
+    output: Any
+
+    def __add__(self, other: Merging) -> Merging:
+        return copy.deepcopy(self).__iadd__(other)
+
+    def __iadd__(self, other: Merging) -> Self:
+        self.output = _add(self.output, other.output)
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Merging:
+        return Merging(copy.deepcopy(self.output, memo))
+
+    def __getstate__(self) -> bytes:
+        try:
+            return bytes(cloudpickle.dumps(self.output))
+        except Exception as error:
+            raise InputError(f"what the processor returned cannot travel between processes: {error}") from error
+
+    def __setstate__(self, state: bytes) -> None:
+        self.output = cloudpickle.loads(state)
+
+
+def not_added(output: Any, path: str = "") -> Iterator[tuple[str, NotAdded]]:
+    """What could not be added, by path."""
+    if isinstance(output, NotAdded):
+        yield path or "output", output
+    elif isinstance(output, Mapping):
+        for key, value in output.items():
+            yield from not_added(value, f"{path}/{key}".lstrip("/"))
+
+
+def _add(first: Any, second: Any) -> Any:
+    """The sum, in place where that is possible; mappings by key."""
+    if isinstance(first, NotAdded) or isinstance(second, NotAdded):
+        values = [*_values(first), *_values(second)]
+        return NotAdded(values, next(part.reason for part in (first, second) if isinstance(part, NotAdded)))
+    if _by_key(first) and _by_key(second):
+        for key, value in second.items():
+            first[key] = _add(first[key], value) if key in first else value
+        return first
+    try:
+        return iadd(first, second)
+    except Exception as error:  # noqa: BLE001 - whatever the user's type makes of it
+        kinds = " and ".join(dict.fromkeys(type(value).__name__ for value in (first, second)))
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        return NotAdded([first, second], f"{kinds} of two chunks cannot be added: {type(error).__name__}: {reason}")
+
+
+def _by_key(value: Any) -> bool:
+    adds = getattr(type(value), "__add__", None)
+    return isinstance(value, MutableMapping) and adds in (None, *_ADD_BY_KEY)
+
+
+def _values(part: Any) -> list[Any]:
+    return list(part) if isinstance(part, NotAdded) else [part]

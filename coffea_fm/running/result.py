@@ -1,0 +1,114 @@
+"""What a run came to: the output of the processor, and the account of what was read and written."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a processor returned over a whole fileset, and the account of what was read and written.
+
+    Parameters
+    ----------
+    output : object
+        What the processor returned for all chunks, added up, and what its ``postprocess`` made of it.
+    events : dict of str to int
+        Processed events by dataset.
+    seconds : float
+        Wall time, with the reading of the file headers.
+    files : int
+        Files that were read completely.
+    chunks : int
+        Processed chunks.
+    skipped : dict of str to str
+        Why a file, or a range of its entries, was left out.
+    events_skipped : int
+        Events of skipped ranges; files whose header cannot be read are not among them.
+    empty_files : list of str
+        Files without events.
+    columns : list of str
+        Branches that were read.
+    notes : list of str
+        What else was left out, such as entries outside of the steps of a fileset.
+    folder : Path, optional
+        Where the outputs are.
+    written : dict
+        Paths of what was written, by kind.
+    not_written : dict of str to str
+        Why something that the processor returned is in none of these files, or not in all of them.
+    failures : dict of str to str
+        What went wrong after the last chunk, by step: chunks that do not add up, ``postprocess``, a file.
+    """
+
+    output: Any
+    events: dict[str, int]
+    seconds: float
+    files: int
+    chunks: int
+    skipped: dict[str, str] = field(default_factory=dict)
+    events_skipped: int = 0
+    empty_files: list[str] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    folder: Path | None = None
+    written: dict[str, Any] = field(default_factory=dict)
+    not_written: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def n_events(self) -> int:
+        """Processed events of all datasets."""
+        return sum(self.events.values())
+
+    def summary(self) -> dict[str, Any]:
+        """The account of the run as plain numbers and texts, as in ``summary.json``."""
+        return {
+            "events": self.n_events,
+            "events_by_dataset": self.events,
+            "seconds": round(self.seconds, 3),
+            "events_per_second": round(self.n_events / max(self.seconds, 1e-9), 1),
+            "files": self.files,
+            "chunks": self.chunks,
+            "empty_files": self.empty_files,
+            "skipped": self.skipped,
+            "events_skipped": self.events_skipped,
+            "columns": self.columns,
+            "notes": self.notes,
+            "written": self.written,
+            "not_written": self.not_written,
+            "failures": self.failures,
+        }
+
+    def __str__(self) -> str:
+        """The account of the run in a few lines."""
+        lines = [
+            f"{self.n_events} events, {self.files} files, {self.chunks} chunks",
+            f"{self.seconds:.1f} s, {self.n_events / max(self.seconds, 1e-9):.0f} events/s",
+            *(f"skipped: {reason}" for reason in self.skipped.values()),
+        ]
+        if self.skipped or self.events_skipped:
+            lines.append("weights that a fileset takes from all of its files include what was skipped: make it again")
+        if self.events_skipped:
+            lines.append(f"events skipped in damaged ranges: {self.events_skipped}")
+        if self.empty_files:
+            lines.append(f"files without events: {len(self.empty_files)}")
+        lines += self.notes
+        for kind, paths in self.written.items():
+            figures = {Path(path).with_suffix("") for path in paths} if kind == "plots" else set()
+            each = [f"{len(figures)} figures, as PNG and PDF, to {_common(figures)}"] if figures else paths
+            lines += [f"wrote {path}" for path in (each if isinstance(each, list) else [each])]
+        lines += [f"not written: {reason}" for reason in self.not_written.values()]
+        return "\n".join([*lines, *(f"failed: {reason}" for reason in self.failures.values())])
+
+    def __repr__(self) -> str:
+        """As `str`: a notebook shows the account, not the arrays."""
+        return str(self)
+
+
+def _common(paths: set[Path]) -> str:
+    """The folder that holds all of them."""
+    return os.path.commonpath([path.parent for path in paths])

@@ -1,0 +1,95 @@
+"""What ``coffea-fm simulate jets`` and ``simulate hh4b`` do, for notebooks and scripts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from coffea_fm.simulation.production import Layout, Spectrum
+
+
+def jets(
+    output: str | os.PathLike[str],
+    *,
+    jets_per_class: int = 10_000,
+    jets_per_file: int = 5_000,
+    pt: tuple[float, float] = (500.0, 1000.0),
+    spectrum: Spectrum = "falling",
+    classes: Sequence[str] | None = None,
+    pythia: Sequence[str] = (),
+    seed: int = 0,
+    workers: int | None = None,
+    layout: Layout = "nano",
+) -> list[Path]:
+    """Simulate jets of the ten JetClass classes: Pythia 8, FastJet and a light detector.
+
+    Parameters
+    ----------
+    output : path-like
+        Folder for the files; what it holds already is kept.
+    jets_per_class, jets_per_file : int
+        Jets of each class, filled up to whole files, and in each file.
+    pt : tuple of float
+        Range of the jets' transverse momentum, GeV.
+    spectrum : {"falling", "flat"}
+        The physical spectrum, or one flattened by event weights.
+    classes : sequence of str, optional
+        All by default.
+    pythia : sequence of str
+        Further settings of Pythia, such as ``"Tune:pp = 21"``.
+    seed : int
+        The files do not depend on the number of workers.
+    workers : int, optional
+        Processes; all cores by default.
+    layout : {"nano", "jetclass"}
+        NanoAOD with candidates (PFNano's names), or JetClass.
+
+    Returns
+    -------
+    list of Path
+        The files written now.
+    """
+    from coffea_fm.simulation.production import SimulationSettings, produce
+    from coffea_fm.tokens.classes import JET_CLASSES
+
+    settings = SimulationSettings(pt, seed, jets_per_file, layout, spectrum, tuple(pythia))
+    names = tuple(JET_CLASSES if classes is None else classes)
+    return produce(Path(output), settings, names, jets_per_class, workers or len(os.sched_getaffinity(0)))
+
+
+def hh4b(
+    output: str | os.PathLike[str],
+    *,
+    events_per_process: int = 10_000,
+    events_per_file: int = 2_000,
+    processes: Sequence[str] | None = None,
+    spectrum: Spectrum = "flat",
+    pythia: Sequence[str] = (),
+    seed: int = 0,
+    workers: int | None = None,
+) -> list[Path]:
+    """Simulate events of X -> HH -> 4b and its backgrounds, with jets of R = 0.8 and R = 0.4 and their constituents.
+
+    Parameters
+    ----------
+    output : path-like
+        Folder for the files; what it holds already is kept.
+    events_per_process, events_per_file : int
+        Selected events of each process, filled up to whole files, and in each file.
+    processes : sequence of str, optional
+        All by default.
+    spectrum, pythia, seed, workers
+        As for `jets`, the spectrum being that of the backgrounds.
+
+    Returns
+    -------
+    list of Path
+        The files written now.
+    """
+    from coffea_fm.simulation.hh4b.processes import EVENT_PROCESSES
+    from coffea_fm.simulation.hh4b.production import EventSettings, produce_events
+
+    settings = EventSettings(seed, events_per_file, spectrum, tuple(pythia))
+    names = tuple(EVENT_PROCESSES if processes is None else processes)
+    return produce_events(Path(output), settings, names, events_per_process, workers or len(os.sched_getaffinity(0)))
