@@ -16,5 +16,5 @@ from .shards.collector import Collector as Collector
 from .shards.collect import collector as collector
 from .shards.collect import event_collector as event_collector
 from .simulation import simulate as simulate
-from .training.commands import finetune as finetune
-from .training.commands import pretrain as pretrain
+from .training.train import finetune as finetune
+from .training.train import pretrain as pretrain

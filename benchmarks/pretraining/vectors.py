@@ -13,7 +13,7 @@ from coffea_fm.nn.features import Features
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import pad
-from coffea_fm.training.embeddings import embed_shards
+from coffea_fm.training.data.embeddings import embed_shards
 
 HARDEST = 20
 MICRO_TOKENS = 4096

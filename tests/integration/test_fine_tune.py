@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from coffea.nanoevents import NanoEventsFactory
+from coffea_fm.nn.checkpoint import load_checkpoint
 from typer.testing import CliRunner
 
 import coffea_fm
@@ -23,11 +24,10 @@ from coffea_fm.shards import ShardDataset
 from coffea_fm.shipped import shipped
 from coffea_fm.tokens import pack
 from coffea_fm.tokens.padding import pad
-from coffea_fm.training.checkpoint import load_checkpoint
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "fine-tune.md"
-LONG = "seen_jets: 20_000, validate_every: 5_000"
-SHORT = "seen_jets: 400, validate_every: 400, precision: fp32, batch_tokens: 2000"
+LONG = "seen: 20_000, validate_every: 5_000"
+SHORT = "seen: 400, validate_every: 400, precision: fp32, batch_tokens: 2000"
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
