@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import yaml
-from coffea_fm.nn.checkpoint import load_checkpoint
+from coffea_fm.nn.event_batches import event_batches
+from coffea_fm.nn.events import EventModel
 from data import events_of
 from pretrained import embeddings, start_of
 from study import MODELS, Setting, Study, merged
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.nn.batches import Examples
-from coffea_fm.nn.event_batches import event_batches
-from coffea_fm.nn.events import EventModel
+from coffea_fm.nn.checkpoint import load_checkpoint
 from coffea_fm.shards import EventDataset
 from coffea_fm.training.data.embeddings import EmbeddedEvents, embed_shards
 from coffea_fm.training.recipe.recipe import Recipe

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from coffea_fm.nn.checkpoint import load_checkpoint
 from data import events_of
 from study import MODELS, UNTRAINED, Study, merged
 
 from coffea_fm.errors import RecipeError
+from coffea_fm.nn.checkpoint import load_checkpoint
 from coffea_fm.shards import EventDataset
+from coffea_fm.training import pretrain
 from coffea_fm.training.data.embeddings import embed_shards
 from coffea_fm.training.recipe.recipe import Recipe
-from coffea_fm.training import pretrain
 
 VALIDATIONS = 6
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import torch
 import yaml
-from coffea_fm.nn.checkpoint import load_checkpoint
+from coffea_fm.nn.build import build_backbone
 from study import MODELS, Study, merged
 from vocabularies import trained_vocabulary
 
 from coffea_fm.errors import RecipeError
-from coffea_fm.nn.build import build_backbone
+from coffea_fm.nn.checkpoint import load_checkpoint
 from coffea_fm.shards import ShardDataset
-from coffea_fm.training.recipe.recipe import Recipe
 from coffea_fm.training import pretrain
+from coffea_fm.training.recipe.recipe import Recipe
 
 VALIDATIONS = 4
 REFERENCES = ("random", "scratch")
@@ -67,8 +67,7 @@ def encoder(study: Study, name: str) -> torch.nn.Module:
 
 
 def _config(study: Study) -> Any:
-    from pydantic import TypeAdapter
-
     from coffea_fm.nn.build import BackboneConfig
+    from pydantic import TypeAdapter
 
     return TypeAdapter(BackboneConfig).validate_python(study.backbone)
