@@ -1,14 +1,14 @@
-"""Complete files only: write under a temporary name, then rename."""
+"""Complete files only: write under a temporary name, then rename. And which paths are one file."""
 
 from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from coffea_fm.errors import InputError
+from coffea_fm.errors import InputError, RecipeError
 
 
 @contextmanager
@@ -38,6 +38,36 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def real_path(file: str) -> str:
+    """One spelling of a file: URLs as they are, paths absolute, without links and ``..``."""
+    return file if "://" in file else str(Path(file).resolve())
+
+
+def refuse_repeated(files: Mapping[str, Iterable[str]]) -> None:
+    """Refuse a file that is listed twice, whatever its spelling: its events would count twice.
+
+    Parameters
+    ----------
+    files : mapping of str to iterable of str
+        Paths or URLs by dataset.
+
+    Raises
+    ------
+    RecipeError
+        If a file is listed twice in a dataset, or in two datasets.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for dataset, listed in files.items():
+        for file in listed:
+            real = real_path(file)
+            if real in found:
+                other, before = found[real]
+                where = f"dataset {dataset!r} lists" if other == dataset else f"datasets {other!r} and {dataset!r} list"
+                spelled = "twice" if file == before else f"twice, as {before} and as {file}"
+                raise RecipeError(f"{where} the file {real} {spelled}: its events would count twice")
+            found[real] = (dataset, file)
 
 
 def prepare_folder(folder: str | os.PathLike[str]) -> None:

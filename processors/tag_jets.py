@@ -54,7 +54,7 @@ class TagJets(ProcessorABC):  # type: ignore[misc]
         self.collection, self.min_pt, self.max_eta, self.background = collection, min_pt, max_eta, background
         self.cuts = {
             point.signal[0]: point
-            for point in self.tagger.manifest.working_points
+            for point in self.tagger.calibration.working_points
             if point.name.endswith(f"_{level}") and point.background == (background,)
         }
 

@@ -8,17 +8,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from data import TOP, as_arguments, datasets, simulate_events
+from data import FILESET, TOP, as_arguments, datasets, simulate_events
 from event_training import chosen_rate, trained
 from pretrained import pretrained
 from study import PROJECT, Setting, Study
 
-from coffea_fm.analysis.fileset import SIGNALS, simulated_fileset
+from coffea_fm.analysis.fileset import simulated_fileset
 from coffea_fm.bundle.read import MANIFEST
+from coffea_fm.simulation.hh4b.processes import SIGNALS
 from coffea_fm.simulation.hh4b.production import EventSettings, produce_events
 
 SHIFTED, SIMULATION, TOPS = "shifted", "simulation", "tops"
-DERIVE = PROJECT / "processors" / "hh4b_derive_corrections.py"
+INJECTIONS = 100
 
 
 def analyse(study: Study, workers: int) -> None:
@@ -55,9 +56,9 @@ def analysed(study: Study, name: str, row: list[Any], workers: int) -> dict[str,
     for kind, fileset in filesets_of(study).items():
         runs[kind] = folder / kind
         command("run", "hh4b", fileset, "--output", runs[kind], *cluster, *as_arguments(options))
-    fit = ("--settings", "hh4b_limit_discriminant" if row else "hh4b_limit")
+    fit = ("--settings", "hh4b/limit_discriminant" if row else "hh4b/limit")
     signals = [part for signal in SIGNALS for part in ("--signal", signal)]
-    found = command("limit", runs[SIMULATION], *fit, "--output", folder / "limit", *signals)
+    found = command("limit", runs[SIMULATION], *fit, "--output", folder / "limit", *signals, "--injections", INJECTIONS)
     observed = command(
         "limit", *runs.values(), *fit, "--observe", "--luminosity", study.analysis["pseudo_data_luminosity"],
         "--signal", study.limit["signal"], "--output", folder / "pseudo-data-limit",
@@ -67,6 +68,7 @@ def analysed(study: Study, name: str, row: list[Any], workers: int) -> dict[str,
         "closure": found["closure"],
         "bins": found["bins"],
         "expected_fb": {signal: about["expected_fb"] for signal, about in found["signals"].items()},
+        "injections": found["signals"][study.limit["signal"]]["injections"],
         "pseudo_data": {
             key: observed["signals"][study.limit["signal"]][key] for key in ("expected", "observed", "mu", "p_value")
         },
@@ -90,11 +92,10 @@ def corrections(study: Study, workers: int) -> Path:
     simulate_events(study, SHIFTED, study.analysis[SHIFTED], workers)
     path = study.work / "corrections.json"
     if not path.exists():
-        folders = [str(study.work / "raw" / name) for name in ("train", SHIFTED)]
+        folders = [str((study.work / "raw" / name).resolve()) for name in ("train", SHIFTED)]
         cuts = ["--txbb", *map(str, study.analysis["processor"]["txbb"])]
-        subprocess.run(
-            [sys.executable, DERIVE, *folders, "--jets", jet_bundle(study), "--output", path, *cuts], check=True
-        )
+        derive = [sys.executable, "-m", "hh4b.derive", *folders, "--jets", jet_bundle(study).resolve()]
+        subprocess.run([*derive, "--output", path.resolve(), *cuts], check=True, cwd=PROJECT / "processors")
     return path
 
 
@@ -121,7 +122,7 @@ def filesets_of(study: Study) -> dict[str, Path]:
 def top_pairs(study: Study) -> dict[str, Any]:
     """The only background that the fit takes from simulation, in place of the few events of the test sample."""
     cross_section = study.events["signal_cross_section"]
-    return simulated_fileset(study.work / "raw" / TOPS, signal_cross_section=cross_section, processes=(TOP,))
+    return simulated_fileset(study.work / "raw" / TOPS, FILESET, signal_cross_section=cross_section, processes=(TOP,))
 
 
 def command(*arguments: object) -> dict[str, Any]:

@@ -13,11 +13,12 @@ import numpy as np
 import pyarrow.parquet as pq
 from study import PROJECT, Study
 
-from coffea_fm.analysis.fileset import SIGNALS, simulated_fileset
+from coffea_fm.analysis.fileset import simulated_fileset
+from coffea_fm.analysis.fileset_settings import read_fileset_settings
 from coffea_fm.errors import InputError
 from coffea_fm.shards import EventDataset, Source, write_shard
 from coffea_fm.shards.metadata import read_metadata
-from coffea_fm.simulation.hh4b.processes import EVENT_PROCESSES
+from coffea_fm.simulation.hh4b.processes import EVENT_PROCESSES, SIGNALS
 from coffea_fm.simulation.hh4b.production import EventSettings, produce_events
 from coffea_fm.simulation.production import SimulationSettings, produce
 from coffea_fm.tokens.classes import JET_CLASSES
@@ -27,6 +28,7 @@ TAGGER = PROJECT / "exports" / "jet-classifier-small"
 PAIR = ("QCD", "Hbb")
 MULTIJET = ("QCD", "QCDbb")
 TOP = "TT"
+FILESET = read_fileset_settings(PROJECT / "processors" / "hh4b" / "fileset.yaml")
 
 
 def prepare(study: Study, workers: int) -> None:
@@ -77,8 +79,8 @@ def datasets(study: Study, name: str, *, kind: str = "simulation", processes: Se
     """Datasets of a sample of events: all multijet, and of the others those that are named, or all."""
     cross_section, (others, multijet) = study.events["signal_cross_section"], raw_folders(study, name)
     return {
-        **simulated_fileset(others, signal_cross_section=cross_section, kind=kind, processes=processes),
-        **simulated_fileset(multijet, signal_cross_section=cross_section, kind=kind),
+        **simulated_fileset(others, FILESET, signal_cross_section=cross_section, kind=kind, processes=processes),
+        **simulated_fileset(multijet, FILESET, signal_cross_section=cross_section, kind=kind),
     }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from test_sample import Floats, TestSample
 
-from coffea_fm.analysis.fileset import SIGNALS
+from coffea_fm.simulation.hh4b.processes import SIGNALS
 
 EFFICIENCIES = (0.9, 0.5)
 WINDOW = (100.0, 150.0)

@@ -185,15 +185,18 @@ def analysis_tables(study: Study) -> list[str]:
 
     def data(content: dict[str, Any]) -> list[str]:
         fit = content["pseudo_data"]
-        return [shown(Estimate(*fit["mu"], 0.0)), f"{fit['p_value']:.2g}"]
+        return [f"{fit['mu']['best']:.2g} ({fit['mu']['low']:.2g} to {fit['mu']['high']:.2g})", f"{fit['p_value']:.2g}"]
+
+    def injected(content: dict[str, Any]) -> str:
+        return "; ".join(f"{test['bias']:.2g} ± {test['bias_error']:.2g}" for test in content["injections"])
 
     return [
         ANALYSIS.format(**study.analysis),
         table(["expected limit, fb", *signals], ([name, *limits(content)] for name, content in found.items())),
         "",
         table(
-            ["", "multijet counted / predicted", "μ in pseudo-data without signal", "p-value of the fit"],
-            ([name, closure(content), *data(content)] for name, content in found.items()),
+            ["", "multijet counted / predicted", "μ in pseudo-data without signal", "p-value", "bias of μ at 0; at the limit; at twice the limit"],
+            ([name, closure(content), *data(content), injected(content)] for name, content in found.items()),
         ),
     ]  # fmt: skip
 

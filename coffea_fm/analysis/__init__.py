@@ -1,3 +1,3 @@
-"""What analyses share beside taggers: folds, filesets of simulated events."""
+"""What analyses share: samples and their weights, region histograms, what a run hands to the fit, folds, filesets."""
 
 from __future__ import annotations

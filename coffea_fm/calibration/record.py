@@ -1,63 +1,44 @@
-"""Write what was measured into a bundle: calibration and working points, and the section of its card."""
+"""Write what was measured of a model into its bundle, and into the section of its card."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from coffea_fm.bundle import Calibration, WorkingPoint, load_bundle, save_bundle
+from coffea_fm.bundle import Calibration, load_bundle, save_calibration
+from coffea_fm.bundle.card import CARD, with_results
 from coffea_fm.calibration.card import with_measured
 from coffea_fm.errors import InputError
+from coffea_fm.files import atomic
 
 
-def record(
-    folder: Path,
-    *,
-    accuracy: float,
-    expected_calibration_error: float,
-    working_points: Sequence[WorkingPoint],
-    n_jets: int,
-    data: str,
-    measured: str,
-) -> str:
-    """Replace calibration and working points of a bundle, and what its card says was measured; graphs stay.
+def record(folder: Path, calibration: Calibration, measured: str) -> None:
+    """Replace the calibration of a bundle, and what its card and its front matter say was measured.
+
+    The model stays the same.
 
     Parameters
     ----------
     folder : Path
         The bundle.
-    accuracy, expected_calibration_error : float
-        Of its scores.
-    working_points : sequence of WorkingPoint
-        From `coffea_fm.calibration.working_points.working_points`.
-    n_jets : int
-        On how many jets they were measured.
-    data : str
-        What they were measured on.
+    calibration : Calibration
+        What was measured. The temperature stays as the export wrote it, since it is part of the graph.
     measured : str
         Markdown for the card.
-
-    Returns
-    -------
-    str
-        Checksum of the bundle as written.
 
     Raises
     ------
     InputError
         If the bundle is not a folder on this machine.
+    BundleError
+        If it is damaged, or the front matter of its card is.
     """
-    # Version 3 of the manifest keeps accuracy and n_jets too, in calibration.json; version 1 has no place for them.
-    del accuracy, n_jets
-    card = folder / "README.md"
+    card = folder / CARD
     if not card.is_file():
         raise InputError(
             f"{folder} is not the folder of a bundle: working points cannot be written to archives or URLs"
         )
     bundle = load_bundle(folder)
-    before = bundle.manifest.calibration or Calibration()
-    update = {"expected_calibration_error": expected_calibration_error, "data": data}
-    manifest = bundle.manifest.model_copy(
-        update={"working_points": tuple(working_points), "calibration": before.model_copy(update=update)}
-    )
-    return save_bundle(folder, manifest, bundle.graphs, with_measured(card.read_text(), measured)).checksum
+    text = with_results(card.read_text(encoding="utf-8"), bundle.manifest, calibration)
+    save_calibration(folder, calibration.model_copy(update={"temperature": bundle.calibration.temperature}))
+    with atomic(card) as temporary:
+        temporary.write_text(with_measured(text, measured), encoding="utf-8")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from coffea_fm.bundle.manifest import WorkingPoint
+from coffea_fm.bundle import Calibration, WorkingPoint
 from coffea_fm.calibration.discriminant import discriminant
 from coffea_fm.errors import InputError
 
@@ -65,11 +65,21 @@ def working_points(
     return points
 
 
-def cut_formula(point: WorkingPoint) -> str:
-    """What a jet must fulfil to pass: ``Hbb / (Hbb + QCD) > 0.8850``."""
-    signal = " + ".join(point.signal)
-    above = f"({signal})" if len(point.signal) > 1 else signal
-    return f"{above} / ({signal} + {' + '.join(point.background)}) > {point.cut:.4f}"
+def calibration_lines(calibration: Calibration) -> list[str]:
+    """What was measured of a model, a line each: temperature, accuracy, calibration error, working points."""
+    lines = []
+    if calibration.temperature is not None:
+        lines.append(f"calibrated with temperature {calibration.temperature:.3f}")
+    if calibration.accuracy is not None:
+        lines.append(f"accuracy {calibration.accuracy:.4f} on {calibration.n_jets} jets")
+    if calibration.expected_calibration_error is not None:
+        lines.append(f"expected calibration error {calibration.expected_calibration_error:.4f}")
+    for point in calibration.working_points:
+        lines.append(
+            f"working point {point.name}: {point.formula}, efficiency {point.signal_efficiency:.3f} for "
+            f"{' + '.join(point.signal)} and {point.background_efficiency:.2e} for {' + '.join(point.background)}"
+        )
+    return [*lines, f"measured on {calibration.data}"] if lines and calibration.data else lines
 
 
 def _point(

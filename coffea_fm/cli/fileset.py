@@ -25,23 +25,33 @@ def fileset(
     pseudo_data_processes: Annotated[
         str, typer.Option(help="Those of the pseudo-data, e.g. without signal; as --processes by default.")
     ] = "",
+    settings: Annotated[str, typer.Option(help="What the processes are, YAML; or a shipped one.")] = "hh4b/fileset",
     as_json: Json = False,
 ) -> None:
-    """Write the fileset of simulated HH -> 4b events: a dataset a process, with the cross section of a weight of 1."""
+    """Write the fileset of simulated events: a dataset a process, with cross section and sum of generated weights."""
     import json
-    from functools import partial
 
-    from coffea_fm.analysis.fileset import simulated_fileset
+    from coffea_fm.analysis.fileset import make_fileset
+    from coffea_fm.analysis.fileset_settings import read_fileset_settings
     from coffea_fm.files import atomic
+    from coffea_fm.shipped import shipped
 
-    names, pseudo = ([name for name in text.split(",") if name] for text in (processes, pseudo_data_processes))
-    read = partial(simulated_fileset, signal_cross_section=signal_cross_section)
-    content = read(folder, processes=names)
-    if shifted is not None:
-        content |= read(shifted, processes=names, variation=variation)
-    if pseudo_data is not None:
-        content |= read(pseudo_data, processes=pseudo or names, kind="pseudo-data")
-    with atomic(output) as path:
-        path.write_text(json.dumps(content, indent=2) + "\n")
+    path = Path(settings)
+    content = make_fileset(
+        folder,
+        read_fileset_settings(path if path.suffix else shipped("processors", f"{settings}.yaml")),
+        signal_cross_section=signal_cross_section,
+        shifted=shifted,
+        variation=variation,
+        pseudo_data=pseudo_data,
+        processes=_names(processes),
+        pseudo_data_processes=_names(pseudo_data_processes),
+    )
+    with atomic(output) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
     files = sum(len(dataset["files"]) for dataset in content.values())
     show(content, f"wrote {output}: {len(content)} datasets of {files} files", as_json=as_json)
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]

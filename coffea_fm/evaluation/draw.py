@@ -9,7 +9,7 @@ import hist
 import numpy as np
 from matplotlib.figure import Figure
 
-from coffea_fm.bundle.manifest import WorkingPoint
+from coffea_fm.bundle import WorkingPoint
 from coffea_fm.calibration.discriminant import discriminant
 from coffea_fm.calibration.reliability import Reliability
 from coffea_fm.evaluation.classification import Metrics, Scores, Targets

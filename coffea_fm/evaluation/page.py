@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from coffea_fm.bundle.manifest import WorkingPoint
+from coffea_fm.bundle import WorkingPoint
 from coffea_fm.evaluation.classification import Metrics
 from coffea_fm.evaluation.tables import confusion_table, headline, separation_table, working_point_table
 from coffea_fm.plots.names import display_name

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from coffea_fm.bundle.manifest import WorkingPoint
+from coffea_fm.bundle import WorkingPoint
 from coffea_fm.evaluation.classification import Metrics, Scores, Targets
 from coffea_fm.evaluation.draw import draw_evaluation
 from coffea_fm.evaluation.page import render_page

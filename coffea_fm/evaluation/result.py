@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from coffea_fm.bundle.manifest import WorkingPoint
+from coffea_fm.bundle import WorkingPoint
 from coffea_fm.evaluation.classification import Metrics, Scores, Targets
 from coffea_fm.evaluation.page import render_summary
 from coffea_fm.evaluation.report import write_evaluation

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from coffea_fm.bundle.manifest import WorkingPoint
-from coffea_fm.calibration.working_points import cut_formula
+from coffea_fm.bundle import WorkingPoint
 from coffea_fm.evaluation.classification import Metrics
 from coffea_fm.evaluation.discrimination import Rejection
 
@@ -87,7 +86,7 @@ def confusion_table(metrics: Metrics, name: Name = str) -> Table:
 def working_point_table(points: Sequence[WorkingPoint]) -> Table:
     """Each working point with what is cut on, and what passes."""
     rows = tuple(
-        (point.name, cut_formula(point), f"{point.signal_efficiency:.3f}", f"{point.background_efficiency:.2e}")
+        (point.name, point.formula, f"{point.signal_efficiency:.3f}", f"{point.background_efficiency:.2e}")
         for point in points
     )
     note = "" if rows else "There are none: too few jets of the background class, or none of another class."

@@ -16,12 +16,12 @@ from coffea_fm.files import prepare_folder
 from coffea_fm.plots.style import Label, save
 from coffea_fm.running.accumulated import take_apart
 from coffea_fm.running.execute import execute
-from coffea_fm.running.fileset import as_fileset
 from coffea_fm.running.options import PathLike, RunKeywords, RunOptions, shows_run_options
 from coffea_fm.running.outputs import finish
 from coffea_fm.running.processors import as_processor
 from coffea_fm.running.result import RunResult
 from coffea_fm.running.schemas import find_schema
+from coffea_fm.running.sources import as_fileset
 from coffea_fm.shipped import shipped
 
 FilesetLike: TypeAlias = PathLike | Sequence[PathLike] | Mapping[str, Any]
@@ -146,12 +146,11 @@ def demo(output: PathLike = "demo-output", *, workers: int = 2, quiet: bool = Fa
         Show no progress.
     """
     samples = sorted(str(path) for path in shipped("samples").glob("*.root"))
-    bundle = str(shipped("exports", "jet-classifier-small"))
     result = run(
         "tag_jets",
         samples,
         output,
-        options={"bundle": bundle},
+        options={"bundle": "jet-classifier-small"},
         plots=False,
         dask="local",
         workers=workers,

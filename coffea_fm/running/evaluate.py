@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-from coffea_fm.bundle import Manifest, load_bundle
+from coffea_fm.bundle import Calibration, Manifest, load_bundle
 from coffea_fm.calibration.record import record as record_in_bundle
 from coffea_fm.calibration.working_points import working_points
 from coffea_fm.errors import BundleError, InputError
@@ -20,10 +19,10 @@ from coffea_fm.names import nearest
 from coffea_fm.plots.style import Label
 from coffea_fm.running.commands import FilesetLike
 from coffea_fm.running.execute import execute
-from coffea_fm.running.fileset import as_fileset
 from coffea_fm.running.options import PathLike, RunKeywords, RunOptions, shows_run_options
 from coffea_fm.running.predictions import Predict, predict_shards
 from coffea_fm.running.schemas import find_schema
+from coffea_fm.running.sources import as_fileset
 from coffea_fm.running.truth import Truth
 
 
@@ -113,7 +112,7 @@ def evaluate(
     points = working_points(scores, target, known, background=background)
     evaluation = Evaluation(manifest.name, manifest.checksum, names, scores, target, metrics, points, left_out, skipped)
     if record:
-        evaluation = _recorded(evaluation, Path(bundle))
+        _record(evaluation, Path(bundle))
     return evaluation if output is None else evaluation.write(Path(output), label=Label(energy=energy))
 
 
@@ -122,23 +121,22 @@ def _classes(manifest: Manifest) -> tuple[str, ...]:
     if not classes:
         given = ", ".join(output.name for output in manifest.outputs)
         raise BundleError(f"the bundle {manifest.name!r} gives no scores of classes to evaluate, only {given}")
-    if manifest.collection is not None:
+    if manifest.level.name != "jet":
         raise BundleError(
-            f"the bundle {manifest.name!r} scores events, and evaluate is for jets: "
+            f"the bundle {manifest.name!r} scores {manifest.level.name}s, and evaluate is for jets: "
             "fill its scores in a processor, then use coffea-fm limit"
         )
     return classes
 
 
-def _recorded(evaluation: Evaluation, folder: Path) -> Evaluation:
+def _record(evaluation: Evaluation, folder: Path) -> None:
     metrics, points = evaluation.metrics, evaluation.working_points
-    checksum = record_in_bundle(
-        folder,
+    calibration = Calibration(
         accuracy=metrics.accuracy,
         expected_calibration_error=metrics.reliability.expected_error,
-        working_points=points,
         n_jets=metrics.jets,
         data=evaluation.measured_on,
-        measured=f"On {evaluation.measured_on} (`coffea-fm evaluate --record`):\n\n{markdown(metrics, points)}",
+        working_points=tuple(points),
     )
-    return replace(evaluation, checksum=checksum)
+    text = f"On {evaluation.measured_on} (`coffea-fm evaluate --record`):\n\n{markdown(metrics, points)}"
+    record_in_bundle(folder, calibration, text)

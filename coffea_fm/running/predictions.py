@@ -12,15 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from coffea.processor import ProcessorABC, column_accumulator
 
-from coffea_fm.bundle.load import load_bundle
 from coffea_fm.errors import InputError
-from coffea_fm.inference.checks import inspect
-from coffea_fm.inference.providers import owned_threads
-from coffea_fm.inference.run import run
-from coffea_fm.inference.sessions import session
-from coffea_fm.inference.tagger import Tagger
+from coffea_fm.inference import Tagger, load
 from coffea_fm.running.truth import Truth
-from coffea_fm.shards.read import ShardDataset
+from coffea_fm.shards import ShardDataset
+from coffea_fm.tokens.levels import without_ranges
 
 Predictions = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
 
@@ -77,21 +73,13 @@ def predict_shards(bundle: str, folder: Path) -> Predictions:
     InputError
         If the shards lack fields that the bundle reads, or have a class that it does not know.
     """
-    loaded = load_bundle(bundle)
-    manifest = loaded.manifest
-    shards = ShardDataset(folder, manifest.inputs)
-    columns = class_columns(shards.classes, manifest.output("scores").classes)
+    tagger = load(bundle)
+    level = tagger.chain.reads(("scores",))
+    shards = ShardDataset(folder, without_ranges(level))
+    columns = class_columns(shards.classes, tagger.classes)
     scores, targets = [], []
     for packed, stored in shards:
-        results = run(
-            packed,
-            manifest,
-            lambda graph: session(graph.sha256, loaded.graph_bytes(graph.name), None),
-            ("scores",),
-            sets=inspect(packed, manifest.inputs).scored,
-            threads=owned_threads(),
-        )
-        scores.append(results["scores"])
+        scores.append(tagger.chain.run(packed, level, ("scores",))["scores"])
         targets.append(columns[stored["target"]])
     return np.concatenate(scores), np.concatenate(targets)
 

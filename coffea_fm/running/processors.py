@@ -64,8 +64,8 @@ def load_processor(source: str, options: Mapping[str, Any] | None = None) -> Pro
     Parameters
     ----------
     source : str
-        ``path/to/file.py``, ``path/to/file.py:ClassName``, ``package.module:ClassName``, or the name of a shipped
-        processor (``tag_jets``).
+        ``path/to/file.py``, ``path/to/file.py:ClassName``, ``package.module:ClassName``, the folder of a package such as
+        ``./hh4b``, or the name of a shipped processor (``tag_jets``), which no file or folder of the same name hides.
     options : mapping, optional
         Keyword arguments of the constructor.
 
@@ -83,11 +83,7 @@ def _find(source: str) -> tuple[type[ProcessorABC], str | Path]:
     if name and all(part.isidentifier() for part in module.split(".")) and not module.endswith(".py"):
         return _from_package(module, name), module
     file, _, name = source.partition(".py:")
-    path = Path(f"{file}.py" if name else file)
-    if not path.suffix and not path.exists():
-        path = shipped("processors", f"{path}.py")
-    if not path.is_file():
-        raise RecipeError(f"there is no processor file {path}")
+    path = _file(f"{file}.py" if name else file)
     return _processor_class(_import(path), name, path), path
 
 
@@ -111,15 +107,35 @@ def _from_package(module: str, name: str) -> type[ProcessorABC]:
     return processors[name]
 
 
+def _file(source: str) -> Path:
+    """The file of a processor; for a package its ``__init__.py``."""
+    path = Path(source)
+    if source == path.stem:
+        folder = shipped("processors")
+        path = next((each for each in (folder / f"{source}.py", folder / source) if each.exists()), path)
+    if path.is_dir():
+        path /= "__init__.py"
+    if not path.is_file():
+        if source == path.stem:
+            shipped("processors", f"{source}.py")
+        raise RecipeError(f"there is no processor file {path}")
+    return path
+
+
 def _import(path: Path) -> ModuleType:
     path = path.resolve()
-    name = f"coffea_fm_processor_{path.stem}"
-    specification = importlib.util.spec_from_file_location(name, path)
+    package = path.parent if path.name == "__init__.py" else None
+    folder = (package or path).parent
+    name = f"coffea_fm_processor_{(package or path).stem}"
+    for stale in [loaded for loaded in sys.modules if loaded.startswith(f"{name}.")]:
+        del sys.modules[stale]
+    places = [str(package)] if package else None
+    specification = importlib.util.spec_from_file_location(name, path, submodule_search_locations=places)
     if specification is None or specification.loader is None:
         raise RecipeError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module
-    sys.path.insert(0, str(path.parent))
+    sys.path.insert(0, str(folder))
     try:
         specification.loader.exec_module(module)
     except CoffeaFMError:
@@ -127,9 +143,9 @@ def _import(path: Path) -> ModuleType:
     except Exception as error:
         raise RecipeError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     finally:
-        sys.path.remove(str(path.parent))
+        sys.path.remove(str(folder))
     cloudpickle.register_pickle_by_value(module)
-    for beside in _importable_only_from(path.parent):
+    for beside in _importable_only_from(folder):
         cloudpickle.register_pickle_by_value(beside)
     return module
 
@@ -164,7 +180,7 @@ def _processors(module: ModuleType, *, imported: bool = False) -> dict[str, type
         if inspect.isclass(value)
         and issubclass(value, ProcessorABC)
         and value is not ProcessorABC
-        and (imported or value.__module__ == module.__name__)
+        and (imported or value.__module__.partition(".")[0] == module.__name__)
     }
 
 

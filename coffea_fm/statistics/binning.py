@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from coffea_fm.arrays import IntArray
 from coffea_fm.errors import InputError
 from coffea_fm.statistics.yields import Yields
 
-Bins = npt.NDArray[np.int64]
 
-
-def merged_bins(regions: Mapping[str, Yields], positive: Sequence[Yields], least: float, name: str) -> Bins:
+def merged_bins(regions: Mapping[str, Yields], positive: Sequence[Yields], least: float, name: str) -> IntArray:
     """Merge neighbouring bins, from the first on, until each is filled well enough.
 
     Parameters

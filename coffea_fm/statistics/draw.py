@@ -1,4 +1,4 @@
-"""Which figures show a fit, and what is in them."""
+"""Which figures show an analysis, and what is in them."""
 
 from __future__ import annotations
 
@@ -7,104 +7,121 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from coffea_fm.statistics.after_fit import backgrounds_after
-from coffea_fm.statistics.closure import Closure
-from coffea_fm.statistics.figures import closure_figure
-from coffea_fm.statistics.likelihood import Fitted, Likelihood
-from coffea_fm.statistics.prediction import Prediction
-from coffea_fm.statistics.settings import FitSettings, Shown
-from coffea_fm.statistics.stack import stack_figure
-from coffea_fm.statistics.yields import DATA, Filled, Floats
+from coffea_fm.analysis.regions import DATA
+from coffea_fm.arrays import DoubleArray
+from coffea_fm.plots.fit_closure import closure_figure
+from coffea_fm.plots.fit_limits import limits_figure
+from coffea_fm.plots.fit_parameters import correlations_figure, pulls_figure, ranking_figure
+from coffea_fm.plots.fit_stack import region_figure
+from coffea_fm.plots.style import Label
+from coffea_fm.statistics.analysis import Analysis
+from coffea_fm.statistics.postfit import background, channel_of
+from coffea_fm.statistics.results import SignalResult
+from coffea_fm.statistics.settings import Shown
+from coffea_fm.statistics.simulated import POI
+from coffea_fm.statistics.upper_limits import median
+from coffea_fm.statistics.yields import Filled
 
 Figures = Iterator[tuple[str, Figure]]
 
 
-def draw_regions(
-    predictions: Mapping[str, Prediction],
-    likelihood: Likelihood,
-    fitted: Fitted,
-    signal: tuple[str, float],
-    *,
-    luminosity: float,
-    observe: bool,
-) -> Figures:
-    """Every signal region after the fit.
-
-    Parameters
-    ----------
-    predictions : mapping of str to Prediction
-        By plane.
-    likelihood, fitted : Likelihood, Fitted
-        The model, and the parameters to draw it with.
-    signal : tuple of str and float
-        Process, and the strength to draw it with.
-    luminosity : float
-        fb⁻¹
-    observe : bool
-        Draw the data of the signal regions.
-
-    Yields
-    ------
-    tuple of str and matplotlib.figure.Figure
-        Name and figure.
-    """
-    process, strength = signal
-    expected = backgrounds_after(likelihood, fitted, process)
-    for name, prediction in predictions.items():
-        for category, regions in prediction.plane.categories.items():
-            channel = expected[f"{name}_{regions.signal}"]
-            nominal = np.maximum(prediction.yields(process, regions.signal).values, 0)
-            yield (
-                f"{category}_after_fit",
-                stack_figure(
-                    prediction.edges_of(regions.signal),
-                    channel.samples,
-                    channel.error,
-                    (f"{process}, μ = {strength:.3g}", strength * nominal),
-                    prediction.yields(DATA, regions.signal).values if observe else None,
-                    title=category.replace("_", " "),
-                    label=prediction.filled.axis.label,
-                    luminosity=luminosity,
-                ),
-            )
+def figures(analysis: Analysis, results: Mapping[str, SignalResult]) -> Figures:
+    """All figures with their names, drawn one after the other."""
+    label = _label(analysis)
+    yield from _closures(analysis, label)
+    for signal, result in results.items():
+        for name, figure in (
+            *_postfit(analysis, signal, result, label),
+            *_shown(analysis, signal, result, label),
+            *_parameters(result),
+        ):
+            yield f"{signal}_{name}", figure
+    by_mass = {
+        result.mass: (result.cross_section, result.limit) for result in results.values() if result.mass is not None
+    }
+    if len(by_mass) > 1:
+        scan = analysis.settings.scan
+        yield "limits", limits_figure(by_mass, mass=scan.mass, cross_section=scan.cross_section, label=label)
 
 
-def draw_shown(
-    histograms: Mapping[str, Filled], settings: FitSettings, signal: tuple[str, float], *, luminosity: float
-) -> Figures:
-    """The further distributions of the settings, simulated, with data that are not blinded; empty ones are left out."""
-    process, strength = signal
-    for name, shown in settings.figures.items():
-        filled = histograms[shown.histogram]
-        everything = {key: _sum(filled, key, shown) for key in (settings.multijet, *settings.backgrounds)}
-        backgrounds = {key: (values, variances) for key, (values, variances) in everything.items() if values.any()}
-        if not backgrounds:
-            continue
-        error = np.sqrt(np.sum([variances for _, variances in backgrounds.values()], axis=0))
-        data = _sum(filled, DATA, shown)[0]
-        yield (
-            name,
-            stack_figure(
-                filled.edges,
-                {key: values for key, (values, _) in backgrounds.items()},
-                error,
-                (f"{process}, μ = {strength:.3g}", strength * _sum(filled, process, shown)[0]),
-                data if data.any() else None,
-                title=name.replace("_", " "),
-                label=filled.axis.label,
-                luminosity=luminosity,
-            ),
-        )
+def _label(analysis: Analysis) -> Label:
+    experiment = analysis.settings.experiment
+    return Label(experiment.status, experiment.name, experiment.energy, analysis.inputs.luminosity)
 
 
-def draw_closure(closures: Mapping[str, Closure], predictions: Mapping[str, Prediction]) -> Figures:
+def _closures(analysis: Analysis, label: Label) -> Figures:
     """The closure test of every category."""
-    for prediction in predictions.values():
+    for prediction in analysis.predictions.values():
         for category in prediction.plane.categories:
-            figure = closure_figure(closures[category], title=category, label=prediction.filled.axis.label)
+            closure = analysis.closures[category]
+            found = (
+                f"counted / predicted {closure.ratio:.2f} ± {closure.ratio_error:.2f}, p-value {closure.p_value:.2g}"
+            )
+            figure = closure_figure(
+                closure.edges,
+                (closure.predicted.values, closure.bin_errors),
+                (closure.counted.values, np.sqrt(closure.counted.variances)),
+                text=f"{category.replace('_', ' ')}, simulated multijet\n{found}",
+                quantity=prediction.filled.axis.label,
+                label=label,
+            )
             yield f"{category}_closure", figure
 
 
-def _sum(filled: Filled, process: str, shown: Shown) -> tuple[Floats, Floats]:
+def _postfit(analysis: Analysis, signal: str, result: SignalResult, label: Label) -> Figures:
+    """Every signal region after the fit, with a signal as strong as the expected limit."""
+    predicted, strength = background(result.likelihood, result.postfit), median(result.limit)
+    for name, prediction in analysis.predictions.items():
+        for category, regions in prediction.plane.categories.items():
+            samples, error = channel_of(predicted, f"{name}_{regions.A}", signal)
+            events = strength * np.maximum(prediction.yields(signal, regions.A).values, 0)
+            figure = region_figure(
+                prediction.edges_of(regions.A),
+                samples,
+                error,
+                (signal, strength, events),
+                prediction.yields(DATA, regions.A).values if analysis.observe else None,
+                text=f"{category.replace('_', ' ')}\npostfit",
+                quantity=prediction.filled.axis.label,
+                label=label,
+            )
+            yield f"{category}_postfit", figure
+
+
+def _shown(analysis: Analysis, signal: str, result: SignalResult, label: Label) -> Figures:
+    """The further distributions of the settings, simulated, with data that are not blinded; empty ones are left out."""
+    settings, strength = analysis.settings, median(result.limit)
+    for name, shown in settings.figures.items():
+        filled = analysis.inputs.histograms[shown.histogram]
+        everything = {process: _sum(filled, process, shown) for process in (settings.multijet, *settings.backgrounds)}
+        backgrounds = {process: values for process, (values, _) in everything.items() if values.any()}
+        if not backgrounds:
+            continue
+        data = _sum(filled, DATA, shown)[0]
+        figure = region_figure(
+            filled.edges,
+            backgrounds,
+            np.sqrt(np.sum([variances for _, variances in everything.values()], axis=0)),
+            (signal, strength, strength * _sum(filled, signal, shown)[0]),
+            data if data.any() else None,
+            text=f"{name.replace('_', ' ')}\nprefit",
+            quantity=filled.axis.label,
+            label=label,
+        )
+        yield name, figure
+
+
+def _parameters(result: SignalResult) -> Figures:
+    """Ranking, pulls and correlations: of what is expected at the limit and, where they are not blinded, of the data."""
+    constrained = list(result.likelihood.constrained())
+    everything = [POI, *result.likelihood.transfers(), *constrained]
+    for name, fit in {"": result.expected, "_observed": result.observed}.items():
+        if fit is not None:
+            yield f"ranking{name}", ranking_figure(fit.ranking)
+            yield f"pulls{name}", pulls_figure(fit.results, constrained)
+            yield f"correlations{name}", correlations_figure(fit.results, everything)
+
+
+def _sum(filled: Filled, process: str, shown: Shown) -> tuple[DoubleArray, DoubleArray]:
     parts = [filled.get(process, region) for region in shown.regions]
     return np.sum([part.values for part in parts], axis=0), np.sum([part.variances for part in parts], axis=0)

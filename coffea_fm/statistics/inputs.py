@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import hist
 import numpy as np
 from coffea.processor import accumulate
 
+from coffea_fm.analysis.counts import Counts
 from coffea_fm.analysis.histogram_files import read_histograms
 from coffea_fm.errors import InputError
 from coffea_fm.statistics.pseudo_data import as_counts, has_counts
@@ -31,13 +34,13 @@ class Inputs:
         Those that the settings name.
     luminosity : float
         fb⁻¹
-    cross_sections : dict of str to list of float
-        By process, pb: one each, unless datasets disagree.
+    counts : Counts
+        Cross sections, masses, and how much of each dataset was processed.
     """
 
     histograms: dict[str, Filled]
     luminosity: float
-    cross_sections: dict[str, list[float]]
+    counts: Counts
 
     def cross_section(self, signal: str) -> float:
         """Of mu = 1, fb.
@@ -47,13 +50,18 @@ class Inputs:
         InputError
             If the run had no such signal, or gave it several.
         """
-        found = self.cross_sections.get(signal, [])
+        found = self.counts.cross_section.get(signal, frozenset())
         if len(found) != 1:
             raise InputError(
                 f"the run has {len(found)} cross sections of the signal {signal!r} instead of one; "
-                f"its processes are {', '.join(self.cross_sections)}"
+                f"its processes are {', '.join(self.counts.cross_section)}"
             )
-        return found[0] * _FB_PER_PB
+        return next(iter(found)) * _FB_PER_PB
+
+    def mass(self, signal: str) -> float | None:
+        """Of a signal, GeV, if the fileset gives one."""
+        found = self.counts.mass.get(signal, frozenset())
+        return next(iter(found)) if len(found) == 1 else None
 
 
 def read_inputs(
@@ -75,22 +83,21 @@ def read_inputs(
     Raises
     ------
     InputError
-        If they are not there, lack a histogram, share a dataset, were made with several luminosities, or data were to
-        be scaled.
+        If a file or a histogram is missing, runs share a dataset or were made with several luminosities, or data were
+        to be scaled.
     """
     refuse_shared_datasets(folders)
     found = accumulate([chosen_histograms(folder, settings) for folder in folders])
-    counts = accumulate([read_counts(folder) for folder in folders])
-    if len(counts["luminosity"]) != 1:
+    counts = reduce(add, map(Counts.read, folders), Counts())
+    if len(counts.luminosity) != 1:
         raise InputError(
-            f"{' and '.join(map(str, folders))} have luminosities of {sorted(counts['luminosity'])} fb^-1 instead of one: run "
+            f"{' and '.join(map(str, folders))} have luminosities of {sorted(counts.luminosity)} fb^-1 instead of one: run "
             "the processor again over all datasets with the same options"
         )
-    (of_run,) = counts["luminosity"]
+    (of_run,) = counts.luminosity
     chosen = of_run if luminosity is None else luminosity
     counted = {name: as_counts(at_luminosity(histogram, chosen / of_run), seed) for name, histogram in found.items()}
-    filled = {name: Filled(histogram, name) for name, histogram in counted.items()}
-    return Inputs(filled, chosen, {process: sorted(sections) for process, sections in counts["cross_section"].items()})
+    return Inputs({name: Filled(histogram, name) for name, histogram in counted.items()}, chosen, counts)
 
 
 def refuse_shared_datasets(folders: Sequence[Path]) -> None:
@@ -121,7 +128,7 @@ def chosen_histograms(folder: Path, settings: FitSettings) -> dict[str, hist.His
     Raises
     ------
     InputError
-        If one lacks.
+        If one is missing.
     """
     found = read_histograms(folder / "histograms.zip")
     parts: list[Plane | Shown] = [*settings.planes.values(), *settings.figures.values()]
@@ -130,22 +137,6 @@ def chosen_histograms(folder: Path, settings: FitSettings) -> dict[str, hist.His
         if name not in found:
             raise InputError(f"{folder} has no histogram {name!r}: it has {', '.join(found)}")
     return {name: found[name] for name in wanted}
-
-
-def read_counts(folder: Path) -> dict[str, Any]:
-    """Of a run, sets: its ``luminosity``, fb⁻¹, which data do not have, and the ``cross_section`` of each process, pb.
-
-    Raises
-    ------
-    InputError
-        If that cannot be read.
-    """
-    try:
-        counts = json.loads((folder / "cutflow.json").read_text())
-        sections = {process: set(found) for process, found in counts.get("cross_section", {}).items()}
-        return {"luminosity": set(counts.get("luminosity", ())), "cross_section": sections}
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {folder / 'cutflow.json'}, which coffea-fm run writes: {error}") from error
 
 
 def at_luminosity(histogram: hist.Hist[Any], factor: float) -> hist.Hist[Any]:

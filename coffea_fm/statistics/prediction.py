@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from coffea_fm.analysis.regions import DATA
+from coffea_fm.arrays import DoubleArray, IntArray
 from coffea_fm.errors import InputError
-from coffea_fm.statistics.binning import Bins, merged_bins
+from coffea_fm.statistics.binning import merged_bins
 from coffea_fm.statistics.settings import FitSettings, Plane
-from coffea_fm.statistics.yields import DATA, Filled, Floats, Yields
+from coffea_fm.statistics.yields import Filled, Yields
 
 
 @dataclass(frozen=True)
@@ -39,19 +41,19 @@ class Prediction:
 
     plane: Plane
     filled: Filled
-    bins: Bins
-    rate_bins: Bins
+    bins: IntArray
+    rate_bins: IntArray
     seen: dict[str, Yields]
     multijet: dict[str, Yields]
     transfer: dict[str, float]
     correction: dict[str, float]
 
-    def bins_of(self, region: str) -> Bins:
+    def bins_of(self, region: str) -> IntArray:
         """First bins of the bins of a region."""
-        rates = {self.plane.reference, *(category.rate for category in self.plane.categories.values())}
+        rates = {self.plane.D, *(category.B for category in self.plane.categories.values())}
         return self.rate_bins if region in rates else self.bins
 
-    def edges_of(self, region: str) -> Floats:
+    def edges_of(self, region: str) -> DoubleArray:
         """Edges of the bins of a region."""
         return np.append(self.filled.edges[:-1][self.bins_of(region)], self.filled.edges[-1])
 
@@ -61,7 +63,7 @@ class Prediction:
 
     def predicted(self, category: str) -> Yields:
         """Multijet events in the signal region of a category."""
-        return self.multijet[self.plane.shape].times(self.transfer[category] * self.correction[category])
+        return self.multijet[self.plane.C].times(self.transfer[category] * self.correction[category])
 
 
 def predict(plane: Plane, filled: Filled, settings: FitSettings, name: str) -> Prediction:
@@ -83,8 +85,8 @@ def predict(plane: Plane, filled: Filled, settings: FitSettings, name: str) -> P
     InputError
         If a region has too few events for even one bin, or no multijet event remains in a control region.
     """
-    rates = {category: regions.rate for category, regions in plane.categories.items()}
-    control = (plane.shape, plane.reference, *rates.values())
+    rates = {category: regions.B for category, regions in plane.categories.items()}
+    control = (plane.C, plane.D, *rates.values())
     others = {region: _sum(filled, settings.backgrounds, region) for region in control}
     simulated = {region: filled.get(settings.multijet, region) + others[region] for region in control}
     seen = {region: filled.get(DATA, region) for region in control} if DATA in filled.processes else simulated
@@ -95,23 +97,21 @@ def predict(plane: Plane, filled: Filled, settings: FitSettings, name: str) -> P
                 f"no multijet event remains in region {region!r} of {name} to predict from: loosen its cuts, or look for "
                 "backgrounds that are simulated too large"
             )
-    transfer = {
-        category: multijet[region].total / multijet[plane.reference].total for category, region in rates.items()
-    }
-    simulated_shape = simulated[plane.shape] - others[plane.shape]
+    transfer = {category: multijet[region].total / multijet[plane.D].total for category, region in rates.items()}
+    simulated_shape = simulated[plane.C] - others[plane.C]
     fitted, correction = {}, {}
     for category, regions in plane.categories.items():
         rate, correction[category] = _simulated_rate(plane, category, filled, settings.multijet, name)
-        fitted[regions.signal] = simulated_shape.times(rate * correction[category]) + _sum(
-            filled, settings.backgrounds, regions.signal
+        fitted[regions.A] = simulated_shape.times(rate * correction[category]) + _sum(
+            filled, settings.backgrounds, regions.A
         )
     least = settings.minimal_effective_events
-    bins = merged_bins({plane.shape: simulated[plane.shape], **fitted}, [multijet[plane.shape]], least, name)
+    bins = merged_bins({plane.C: simulated[plane.C], **fitted}, [multijet[plane.C]], least, name)
     of_rates = control[1:]
     rate_bins = merged_bins(
         {region: simulated[region] for region in of_rates}, [multijet[region] for region in of_rates], least, name
     )
-    by_region = {region: bins if region == plane.shape else rate_bins for region in control}
+    by_region = {region: bins if region == plane.C else rate_bins for region in control}
     return Prediction(
         plane,
         filled,
@@ -128,7 +128,7 @@ def _simulated_rate(plane: Plane, category: str, filled: Filled, multijet: str, 
     """B / D of simulated multijet events, and the correction of the prediction."""
     regions = plane.categories[category]
     signal, rate, shape, reference = (
-        filled.get(multijet, region).total for region in (regions.signal, regions.rate, plane.shape, plane.reference)
+        filled.get(multijet, region).total for region in (regions.A, regions.B, plane.C, plane.D)
     )
     if min(rate, shape, reference) <= 0:
         raise InputError(

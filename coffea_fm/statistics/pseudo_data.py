@@ -7,8 +7,8 @@ from typing import Any
 import hist
 import numpy as np
 
+from coffea_fm.analysis.regions import DATA
 from coffea_fm.errors import warn
-from coffea_fm.statistics.yields import DATA
 
 
 def has_counts(histogram: hist.Hist[Any]) -> bool:

@@ -17,18 +17,18 @@ class _Part(Config):
 
 
 class Category(_Part):
-    """A signal region and the region that gives its rate.
+    """The two regions of the ABCD method that are a category's own.
 
     Parameters
     ----------
-    signal : str
-        A of the ABCD method: where the signal is looked for.
-    rate : str
-        B: on the same side of the first variable, away from the signal in the second.
+    A : str
+        Where the signal is looked for.
+    B : str
+        What gives the rate: on the same side of the first variable, away from the signal in the second.
     """
 
-    signal: str
-    rate: str
+    A: str
+    B: str
 
 
 class Plane(_Part):
@@ -38,22 +38,55 @@ class Plane(_Part):
     ----------
     histogram : str
         Path of a histogram with the axes ``process``, ``variation``, ``region`` and ``value``.
-    shape : str
-        C: its distribution is that of the prediction.
-    reference : str
-        D: what B is divided by.
+    C : str
+        Its distribution is that of the prediction.
+    D : str
+        What B is divided by.
     categories : dict of str to Category
         By name.
     slope : float
         Standard deviation of a change of the transfer factor B / D from the middle of the distribution to its end, which
-        the regions B and D constrain further, and of another one in the signal region alone.
+        the regions B and D constrain further, and of another one in region A alone.
     """
 
     histogram: str
-    shape: str
-    reference: str
+    C: str
+    D: str
     categories: dict[str, Category] = Field(min_length=1)
     slope: Positive = 0.3
+
+
+class Experiment(_Part):
+    """What stands above the figures.
+
+    Parameters
+    ----------
+    energy : float, optional
+        Centre-of-mass energy, TeV.
+    name : str
+        Of the experiment.
+    status : str
+        Such as ``Simulation`` or ``Preliminary``.
+    """
+
+    energy: Positive | None = None
+    name: str = ""
+    status: str = "Simulation"
+
+
+class Scan(_Part):
+    """What stands at the axes of the figure of limits by mass.
+
+    Parameters
+    ----------
+    mass : str
+        Of the signals, whose masses the fileset gives.
+    cross_section : str
+        Of mu = 1.
+    """
+
+    mass: str = "mass [GeV]"
+    cross_section: str = "cross section [fb]"
 
 
 class Shown(_Part):
@@ -91,6 +124,10 @@ class FitSettings(_Part):
         Bins are merged until the simulation behind the background of each counts as many.
     figures : dict of str to Shown
         Further distributions to draw, by name.
+    experiment : Experiment
+        What stands above the figures.
+    scan : Scan
+        Of the figure of limits by mass.
     """
 
     planes: dict[str, Plane] = Field(min_length=1)
@@ -100,6 +137,8 @@ class FitSettings(_Part):
     luminosity_uncertainty: Positive = 0.016
     minimal_effective_events: Positive = 20.0
     figures: dict[str, Shown] = {}
+    experiment: Experiment = Experiment()
+    scan: Scan = Scan()
 
 
 def read_settings(path: Path) -> FitSettings:
@@ -108,6 +147,6 @@ def read_settings(path: Path) -> FitSettings:
     Raises
     ------
     RecipeError
-        If there is no such file, or a key is unknown or lacks.
+        If there is no such file, or a key is unknown or missing.
     """
     return read_config(path, FitSettings, "fit settings")

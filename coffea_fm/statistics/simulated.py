@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from coffea_fm.arrays import DoubleArray
 from coffea_fm.errors import warn
 from coffea_fm.statistics.prediction import Prediction
 from coffea_fm.statistics.settings import FitSettings
-from coffea_fm.statistics.yields import Floats, Yields
+from coffea_fm.statistics.yields import Yields
 
 POI, LUMINOSITY = "mu", "luminosity"
 Modifier = dict[str, Any]
@@ -88,7 +89,7 @@ class Simulated:
                 modifiers.append({"name": name, "type": "normsys", "data": {"hi": high, "lo": low}})
         return modifiers
 
-    def _varied(self, process: str, region: str, name: str, nominal: Yields) -> tuple[Floats, Floats]:
+    def _varied(self, process: str, region: str, name: str, nominal: Yields) -> tuple[DoubleArray, DoubleArray]:
         known = self.prediction.filled.filled_variations(process)
         up_name = f"{name}_up" if f"{name}_up" in known else name
         if up_name not in known:

@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from coffea_fm.errors import InputError
+from coffea_fm.analysis.regions import DATA
+from coffea_fm.arrays import DoubleArray
 from coffea_fm.statistics.closure import Closure
 from coffea_fm.statistics.prediction import Prediction
+from coffea_fm.statistics.sensitivity import sensitivity
 from coffea_fm.statistics.settings import FitSettings
 from coffea_fm.statistics.simulated import POI, Modifier, Simulated, normalisation
-from coffea_fm.statistics.yields import DATA, Floats
 
 _TIMES_SENSITIVITY = 1e4
 
@@ -58,14 +59,14 @@ def make_workspace(
         plane, simulated = prediction.plane, Simulated(settings, signal, prediction, name)
         multijet = prediction.multijet
         spec = {
-            plane.shape: _multijet(multijet[plane.shape].values, [_free_bins(f"{name}_{plane.shape}")]),
-            plane.reference: _multijet(multijet[plane.reference].values, [_free_bins(f"{name}_{plane.reference}")]),
+            plane.C: _multijet(multijet[plane.C].values, [_free_bins(f"{name}_{plane.C}")]),
+            plane.D: _multijet(multijet[plane.D].values, [_free_bins(f"{name}_{plane.D}")]),
         }
         for category, regions in plane.categories.items():
             rate = prediction.transfer[category]
             predicted = {
-                regions.rate: (plane.reference, multijet[plane.reference].values * rate),
-                regions.signal: (plane.shape, prediction.predicted(category).values),
+                regions.B: (plane.D, multijet[plane.D].values * rate),
+                regions.A: (plane.C, prediction.predicted(category).values),
             }
             for region, (origin, values) in predicted.items():
                 modifiers = [
@@ -73,13 +74,13 @@ def make_workspace(
                     {"name": f"transfer_{category}", "type": "normfactor", "data": None},
                     _slope(f"transfer_slope_{category}", values, prediction, region, plane.slope),
                 ]
-                if region == regions.signal:
+                if region == regions.A:
                     modifiers.append(normalisation(f"closure_{category}", 1 + closures[category].uncertainty))
                     modifiers.append(_slope(f"closure_slope_{category}", values, prediction, region, plane.slope))
                 spec[region] = _multijet(values, modifiers)
-        signal_regions = {regions.signal for regions in plane.categories.values()}
+        signal_regions = {regions.A for regions in plane.categories.values()}
         for region, sample in spec.items():
-            with_errors = region not in (plane.shape, plane.reference)
+            with_errors = region not in (plane.C, plane.D)
             samples = [*simulated.samples(region, statistics=with_errors), sample]
             channels.append({"name": f"{name}_{region}", "samples": samples})
             if region not in signal_regions:
@@ -89,33 +90,12 @@ def make_workspace(
             else:
                 data = np.sum([entry["data"] for entry in samples if entry["name"] != signal], axis=0)
             observations.append({"name": f"{name}_{region}", "data": data.tolist()})
-    bounds = [[0.0, _TIMES_SENSITIVITY * sensitivity(predictions, settings, signal)]]
+    bounds = [[0.0, _TIMES_SENSITIVITY * sensitivity(predictions, settings, signal).two_sigma]]
     measurement = {"name": signal, "config": {"poi": POI, "parameters": [{"name": POI, "bounds": bounds}]}}
     return {"channels": channels, "observations": observations, "measurements": [measurement], "version": "1.0.0"}
 
 
-def sensitivity(predictions: Mapping[str, Prediction], settings: FitSettings, signal: str) -> float:
-    """Strength at which the signal is two standard deviations of the background's Poisson fluctuations, all bins together.
-
-    Raises
-    ------
-    InputError
-        If the signal regions have no event of the signal.
-    """
-    significance = 0.0
-    for prediction in predictions.values():
-        for category, regions in prediction.plane.categories.items():
-            simulated = [prediction.yields(process, regions.signal).values for process in settings.backgrounds]
-            background = np.maximum(np.sum([prediction.predicted(category).values, *simulated], axis=0), 1.0)
-            significance += float(np.sum(prediction.yields(signal, regions.signal).values ** 2 / background))
-    if significance <= 0:
-        raise InputError(
-            f"the signal {signal!r} has no event in the signal regions: was it analysed, and do its cuts fit?"
-        )
-    return float(2 / np.sqrt(significance))
-
-
-def _multijet(values: Floats, modifiers: list[Modifier]) -> dict[str, Any]:
+def _multijet(values: DoubleArray, modifiers: list[Modifier]) -> dict[str, Any]:
     return {"name": "multijet", "data": values.tolist(), "modifiers": modifiers}
 
 
@@ -123,7 +103,7 @@ def _free_bins(name: str) -> Modifier:
     return {"name": f"multijet_{name}", "type": "shapefactor", "data": None}
 
 
-def _slope(name: str, values: Floats, prediction: Prediction, region: str, size: float) -> Modifier:
+def _slope(name: str, values: DoubleArray, prediction: Prediction, region: str, size: float) -> Modifier:
     edges = prediction.edges_of(region)
     middle, half = (edges[-1] + edges[0]) / 2, (edges[-1] - edges[0]) / 2
     change = size * ((edges[1:] + edges[:-1]) / 2 - middle) / half

@@ -7,13 +7,10 @@ from typing import Any
 
 import hist
 import numpy as np
-import numpy.typing as npt
 
+from coffea_fm.analysis.regions import AXES, NOMINAL
+from coffea_fm.arrays import DoubleArray, IntArray
 from coffea_fm.errors import InputError
-
-Floats = npt.NDArray[np.float64]
-NOMINAL, DATA = "nominal", "data"
-AXES = ("process", "variation", "region", "value")
 
 
 @dataclass(frozen=True)
@@ -28,8 +25,8 @@ class Yields:
         Sums of squared weights.
     """
 
-    values: Floats
-    variances: Floats
+    values: DoubleArray
+    variances: DoubleArray
 
     def __add__(self, other: Yields) -> Yields:
         return Yields(self.values + other.values, self.variances + other.variances)
@@ -41,12 +38,12 @@ class Yields:
         """All weights multiplied."""
         return Yields(self.values * factor, self.variances * factor**2)
 
-    def merged(self, first_bins: npt.NDArray[np.int64]) -> Yields:
+    def merged(self, first_bins: IntArray) -> Yields:
         """Bins added up; `first_bins` are those that a new one starts with."""
         return Yields(np.add.reduceat(self.values, first_bins), np.add.reduceat(self.variances, first_bins))
 
     @property
-    def effective_events(self) -> Floats:
+    def effective_events(self) -> DoubleArray:
         """Number of events of one weight that would have the same relative error; float64 [n_bins]."""
         positive = self.variances > 0
         return np.where(positive, self.values**2 / np.where(positive, self.variances, 1), 0.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from coffea_fm.bundle import WorkingPoint
-from coffea_fm.calibration.working_points import cut_formula, working_points
+from coffea_fm.calibration.working_points import working_points
 from coffea_fm.errors import InputError
 
 
@@ -42,6 +42,6 @@ def test_unknown_background_is_refused():
 def test_the_formula_says_what_is_cut():
     point = {"name": "p", "cut": 0.88495, "signal_efficiency": 0.9, "background_efficiency": 0.01}
     one = WorkingPoint(signal=("Hbb",), background=("QCD",), **point)
-    assert cut_formula(one) == "Hbb / (Hbb + QCD) > 0.8850"
+    assert one.formula == "Hbb / (Hbb + QCD) >= 0.8850"
     two = WorkingPoint(signal=("Hbb", "Hcc"), background=("QCD",), **point)
-    assert cut_formula(two) == "(Hbb + Hcc) / (Hbb + Hcc + QCD) > 0.8850"
+    assert two.formula == "(Hbb + Hcc) / (Hbb + Hcc + QCD) >= 0.8850"

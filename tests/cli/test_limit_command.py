@@ -30,7 +30,7 @@ def test_what_is_not_there_is_told_in_one_sentence(tmp_path):
 @pytest.mark.parametrize("luminosity", [[], [1.0, 2.0]])
 def test_runs_of_several_luminosities_are_not_fitted(tmp_path, luminosity):
     settings = tmp_path / "fit.yaml"
-    plane = {"histogram": "m", "shape": "c", "reference": "d", "categories": {"a": {"signal": "a", "rate": "b"}}}
+    plane = {"histogram": "m", "C": "c", "D": "d", "categories": {"a": {"A": "a", "B": "b"}}}
     settings.write_text(json.dumps({"multijet": "q", "backgrounds": {}, "planes": {"p": plane}}))
     write_histograms(tmp_path / "histograms.zip", {"m": hist.Hist.new.Reg(2, 0, 1, name="value").Weight()})
     (tmp_path / "cutflow.json").write_text(json.dumps({"luminosity": luminosity, "cross_section": {}}))

@@ -9,12 +9,13 @@ import pytest
 from coffea.nanoevents import NanoEventsFactory
 
 from coffea_fm.analysis.fileset import simulated_fileset
+from coffea_fm.analysis.fileset_settings import read_fileset_settings
 from coffea_fm.running.processors import load_processor
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shipped import shipped
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # for tiny_bundles
-sys.path.insert(0, str(Path(__file__).parents[2] / "processors"))  # for hh4b_parts
+sys.path.insert(0, str(Path(__file__).parents[2] / "processors"))  # for the modules of hh4b
 
 Open = Callable[..., Any]
 
@@ -26,7 +27,8 @@ def jets_bundle() -> str:
 
 @pytest.fixture(scope="session")
 def hh4b_fileset() -> dict[str, Any]:
-    return simulated_fileset(shipped("samples", "hh4b"), signal_cross_section=0.01)
+    settings = read_fileset_settings(shipped("processors", "hh4b/fileset.yaml"))
+    return simulated_fileset(shipped("samples", "hh4b"), settings, signal_cross_section=0.01)
 
 
 @pytest.fixture

@@ -6,13 +6,19 @@ import sys
 import awkward as ak
 import numpy as np
 import pytest
+from coffea_fm.shards.events import EventDataset
 
 import coffea_fm
+from coffea_fm.analysis.normalisation import normalisation
 from coffea_fm.errors import InputError, RecipeError
-from coffea_fm.shards.events import EventDataset
 
 pytestmark = pytest.mark.filterwarnings("ignore::coffea_fm.errors.InputWarning")
 LUMINOSITY = 138.0
+
+
+def analyse(processor, events):
+    """What a run over one chunk gives."""
+    return processor.postprocess(processor.process(events))
 
 
 def total(histogram, process, variation, region):
@@ -22,11 +28,11 @@ def total(histogram, process, variation, region):
 def test_the_boosted_category_is_the_one_recomputed_jet_by_jet(hh4b, open_events, jets_bundle):
     events = open_events("X1000")
     processor = hh4b()
-    output = processor.process(events)
+    output = analyse(processor, events)
     corrections, tagger = processor.corrections, coffea_fm.load(jets_bundle)
     jets = events.FatJet
     pt = jets.pt * corrections.energy("FatJet", jets)
-    mass = jets.msoftdrop * corrections.energy("FatJet", jets) * corrections.mass("nominal", jets)
+    mass = jets.msoftdrop * corrections.energy("FatJet", jets) * corrections.mass("FatJet", jets, "nominal")
     scores = tagger(jets)
     expected = dict.fromkeys(("fail_low", "fail_high", "medium_low", "medium_high", "tight_low", "tight_high"), 0)
     for event in range(len(events)):
@@ -49,18 +55,20 @@ def test_the_boosted_category_is_the_one_recomputed_jet_by_jet(hh4b, open_events
 
 def test_weights_are_events_expected_in_the_luminosity(hh4b, open_events):
     events = open_events("X1000")
-    output = hh4b(uncalibrated=True).process(events)
+    output = analyse(hh4b(uncalibrated=True), events)
     filled = output["boosted"]["discriminant"]["X1000", "nominal", :, :].sum(flow=True).value
-    weight = events.genWeight[0] * events.metadata["pb_per_weight"] * 1000 * LUMINOSITY
+    generated = normalisation([events.metadata["filename"]]).sum_of_weights
+    weight = events.genWeight[0] * 0.01 / generated * 1000 * LUMINOSITY
     assert filled == pytest.approx(weight * output["cutflow"]["X1000"]["boosted"], rel=1e-5)
     assert output["luminosity"] == {LUMINOSITY}
     assert output["cross_section"] == {"X1000": {0.01}}
+    assert output["mass"] == {"X1000": {1000}}
 
 
 def test_scale_factors_multiply_and_vary(hh4b, open_events):
     events = open_events("X1000")
-    with_factors = hh4b().process(events)["boosted"]["mass"]
-    without = hh4b(uncalibrated=True).process(events)["boosted"]["mass"]
+    with_factors = analyse(hh4b(), events)["boosted"]["mass"]
+    without = analyse(hh4b(uncalibrated=True), events)["boosted"]["mass"]
     values = [total(with_factors, "X1000", name, "tight_high") for name in ("txbb_down", "nominal", "txbb_up")]
     assert values[0] < values[1] < values[2]
     assert values[1] != pytest.approx(total(without, "X1000", "nominal", "tight_high"))
@@ -68,7 +76,7 @@ def test_scale_factors_multiply_and_vary(hh4b, open_events):
 
 
 def test_jet_energies_move_the_selection_and_the_mass(hh4b, open_events):
-    mass = hh4b().process(open_events("X1000"))["boosted"]["mass"]
+    mass = analyse(hh4b(), open_events("X1000"))["boosted"]["mass"]
     assert {"jet_energy_scale_up", "jet_energy_resolution_up", "jet_mass_scale_down"} <= set(mass.axes["variation"])
 
     def mean(variation):
@@ -80,16 +88,16 @@ def test_jet_energies_move_the_selection_and_the_mass(hh4b, open_events):
 
 def test_events_with_two_b_quarks_are_left_to_the_enriched_sample(hh4b, open_events):
     events = open_events("QCD")
-    cutflow = hh4b().process(events)["cutflow"]["QCD"]
+    cutflow = analyse(hh4b(), events)["cutflow"]["QCD"]
     assert cutflow["left_to_another_dataset"] == int(ak.sum(events.genTwoB)) > 0
-    alone = hh4b().process(open_events("QCD", drop_two_b=False))["cutflow"]["QCD"]
+    alone = analyse(hh4b(), open_events("QCD", drop=""))["cutflow"]["QCD"]
     assert "left_to_another_dataset" not in alone
 
 
 @pytest.mark.parametrize("kind", ["data", "pseudo-data"])
 def test_data_are_blinded_unless_asked(hh4b, open_events, kind):
     events = open_events("X1000", kind=kind)
-    blinded, seen = (hh4b(unblind=unblind).process(events)["boosted"] for unblind in (False, True))
+    blinded, seen = (analyse(hh4b(unblind=unblind), events)["boosted"] for unblind in (False, True))
     for name in ("mass", "discriminant"):
         for region in ("medium_high", "tight_high"):
             assert total(blinded[name], "data", "nominal", region) == 0
@@ -103,10 +111,10 @@ def test_data_are_blinded_unless_asked(hh4b, open_events, kind):
 
 
 def test_data_count_one_each(hh4b, open_events):
-    output = hh4b(unblind=True).process(open_events("X1000", kind="data"))
+    output = analyse(hh4b(unblind=True), open_events("X1000", kind="data"))
     filled = output["boosted"]["discriminant"].sum(flow=True).value
     assert filled == output["cutflow"]["X1000"]["boosted"]
-    assert "luminosity" not in output
+    assert not output["luminosity"]
 
 
 def test_data_need_no_truth(hh4b, open_events):
@@ -114,14 +122,14 @@ def test_data_need_no_truth(hh4b, open_events):
         jets = events.FatJet[[name for name in events.FatJet.fields if name != "label"]]
         return ak.with_field(events, jets, "FatJet")
 
-    cutflow = hh4b().process(without_truth(open_events("X1000", kind="data")))["cutflow"]["X1000"]
+    cutflow = analyse(hh4b(), without_truth(open_events("X1000", kind="data")))["cutflow"]["X1000"]
     assert cutflow["boosted"] > 0
     with pytest.raises(InputError, match="these simulated jets have no 'label'"):
-        hh4b().process(without_truth(open_events("X1000")))
+        analyse(hh4b(), without_truth(open_events("X1000")))
 
 
 def test_another_sample_is_a_variation(hh4b, open_events):
-    mass = hh4b().process(open_events("X1000", variation="tune"))["boosted"]["mass"]
+    mass = analyse(hh4b(), open_events("X1000", variation="tune"))["boosted"]["mass"]
     assert list(mass.axes["variation"]) == ["tune"]
 
 
@@ -130,10 +138,10 @@ def test_negative_and_zero_weights_are_counted_and_kept(hh4b, open_events):
     changed = ak.with_field(
         events, np.where(np.arange(100) < 30, -1.0, np.where(np.arange(100) < 50, 0.0, 1.0)), "genWeight"
     )
-    output = hh4b(uncalibrated=True).process(changed)
+    output = analyse(hh4b(uncalibrated=True), changed)
     cutflow = output["cutflow"]["X1000"]
     assert (cutflow["negative_weight"], cutflow["zero_weight"]) == (30, 20)
-    positive = hh4b(uncalibrated=True).process(open_events("X1000"))["boosted"]["discriminant"].sum(flow=True).value
+    positive = analyse(hh4b(uncalibrated=True), open_events("X1000"))["boosted"]["discriminant"].sum(flow=True).value
     assert output["boosted"]["discriminant"].sum(flow=True).value < 0.5 * positive
 
 
@@ -141,20 +149,20 @@ def test_a_weight_that_is_no_number_is_refused(hh4b, open_events):
     events = open_events("X1000")
     changed = ak.with_field(events, np.where(np.arange(100) == 7, np.nan, 1.0), "genWeight")
     with pytest.raises(InputError, match="not a finite number in 1 of 100 events of dataset 'X1000'"):
-        hh4b().process(changed)
+        analyse(hh4b(), changed)
 
 
 def test_a_fileset_without_normalisation_is_refused(hh4b, open_events):
-    with pytest.raises(RecipeError, match=r"no pb_per_weight.*coffea-fm fileset"):
-        hh4b().process(open_events("X1000", pb_per_weight=0.0))
-    with pytest.raises(RecipeError, match="of kind 'toy': choose one of simulation"):
-        hh4b().process(open_events("X1000", kind="toy"))
+    with pytest.raises(RecipeError, match=r"no cross_section.*coffea-fm fileset"):
+        analyse(hh4b(), open_events("X1000", cross_section=None))
+    with pytest.raises(RecipeError, match=r"metadata of dataset 'X1000': kind: Input should be 'simulation'"):
+        analyse(hh4b(), open_events("X1000", kind="toy"))
 
 
 def test_events_with_one_jet_or_none_are_not_selected(hh4b, open_events):
     events = open_events("X1000")
     for most in (1, 0):
-        output = hh4b().process(ak.with_field(events, events.FatJet[:, :most], "FatJet"))
+        output = analyse(hh4b(), ak.with_field(events, events.FatJet[:, :most], "FatJet"))
         assert output["cutflow"]["X1000"]["boosted"] == 0
         assert output["boosted"]["mass"].sum(flow=True).value == 0
 
@@ -164,7 +172,7 @@ def test_jets_without_constituents_are_counted_and_never_chosen(hh4b, open_event
     jets = events.FatJet
     emptied = ak.with_field(jets, jets.constituents[ak.local_index(jets.constituents, axis=2) < 0], "constituents")
     changed = ak.with_field(events, emptied, "FatJet")
-    cutflow = hh4b().process(changed)["cutflow"]["X1000"]
+    cutflow = analyse(hh4b(), changed)["cutflow"]["X1000"]
     assert cutflow["txbb_without_tokens"] == cutflow["txbb_jets"] > 0
     assert cutflow["boosted"] == 0
 
@@ -204,7 +212,7 @@ def test_bundles_for_other_jets_and_without_scale_factors_are_refused(hh4b, jets
 
 def test_a_chunk_without_events(hh4b, open_events):
     events = open_events("X1000")
-    output = hh4b().process(events[:0])
+    output = analyse(hh4b(), events[:0])
     assert output["cutflow"]["X1000"]["events"] == 0
     assert output["boosted"]["mass"].sum(flow=True).value == 0
 
@@ -217,7 +225,7 @@ def test_it_travels_to_workers_without_its_modules(jets_bundle, tmp_path):
     )
     there = (
         "import sys, pickle; processor = pickle.load(open(sys.argv[1], 'rb')); "
-        "processor.corrections.require(processor.large.tagger); assert 'hh4b_parts' not in sys.modules"
+        "processor.corrections.require(processor.large_r.tagger); assert not any('hh4b' in name for name in sys.modules)"
     )
     file = str(tmp_path / "processor.pkl")
     subprocess.run([sys.executable, "-c", here, jets_bundle, file], check=True, cwd=tmp_path)
@@ -226,7 +234,7 @@ def test_it_travels_to_workers_without_its_modules(jets_bundle, tmp_path):
 
 def test_collected_events_are_those_that_are_selected(hh4b, open_events, tmp_path):
     events = open_events("X1000")
-    selected = hh4b().process(events)["cutflow"]["X1000"]["boosted"]
+    selected = analyse(hh4b(), events)["cutflow"]["X1000"]["boosted"]
     counts = hh4b(folder=str(tmp_path)).process(events)["cutflow"]["X1000"]
     assert counts["collected_written"] == selected
     data = EventDataset(tmp_path)

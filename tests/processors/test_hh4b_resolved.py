@@ -6,7 +6,9 @@ import awkward as ak
 import numpy as np
 import pytest
 
-resolved = import_module("hh4b_parts.resolved")
+from coffea_fm.kinematics import invariant_mass
+
+resolved = import_module("hh4b.resolved")
 
 
 def decay(mass, pt, eta, phi, rng):
@@ -31,7 +33,7 @@ def event_of(first, second, seed=0):
 
 
 def mass(momentum):
-    return float(resolved.invariant_mass(momentum))
+    return float(invariant_mass(*momentum))
 
 
 def records(jets, score):

@@ -10,6 +10,7 @@ import pytest
 from tiny_bundles import COLLECTION, backbone_bytes, event_head_bytes, event_manifest
 
 import coffea_fm
+from coffea_fm.analysis.chunk import Chunk
 from coffea_fm.analysis.folds import FOLDS, folds
 from coffea_fm.bundle import save_bundle
 from coffea_fm.errors import RecipeError
@@ -56,13 +57,13 @@ def runs(monkeypatch):
 def test_every_backbone_runs_once_over_the_union_of_the_variations(hh4b, open_events, event_bundles, runs):
     rows, calls = runs
     events = open_events("X1000")
-    objects = import_module("hh4b_parts.objects")
+    variations = import_module("coffea_fm.analysis.variations")
     processor = hh4b(event=event_bundles, event_cut=0.5)
     cutflow = processor.process(events)["cutflow"]["X1000"]
     jets = events.FatJet[abs(events.FatJet.eta) < 2.4]
     selected = {}
-    for variation in objects.OBJECT_VARIATIONS:
-        factor = objects._energy(variation, "FatJet", jets, events, processor.corrections)
+    for variation in variations.JET_VARIATIONS:
+        factor = variations._energy(variation, "FatJet", jets, events, processor.corrections)
         selected[variation] = jets.pt * factor > 250
     union = reduce(lambda one, other: one | other, selected.values())
     in_events_with_two = ak.sum(union[ak.num(jets[union]) >= 2])
@@ -71,15 +72,16 @@ def test_every_backbone_runs_once_over_the_union_of_the_variations(hh4b, open_ev
     assert cutflow["txbb_jets"] == in_events_with_two
     assert rows["embedding"] == in_events_with_two + cutflow["event_jets"]
     assert cutflow["event_jets"] <= in_events_with_two
-    assert calls["scores"] >= FOLDS * len(objects.OBJECT_VARIATIONS)
+    assert calls["scores"] >= FOLDS * len(variations.JET_VARIATIONS)
     events_of_heads = rows["scores"] - cutflow["txbb_jets"]
-    assert 0 < events_of_heads <= len(events) * len(objects.OBJECT_VARIATIONS)
+    assert 0 < events_of_heads <= len(events) * len(variations.JET_VARIATIONS)
 
 
 def test_scores_of_a_variation_are_those_of_its_jets(hh4b, open_events, event_bundles):
     events = open_events("X1000")
     processor = hh4b(event=event_bundles)
-    large = processor.large_jets(events, ("nominal", "jet_energy_scale_up"), Counter())
+    chunk = Chunk(events, {})
+    large = processor.large_r_jets(chunk, folds(events), ("nominal", "jet_energy_scale_up"))
     tagger = coffea_fm.load(event_bundles[0])
     for variation in ("nominal", "jet_energy_scale_up"):
         jets = large.shifted(variation)
@@ -92,7 +94,7 @@ def test_scores_of_a_variation_are_those_of_its_jets(hh4b, open_events, event_bu
 
 
 def test_each_event_is_scored_by_the_bundle_of_its_fold(open_events):
-    taggers = import_module("hh4b_parts.taggers")
+    taggers = import_module("hh4b.taggers")
     events = open_events("TT")
 
     class Constant:
@@ -114,7 +116,9 @@ def test_two_bundles_are_no_folds(hh4b, event_bundles):
 
 def test_one_bundle_is_for_all_folds(hh4b, open_events, event_bundles):
     one, three = (
-        hh4b(event=bundles, event_cut=0.5).process(open_events("X1000"))["boosted"]["mass"].values()
+        hh4b(event=bundles, event_cut=0.5)
+        .process(open_events("X1000"))["histograms"]["X1000"]["boosted"]["mass"]
+        .values()
         for bundles in (event_bundles[0], event_bundles)
     )
     np.testing.assert_allclose(one, three)

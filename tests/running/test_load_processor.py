@@ -7,7 +7,9 @@ import cloudpickle
 import pytest
 
 from coffea_fm.errors import RecipeError
-from coffea_fm.running.processors import load_processor
+from coffea_fm.running.checkpoints import fingerprint
+from coffea_fm.running.processors import as_processor, describe_options, load_processor
+from coffea_fm.schemas import NanoAODSchema
 
 
 def test_options_reach_the_constructor(processor):
@@ -66,3 +68,74 @@ def test_absent_file_and_class(processor, tmp_path):
         load_processor(str(tmp_path / "none.py"))
     with pytest.raises(RecipeError, match="has no processor 'Other': it has CountJets"):
         load_processor(f"{processor}:Other")
+
+
+def test_processors_of_packages(processor, tmp_path, monkeypatch):
+    package = tmp_path / "my_analysis"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "cuts.py").write_text("MINIMUM = 300.0\n")
+    (package / "jets.py").write_text(processor.read_text().replace("cuts_beside", "my_analysis.cuts"))
+    monkeypatch.chdir(tmp_path)
+    loaded = load_processor("my_analysis.jets:CountJets", {"minimum": 5})
+    assert loaded.minimum == 5
+    (tmp_path / "pickle").write_bytes(cloudpickle.dumps(loaded))
+    code = "import pickle; print(pickle.load(open('../pickle', 'rb')).minimum)"
+    (tmp_path / "elsewhere").mkdir()
+    where = tmp_path / "elsewhere"
+    assert subprocess.run([sys.executable, "-c", code], cwd=where, check=True, capture_output=True).stdout == b"5\n"
+    with pytest.raises(RecipeError, match="has no processor 'CountJet': did you mean 'CountJets'"):
+        load_processor("my_analysis.jets:CountJet")
+    with pytest.raises(RecipeError, match=r"module my_analysi\.jets cannot be imported: ModuleNotFoundError"):
+        load_processor("my_analysi.jets:CountJets")
+
+
+def test_classes_and_instances_are_processors(processor):
+    kind = type(load_processor(str(processor)))
+    assert as_processor(kind, {"minimum": 5}).minimum == 5
+    assert as_processor(kind(minimum=7)).minimum == 7
+    with pytest.raises(RecipeError, match="is an instance already"):
+        as_processor(kind(), {"minimum": 5})
+    with pytest.raises(RecipeError, match="is no processor"):
+        as_processor(3)
+
+
+def test_the_options_of_a_processor_are_told(processor):
+    text = describe_options(str(processor))
+    assert "  minimum = 300.0" in text
+    assert "  bundle: str  (required)" in describe_options("tag_jets")
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A folder whose name is that of a shipped processor."""
+    folder = tmp_path / "hh4b"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("from .own import Own")
+    (folder / "cuts.py").write_text("MINIMUM = 1")
+    code = "from coffea.processor import ProcessorABC\nfrom .cuts import MINIMUM\n"
+    (folder / "own.py").write_text(
+        f"{code}class Own(ProcessorABC):\n    def process(self, events): return MINIMUM\n"
+        "    def postprocess(self, accumulator): ..."
+    )
+    return folder
+
+
+def test_a_folder_does_not_hide_a_shipped_processor(package, monkeypatch):
+    monkeypatch.chdir(package.parent)
+    with pytest.raises(RecipeError, match=r"HH4b in .*processors/hh4b/__init__\.py needs the option 'jets'"):
+        load_processor("hh4b")
+    assert type(load_processor("./hh4b")).__name__ == "Own"
+
+
+def test_a_package_is_read_anew_and_travels_whole(package, tmp_path):
+    assert load_processor(str(package)).process(None) == 1
+    before = fingerprint(load_processor(str(package)), NanoAODSchema)
+    (package / "cuts.py").write_text("MINIMUM = 22")
+    processor = load_processor(str(package))
+    assert processor.process(None) == 22
+    assert fingerprint(processor, NanoAODSchema) != before
+    (tmp_path / "pickle").write_bytes(cloudpickle.dumps(processor))
+    code = "import pickle; print(pickle.load(open('pickle', 'rb')).process(None))"
+    output = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert output.stdout == "22\n"

@@ -10,7 +10,7 @@ import coffea_fm
 from coffea_fm.errors import InputError
 from coffea_fm.running.execute import execute
 from coffea_fm.running.executors import make_executor
-from coffea_fm.running.fileset import read_fileset
+from coffea_fm.running.sources import read_fileset
 from coffea_fm.running.predictions import Predict, class_columns, predict_shards
 from coffea_fm.running.truth import Truth
 from coffea_fm.schemas import PFNanoAODSchema

@@ -4,8 +4,8 @@ import awkward as ak
 import pytest
 import uproot
 
+from coffea_fm.analysis.normalisation import normalisation
 from coffea_fm.shipped import shipped
-from coffea_fm.simulation.hh4b.normalisation import normalisation
 from coffea_fm.simulation.hh4b.production import first_event
 
 SECTIONS = {

@@ -17,9 +17,9 @@ def settings() -> FitSettings:
             "planes": {
                 "boosted": {
                     "histogram": "boosted/mass",
-                    "shape": "fail_high",
-                    "reference": "fail_low",
-                    "categories": {"tagged": {"signal": "pass_high", "rate": "pass_low"}},
+                    "C": "fail_high",
+                    "D": "fail_low",
+                    "categories": {"tagged": {"A": "pass_high", "B": "pass_low"}},
                 }
             },
         }

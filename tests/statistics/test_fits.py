@@ -7,14 +7,15 @@ import pyhf
 import pytest
 from known_yields import make_histogram
 
+from coffea_fm.analysis.counts import Counts
 from coffea_fm.errors import InputError, InputWarning, RecipeError
-from coffea_fm.statistics.after_fit import backgrounds_after, goodness
-from coffea_fm.statistics.analyse import prepare
-from coffea_fm.statistics.impacts import impacts
+from coffea_fm.statistics.analysis import prepare
 from coffea_fm.statistics.inputs import Inputs
 from coffea_fm.statistics.likelihood import Likelihood
-from coffea_fm.statistics.limits import expected_limit, observed_limit
+from coffea_fm.statistics.postfit import background, channel_of, yield_tables
+from coffea_fm.statistics.ranking import rank
 from coffea_fm.statistics.settings import read_settings
+from coffea_fm.statistics.upper_limits import expected_limit, observed_limit
 from coffea_fm.statistics.workspace import make_workspace
 from coffea_fm.statistics.yields import Filled
 
@@ -24,7 +25,7 @@ def analysis_of(settings, *, with_data=False, mu=0.0, observe=False, change=None
     if change is not None:
         change(histogram)
     coarse = settings.model_copy(update={"minimal_effective_events": 1000.0})
-    inputs = Inputs({"boosted/mass": Filled(histogram, "boosted/mass")}, 100.0, {"X": [0.01]})
+    inputs = Inputs({"boosted/mass": Filled(histogram, "boosted/mass")}, 100.0, Counts(cross_section={"X": {0.01}}))
     return prepare(inputs, coarse, observe=observe)
 
 
@@ -76,8 +77,8 @@ def test_without_data_what_is_expected_is_what_is_fitted(blinded):
     _, likelihood = blinded
     np.testing.assert_allclose(likelihood.data, likelihood.asimov(0.0).data, rtol=1e-6)
     fitted = likelihood.asimov(1.0).fit()
-    assert fitted.values[likelihood.poi] == pytest.approx(1, abs=0.01)
-    pulled = [fitted.values[index] for index in likelihood.constrained().values()]
+    assert fitted.bestfit[likelihood.poi] == pytest.approx(1, abs=0.01)
+    pulled = [fitted.bestfit[index] for index in likelihood.constrained().values()]
     np.testing.assert_allclose(pulled, 0, atol=0.02)
 
 
@@ -107,9 +108,9 @@ def test_limits_are_those_of_pyhf(settings):
     analysis = analysis_of(settings.model_copy(update={"systematics": ("scale",), "minimal_effective_events": 1500.0}))
     likelihood = Likelihood.of(workspace_of(analysis))
     ours = expected_limit(likelihood)
-    assert list(ours.expected) == sorted(ours.expected)
+    assert list(ours.expected_limit) == sorted(ours.expected_limit)
     asimov = likelihood.asimov(0.0)
-    for place, limit in enumerate(ours.expected):
+    for place, limit in enumerate(ours.expected_limit):
         _, levels = pyhf.infer.hypotest(limit, asimov.data, asimov.model, test_stat="qtilde", return_expected_set=True)
         assert float(levels[place]) == pytest.approx(0.05, rel=0.03)
 
@@ -119,12 +120,11 @@ def test_a_signal_in_the_data_is_found(settings):
     analysis = analysis_of(settings, with_data=True, mu=2.0, observe=True)
     likelihood = Likelihood.of(workspace_of(analysis))
     fitted = likelihood.fit()
-    assert fitted.values[likelihood.poi] == pytest.approx(2, abs=0.2)
-    assert goodness(likelihood, fitted) > 0.5
+    assert fitted.bestfit[likelihood.poi] == pytest.approx(2, abs=0.2)
+    assert fitted.goodness_of_fit > 0.5
     expected = expected_limit(likelihood)
-    observed = observed_limit(likelihood, expected).observed
-    assert observed is not None
-    assert observed > expected.expected[-1]
+    observed = observed_limit(likelihood, expected).observed_limit
+    assert observed > expected.expected_limit[-1]
     level = pyhf.infer.hypotest(observed, likelihood.data, likelihood.model, test_stat="qtilde")
     assert float(level) == pytest.approx(0.05, rel=0.03)
 
@@ -136,7 +136,7 @@ def test_what_no_parameter_can_follow_is_a_bad_fit(settings):
 
     analysis = analysis_of(settings, with_data=True, observe=True, change=double_the_lowest_bins)
     likelihood = Likelihood.of(workspace_of(analysis))
-    assert goodness(likelihood, likelihood.fit()) < 1e-3
+    assert likelihood.fit().goodness_of_fit < 1e-3
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e5])
@@ -147,12 +147,13 @@ def test_errors_do_not_lose_their_digits_among_many_events(settings, scale):
     likelihood = Likelihood.of(workspace_of(analysis_of(settings, change=many)))
     asimov = likelihood.asimov(1.0)
     fitted = asimov.fit()
-    assert fitted.values[likelihood.poi] == pytest.approx(1, abs=1e-3)
+    assert fitted.bestfit[likelihood.poi] == pytest.approx(1, abs=1e-3)
     constrained = likelihood.constrained()
     for index in (constrained["transfer_slope_tagged"], constrained["tune"], likelihood.transfers()["transfer_tagged"]):
-        value, error = fitted.values[index], fitted.errors[index]
+        value, error = fitted.bestfit[index], fitted.uncertainty[index]
         raised = [
-            asimov.fit({index: value + sign * error}, fitted.values, errors=False).twice_nll - fitted.twice_nll
+            asimov.fit({index: value + sign * error}, fitted.bestfit, errors=False).best_twice_nll
+            - fitted.best_twice_nll
             for sign in (1, -1)
         ]
         assert np.mean(raised) == pytest.approx(1, abs=0.1)
@@ -164,7 +165,7 @@ def test_heavy_simulated_events_whose_parameters_are_strongly_correlated(setting
         histogram.view(flow=False).variance[:] *= 1e12
 
     likelihood = Likelihood.of(workspace_of(analysis_of(settings, change=heavy))).asimov(0.3)
-    assert likelihood.fit().values[likelihood.poi] == pytest.approx(0.3, rel=1e-2)
+    assert likelihood.fit().bestfit[likelihood.poi] == pytest.approx(0.3, rel=1e-2)
 
 
 def test_the_likelihood_is_that_of_pyhf(blinded):
@@ -181,30 +182,36 @@ def test_the_likelihood_is_that_of_pyhf(blinded):
     assert values == pytest.approx([values[0]] * 3, abs=1e-6)
 
 
-def test_impacts_move_mu_where_their_parameter_is_held(blinded):
+def test_the_ranking_moves_mu_where_a_parameter_is_held(blinded):
     _, likelihood = blinded
     asimov = likelihood.asimov(1.0)
     fitted = asimov.fit()
-    found = impacts(asimov, fitted)
-    assert [impact.size for impact in found.values()] == sorted(
-        (impact.size for impact in found.values()), reverse=True
-    )
-    assert found["transfer_tagged"].up < 0 < found["transfer_tagged"].down
-    for name, impact in found.items():
-        assert impact.size < fitted.errors[likelihood.poi]
-        if name in likelihood.constrained():
-            assert abs(impact.pull) < 0.05
-            assert 0 < impact.constraint < 1.02
+    found = rank(asimov, fitted)
+    sizes = np.maximum(np.abs(found.postfit_up), np.abs(found.postfit_down))
+    assert list(sizes) == sorted(sizes, reverse=True)
+    assert np.all(sizes < fitted.uncertainty[likelihood.poi])
+    transfer = found.labels.index("transfer_tagged")
+    assert found.postfit_up[transfer] < 0 < found.postfit_down[transfer]
+    assert found.prefit_up[transfer] == found.prefit_down[transfer] == 0
+    held = [place for place, name in enumerate(found.labels) if name in likelihood.constrained()]
+    assert np.all(np.abs(found.bestfit[held]) < 0.05)
+    assert np.all((found.uncertainty[held] > 0) & (found.uncertainty[held] < 1.02))
+    assert np.all(np.abs(found.prefit_up[held]) >= 0.98 * np.abs(found.postfit_up[held]))
 
 
-def test_the_background_after_the_fit_of_its_own_expectation(blinded):
+def test_the_postfit_background_is_what_was_fitted(blinded):
     workspace, likelihood = blinded
     asimov = likelihood.asimov(0.0)
-    channel = backgrounds_after(asimov, asimov.fit(), "X")["boosted_pass_high"]
+    fitted = asimov.fit()
+    channel = channel_of(background(asimov, fitted), "boosted_pass_high", "X")
     assert set(channel.samples) == {"TT", "multijet"}
     observed = next(part["data"] for part in workspace["observations"] if part["name"] == "boosted_pass_high")
     np.testing.assert_allclose(sum(channel.samples.values()), observed, rtol=0.02)
     assert np.all((channel.error > 0) & (channel.error < np.sqrt(observed)))
+    table = yield_tables(asimov, fitted, observe=False)
+    assert table.startswith("pre-fit, yields per channel")
+    total = next(line for line in table[table.index("post-fit") :].splitlines() if line.startswith("fitted"))
+    assert f"{sum(observed):.2f}" in total.split()
 
 
 def test_data_that_are_blinded_cannot_be_observed(settings):
@@ -239,18 +246,16 @@ def test_negative_bins_of_simulation_are_told(settings):
 
 def test_settings_with_a_mistake(tmp_path):
     path = tmp_path / "fit.yaml"
-    with pytest.raises(RecipeError, match="cannot read the settings"):
+    with pytest.raises(RecipeError, match="cannot read the fit settings"):
         read_settings(path)
     path.write_text("multijet: [")
-    with pytest.raises(RecipeError, match="not valid YAML"):
+    with pytest.raises(RecipeError, match="is not YAML"):
         read_settings(path)
-    path.write_text(
-        json.dumps({"multijet": "q", "backgrounds": {}, "planes": {"a": {"histogram": "h", "shapes": "x"}}})
-    )
-    with pytest.raises(RecipeError, match=r"unknown key 'planes\.a\.shapes'; did you mean 'shape'\?"):
+    path.write_text(json.dumps({"multijet": "q", "backgrounds": {}, "planes": {"a": {"histograms": "h", "C": "x"}}}))
+    with pytest.raises(RecipeError, match=r"unknown key 'planes\.a\.histograms'; did you mean 'histogram'\?"):
         read_settings(path)
     path.write_text(json.dumps({"multijet": "q", "backgrounds": {}, "planes": {"a": {"histogram": "h"}}}))
-    with pytest.raises(RecipeError, match=r"planes\.a\.shape: Field required"):
+    with pytest.raises(RecipeError, match=r"planes\.a\.C: Field required"):
         read_settings(path)
 
 

@@ -7,7 +7,7 @@ from known_yields import CENTRES, EDGES, EVENTS_OF_A_BIN, MULTIJET, make_histogr
 
 from coffea_fm.errors import InputError, InputWarning
 from coffea_fm.statistics.binning import merged_bins
-from coffea_fm.statistics.closure import Closure, close
+from coffea_fm.statistics.closure import close
 from coffea_fm.statistics.prediction import predict
 from coffea_fm.statistics.pseudo_data import as_counts
 from coffea_fm.statistics.yields import Filled, Yields
@@ -71,40 +71,6 @@ def test_too_few_events_for_one_bin_are_refused(filled, settings):
         InputError, match=r"region '\w+' of boosted has [\d.]+ effective events, and a bin of the fit needs"
     ):
         predict(strict.planes["boosted"], filled, strict, "boosted")
-
-
-def test_closure_of_an_exact_prediction(prediction, settings):
-    found = close({"boosted": prediction}, settings)["tagged"]
-    assert found.ratio == pytest.approx(1)
-    assert 0.02 < found.ratio_error < 0.05
-    assert found.uncertainty == pytest.approx(found.ratio_error)
-    assert found.p_value == pytest.approx(1)
-
-
-def test_closure_sees_what_the_control_regions_do_not(settings):
-    histogram = make_histogram()
-    view = histogram.view(flow=False)
-    place = (0, 0, 3)
-    assert [axis[index] for axis, index in zip(histogram.axes[:3], place, strict=True)] == [
-        "multijet",
-        "nominal",
-        "pass_high",
-    ]
-    view.value[place] *= 1.5
-    filled = Filled(histogram, "boosted/mass")
-    found = close({"boosted": predict(settings.planes["boosted"], filled, settings, "b")}, settings)["tagged"]
-    assert found.ratio == pytest.approx(1.5)
-    assert found.correction == pytest.approx(1.5)
-    assert found.uncertainty == pytest.approx(0.5)
-    assert found.p_value < 1e-6
-
-
-def test_a_prediction_that_is_too_large_is_as_uncertain_as_one_that_is_too_small():
-    def closure(counted: float) -> Closure:
-        predicted, found = (Yields(np.array([value]), np.array([1.0])) for value in (200.0, counted))
-        return Closure(np.array([0.0, 1.0]), predicted, found, counted / 200.0)
-
-    assert closure(100.0).uncertainty == closure(400.0).uncertainty == pytest.approx(1)
 
 
 def test_without_simulated_events_in_the_signal_region_there_is_no_correction(settings):

@@ -25,6 +25,7 @@ _BROAD = (
 )
 _RECOIL = "PhaseSpace:pTHatMin = 120"
 MASSES = (600, 800, 1000, 1200, 1500, 2000)
+SIGNALS = (*(f"X{mass}" for mass in MASSES), "HH")
 
 
 @dataclass(frozen=True)

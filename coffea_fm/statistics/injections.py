@@ -1,0 +1,95 @@
+"""Toys with signals of known strength: whether the fit finds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from coffea_fm.arrays import DoubleArray
+from coffea_fm.errors import InputError
+from coffea_fm.statistics.likelihood import Likelihood
+
+STRENGTHS = (0.0, 1.0, 2.0)
+"""In units of the expected limit."""
+_QUANTILES = (0.16, 0.5, 0.84)
+_AT_BOUND = 1e-3
+
+
+@dataclass(frozen=True)
+class Injection:
+    """Fits of toys with one strength of the signal.
+
+    As mu is not below zero, its mean is biased where the signal is weak; the median is not.
+
+    Parameters
+    ----------
+    injected : float
+        True mu.
+    fitted : float64 [n_toys]
+        Best mu of each toy whose fit converges.
+    failed : int
+        Toys whose fit does not.
+    at_bound : float
+        Share of the fits that end at zero.
+    """
+
+    injected: float
+    fitted: DoubleArray
+    failed: int
+    at_bound: float
+
+    @property
+    def bias(self) -> float:
+        """Median of the best mu, less the true one."""
+        return float(np.median(self.fitted)) - self.injected
+
+    @property
+    def bias_error(self) -> float:
+        """Statistical error of the median of so many toys."""
+        return float(np.sqrt(np.pi / 2 / len(self.fitted)) * self.spread)
+
+    @property
+    def spread(self) -> float:
+        """Half the width of the central 68% of the best mu; above the median only, where zero cuts the lower part off."""
+        low, middle, high = np.quantile(self.fitted, _QUANTILES)
+        return float(high - middle if low <= 0 or self.at_bound > _QUANTILES[0] else (high - low) / 2)
+
+
+def inject(likelihood: Likelihood, limit: float, toys: int, seed: int) -> list[Injection]:
+    """Fit toys without signal, with one as strong as the expected limit, and with one twice as strong.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        Its model draws the toys, with all parameters at their prefit values; auxiliary data are drawn, too.
+    limit : float
+        The expected limit on mu.
+    toys : int
+        Of each strength.
+    seed : int
+        Of the draws.
+
+    Raises
+    ------
+    InputError
+        If no fit of a strength converges.
+    """
+    random = np.random.default_rng(seed)
+    found = []
+    for strength in STRENGTHS:
+        injected = strength * limit
+        start = np.array(likelihood.model.config.suggested_init(), dtype=np.float64)
+        start[likelihood.poi] = injected
+        fitted = []
+        for _ in range(toys):
+            toy = likelihood.toy(injected, random)
+            try:
+                fitted.append(toy.fit(start=start, errors=False).bestfit[likelihood.poi])
+            except InputError:
+                continue
+        if not fitted:
+            raise InputError(f"no fit of {toys} toys with mu = {injected:.3g} converges: the model cannot be tested")
+        at_bound = float(np.mean(np.array(fitted) < _AT_BOUND * limit))
+        found.append(Injection(injected, np.array(fitted), toys - len(fitted), at_bound))
+    return found

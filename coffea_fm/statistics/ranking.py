@@ -1,0 +1,44 @@
+"""How much each systematic uncertainty moves the strength of the signal."""
+
+from __future__ import annotations
+
+import numpy as np
+from cabinetry.fit.results_containers import FitResults, RankingResults
+from cabinetry.model_utils import prefit_uncertainties
+
+from coffea_fm.statistics.likelihood import Likelihood
+
+
+def rank(likelihood: Likelihood, fitted: FitResults) -> RankingResults:
+    """Impacts of the systematic uncertainties and transfer factors, the largest first; those of single bins are left out.
+
+    An impact is the change of mu if the parameter is held above or below its best value by its error, prefit or postfit;
+    what nothing constrains before the fit has no prefit impact.
+    """
+    start = likelihood.fit(start=fitted.bestfit, errors=False)  # to the precision of the fits that it is compared with
+    positions = {**likelihood.constrained(), **likelihood.transfers()}
+    prefit = prefit_uncertainties(likelihood.model)
+    rows = np.array(
+        [
+            (
+                fitted.bestfit[index],
+                fitted.uncertainty[index],
+                *(
+                    _change(likelihood, start, index, sign * size)
+                    for size in (prefit[index], fitted.uncertainty[index])
+                    for sign in (1, -1)
+                ),
+            )
+            for index in positions.values()
+        ]
+    )
+    order = np.argsort(-np.abs(rows[:, -2:]).max(axis=1), kind="stable")
+    bestfit, uncertainty, *impacts = rows[order].T
+    return RankingResults(bestfit, uncertainty, np.array(list(positions))[order].tolist(), *impacts)
+
+
+def _change(likelihood: Likelihood, fitted: FitResults, index: int, shift: float) -> float:
+    if shift == 0:
+        return 0.0
+    moved = likelihood.fit({index: fitted.bestfit[index] + shift}, fitted.bestfit, errors=False)
+    return float(moved.bestfit[likelihood.poi] - fitted.bestfit[likelihood.poi])

@@ -1,0 +1,29 @@
+"""Results that need a comment before they are quoted."""
+
+from __future__ import annotations
+
+from cabinetry.fit.results_containers import FitResults
+
+_POOR, _BAD = 0.05, 0.01
+
+
+def remark_on_fit(results: FitResults) -> str | None:
+    """A sentence about the fit of data, if its p-value is poor."""
+    p_value = results.goodness_of_fit
+    if not p_value < _POOR:  # true of NaN, too: without degrees of freedom nothing can be said
+        return None
+    verdict = (
+        "the model does not describe the data, and its limit and mu should not be quoted" if p_value < _BAD else "poor"
+    )
+    return f"the fit has a p-value of {p_value:.2g}: {verdict}; look at the postfit distributions and the pulls"
+
+
+def remark_on_closure(category: str, p_value: float) -> str | None:
+    """A sentence about a closure test, if its p-value is poor."""
+    if p_value >= _POOR:
+        return None
+    verdict = "the prediction does not close" if p_value < _BAD else "the prediction closes poorly"
+    return (
+        f"closure of {category}: {verdict} (p-value {p_value:.2g}); the correction and its uncertainty cover the rate, but a "
+        "difference in shape only as far as the slope of the settings does"
+    )

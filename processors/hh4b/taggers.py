@@ -1,0 +1,148 @@
+"""Bundles as the analysis uses them: each backbone runs once over the jets that any variation selects."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import awkward as ak
+import numpy as np
+
+import coffea_fm
+from coffea_fm.analysis.corrections import Corrections
+from coffea_fm.analysis.folds import by_fold, in_order, require_folds
+from coffea_fm.analysis.variations import Jets
+from coffea_fm.arrays import DoubleArray, IntArray
+from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.inference.tagger import Tagger
+from coffea_fm.tokens.classes import JET_CLASSES
+
+
+@dataclass(frozen=True)
+class JetTagger:
+    """One class of jets against others, ``signal / (signal + background)``.
+
+    Parameters
+    ----------
+    name : str
+        Field of the discriminant in the jets, and of the variation of its scale factors.
+    tagger : Tagger
+        The bundle.
+    background : tuple of str
+        Classes to separate from.
+    signal : str
+        The class to find.
+    truth : tuple of (str, int)
+        Field and value by which simulated jets are known to be signal: they get scale factors.
+    corrections : Corrections, optional
+        Scale factors; none without.
+    """
+
+    name: str
+    tagger: Tagger
+    signal: str
+    background: tuple[str, ...]
+    truth: tuple[str, int]
+    corrections: Corrections | None
+
+    def __post_init__(self) -> None:
+        missing = [name for name in (self.signal, *self.background) if name not in self.tagger.classes]
+        if missing:
+            raise RecipeError(
+                f"the bundle {self.tagger.manifest.name!r} has no class {missing[0]!r} for {self.name}: it tells "
+                f"{', '.join(self.tagger.classes)} apart; is it one for these jets?"
+            )
+        if self.corrections is not None:
+            self.corrections.require(self.tagger)
+
+    def tag(self, jets: Jets, cutflow: Counter[str]) -> Jets:
+        """Add the discriminant as a field, NaN where a jet cannot be scored, and count such jets."""
+        scores = self.tagger(jets.stored)
+        _count(cutflow, self.name, scores)
+        return jets.with_field(self.discriminant(scores), self.name)
+
+    def discriminant(self, scores: ak.Array) -> ak.Array:
+        """``signal / (signal + background)`` of scores."""
+        return scores[self.signal] / sum((scores[name] for name in self.background), scores[self.signal])
+
+    def weights(self, jets: ak.Array) -> dict[str, DoubleArray]:
+        """Scale factors of events by systematic: ``nominal``, ``up`` and ``down``, float64 [n_events]."""
+        if self.corrections is None:
+            return {"nominal": np.ones(len(jets))}
+        field, value = self.truth
+        if field not in jets.fields:
+            raise InputError(
+                f"these simulated jets have no {field!r}, which tells the scale factors of {self.name} apart: go on without "
+                "scale factors with the option uncalibrated=true, or mark the dataset as data with kind: data"
+            )
+        real = jets[jets[field] == value]
+        inputs = [ak.to_numpy(ak.flatten(real[name])).astype(np.float64) for name in ("pt", self.name)]
+        factors = {
+            name: self.corrections.scale_factors(self.tagger, name, *inputs) for name in ("nominal", "up", "down")
+        }
+        counts = ak.num(real)
+        return {name: ak.to_numpy(ak.prod(ak.unflatten(factor, counts), axis=1)) for name, factor in factors.items()}
+
+
+@dataclass(frozen=True)
+class EventTagger:
+    """The event discriminant of two-level bundles: one for all events, or one a fold.
+
+    Parameters
+    ----------
+    taggers : tuple of Tagger
+        None, one, or as many as folds.
+    signal, background : str
+        Their classes.
+    """
+
+    taggers: tuple[Tagger, ...]
+    signal: str = "signal"
+    background: str = "background"
+
+    @classmethod
+    def load(cls, bundles: Sequence[str]) -> EventTagger:
+        """Load the bundles of the folds, in their order."""
+        if bundles:
+            require_folds(len(bundles))
+        taggers = tuple(coffea_fm.load(bundle) for bundle in bundles)
+        for tagger in taggers:
+            level = tagger.manifest.level.name
+            if level != "event" or not {cls.signal, cls.background} <= set(tagger.classes):
+                raise RecipeError(
+                    f"the bundle {tagger.manifest.name!r} of the option event does not tell events of {cls.signal} from "
+                    f"{cls.background}: it gives {', '.join(tagger.classes)} of {level}s"
+                )
+        return cls(taggers)
+
+    def __bool__(self) -> bool:
+        return bool(self.taggers)
+
+    def embed(self, jets: Jets, fold: IntArray, cutflow: Counter[str]) -> Jets:
+        """Add the embedding as a field: the only run of the backbone, whatever the number of variations."""
+        parts = by_fold([tagger.embed for tagger in self.taggers], fold, jets.stored)
+        for _, embedding in parts:
+            _count(cutflow, "event", embedding)
+        return jets.with_field(in_order(parts), "embedding")
+
+    def score(self, jets: ak.Array, fold: IntArray) -> DoubleArray:
+        """The discriminant from embeddings and the jets of one variation; NaN with too few jets."""
+        scores = in_order(by_fold([tagger.score for tagger in self.taggers], fold, jets.embedding, jets))
+        discriminant = scores[self.signal] / (scores[self.signal] + scores[self.background])
+        return np.asarray(ak.to_numpy(discriminant), np.float64)
+
+
+def large_r_tagger(bundle: str, corrections: Corrections | None) -> JetTagger:
+    """TXbb, for large-R jets."""
+    truth = ("label", JET_CLASSES.index("Hbb"))
+    return JetTagger("txbb", coffea_fm.load(bundle), "Hbb", ("QCD",), truth, corrections)
+
+
+def small_r_tagger(bundle: str, corrections: Corrections | None) -> JetTagger:
+    """B against c and light, for small-R jets."""
+    return JetTagger("b_score", coffea_fm.load(bundle), "b", ("c", "light"), ("hadronFlavour", 5), corrections)
+
+
+def _count(cutflow: Counter[str], name: str, tagged: ak.Array) -> None:
+    cutflow.update({f"{name}_{key}": value for key, value in coffea_fm.report(tagged).counts.items()})

@@ -1,3 +1,0 @@
-"""The parts of `hh4b`: copy the folder together with the processor."""
-
-from __future__ import annotations
