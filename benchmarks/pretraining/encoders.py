@@ -7,15 +7,14 @@ from typing import Any
 
 import torch
 import yaml
-from coffea_fm.nn.checkpoint import load_checkpoint
 from study import MODELS, Study, merged
 from vocabularies import trained_vocabulary
 
 from coffea_fm.errors import RecipeError
-from coffea_fm.nn.build import build_backbone
+from coffea_fm.nn.checkpoint import load_checkpoint
 from coffea_fm.shards import ShardDataset
-from coffea_fm.training.recipe.recipe import Recipe
 from coffea_fm.training import pretrain
+from coffea_fm.training.recipe.recipe import Recipe
 
 VALIDATIONS = 4
 REFERENCES = ("random", "scratch")
@@ -62,13 +61,13 @@ def encoder(study: Study, name: str) -> torch.nn.Module:
     """The backbone, to embed jets with."""
     if name in REFERENCES:
         torch.manual_seed(0)
-        return build_backbone(_config(study), ShardDataset(study.work / "shards" / "test").spec)
+        return _config(study).build(ShardDataset(study.work / "shards" / "test").level)
     return load_checkpoint(pretrained(study, name))[0].backbone
 
 
 def _config(study: Study) -> Any:
     from pydantic import TypeAdapter
 
-    from coffea_fm.nn.build import BackboneConfig
+    from coffea_fm.nn.backbones import AnyBackboneConfig
 
-    return TypeAdapter(BackboneConfig).validate_python(study.backbone)
+    return TypeAdapter(AnyBackboneConfig).validate_python(study.backbone)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from coffea_fm.nn.checkpoint import load_checkpoint
 from data import labelled
 from encoders import REFERENCES, jets_of, pretrained
 from figures_of_merit import figures, target_of
 from study import Study
 from vectors import predict
 
+from coffea_fm.nn.checkpoint import load_checkpoint
 from coffea_fm.training.recipe.recipe import Recipe
 from coffea_fm.training.train import TrainingResult, train
 

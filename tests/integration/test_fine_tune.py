@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 from coffea.nanoevents import NanoEventsFactory
-from coffea_fm.nn.checkpoint import load_checkpoint
 from typer.testing import CliRunner
 
 import coffea_fm
 from coffea_fm.analysis.histogram_files import read_histograms
 from coffea_fm.cli import main
+from coffea_fm.nn.checkpoint import load_checkpoint
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shards import ShardDataset
