@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from coffea_fm.arrays import BoolArray, FloatArray, IntArray
 from coffea_fm.tokens import Level, Members, Packed
 
+Change = Callable[[FloatArray, IntArray, IntArray], None]
+"""Changes values of members; the other two are where the first of each parent stands, and the parent of each."""
+
 BATCHES = (1, 2, 7, 64)
 _LENGTHS = np.array([9, 30, 2, 17, 4, 40, 12])
 """How many members the things of the adversarial batches have, at most."""
+_REAL = 16
+"""How many things go through the whole chain as they are."""
 _MOST = 128
 """Of members without a maximum."""
 
@@ -42,18 +47,25 @@ class Case:
 def cases(packed: Packed, level: Level) -> Iterator[Case]:
     """Batches of 1, 2, 7 and 64 things with 0, 1, 2, the most, and ragged numbers of members; then adversarial ones.
 
-    Members that have members of their own are checked by themselves first; then they are taken as they are.
+    Members that have members of their own are checked by themselves first, and once together with what they belong to;
+    then what is known of them stands for their members.
 
     Parameters
     ----------
     packed : Packed
-        Real things; their members are drawn, in turn, to fill the numbers. Each list has some.
+        Real things; their members are drawn, in turn, to fill the numbers.
     level : Level
         Describes them.
     """
     for member in level.members:
         if member.members:
-            yield from cases(packed.members[member.name].things, member)
+            members = packed.members[member.name]
+            plain = replace(members.things, known={})
+            yield from cases(plain, member)
+            whole = replace(packed, members={**packed.members, member.name: replace(members, things=plain)})
+            yield _case(f"real {level.name}", whole.take(np.arange(min(_REAL, len(whole)))), level)
+            alone = replace(members, things=replace(members.things, members={}))
+            packed = replace(packed, members={**packed.members, member.name: alone})
     most = max(_most(member) for member in level.members)
     for batch in BATCHES:
         ragged = np.linspace(most, 0, batch).astype(np.int64) if batch > 1 else np.array([most // 3])
@@ -64,30 +76,39 @@ def cases(packed: Packed, level: Level) -> Iterator[Case]:
 
 
 def _adversarial(packed: Packed, level: Level) -> Iterator[Case]:
-    counts = _LENGTHS
     for member in level.members:
         if not packed.members[member.name].things.values.size:
             continue
-        changed = _with_members(packed, level, counts)
-        values, first = changed.members[member.name].things.values, changed.members[member.name].offsets[:-1]
-        gev = [index for index, field in enumerate(member.fields) if field.unit == "GeV"]
-        values[first] = 0.0
-        yield _case(f"first of {member.name} all zero", changed, level)
-        changed = _with_members(packed, level, counts)
-        changed.members[member.name].things.values[:, gev] = 0.0
-        yield _case(f"{member.name} without momentum", changed, level)
-        changed = _with_members(packed, level, counts)
-        values = changed.members[member.name].things.values
-        values[np.ix_(first, gev)] = 1e6
-        values[np.ix_(first[::2], gev)] = 1e30
-        yield _case(f"first of {member.name} of huge momentum", changed, level)
-        changed = _with_members(packed, level, counts)
-        values = changed.members[member.name].things.values
-        values[:] = values[np.repeat(first, changed.members[member.name].counts)]
-        yield _case(f"{member.name} all the same", changed, level)
+        for name, change in _changes(member).items():
+            changed = _with_members(packed, level, _LENGTHS)
+            members = changed.members[member.name]
+            change(members.things.values, members.offsets[:-1], members.parents)
+            yield _case(f"{member.name}: {name}", changed, level)
     for name in (level.name, *(member.name for member in level.members)):
         for value in (np.nan, np.inf):
             yield from _not_finite(packed, level, name, value)
+
+
+def _changes(member: Level) -> dict[str, Change]:
+    """What is done to the values of members; each parent has one at least."""
+    gev = np.flatnonzero([field.unit == "GeV" for field in member.fields])
+
+    def zeros(values: FloatArray, first: IntArray, _: IntArray) -> None:
+        values[first] = 0.0
+
+    def no_momentum(values: FloatArray, _: IntArray, __: IntArray) -> None:
+        values[:, gev] = 0.0
+
+    def huge(values: FloatArray, first: IntArray, _: IntArray) -> None:
+        values[np.ix_(first, gev)] = 1e6
+        values[np.ix_(first[::2], gev)] = 1e30
+
+    def all_the_same(values: FloatArray, first: IntArray, parents: IntArray) -> None:
+        values[:] = values[first[parents]]
+
+    changes: dict[str, Change] = {"one of zeros": zeros, "one of huge momentum": huge, "all the same": all_the_same}
+    # Which of several jets without momentum is the hardest is a matter of their order.
+    return changes if member.members else {**changes, "none has momentum": no_momentum}
 
 
 def _not_finite(packed: Packed, level: Level, name: str, value: float) -> Iterator[Case]:
@@ -104,6 +125,11 @@ def _not_finite(packed: Packed, level: Level, name: str, value: float) -> Iterat
         changed.members[name].things.values[changed.members[name].offsets[:-1][rows], rows] = value
     undefined = np.append(np.ones(n_fields, np.bool_), False)
     yield Case(f"{value} in each field of {name}", changed, level, undefined)
+    if not own and (known := changed.members[name].things.known):
+        changed = _with_members(packed, level, np.resize(_LENGTHS, n_fields + 1))
+        for vectors in changed.members[name].things.known.values():
+            vectors[changed.members[name].offsets[:-1][:n_fields], 0] = value
+        yield Case(f"{value} in {', '.join(known)} of {name}", changed, level, undefined)
 
 
 def _case(name: str, packed: Packed, level: Level) -> Case:

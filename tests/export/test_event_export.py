@@ -10,17 +10,17 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from random_events import CLASSES, EVENTS, JETS, random_events
+from random_events import CLASSES, EVENTS, JETS, random_events, write_random_events
 from random_jets import as_awkward
 
 import coffea_fm
 from coffea_fm.bundle.manifest import Provenance
 from coffea_fm.errors import InputWarning
-from coffea_fm.export import ExportError, check_graphs, export_model, make_graphs
+from coffea_fm.export import ExportError, check_graphs, export_checkpoint, export_model, make_graphs
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
 from coffea_fm.nn.batches import make_inputs
-from coffea_fm.nn.checkpoint import NetworkConfig
+from coffea_fm.nn.checkpoint import NetworkConfig, save_checkpoint
 from coffea_fm.nn.heads import HeadConfig, JetHeadConfig
 from coffea_fm.nn.heads.classification import ClassificationHeadConfig
 from coffea_fm.nn.heads.deep_sets import DeepSetsConfig
@@ -67,7 +67,7 @@ def test_the_bundle_scores_as_torch_does(backbone: object, head: HeadConfig, eve
     assert model.training
     assert manifest.check is not None
     assert manifest.check.maximal_difference < 2e-5
-    assert manifest.check.cases > 60
+    assert manifest.check.cases > 50
     assert [graph.file for graph in manifest.graphs] == ["backbone.onnx", "head.onnx"]
     expected = probabilities(model, events, 1.3)
     tagger = coffea_fm.load(tmp_path / "bundle")
@@ -118,9 +118,7 @@ def test_a_graph_of_other_weights_is_refused(events: Packed) -> None:
             check_graphs(graphs | {graph: proto.SerializeToString()}, model, events)
 
 
-def test_a_head_that_depends_on_order_or_padding_is_refused(
-    events: Packed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_head_that_depends_on_order_or_padding_is_refused(events: Packed, monkeypatch: pytest.MonkeyPatch) -> None:
     model = build(TINY, DEEP_SETS)
     logits = type(model.head).logits
 
@@ -128,7 +126,7 @@ def test_a_head_that_depends_on_order_or_padding_is_refused(
         return logits(self, inputs, *rest) + inputs[:, 0].sum(dim=-1, keepdim=True) * torch.tensor([0.0, 1.0])
 
     monkeypatch.setattr(type(model.head), "logits", by_position)
-    with pytest.raises(ExportError, match="scores of .* differs from torch"):
+    with pytest.raises(ExportError, match=r"scores of .* differs from torch"):
         check_graphs(make_graphs(model), model, events)
 
 
@@ -143,10 +141,10 @@ def test_jets_of_another_range_are_counted_and_scored(events: Packed, bundle: Pa
     tagger = coffea_fm.load(bundle)
     jets = awkward_events(events)
     hard = ak.with_field(jets, jets.pt * 1.5, "pt")
-    with pytest.warns(InputWarning, match="jet pt of .* is outside the range 500 to 1000"):
+    with pytest.warns(InputWarning, match="FatJet.pt of .* is outside the range 500 to 1000"):
         scores = tagger(hard, FatJet=hard)
     counts = coffea_fm.report(scores).counts
-    assert counts["out_of_range"] == ak.sum(hard.pt > 1000) > 0
+    assert counts["out_of_range"] == ak.sum(ak.any(hard.pt > 1000, axis=1)) > 0
     assert np.isfinite(ak.to_numpy(scores.signal)).all()
 
 
@@ -158,3 +156,14 @@ def test_embeddings_alone_can_be_read(events: Packed, tmp_path: Path) -> None:
     jets = awkward_events(events)
     scores = coffea_fm.load(tmp_path / "bare")(jets, FatJet=jets)
     np.testing.assert_allclose(ak.to_numpy(scores.signal), probabilities(model, events)[:, 1], atol=1e-5)
+
+
+def test_a_checkpoint_of_events_is_exported_with_its_shards(tmp_path: Path) -> None:
+    network = NetworkConfig(level=EVENTS, backbone=TINY, head=DeepSetsConfig(hidden=(8,)), classes=CLASSES)
+    torch.manual_seed(0)
+    shards = write_random_events(tmp_path / "shards", (30, 20))
+    save_checkpoint(tmp_path / "best", network.build().state_dict(), network, {"data": str(shards), "seen": 50})
+    manifest = export_checkpoint(tmp_path / "best", tmp_path / "events")
+    assert manifest.provenance.data["seen"] == 50
+    assert manifest.level.members[0].fields[0].trained is not None
+    assert [output.level for output in manifest.outputs] == ["event", "FatJet"]

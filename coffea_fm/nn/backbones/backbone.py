@@ -102,5 +102,8 @@ class Backbone(nn.Module):
     def _by_depth(self, layers: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
         """These groups, and before them all that is in none."""
         inside = {name.partition(".")[0] for names in layers for name in names}
-        own = [*(name for name, _ in self.named_children()), *(name for name, _ in self.named_parameters(recurse=False))]
+        own = [
+            *(name for name, _ in self.named_children()),
+            *(name for name, _ in self.named_parameters(recurse=False)),
+        ]
         return (tuple(name for name in own if name not in inside), *layers)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import torch
 from pydantic import PositiveInt, model_validator
-from torch import Tensor, nn
+from torch import nn
 
 from coffea_fm.nn.backbones.backbone import AttentionConfig, Backbone, Replacement
 from coffea_fm.nn.blocks.pair_bias import PairBias

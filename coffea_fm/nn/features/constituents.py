@@ -22,7 +22,7 @@ _KINDS: dict[str, Scales] = {
         "log_relative_energy": _ENERGY["log_relative_energy"],
         "delta_r": KINEMATIC["delta_r"],
         **_IDENTITY,
-        **{name: (0.0, 1.0) for name in ("tanh_d0", "d0_error", "tanh_dz", "dz_error", "delta_eta", "delta_phi")},
+        **dict.fromkeys(("tanh_d0", "d0_error", "tanh_dz", "dz_error", "delta_eta", "delta_phi"), (0.0, 1.0)),
     },
     "full": {
         **KINEMATIC,
