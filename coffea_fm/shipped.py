@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from coffea_fm.errors import InputError
+from coffea_fm.names import nearest
 
 CLONE: Final = "run 'git clone https://github.com/coffea-fm/coffea-fm'"
 Kind = Literal["processors", "models", "exports", "samples"]
@@ -34,7 +35,9 @@ def shipped(kind: Kind, name: str = "") -> Path:
             path = folder / name
             if path.exists():
                 return path
-            present = ", ".join(sorted(entry.name for entry in folder.iterdir())) or "nothing"
+            present = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith(("_", ".")))
+            suffix = Path(name).suffix
+            hint = nearest(name, [entry for entry in present if suffix in ("", Path(entry).suffix)], f"{folder} holds")
             more = f"; for all that the wheel has no room for, {CLONE}" if root != _PACKAGE.parent else ""
-            raise InputError(f"there is no {name!r} among the shipped {kind}: {folder} holds {present}{more}")
+            raise InputError(f"there is no {name!r} among the shipped {kind}: {hint}{more}")
     raise InputError(f"this installation of coffea-fm has no {kind}: reinstall it, or run from a checkout")

@@ -19,6 +19,7 @@ from coffea_fm.simulation.hh4b.processes import SIGNALS
 from coffea_fm.simulation.hh4b.production import EventSettings, produce_events
 
 SHIFTED, SIMULATION, TOPS = "shifted", "simulation", "tops"
+INJECTIONS = 100
 
 
 def analyse(study: Study, workers: int) -> None:
@@ -57,7 +58,7 @@ def analysed(study: Study, name: str, row: list[Any], workers: int) -> dict[str,
         command("run", "hh4b", fileset, "--output", runs[kind], *cluster, *as_arguments(options))
     fit = ("--settings", "hh4b/limit_discriminant" if row else "hh4b/limit")
     signals = [part for signal in SIGNALS for part in ("--signal", signal)]
-    found = command("limit", runs[SIMULATION], *fit, "--output", folder / "limit", *signals)
+    found = command("limit", runs[SIMULATION], *fit, "--output", folder / "limit", *signals, "--injections", INJECTIONS)
     observed = command(
         "limit", *runs.values(), *fit, "--observe", "--luminosity", study.analysis["pseudo_data_luminosity"],
         "--signal", study.limit["signal"], "--output", folder / "pseudo-data-limit",
@@ -67,6 +68,7 @@ def analysed(study: Study, name: str, row: list[Any], workers: int) -> dict[str,
         "closure": found["closure"],
         "bins": found["bins"],
         "expected_fb": {signal: about["expected_fb"] for signal, about in found["signals"].items()},
+        "injections": found["signals"][study.limit["signal"]]["injections"],
         "pseudo_data": {
             key: observed["signals"][study.limit["signal"]][key] for key in ("expected", "observed", "mu", "p_value")
         },

@@ -9,19 +9,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import yaml
+from coffea_fm.nn.event_batches import event_batches
+from coffea_fm.nn.events import EventModel
 from data import events_of
 from pretrained import embeddings, start_of
 from study import MODELS, Setting, Study, merged
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.nn.batches import Examples
-from coffea_fm.nn.event_batches import event_batches
-from coffea_fm.nn.events import EventModel
+from coffea_fm.nn.checkpoint import load_checkpoint
 from coffea_fm.shards import EventDataset
-from coffea_fm.training.checkpoint import load_checkpoint
-from coffea_fm.training.embeddings import EmbeddedEvents, embed_shards
-from coffea_fm.training.recipe import Recipe
-from coffea_fm.training.start import FrozenStart
+from coffea_fm.training.data.embeddings import EmbeddedEvents, embed_shards
+from coffea_fm.training.recipe.recipe import Recipe
+from coffea_fm.training.recipe.start import FrozenStart
 from coffea_fm.training.train import TrainingResult, train
 
 MICRO_TOKENS = 4096
@@ -32,7 +32,7 @@ def event_recipe(study: Study, setting: Setting, rate: int) -> Recipe:
     way, training = study.ways[setting.way], study.training
     content = yaml.safe_load((MODELS / way["recipe"] / "recipe.yaml").read_text())
     steps = study.steps[setting.labels]
-    seen = way["longer"] * steps["seen_events"]
+    seen = way["longer"] * steps["seen"]
     mode = content["start"]["mode"]
     content |= {
         "name": f"{setting.way}-{setting.start}-{setting.labels}-{setting.seed}-{rate}",
@@ -41,8 +41,8 @@ def event_recipe(study: Study, setting: Setting, rate: int) -> Recipe:
         "data": {"train": str(events_of(study, "train")), "split": {"examples": setting.labels, "draw": setting.seed}},
         "training": content["training"]
         | {
-            "seen_events": seen,
-            "batch_events": steps["batch_events"],
+            "seen": seen,
+            "batch_size": steps["batch_size"],
             "validate_every": -(-seen // training["validations"]),
             "patience": training["patience"],
             "seed": setting.seed,
@@ -64,7 +64,7 @@ def chosen_rate(study: Study, way: str, start: str) -> int:
     setting = Setting(way, start, study.rates_at, 0)
 
     def losses() -> dict[str, Any]:
-        found = [trained(study, setting, rate).best["loss"] for rate in range(len(study.ways[way]["rates"]))]
+        found = [trained(study, setting, rate).metrics["loss"] for rate in range(len(study.ways[way]["rates"]))]
         return {"losses": found, "chosen": int(np.argmin(found))}
 
     chosen: int = study.result(f"rates/{way}-{start}", losses)["chosen"]

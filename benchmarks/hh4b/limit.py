@@ -18,7 +18,7 @@ from test_sample import Floats, TestSample
 
 from coffea_fm.statistics.binning import merged_bins
 from coffea_fm.statistics.likelihood import Likelihood
-from coffea_fm.statistics.limits import Profile
+from coffea_fm.statistics.profile import Profile
 from coffea_fm.statistics.yields import Yields
 
 BINS = 40

@@ -75,7 +75,7 @@ large jets above 250 GeV and soft-drop masses above 30 GeV. Every row has the sa
 validation events: they stop the training, and with {study.rates_at:,} labels they choose the learning rates of each row among
 four. Scratch and frozen rows see twice the events that end-to-end rows see.
 
-Backbones are pretrained on {study.pretraining["seen_jets"]:,} seen jets of 250 to 1500 GeV: *ten-classes* and *self-supervised* (masked
+Backbones are pretrained on {study.pretraining["seen"]:,} seen jets of 250 to 1500 GeV: *ten-classes* and *self-supervised* (masked
 particle modelling) on all of the sample, *hbb* on its {jets["Hbb"]:,} H → bb and {jets["QCD"]:,} QCD jets, *hbb-few* on
 {2 * study.jets["few"] * jets["per_file"]:,} of these; *none* is random.
 
@@ -185,15 +185,18 @@ def analysis_tables(study: Study) -> list[str]:
 
     def data(content: dict[str, Any]) -> list[str]:
         fit = content["pseudo_data"]
-        return [shown(Estimate(*fit["mu"], 0.0)), f"{fit['p_value']:.2g}"]
+        return [f"{fit['mu']['best']:.2g} ({fit['mu']['low']:.2g} to {fit['mu']['high']:.2g})", f"{fit['p_value']:.2g}"]
+
+    def injected(content: dict[str, Any]) -> str:
+        return "; ".join(f"{test['bias']:.2g} ± {test['bias_error']:.2g}" for test in content["injections"])
 
     return [
         ANALYSIS.format(**study.analysis),
         table(["expected limit, fb", *signals], ([name, *limits(content)] for name, content in found.items())),
         "",
         table(
-            ["", "multijet counted / predicted", "μ in pseudo-data without signal", "p-value of the fit"],
-            ([name, closure(content), *data(content)] for name, content in found.items()),
+            ["", "multijet counted / predicted", "μ in pseudo-data without signal", "p-value", "bias of μ at 0; at the limit; at twice the limit"],
+            ([name, closure(content), *data(content), injected(content)] for name, content in found.items()),
         ),
     ]  # fmt: skip
 

@@ -15,7 +15,7 @@ from coffea_fm.export import export_model
 from coffea_fm.inference import Tagger, load
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
 from coffea_fm.nn.backbones.weaver import from_weaver_state
-from coffea_fm.nn.build import build_model
+from coffea_fm.nn.checkpoint import NetworkConfig
 from coffea_fm.nn.heads.classification import ClassificationHeadConfig
 from coffea_fm.tokens.classes import JET_CLASSES
 from coffea_fm.tokens.pack import pack
@@ -23,12 +23,15 @@ from coffea_fm.tokens.pack import pack
 
 def make_tagger(weights: dict[str, torch.Tensor], folder: Path) -> Tagger:
     """Export weaver's weights to a bundle, and load it for one thread."""
-    model = build_model(ParticleTransformerConfig(), ClassificationHeadConfig(hidden=()), LEVEL, len(JET_CLASSES))
+    network = NetworkConfig(
+        level=LEVEL, backbone=ParticleTransformerConfig(), head=ClassificationHeadConfig(), classes=JET_CLASSES
+    )
+    model = network.build()
     backbone, head = from_weaver_state(weights)
     model.backbone.load_state_dict(backbone)
     model.head.load_state_dict(head)
     jets, _ = pack(load_jets(1000), LEVEL)
-    export_model(model, LEVEL, JET_CLASSES, jets, folder, provenance=Provenance(), card="")
+    export_model(model, jets, folder, provenance=Provenance(), card="")
     return load(folder, threads=1)
 
 

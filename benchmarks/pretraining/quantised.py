@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
 from coffea_fm.nn.inputs import Inputs
-from coffea_fm.pretraining.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
 from coffea_fm.shards import ShardDataset, Source, write_shard
 from coffea_fm.tokens import PackedSets, PackedTokens, pad
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
+from coffea_fm.nn.build import Backbone, Model
 from study import Study
 
 from coffea_fm.nn.batches import Examples, padded_batches
-from coffea_fm.nn.build import Backbone, Model
 from coffea_fm.nn.features import Features
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import pad
-from coffea_fm.training.embeddings import embed_shards
+from coffea_fm.training.data.embeddings import embed_shards
 
 HARDEST = 20
 MICRO_TOKENS = 4096

@@ -16,6 +16,7 @@ import typer.core
 from coffea_fm.cli.options import with_verbose
 from coffea_fm.errors import CoffeaFMError
 from coffea_fm.logs import show_logs
+from coffea_fm.names import nearest
 
 COMMANDS = (
     "demo",
@@ -71,6 +72,12 @@ class Commands(typer.core.TyperGroup):
         command = typer.main.get_command(app)
         command.name = cmd_name
         return command  # type: ignore[return-value]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is asked for; a typing error is answered with the nearest one."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}: {nearest(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> object:
         """Run the command; an error that a user can act on ends it with one sentence and exit code 1."""

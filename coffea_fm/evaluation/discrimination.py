@@ -138,7 +138,7 @@ def rejection(signal: Floats, background: Floats, efficiency: float = 0.5) -> Re
         from_cut = (looser - tighter) / 2 / nominal
         value = float(1 / nominal)
         interval = (
-            value * math.exp(-math.hypot(math.log(high / nominal), from_cut)),
+            max(value * math.exp(-math.hypot(math.log(high / nominal), from_cut)), 1.0),
             value * math.exp(math.hypot(math.log(nominal / low), from_cut)),
         )
     return Rejection(

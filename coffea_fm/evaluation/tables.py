@@ -35,6 +35,8 @@ class Table:
 
     def markdown(self) -> str:
         """As Markdown, without the title; columns are aligned, so that it reads well in a terminal."""
+        if not self.rows:
+            return self.note
         widths = [max(map(len, cells)) for cells in zip(self.columns, *self.rows, strict=True)]
         rule = f"|{'-' * (widths[0] + 2)}|" + "".join(f"{'-' * (width + 1)}:|" for width in widths[1:])
         lines = [_line(self.columns, widths), rule, *(_line(row, widths) for row in self.rows)]

@@ -18,7 +18,7 @@ from coffea_fm.bundle import Graph, Output
 from coffea_fm.errors import RecipeError
 from coffea_fm.nn.backbones import Backbone
 from coffea_fm.nn.heads import Head
-from coffea_fm.nn.inputs import Inputs
+from coffea_fm.nn.inputs import BackboneOutput, Inputs
 from coffea_fm.nn.model import Model
 from coffea_fm.tokens import Level, array_names
 
@@ -41,7 +41,7 @@ class _BackboneGraph(nn.Module):
 
     def forward(self, *arrays: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         given = dict(zip(self.names, arrays, strict=True))
-        output = self.backbone(Inputs.from_arrays(given, self.backbone.level))
+        output: BackboneOutput = self.backbone(Inputs.from_arrays(given, self.backbone.level))
         if not self.token_vectors:
             return output.embedding
         not_finite = output.embedding.sum(dim=1, keepdim=True).unsqueeze(-1) * 0.0

@@ -92,8 +92,15 @@ class Chain:
         return _prune(top, read)
 
     def level_of(self, output: str) -> str:
-        """Name of the level of the graph that gives an output: what a tagger must be given."""
-        return next(graph.level for graph in self.manifest.graphs if output in graph.outputs)
+        """Name of the level of the graph that gives an output: what a tagger must be given.
+
+        Raises
+        ------
+        BundleError
+            If there is no such output.
+        """
+        name = self.manifest.output(output).name
+        return next(graph.level for graph in self.manifest.graphs if name in graph.outputs)
 
     def _steps(self, wanted: Iterable[str], known: Collection[str]) -> list[Step]:
         """The graphs that outputs need, from the lowest level up and in order, and which of their outputs."""

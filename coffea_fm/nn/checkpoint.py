@@ -54,7 +54,9 @@ class NetworkConfig(Config):
             If the level does not have what backbone or head read.
         """
         backbone = self.backbone.build(embedded_level(self.level))
-        head = self.head and self.head.build(self.level, backbone.dim, self.classes, self.jet_head)
+        head = None
+        if self.head is not None:
+            head = self.head.build(self.level, backbone.dim, self.classes, self.jet_head)
         return Model(backbone, head, self.level)
 
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from coffea_fm.nn.backbones import Backbone
 from coffea_fm.nn.heads import Head
-from coffea_fm.nn.inputs import Inputs, Members
+from coffea_fm.nn.inputs import BackboneOutput, Inputs, Members
 from coffea_fm.tokens import Level
 
 
@@ -56,15 +56,19 @@ class Model(nn.Module):
         if name == self.level.name:
             if "embedding" in inputs.known:
                 return dict(inputs.known)
-            return self.backbone(inputs)._asdict()
+            return self._output(inputs)._asdict()
         members = inputs.members[name]
         return {f"{name}_embedding": self._embedded(members), name: members.values, f"{name}_mask": members.mask}
+
+    def _output(self, inputs: Inputs) -> BackboneOutput:
+        output: BackboneOutput = self.backbone(inputs)
+        return output
 
     def _embedded(self, members: Members) -> Tensor:
         """Embeddings of members in their slots, [things, slots, dim]; 0 in empty ones."""
         if "embedding" in members.known:
             return members.known["embedding"]
-        found = [self.backbone(group).embedding for group in members.groups]
+        found = [self._output(group).embedding for group in members.groups]
         slots = (found or [members.values])[0].new_zeros((members.mask.numel(), self.backbone.dim))
         if found:
             slots = slots.index_copy(0, members.slots, torch.cat(found))

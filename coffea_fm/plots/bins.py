@@ -37,8 +37,15 @@ class Bins:
     entries: str
 
     @classmethod
-    def of(cls, histogram: BaseHist[Any]) -> Bins:
+    def of(cls, histogram: BaseHist[Any], entries: str = "Entries") -> Bins:
         """Read a histogram; bins that reach to infinity are left out, as underflow and overflow are.
+
+        Parameters
+        ----------
+        histogram : hist.BaseHist
+            One-dimensional.
+        entries : str
+            What was counted, if the label of the histogram does not say.
 
         Raises
         ------
@@ -55,7 +62,7 @@ class Bins:
         errors = np.zeros_like(values) if variances is None else np.sqrt(np.asarray(variances)[inside])
         edges = np.append(edges[:-1][inside], edges[1:][inside][-1])
         widths = np.ones_like(values) if _uniform(edges) else np.diff(edges)
-        label = getattr(histogram, "label", None) or "Entries"
+        label = getattr(histogram, "label", None) or entries
         return cls(edges, values / widths, errors / widths, axis.label or axis.name or "", str(label))
 
     @property

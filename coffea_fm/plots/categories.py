@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,8 +21,8 @@ VARIATIONS = ("variation", "variations", "systematic", "systematics", "syst")
 PROCESSES = ("process", "dataset", "sample")
 """Axes whose categories are different events, which add up."""
 
-MOST_VARIATIONS = MOST_CURVES - 2
-"""Variations of one figure: even, so that up and down stay together."""
+MOST_VARIATIONS = MOST_CURVES - 1
+"""Variations of one figure."""
 
 Parts = dict[str, BaseHist[Any]]
 
@@ -46,6 +47,11 @@ class Comparison:
     name: str
     by: str
     parts: Parts
+
+
+def source_of(variation: str) -> str:
+    """What is varied: the name of a variation without up or down."""
+    return re.sub("_?(up|down)$", "", variation, flags=re.IGNORECASE)
 
 
 def is_category(axis: Any) -> bool:
@@ -105,13 +111,26 @@ def _variations(histogram: BaseHist[Any], varied: int) -> list[Comparison]:
     for common, names in by_processes.items():
         chosen = histogram if processes is None else _sum(histogram, processes, common)
         axis = varied if processes is None or processes > varied else varied - 1
-        for start in range(0, len(names), MOST_VARIATIONS):
-            parts = {name: _at(chosen, axis, name) for name in (NOMINAL, *names[start : start + MOST_VARIATIONS])}
+        for group in _groups(names):
+            parts = {name: _at(chosen, axis, name) for name in (NOMINAL, *group)}
             parts = {name: part.project(_numeric(part)) for name, part in parts.items()}
             number = len(found) + 1
             text = ", ".join(map(tex_name, common)) if processes is not None else ""
             found.append(Comparison("variations", f"variation_{number}", text, parts))
     return found
+
+
+def _groups(names: Sequence[str]) -> list[list[str]]:
+    """Variations of each figure: up and down of a source are not parted."""
+    sources: dict[str, list[str]] = {}
+    for name in names:
+        sources.setdefault(source_of(name), []).append(name)
+    groups: list[list[str]] = [[]]
+    for varied in sources.values():
+        if groups[-1] and len(groups[-1]) + len(varied) > MOST_VARIATIONS:
+            groups.append([])
+        groups[-1] += varied
+    return groups
 
 
 def _processes(histogram: Any) -> Sequence[str]:

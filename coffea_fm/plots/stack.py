@@ -47,9 +47,9 @@ def stack_figure(
         figure, main = one_panel(label)
     else:
         figure, main, below = two_panels(label)
-    parts = _merged({name: Bins.of(histogram) for name, histogram in backgrounds.items()})
-    lines = {name: Bins.of(histogram) for name, histogram in (signals or {}).items()}
-    observed = None if data is None else Bins.of(data)
+    parts = _merged({name: Bins.of(histogram, "Events") for name, histogram in backgrounds.items()})
+    lines = {name: Bins.of(histogram, "Events") for name, histogram in (signals or {}).items()}
+    observed = None if data is None else Bins.of(data, "Events")
     first = next(iter(parts.values()))
     total = np.sum([bins.values for bins in parts.values()], axis=0)
     error = np.sqrt(np.sum([bins.errors**2 for bins in parts.values()], axis=0))

@@ -38,6 +38,9 @@ MOST_CURVES = 6
 
 DPI = 200
 
+_MOST_DECADES = 1e4
+"""What a logarithmic axis spans below the largest value: single events of tiny weight do not stretch it."""
+
 _RC: Any = {
     **mplhep.style.CMS,
     "axes.linewidth": 1.0,
@@ -147,7 +150,7 @@ def fit_range(axes: Axes, values: npt.NDArray[np.float64], *, room: float = 1.45
     """
     positive = values[np.isfinite(values) & (values > 0)]
     if len(positive) and positive.max() > 100 * positive.min():
-        low, high = positive.min(), positive.max()
+        low, high = max(positive.min(), positive.max() / _MOST_DECADES), positive.max()
         decades = np.log10(high / low)
         axes.set(yscale="log", ylim=(0.5 * low, high * 10 ** (decades * (room - 1))))
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from matplotlib.figure import Figure
 
 from coffea_fm.arrays import DoubleArray
 from coffea_fm.plots.bins import Bins
+from coffea_fm.plots.categories import source_of
 from coffea_fm.plots.style import COLORS, SIMULATION, Label, fit_range, note, style, two_panels
 
 _WELL_FILLED = 0.3
@@ -37,8 +37,9 @@ def variations_figure(
         What is shown, for the upper left corner.
     """
     figure, main, below = two_panels(label)
-    reference = Bins.of(nominal)
-    varied = {name: Bins.of(histogram) for name, histogram in variations.items()}
+    entries = "Entries" if label.luminosity is None else "Events"
+    reference = Bins.of(nominal, entries)
+    varied = {name: Bins.of(histogram, entries) for name, histogram in variations.items()}
     fit_range(main, np.concatenate([reference.values, *(bins.values for bins in varied.values())]))
     gaps = main.get_yscale() == "log"
     reference.draw(main, color="black", label="nominal", gaps=gaps)
@@ -51,11 +52,12 @@ def variations_figure(
     band = np.nan_to_num(relative)
     below.stairs(1 + band, reference.edges, baseline=1 - band, fill=True, color="0.6", alpha=0.4, linewidth=0)
     below.axhline(1, color="black", linewidth=0.8)
-    sources = list(dict.fromkeys(map(_source, varied)))
+    sources = list(dict.fromkeys(map(source_of, varied)))
     for name, bins in varied.items():
-        color = COLORS[sources.index(_source(name))]
+        color = COLORS[sources.index(source_of(name))]
         line = "--" if name.lower().endswith("down") else "-"
-        change = bins.values.sum() / reference.values.sum() - 1 if reference.values.sum() else np.nan
+        total = reference.values.sum()
+        change = round(float(bins.values.sum() / total - 1), 3) + 0.0 if total else np.nan  # no minus before zero
         shown = np.where(bins.values > 0, bins.values, np.nan) if gaps else bins.values
         main.stairs(shown, bins.edges, baseline=None, color=color, ls=line, lw=1.6, label=f"{name} ({change:+.1%})")
         below.stairs(ratios[name], bins.edges, baseline=None, color=color, ls=line, lw=1.6)
@@ -67,13 +69,10 @@ def variations_figure(
     return figure
 
 
-def _source(variation: str) -> str:
-    """What is varied: the name without up or down."""
-    return re.sub("_?(up|down)$", "", variation, flags=re.IGNORECASE)
-
-
 def _ratio_range(axes: Axes, ratios: list[DoubleArray], relative: DoubleArray) -> None:
-    filled = relative < _WELL_FILLED
-    largest = max((float(np.abs(ratio[filled] - 1).max()) for ratio in ratios if filled.any()), default=0.0)
+    changes = np.abs(np.array(ratios) - 1)
+    filled = changes[:, relative < _WELL_FILLED]
+    seen = (filled if filled.size else changes)[np.isfinite(filled if filled.size else changes)]
+    largest = float(seen.max()) if seen.size else 0.0
     reach = min(max(1.3 * largest, 0.05), 1.0)
     axes.set_ylim(1 - reach, 1 + reach)

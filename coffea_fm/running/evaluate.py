@@ -90,12 +90,11 @@ def evaluate(
     skipped: dict[str, str] = {}
     scores: Scores
     target: Targets
-    if folder := _shards(data):
-        names = [str(folder)]
+    names = [os.fspath(data)] if isinstance(data, str | os.PathLike) else [os.fspath(name) for name in data]
+    if len(names) == 1 and (folder := Path(names[0])).is_dir():
         scores, target = predict_shards(os.fspath(bundle), folder)
     else:
         files = as_fileset(data, options.treename)
-        names = [file for dataset in files.values() for file in dataset.files]
         processor = Predict(load(bundle), Truth.of(truth, classes, known), collection)
         with options.executor() as executor:
             result = execute(
@@ -115,13 +114,6 @@ def evaluate(
     if record:
         _record(evaluation, Path(bundle))
     return evaluation if output is None else evaluation.write(Path(output), label=Label(energy=energy))
-
-
-def _shards(data: FilesetLike) -> Path | None:
-    """The folder of shards, if that is what the data are."""
-    names = [data] if isinstance(data, str | os.PathLike) else list(data)
-    folder = Path(names[0]) if len(names) == 1 else None
-    return folder if folder is not None and folder.is_dir() else None
 
 
 def _classes(manifest: Manifest) -> tuple[str, ...]:

@@ -76,11 +76,13 @@ def execute(
             first = next(iter(failed_files.values()), "it names none")
             raise InputError(f"no file of the fileset can be read; the first: {first}")
         _log.info("%d chunks of %d files on %s", len(chunks), len(headers), type(executor).__name__)
+        branches = _branches(schema, data_format)
         runner = Runner(executor=executor, schema=schema, format=data_format, savemetrics=True, checkpointer=kept)
         if chunks:
-            out = runner.run(list(chunks), Process(processor))
+            out = runner.run(list(chunks), Process(processor), iteritems_options=branches)
         else:
-            out = _run_on_nothing(runner, headers[0].nothing(fileset[headers[0].file.dataset]), Process(processor))
+            chunk = headers[0].nothing(fileset[headers[0].file.dataset])
+            out = _run_on_nothing(runner, chunk, Process(processor), branches)
     failed: dict[WorkItem, str] = out.get("failed", {})
     if chunks and len(failed) == len(chunks):
         raise InputError(f"no chunk of the fileset could be read; the first: {next(iter(failed.values()))}")
@@ -102,13 +104,19 @@ def execute(
     )
 
 
-def _run_on_nothing(runner: Runner, chunk: WorkItem, process: Process) -> dict[str, Any]:
+def _run_on_nothing(runner: Runner, chunk: WorkItem, process: Process, branches: dict[str, str]) -> dict[str, Any]:
     """Where no file has events, the processor is asked for its empty output, so that there are empty histograms."""
     try:
-        return dict(runner.run([chunk], process))
+        return dict(runner.run([chunk], process, iteritems_options=branches))
     except CoffeaFMError as error:
         notes = [f"there are no events, and the processor gives no empty output for none: {error}"]
         return {"out": Merging({}), "processed": set(), "metrics": {}, "notes": notes}
+
+
+def _branches(schema: Any, data_format: str) -> dict[str, str]:
+    """A filter on names of branches, where a format has some that coffea cannot read."""
+    pattern = getattr(schema, "readable_branches", None)
+    return {"filter_name": pattern} if pattern and data_format == "root" else {}
 
 
 def _unread(fileset: Fileset, headers: Sequence[Header], chunks: Sequence[WorkItem]) -> list[str]:

@@ -116,5 +116,5 @@ def _names(files: Sequence[str]) -> list[str]:
 
 
 def _stem(file: str) -> str:
-    name = file.rstrip("/").rpartition("/")[2]
+    name = file.rstrip("/").rpartition("/")[2].removesuffix(".txt").removesuffix(".list")
     return DATA.sub("", name) or name

@@ -4,86 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from cabinetry.fit.results_containers import FitResults, LimitResults, RankingResults
 
 from coffea_fm.analysis.regions import DATA
 from coffea_fm.errors import InputError
 from coffea_fm.statistics.closure import Closure, close
-from coffea_fm.statistics.injections import Injection, inject
+from coffea_fm.statistics.injections import inject
 from coffea_fm.statistics.inputs import Inputs
 from coffea_fm.statistics.likelihood import Likelihood
 from coffea_fm.statistics.prediction import Prediction, predict
-from coffea_fm.statistics.profile import with_interval
-from coffea_fm.statistics.ranking import rank
 from coffea_fm.statistics.remarks import remark_on_closure, remark_on_fit
+from coffea_fm.statistics.results import Fit, SignalResult
 from coffea_fm.statistics.sensitivity import sensitivity
 from coffea_fm.statistics.settings import FitSettings
 from coffea_fm.statistics.upper_limits import expected_limit, median, observed_limit
 from coffea_fm.statistics.workspace import make_workspace
-
-
-@dataclass(frozen=True)
-class Fit:
-    """One fit with everything that moves it.
-
-    Parameters
-    ----------
-    results : cabinetry.fit.FitResults
-        Best values; the interval of mu is in ``minos_uncertainty``.
-    ranking : cabinetry.fit.RankingResults
-        Impacts of the uncertainties on mu.
-    """
-
-    results: FitResults
-    ranking: RankingResults
-
-    @classmethod
-    def of(cls, likelihood: Likelihood) -> Fit:
-        """Fit, and rank the uncertainties."""
-        results = likelihood.fit()
-        return cls(with_interval(likelihood, results), rank(likelihood, results))
-
-
-@dataclass(frozen=True)
-class SignalResult:
-    """All that is known of one signal.
-
-    Parameters
-    ----------
-    cross_section : float
-        Of mu = 1, fb.
-    mass : float, optional
-        GeV
-    workspace : dict
-        For pyhf.
-    likelihood : Likelihood
-        Of the workspace.
-    limit : cabinetry.fit.LimitResults
-        On mu.
-    expected : Fit
-        Of what is expected with a signal as strong as the expected limit: with weaker ones, mu may be at its bound.
-    postfit : cabinetry.fit.FitResults
-        The fit of the observations: data, or what is expected without signal where they are blinded.
-    observed : Fit, optional
-        The same for data that are not blinded.
-    injections : list of Injection
-        Fits of toys, if any were asked for.
-    remarks : list of str
-        What to know before any of these is quoted, one sentence each.
-    """
-
-    cross_section: float
-    mass: float | None
-    workspace: dict[str, Any]
-    likelihood: Likelihood
-    limit: LimitResults
-    expected: Fit
-    postfit: FitResults
-    observed: Fit | None
-    injections: list[Injection]
-    remarks: list[str]
 
 
 @dataclass(frozen=True)

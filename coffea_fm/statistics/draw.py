@@ -14,8 +14,9 @@ from coffea_fm.plots.fit_limits import limits_figure
 from coffea_fm.plots.fit_parameters import correlations_figure, pulls_figure, ranking_figure
 from coffea_fm.plots.fit_stack import region_figure
 from coffea_fm.plots.style import Label
-from coffea_fm.statistics.analysis import Analysis, SignalResult
+from coffea_fm.statistics.analysis import Analysis
 from coffea_fm.statistics.postfit import background, channel_of
+from coffea_fm.statistics.results import SignalResult
 from coffea_fm.statistics.settings import Shown
 from coffea_fm.statistics.simulated import POI
 from coffea_fm.statistics.upper_limits import median

@@ -21,7 +21,7 @@ from coffea_fm.errors import InputError
 _NOTHING = 1e-9
 _ATTEMPTS = ((1, 0.1), (1, 0.1), (2, 0.1), (2, 0.1), (2, 2.0))
 """Strategy of Minuit, and its tolerance: twice the logarithm of the likelihood is at most 0.002 times that from its best."""
-_QUICK = (0, 0.01)
+_QUICK = (0, 0.001)
 """The first attempt where no errors are needed: without the matrix of second derivatives, in an eighth of the time."""
 _STEP, _STEP_OF_LARGEST = 0.01, 1e-5
 _DIFFERENCE = 1e-3

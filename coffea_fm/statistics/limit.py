@@ -14,10 +14,11 @@ from coffea_fm.errors import warn
 from coffea_fm.files import atomic, prepare_folder
 from coffea_fm.plots.style import save
 from coffea_fm.shipped import shipped
-from coffea_fm.statistics.analysis import Analysis, SignalResult, prepare
+from coffea_fm.statistics.analysis import Analysis, prepare
 from coffea_fm.statistics.draw import Figures, figures
 from coffea_fm.statistics.inputs import read_inputs
 from coffea_fm.statistics.postfit import yield_tables
+from coffea_fm.statistics.results import SignalResult
 from coffea_fm.statistics.settings import FitSettings, read_settings
 from coffea_fm.statistics.summary import describe, summarise
 

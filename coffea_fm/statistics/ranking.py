@@ -15,6 +15,7 @@ def rank(likelihood: Likelihood, fitted: FitResults) -> RankingResults:
     An impact is the change of mu if the parameter is held above or below its best value by its error, prefit or postfit;
     what nothing constrains before the fit has no prefit impact.
     """
+    start = likelihood.fit(start=fitted.bestfit, errors=False)  # to the precision of the fits that it is compared with
     positions = {**likelihood.constrained(), **likelihood.transfers()}
     prefit = prefit_uncertainties(likelihood.model)
     rows = np.array(
@@ -23,7 +24,7 @@ def rank(likelihood: Likelihood, fitted: FitResults) -> RankingResults:
                 fitted.bestfit[index],
                 fitted.uncertainty[index],
                 *(
-                    _change(likelihood, fitted, index, sign * size)
+                    _change(likelihood, start, index, sign * size)
                     for size in (prefit[index], fitted.uncertainty[index])
                     for sign in (1, -1)
                 ),

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from cabinetry.fit.results_containers import FitResults, RankingResults
 
-from coffea_fm.statistics.analysis import Analysis, SignalResult
+from coffea_fm.statistics.analysis import Analysis
 from coffea_fm.statistics.injections import Injection
 from coffea_fm.statistics.prediction import Prediction
+from coffea_fm.statistics.results import SignalResult
 from coffea_fm.statistics.simulated import POI
 
 

@@ -106,7 +106,7 @@ def test_a_graph_that_depends_on_order_or_padding_is_found(tiny, jets, monkeypat
         return output._replace(embedding=output.embedding + 1e-3 * output.token_vectors[:, 0])
 
     monkeypatch.setattr(type(tiny.backbone), "forward", by_position)
-    with pytest.raises(ExportError, match="embedding of .* differs from torch by"):
+    with pytest.raises(ExportError, match=r"embedding of .* differs from torch by"):
         check_graphs(make_graphs(tiny), tiny, jets)
 
 

@@ -21,7 +21,6 @@ from coffea_fm.nn.batches import make_inputs
 from coffea_fm.nn.checkpoint import NetworkConfig, save_checkpoint
 from coffea_fm.nn.heads.classification import ClassificationHeadConfig
 
-
 NETWORK = NetworkConfig(
     level=LEVEL, backbone=SetTransformerConfig(size="tiny"), head=ClassificationHeadConfig(), classes=CLASSES
 )

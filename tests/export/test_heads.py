@@ -76,7 +76,7 @@ def test_commands_on_a_headless_bundle(bundle, tmp_path):
     _, tagger = bundle(None)
     told = CliRunner().invoke(main, ["info", tagger.source])
     assert told.exit_code == 0
-    assert "gives embedding: vector of 32" in told.stdout
+    assert "gives embedding of each jet: vector of 32" in told.stdout
     refused = CliRunner().invoke(main, ["evaluate", tagger.source, "x.root", "-o", str(tmp_path / "out")])
     assert (refused.exit_code, len(refused.stderr.splitlines())) == (1, 1)
     assert "no scores of classes to evaluate, only embedding" in refused.stderr

@@ -42,7 +42,6 @@ def test_from_the_fileset_to_the_limit(tmp_path: Path, monkeypatch: pytest.Monke
     assert signal["expected_fb"] == pytest.approx([CROSS_SECTION * value for value in signal["expected"]])
     mu = signal["asimov_mu"]
     assert mu["best"] == pytest.approx(signal["expected"][2], abs=0.05 * (mu["high"] - mu["low"]))
-    assert any("asymptotic formulae do not hold" in remark for remark in limits["remarks"])
     assert min(limits["bins"]["boosted"]["effective_events"]) >= 3
     assert {"jet_energy_scale", "luminosity", "closure_boosted", "cross_section_TT"} <= set(signal["impacts"])
     for figure in ("boosted_closure", "X1000_boosted_postfit", "X1000_discriminant", "X1000_ranking"):

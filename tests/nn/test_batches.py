@@ -39,4 +39,3 @@ def test_random_order_has_the_same_batches() -> None:
 def test_types() -> None:
     batch = next(padded_batches(examples(), LEVEL, 400))
     assert (batch.columns["target"].dtype, batch.weight.dtype) == (torch.int64, torch.float32)
-

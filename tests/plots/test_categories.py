@@ -86,11 +86,11 @@ def test_processes_are_nominal_and_not_summed_over_variations():
 
 def test_up_and_down_stay_together_on_figures_of_few_curves():
     made = hist.Hist(hist.axis.StrCategory([], growth=True, name="systematic"), hist.axis.Regular(2, 0, 1, name="x"))
-    for name in ("nominal", *(f"{source}{side}" for source in "abc" for side in ("Up", "Down"))):
+    for name in ("nominal", "a_up", *(f"{source}_{side}" for source in "bcd" for side in ("up", "down"))):
         made.fill(name, [0.1, 0.9])
     assert [list(compared.parts) for compared in comparisons(made)] == [
-        ["nominal", "aDown", "aUp", "bDown", "bUp"],
-        ["nominal", "cDown", "cUp"],
+        ["nominal", "a_up", "b_down", "b_up", "c_down", "c_up"],
+        ["nominal", "d_down", "d_up"],
     ]
 
 

@@ -10,8 +10,8 @@ import coffea_fm
 from coffea_fm.errors import InputError
 from coffea_fm.running.execute import execute
 from coffea_fm.running.executors import make_executor
-from coffea_fm.running.sources import read_fileset
 from coffea_fm.running.predictions import Predict, class_columns, predict_shards
+from coffea_fm.running.sources import read_fileset
 from coffea_fm.running.truth import Truth
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shards.write import write_shard

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from coffea_fm.nn.backbones import Backbone
+
 
 class LowRank(nn.Module):
     """A matrix plus one of low rank, which is zero at first.
@@ -35,8 +37,8 @@ class LowRank(nn.Module):
             return weight + self.scale * (self.up @ self.down)
 
 
-def add_low_rank(backbone: nn.Module, rank: int, alpha: float) -> None:
-    """Freeze a backbone and add adapters to every linear layer of its blocks (attention and feed-forward)."""
+def add_low_rank(backbone: Backbone, rank: int, alpha: float) -> None:
+    """Freeze a backbone and add adapters to every matrix of its layers (attention and feed-forward)."""
     backbone.requires_grad_(False)
     for module in list(_linear_layers(backbone)):
         parametrize.register_parametrization(module, "weight", LowRank(module.weight.shape, rank, alpha))
@@ -59,7 +61,8 @@ def merged_state(module: nn.Module) -> dict[str, Tensor]:
     return state
 
 
-def _linear_layers(backbone: nn.Module) -> Iterator[nn.Linear]:
+def _linear_layers(backbone: Backbone) -> Iterator[nn.Linear]:
+    above_inputs = len(backbone.groups_by_depth()) - 1
     for name, module in backbone.named_modules():
-        if isinstance(module, nn.Linear) and "blocks" in name.partition(".")[0]:
+        if isinstance(module, nn.Linear) and backbone.layers_above(name) < above_inputs:
             yield module

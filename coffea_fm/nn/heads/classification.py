@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from coffea_fm.nn.heads.head import Head, HeadConfig, layers
+from coffea_fm.nn.heads.head import Classes, Head, HeadConfig, layers
 from coffea_fm.tokens import Level
 
 
@@ -25,13 +25,7 @@ class ClassificationHeadConfig(HeadConfig):
     hidden: tuple[int, ...] = ()
     dropout: float = 0.0
 
-    def build(
-        self,
-        level: Level,
-        dim: int,
-        classes: tuple[str, ...] = (),
-        jet_head: object = None,  # noqa: ARG002
-    ) -> ClassificationHead:
+    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> ClassificationHead:  # noqa: ARG002
         """The head."""
         return ClassificationHead(self, level, dim, classes)
 

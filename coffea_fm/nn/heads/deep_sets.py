@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from coffea_fm.nn.blocks.dropout import Dropout
 from coffea_fm.nn.heads.event import EventHead, EventHeadConfig, JetHeadConfig
-from coffea_fm.nn.heads.head import layers
+from coffea_fm.nn.heads.head import Classes, layers
 from coffea_fm.tokens import Level
 
 
@@ -28,9 +28,7 @@ class DeepSetsConfig(EventHeadConfig):
     hidden: Annotated[tuple[int, ...], Field(min_length=1)] = (128, 128, 128)
     event_hidden: tuple[int, ...] = (128,)
 
-    def build(
-        self, level: Level, dim: int, classes: tuple[str, ...] = (), jet_head: JetHeadConfig | None = None
-    ) -> DeepSets:
+    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: JetHeadConfig | None = None) -> DeepSets:
         """The head."""
         return DeepSets(self, level, dim, classes, jet_head)
 
@@ -52,12 +50,7 @@ class DeepSets(EventHead):
     """
 
     def __init__(
-        self,
-        config: DeepSetsConfig,
-        level: Level,
-        dim: int,
-        classes: tuple[str, ...],
-        jet_head: JetHeadConfig | None = None,
+        self, config: DeepSetsConfig, level: Level, dim: int, classes: Classes, jet_head: JetHeadConfig | None = None
     ) -> None:
         super().__init__(config, level, dim, classes, jet_head)
         parts: list[nn.Module] = []

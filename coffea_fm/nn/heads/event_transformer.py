@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from coffea_fm.nn.blocks.pair_bias import PairBias
 from coffea_fm.nn.blocks.transformer import Block
 from coffea_fm.nn.heads.event import EventHead, EventHeadConfig, JetHeadConfig
+from coffea_fm.nn.heads.head import Classes
 from coffea_fm.tokens import Level
 
 
@@ -43,7 +44,7 @@ class EventTransformerConfig(EventHeadConfig):
         return self
 
     def build(
-        self, level: Level, dim: int, classes: tuple[str, ...] = (), jet_head: JetHeadConfig | None = None
+        self, level: Level, dim: int, classes: Classes = (), jet_head: JetHeadConfig | None = None
     ) -> EventTransformer:
         """The head."""
         return EventTransformer(self, level, dim, classes, jet_head)
@@ -70,7 +71,7 @@ class EventTransformer(EventHead):
         config: EventTransformerConfig,
         level: Level,
         dim: int,
-        classes: tuple[str, ...],
+        classes: Classes,
         jet_head: JetHeadConfig | None = None,
     ) -> None:
         super().__init__(config, level, dim, classes, jet_head)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -10,8 +10,7 @@ from coffea_fm.config import Config
 from coffea_fm.nn.blocks.dropout import Dropout
 from coffea_fm.tokens import Level
 
-if TYPE_CHECKING:
-    from coffea_fm.nn.heads.event import JetHeadConfig
+Classes = tuple[str, ...]
 
 
 class HeadConfig(Config):
@@ -27,9 +26,7 @@ class HeadConfig(Config):
         """Fields of the tokens in the shards that only the loss reads."""
         return ()
 
-    def build(
-        self, level: Level, dim: int, classes: tuple[str, ...] = (), jet_head: JetHeadConfig | None = None
-    ) -> Head:
+    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: Any = None) -> Head:
         """The head, freshly initialised from torch's global random state.
 
         Parameters

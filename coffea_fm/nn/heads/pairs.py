@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from coffea_fm.nn.heads.head import Head, HeadConfig
+from coffea_fm.nn.heads.head import Classes, Head, HeadConfig
 from coffea_fm.tokens import Level
 
 
@@ -32,13 +32,7 @@ class PairHeadConfig(HeadConfig):
         """Fields of the tokens that only the loss reads."""
         return self.truth
 
-    def build(
-        self,
-        level: Level,
-        dim: int,
-        classes: tuple[str, ...] = (),
-        jet_head: object = None,  # noqa: ARG002
-    ) -> PairHead:
+    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> PairHead:  # noqa: ARG002
         """The head."""
         return PairHead(self, level, dim)
 

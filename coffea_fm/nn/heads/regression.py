@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from coffea_fm.nn.heads.head import Head, HeadConfig, layers
+from coffea_fm.nn.heads.head import Classes, Head, HeadConfig, layers
 from coffea_fm.tokens import Level
 
 
@@ -30,13 +30,7 @@ class RegressionHeadConfig(HeadConfig):
     hidden: tuple[int, ...] = ()
     dropout: float = 0.0
 
-    def build(
-        self,
-        level: Level,
-        dim: int,
-        classes: tuple[str, ...] = (),
-        jet_head: object = None,  # noqa: ARG002
-    ) -> RegressionHead:
+    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> RegressionHead:  # noqa: ARG002
         """The head."""
         return RegressionHead(self, level, dim)
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from torch import Tensor
 
-from coffea_fm.nn.heads.head import Head, HeadConfig, layers
+from coffea_fm.nn.heads.head import Classes, Head, HeadConfig, layers
 from coffea_fm.tokens import Level
 
 
@@ -37,13 +37,7 @@ class TokenHeadConfig(HeadConfig):
         """Fields of the tokens that only the loss reads."""
         return (self.truth,)
 
-    def build(
-        self,
-        level: Level,
-        dim: int,
-        classes: tuple[str, ...] = (),
-        jet_head: object = None,  # noqa: ARG002
-    ) -> TokenHead:
+    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> TokenHead:  # noqa: ARG002
         """The head."""
         return TokenHead(self, level, dim)
 

@@ -18,7 +18,9 @@ KINDS = ["full", "jetclass", "kinematic"]
 def test_jetclass_inputs_equal_the_published_recipe(level, jets):
     inputs = jets([7, 12])
     ours = Features(level, "jetclass")(inputs).tokens["constituents"].numpy()
-    pt, eta, phi, mass, charge, pdg_id, d0, d0_error, dz, dz_error = inputs.tokens.values.double().numpy().transpose(2, 0, 1)
+    pt, eta, phi, mass, charge, pdg_id, d0, d0_error, dz, dz_error = (
+        inputs.tokens.values.double().numpy().transpose(2, 0, 1)
+    )
     jet_pt, jet_eta, jet_phi, jet_mass = inputs.values.double().numpy().T[:, :, np.newaxis]
     px, py, pz = pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)
     energy = np.sqrt(px**2 + py**2 + pz**2 + mass**2)
@@ -89,7 +91,9 @@ def test_phi_is_periodic(kind, level, jets):
     turned.tokens.values[0, :, 2] += 2 * math.pi
     turned.values[1, 2] -= 2 * math.pi
     features = Features(level, kind)
-    torch.testing.assert_close(features(turned).tokens["constituents"], features(inputs).tokens["constituents"], atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        features(turned).tokens["constituents"], features(inputs).tokens["constituents"], atol=1e-5, rtol=0
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
