@@ -41,6 +41,7 @@ EXTRAS = {
     "pythia8mc": "simulate",
     "fastjet": "simulate",
     "onnxruntime": "cpu",
+    "cabinetry": "limit",
     "pyhf": "limit",
     "iminuit": "limit",
 }

@@ -14,6 +14,7 @@ STRENGTHS = (0.0, 1.0, 2.0)
 """In units of the expected limit."""
 _QUANTILES = (0.16, 0.5, 0.84)
 _AT_BOUND = 1e-3
+_LARGE_BIAS, _SIGNIFICANT = 0.2, 3.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,16 @@ class Injection:
         """Half the width of the central 68% of the best mu; above the median only, where zero cuts the lower part off."""
         low, middle, high = np.quantile(self.fitted, _QUANTILES)
         return float(high - middle if low <= 0 or self.at_bound > _QUANTILES[0] else (high - low) / 2)
+
+    @property
+    def remark(self) -> str | None:
+        """A sentence about the bias, if it is large and no fluctuation."""
+        if abs(self.bias) < max(_LARGE_BIAS * self.spread, _SIGNIFICANT * self.bias_error):
+            return None
+        return (
+            f"signals injected with mu = {self.injected:.3g} are found with a bias of {self.bias:.2g} ± {self.bias_error:.2g}, "
+            f"where the spread is {self.spread:.2g}: mu and its interval are biased as much"
+        )
 
 
 def inject(likelihood: Likelihood, limit: float, toys: int, seed: int) -> list[Injection]:
