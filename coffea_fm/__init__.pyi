@@ -1,3 +1,6 @@
+from .bundle.hub import pull as pull
+from .bundle.hub import push as push
+from .bundle.listing import models as models
 from .export.to_bundle import export as export
 from .inference.loading import load as load
 from .inference.reports import Report as Report
@@ -6,12 +9,12 @@ from .inference.tagger import Tagger as Tagger
 from .running.commands import collect as collect
 from .running.commands import demo as demo
 from .running.commands import run as run
+from .running.evaluate import evaluate as evaluate
 from .running.options import RunOptions as RunOptions
 from .running.result import RunResult as RunResult
-from .shards.collect import Collector as Collector
+from .shards.collector import Collector as Collector
 from .shards.collect import collector as collector
-from .shards.collect_events import EventCollector as EventCollector
-from .shards.collect_events import event_collector as event_collector
+from .shards.collect import event_collector as event_collector
 from .simulation import simulate as simulate
 from .training.commands import finetune as finetune
 from .training.commands import pretrain as pretrain

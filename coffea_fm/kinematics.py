@@ -5,12 +5,15 @@ Angles are in radian; momenta, energies and masses in whatever unit they are giv
 
 from __future__ import annotations
 
+from typing import TypeVar, cast
+
 import numpy as np
 import numpy.typing as npt
 
 from coffea_fm.arrays import DoubleArray
 
 Floats = npt.NDArray[np.floating]
+FloatT = TypeVar("FloatT", bound=np.floating)
 
 _SMALLEST_PT = 1e-9
 """Keeps the pseudorapidity of a particle along the beam finite."""
@@ -34,7 +37,6 @@ def mass_of_energy(pt: Floats, eta: Floats, energy: Floats) -> DoubleArray:
     return np.sqrt(np.maximum(energy.astype(np.float64) ** 2 - momentum**2, 0.0))
 
 
-def wrap(phi: Floats) -> Floats:
+def wrap(phi: npt.NDArray[FloatT]) -> npt.NDArray[FloatT]:
     """The same angles in [-pi, pi)."""
-    wrapped: Floats = (phi + np.pi) % (2 * np.pi) - np.pi
-    return wrapped
+    return cast("npt.NDArray[FloatT]", (phi + np.pi) % (2 * np.pi) - np.pi)

@@ -35,11 +35,12 @@ def safe_name(name: str, forbidden: str = FILE) -> str:
     """
     normal = unicodedata.normalize("NFC", name)
     kept = "".join("_" if letter in forbidden + _MARK else letter for letter in normal if letter.isprintable())
-    kept = kept.strip().lstrip(".-").encode("utf-8", "ignore")
-    if 0 < len(kept) <= _LONGEST and kept == name.encode("utf-8", "surrogatepass"):
+    kept = kept.strip().lstrip(".-")
+    written = kept.encode("utf-8", "ignore")
+    if kept == name and 0 < len(written) <= _LONGEST:
         return name
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
-    return kept[: _LONGEST - _DIGITS - 1].decode("utf-8", "ignore") + _MARK + digest
+    return written[: _LONGEST - _DIGITS - 1].decode("utf-8", "ignore") + _MARK + digest
 
 
 def safe_path(path: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from coffea_fm.errors import InputError
+from coffea_fm.names import nearest
 
 Kind = Literal["processors", "models", "exports", "samples"]
 
@@ -33,6 +34,8 @@ def shipped(kind: Kind, name: str = "") -> Path:
             path = folder / name
             if path.exists():
                 return path
-            present = ", ".join(sorted(entry.name for entry in folder.iterdir())) or "nothing"
-            raise InputError(f"there is no {name!r} among the shipped {kind}: {folder} holds {present}")
+            present = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith(("_", ".")))
+            suffix = Path(name).suffix
+            hint = nearest(name, [entry for entry in present if suffix in ("", Path(entry).suffix)], f"{folder} holds")
+            raise InputError(f"there is no {name!r} among the shipped {kind}: {hint}")
     raise InputError(f"this installation of coffea-fm has no {kind}: reinstall it, or run from a checkout")

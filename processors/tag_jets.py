@@ -13,8 +13,10 @@ import numpy as np
 from coffea.processor import ProcessorABC
 
 import coffea_fm
-from coffea_fm.evaluation.classification import discriminant
+from coffea_fm.calibration.discriminant import discriminant
 from coffea_fm.tokens.classes import JET_CLASSES
+
+MASS = "Jet soft-drop mass [GeV]"
 
 
 class TagJets(ProcessorABC):  # type: ignore[misc]
@@ -32,6 +34,8 @@ class TagJets(ProcessorABC):  # type: ignore[misc]
         Of the absolute pseudorapidity.
     background : str
         Discriminants are ``signal / (signal + background)`` for each other class as signal.
+    level : str
+        Working points of this level are applied, where the bundle has them: ``Hbb_medium`` and so on.
     ship : {"path", "bytes"}
         ``"bytes"`` if the workers do not see the bundle's file.
     """
@@ -43,10 +47,16 @@ class TagJets(ProcessorABC):  # type: ignore[misc]
         min_pt: float = 200.0,
         max_eta: float = 2.4,
         background: str = "QCD",
+        level: str = "medium",
         ship: Literal["path", "bytes"] = "path",
     ) -> None:
         self.tagger = coffea_fm.load(bundle, ship=ship)
         self.collection, self.min_pt, self.max_eta, self.background = collection, min_pt, max_eta, background
+        self.cuts = {
+            point.signal[0]: point
+            for point in self.tagger.calibration.working_points
+            if point.name.endswith(f"_{level}") and point.background == (background,)
+        }
 
     def process(self, events: Any) -> dict[str, Any]:
         """Tag and histogram the jets of one chunk."""
@@ -69,21 +79,29 @@ class TagJets(ProcessorABC):  # type: ignore[misc]
         predicted = np.where(tagged, np.array(classes)[np.nan_to_num(matrix).argmax(axis=1)], "none")
         truth = true_classes(jets)
         every_jet = {"dataset": dataset, "truth": truth.tolist(), "predicted": predicted.tolist()}
-        by_prediction = hist.axis.StrCategory([*classes, "none"], name="predicted")
-        pt = new_histogram(100, 0, 2000, "Jet $p_T$ [GeV]", by_prediction).fill(**every_jet, value=ak.flatten(jets.pt))
-        output: dict[str, Any] = {"pt": pt, "score": {}, "discriminant": {}}
-        if "msoftdrop" in jets.fields:
-            mass = new_histogram(60, 0, 300, "Jet soft-drop mass [GeV]", by_prediction)
-            output["msoftdrop"] = mass.fill(**every_jet, value=ak.flatten(jets.msoftdrop))
-        tagged_jets = {"dataset": dataset, "truth": truth[tagged].tolist()}
+        by_prediction = hist.axis.StrCategory([*classes, "none"], name="predicted", label="Predicted class")
+        pt = new_histogram(100, 0, 2000, "Jet $p_{T}$ [GeV]", by_prediction).fill(
+            **every_jet, value=ak.flatten(jets.pt)
+        )
+        output: dict[str, Any] = {"pt": pt, "discriminant": {}, "tagged_msoftdrop": {}}
+        mass = ak.to_numpy(ak.flatten(jets.msoftdrop)) if "msoftdrop" in jets.fields else None
+        if mass is not None:
+            output["msoftdrop"] = new_histogram(60, 0, 300, MASS, by_prediction).fill(**every_jet, value=mass)
         background = classes.index(self.background)
         for column, name in enumerate(classes):
-            score = new_histogram(50, 0, 1, f"{name} score")
-            output["score"][name] = score.fill(**tagged_jets, value=below_one(matrix[tagged, column]))
-            if column != background:
-                ratio = new_histogram(50, 0, 1, f"{name} / ({name} + {self.background})")
-                value = below_one(discriminant(matrix[tagged], column, background))
-                output["discriminant"][f"{name}_vs_{self.background}"] = ratio.fill(**tagged_jets, value=value)
+            if column == background:
+                continue
+            values = discriminant(matrix[tagged], column, background)
+            tagged_jets = {"dataset": dataset, "truth": truth[tagged].tolist()}
+            filled = new_histogram(200, 0, 1, f"{name} / ({name} + {self.background})")
+            output["discriminant"][f"{name}_vs_{self.background}"] = filled.fill(**tagged_jets, value=below_one(values))
+            if mass is not None and name in self.cuts:
+                passed = values >= self.cuts[name].cut
+                after = new_histogram(60, 0, 300, MASS)
+                passing_jets = {"dataset": dataset, "truth": truth[tagged][passed].tolist()}
+                output["tagged_msoftdrop"][self.cuts[name].name] = after.fill(
+                    **passing_jets, value=mass[tagged][passed]
+                )
         return output
 
     def postprocess(self, accumulator: dict[str, Any]) -> None:
@@ -94,10 +112,11 @@ def new_histogram(bins: int, low: float, high: float, label: str, *more: Any) ->
     """A histogram by dataset, true class and more categories, with room for event weights."""
     return hist.Hist(
         hist.axis.StrCategory([], growth=True, name="dataset"),
-        hist.axis.StrCategory([*JET_CLASSES, "unmatched", "unknown"], name="truth"),
+        hist.axis.StrCategory([*JET_CLASSES, "unmatched", "unknown"], name="truth", label="True class"),
         *more,
         hist.axis.Regular(bins, low, high, name="value", label=label),
         storage=hist.storage.Weight(),
+        label="Jets",
     )
 
 

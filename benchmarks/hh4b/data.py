@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from study import PROJECT, Study
 
-from coffea_fm.analysis.fileset import read_fileset_settings, simulated_fileset
+from coffea_fm.analysis.fileset import simulated_fileset
+from coffea_fm.analysis.fileset_settings import read_fileset_settings
 from coffea_fm.errors import InputError
 from coffea_fm.shards import EventDataset, Source, write_shard
 from coffea_fm.shards.metadata import read_metadata

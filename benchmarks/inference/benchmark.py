@@ -24,10 +24,10 @@ import numpy as np
 import ours
 import torch
 from arithmetic import flops, gemm_rate
-from jets import load_jets
+from jets import LEVEL, load_jets
 
 from coffea_fm.files import atomic
-from coffea_fm.inference.run import default_batch_tokens
+from coffea_fm.inference.chain import default_batch_tokens
 
 WRAPPER_BATCH, SESSION_BATCH = 256, 256  # 1,024 jets padded to 128 take over 16 GB in onnxruntime
 LARGEST_DIFFERENCE = 2e-3
@@ -85,7 +85,7 @@ def measure(n_jets: int, n_padded: int, folder: Path) -> tuple[list[Row], dict[s
         Row("(a) `coffea.ml_tools.torch_wrapper`, TorchScript, padded to 128", n_padded, a, a_network),
         Row(f"(b) onnxruntime by hand, padded to 128, batches of {SESSION_BATCH}", n_padded, b, b_network),
         Row(
-            f"(c) coffea-fm, length buckets of {default_batch_tokens(tagger.manifest, on_gpu=False)} tokens",
+            f"(c) coffea-fm, length buckets of {default_batch_tokens(tagger.manifest, LEVEL)} tokens",
             n_jets,
             c,
             c_network,

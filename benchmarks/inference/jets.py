@@ -9,12 +9,12 @@ import numpy as np
 from coffea.nanoevents import NanoEventsFactory
 
 from coffea_fm.schemas import JetClassSchema
-from coffea_fm.tokens.spec import InputSpec, jet_fields, token_group
+from coffea_fm.tokens import jet_level, token_level
 
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "jets"
 CONSTITUENT_FIELDS = ("pt", "eta", "phi", "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
 JET_FIELDS = ("pt", "eta", "phi", "mass")
-SPEC = InputSpec((token_group("constituents", CONSTITUENT_FIELDS),), jet_fields(JET_FIELDS))
+LEVEL = jet_level((token_level("constituents", CONSTITUENT_FIELDS, minimum=1),), ("pt_raw", "eta", "phi", "mass_raw"))
 
 
 def load_jets(n_jets: int) -> ak.Array:

@@ -15,8 +15,9 @@ from coffea_fm.inference.reports import Report, attach
 from coffea_fm.inference.tagger import Tagger
 from coffea_fm.running.execute import execute
 from coffea_fm.running.executors import make_executor
-from coffea_fm.running.fileset import Fileset, read_fileset
+from coffea_fm.running.fileset import Fileset
 from coffea_fm.running.processors import load_processor
+from coffea_fm.running.sources import read_fileset
 from coffea_fm.schemas import PFNanoAODSchema
 
 REPEATS = 3

@@ -14,11 +14,12 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from coffea_fm.tokens import Field, InputSpec, TokenGroup, length_buckets, pack, pad
+from coffea_fm.tokens import Field, Level, length_buckets, pack, pad
 
 N_JETS, N_FIELDS, N_SLOTS, REPEATS = 20_000, 17, 128, 7
 NAMES = ["pt", *(f"field{number}" for number in range(1, N_FIELDS))]
-SPEC = InputSpec((TokenGroup("constituents", tuple(Field(name, "1") for name in NAMES), max_tokens=N_SLOTS),))
+CONSTITUENTS = Level("constituents", tuple(Field(name, "1") for name in NAMES), order="pt", maximum=N_SLOTS)
+LEVEL = Level("jet", members=(CONSTITUENTS,))
 
 
 def make_jets() -> ak.Array:
@@ -43,14 +44,14 @@ def pad_none_and_concatenate(jets: ak.Array) -> Any:
 
 def by_offsets(jets: ak.Array) -> Any:
     """The same cube from the packed form."""
-    packed, _ = pack(jets, SPEC)
-    return pad(packed, SPEC, multiple=N_SLOTS)["constituents"]
+    packed, _ = pack(jets, LEVEL)
+    return pad(packed, LEVEL, multiple=N_SLOTS)["constituents"]
 
 
 def in_buckets(jets: ak.Array) -> Any:
     """What the tagger does: small batches of similar length."""
-    packed, _ = pack(jets, SPEC)
-    return [pad(packed.take(sets), SPEC) for sets in length_buckets(packed.groups["constituents"].lengths, 1024)]
+    packed, _ = pack(jets, LEVEL)
+    return [pad(packed.take(rows), LEVEL) for rows in length_buckets(packed.n_tokens, 1024)]
 
 
 def seconds(function: Callable[[ak.Array], Any], jets: ak.Array) -> list[float]:

@@ -18,7 +18,7 @@ from weaver.nn.model.ParticleTransformer import ParticleTransformer
 from weaver.utils.nn.optimizer.ranger import Ranger
 from weaver.utils.nn.tools import train_classification
 
-from coffea_fm.nn.features import Features
+from coffea_fm.nn.features.level import Features
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import pad
@@ -91,17 +91,17 @@ def padded(
 ) -> Iterator[tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]]:
     """The 17 inputs, four-momenta, mask and class of each batch, padded to 128."""
     packed, columns = data.read(data.row_groups)
-    features = Features(data.spec, "jetclass")
+    features = Features(data.level, "jetclass")
     for start in range(0, number * batch, batch):
         chosen = order[start : start + batch]
-        inputs = Inputs.from_arrays(pad(packed.take(chosen), data.spec, LENGTH), data.spec)
-        pt, eta, phi, mass = inputs.tokens[..., :4].unbind(-1)
+        inputs = Inputs.from_arrays(pad(packed.take(chosen), data.level, LENGTH), data.level)
+        pt, eta, phi, mass = inputs.tokens.values[..., :4].unbind(-1)
         energy = ((pt * eta.cosh()).square() + mass.square()).sqrt()
         momenta = torch.stack([pt * phi.cos(), pt * phi.sin(), pt * eta.sinh(), energy], dim=1)
-        mask = inputs.mask.unsqueeze(1)
+        mask = inputs.tokens.mask.unsqueeze(1)
         yield (
             {
-                "pf_features": features(inputs).tokens.transpose(1, 2).contiguous(),
+                "pf_features": features(inputs).tokens["constituents"].transpose(1, 2).contiguous(),
                 "pf_vectors": momenta * mask,
                 "pf_mask": mask.float(),
             },

@@ -1,19 +1,12 @@
-"""The artefact of a trained model: graphs, manifest and card in one folder."""
+"""The artefact of a trained model: graphs, manifest, calibration and card in one folder."""
 
 from __future__ import annotations
 
-from coffea_fm.bundle.load import Bundle, load_bundle
-from coffea_fm.bundle.manifest import (
-    Calibration,
-    Graph,
-    Manifest,
-    NumericalCheck,
-    Output,
-    Provenance,
-    WorkingPoint,
-    graph_inputs,
-)
-from coffea_fm.bundle.save import save_bundle
+from coffea_fm.bundle.bundle import Bundle
+from coffea_fm.bundle.calibration import Calibration, WorkingPoint
+from coffea_fm.bundle.load import load_bundle
+from coffea_fm.bundle.manifest import Graph, Manifest, NumericalCheck, Output, Provenance
+from coffea_fm.bundle.save import save_bundle, save_calibration
 
 __all__ = [
     "Bundle",
@@ -24,7 +17,7 @@ __all__ = [
     "Output",
     "Provenance",
     "WorkingPoint",
-    "graph_inputs",
     "load_bundle",
     "save_bundle",
+    "save_calibration",
 ]

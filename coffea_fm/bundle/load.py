@@ -5,44 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import platformdirs
 from pydantic import ValidationError
 
-from coffea_fm.bundle.manifest import SCHEMA_VERSIONS, Graph, Manifest
-from coffea_fm.bundle.read import MANIFEST, Read, is_remote, locate, reader
+from coffea_fm.bundle.bundle import Bundle
+from coffea_fm.bundle.calibration import CALIBRATION, Calibration
+from coffea_fm.bundle.find import find_bundle
+from coffea_fm.bundle.manifest import SCHEMA_VERSION, Graph, Manifest
+from coffea_fm.bundle.read import MANIFEST, Read, is_remote, reader
 from coffea_fm.bundle.save import bundle_files, write_folder
 from coffea_fm.errors import BundleError, InputError, warn
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """A loaded and verified bundle.
-
-    Parameters
-    ----------
-    manifest : Manifest
-        Its description.
-    graphs : dict of str to bytes
-        The ONNX files by graph name.
-    source : str
-        Absolute path or URL it was asked for by.
-    """
-
-    manifest: Manifest
-    graphs: dict[str, bytes]
-    source: str
-
-    @property
-    def checksum(self) -> str:
-        """Content hash of the manifest and the graphs."""
-        return self.manifest.checksum
-
-    def graph_bytes(self, name: str) -> bytes:
-        """The ONNX file of one graph."""
-        return self.graphs[name]
 
 
 def load_bundle(path: str | os.PathLike[str], *, checksum: str | None = None) -> Bundle:
@@ -51,7 +26,8 @@ def load_bundle(path: str | os.PathLike[str], *, checksum: str | None = None) ->
     Parameters
     ----------
     path : path-like
-        A folder, a ``.zip`` of it, or an fsspec URL of either. Remote bundles are kept in the user's cache folder.
+        A bare name, a folder, a ``.zip`` of it, or an fsspec URL of either; see `find_bundle`. Remote bundles are kept
+        in the user's cache folder.
     checksum : str, optional
         Content hash that the bundle must have; a cached bundle of that hash is used without asking the network.
 
@@ -61,7 +37,7 @@ def load_bundle(path: str | os.PathLike[str], *, checksum: str | None = None) ->
         If the bundle is absent, incomplete, edited, damaged, of another content than `checksum`, or of a schema
         version that this coffea-fm does not read.
     """
-    source = locate(path)
+    source = find_bundle(path)
     remote = is_remote(source)
     if remote and checksum is not None and (cached := _cached(checksum)) is not None:
         return replace(cached, source=source)
@@ -72,10 +48,11 @@ def load_bundle(path: str | os.PathLike[str], *, checksum: str | None = None) ->
             f"the bundle {source} has the checksum {manifest.checksum[:12]} and not {checksum[:12]}: "
             "it was exchanged meanwhile; load it anew, or bring the old one back"
         )
-    if remote and (cached := _cached(manifest.checksum)) is not None:
-        return replace(cached, source=source)
-    bundle = Bundle(manifest, {graph.name: _graph(read, graph, source) for graph in manifest.graphs}, source)
-    if remote:
+    calibration = _calibration(read(CALIBRATION), manifest, source)
+    cached = _cached(manifest.checksum) if remote else None
+    graphs = cached.graphs if cached else {graph.name: _graph(read, graph, source) for graph in manifest.graphs}
+    bundle = Bundle(manifest, graphs, source, calibration)
+    if remote and (cached is None or cached.calibration != calibration):  # the same model may be measured again
         _keep(bundle)
     return bundle
 
@@ -89,10 +66,11 @@ def _manifest(data: bytes, source: str) -> Manifest:
     version = content.get("schema_version") if isinstance(content, dict) else None
     if not isinstance(version, int):
         raise BundleError(f"{damaged}: it has no schema_version; copy the bundle again, or export it again")
-    if version not in SCHEMA_VERSIONS:
-        cure = "upgrade coffea-fm" if version > max(SCHEMA_VERSIONS) else "export the bundle again"
-        known = " and ".join(map(str, SCHEMA_VERSIONS))
-        raise BundleError(f"the bundle {source} has schema_version {version}, and this coffea-fm reads {known}: {cure}")
+    if version != SCHEMA_VERSION:
+        cure = "upgrade coffea-fm" if version > SCHEMA_VERSION else "export the bundle again"
+        raise BundleError(
+            f"the bundle {source} has schema_version {version}, and this coffea-fm reads {SCHEMA_VERSION}: {cure}"
+        )
     try:
         manifest = Manifest.model_validate_json(data)
     except ValidationError as error:
@@ -104,6 +82,21 @@ def _manifest(data: bytes, source: str) -> Manifest:
             f"the {MANIFEST} of the bundle {source} was edited or damaged; copy or export the bundle again"
         )
     return manifest
+
+
+def _calibration(data: bytes, manifest: Manifest, source: str) -> Calibration:
+    cure = "copy the bundle again, or measure it again with 'coffea-fm evaluate --record'"
+    try:
+        calibration = Calibration.model_validate_json(data)
+    except ValidationError as error:
+        raise BundleError(
+            f"the {CALIBRATION} of the bundle {source} is damaged ({error.errors()[0]['msg']}): {cure}"
+        ) from error
+    if calibration.content_hash() != calibration.checksum:
+        raise BundleError(f"the {CALIBRATION} of the bundle {source} was edited or damaged: {cure}")
+    if calibration.model != manifest.checksum:
+        raise BundleError(f"the {CALIBRATION} of the bundle {source} was measured with another model: {cure}")
+    return calibration
 
 
 def _graph(read: Read, graph: Graph, source: str) -> bytes:
@@ -130,6 +123,6 @@ def _cached(checksum: str) -> Bundle | None:
 
 def _keep(bundle: Bundle) -> None:
     try:
-        write_folder(_cache_folder(bundle.checksum), bundle_files(bundle.manifest, bundle.graphs))
+        write_folder(_cache_folder(bundle.checksum), bundle_files(bundle))
     except InputError as error:
         warn(f"the bundle {bundle.source} is not kept for the next time: {error}")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 import zlib
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import fsspec
 
@@ -15,12 +14,6 @@ from coffea_fm.errors import BundleError
 
 MANIFEST = "manifest.json"
 Read = Callable[[str], bytes]
-
-
-def locate(path: str | os.PathLike[str]) -> str:
-    """The absolute path of a local bundle, or the URL as it is."""
-    text = os.fspath(path)
-    return text if is_remote(text) else str(Path(text).expanduser().absolute())
 
 
 def is_remote(source: str) -> bool:
@@ -43,6 +36,8 @@ def reader(source: str) -> Read:
     """
     try:
         files, path = fsspec.core.url_to_fs(source)
+        if is_remote(source):
+            files.invalidate_cache()  # what was listed earlier in this process may have been exchanged since
         if path.endswith(".zip"):
             return _zip_reader(source, files.cat_file(path))
         if not is_remote(source) and not files.isdir(path):
@@ -52,6 +47,9 @@ def reader(source: str) -> Read:
         raise
     except FileNotFoundError as error:
         raise BundleError(f"cannot load the bundle {source}: it does not exist; check the path") from error
+    except ImportError as error:
+        package = "pip install 'coffea-fm[hub]'" if source.startswith("hf:") else "install what fsspec needs for it"
+        raise BundleError(f"cannot load the bundle {source}: {_sentence(error)}: {package}") from error
     except Exception as error:
         raise BundleError(f"cannot load the bundle {source}: {_sentence(error)}; check the address") from error
 
@@ -90,7 +88,7 @@ def _absent(source: str, name: str) -> BundleError:
         return BundleError(
             f"{source} is not a bundle: it has no {MANIFEST}; give the folder that coffea-fm export wrote"
         )
-    return BundleError(f"the bundle {source} lacks its file {name}; copy it again, or export it again")
+    return BundleError(f"{name} is missing from the bundle {source}; copy the bundle again, or export it again")
 
 
 def _sentence(error: Exception) -> str:

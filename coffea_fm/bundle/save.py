@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+from coffea_fm.bundle.bundle import Bundle
+from coffea_fm.bundle.calibration import CALIBRATION, Calibration
+from coffea_fm.bundle.card import CARD
 from coffea_fm.bundle.manifest import Manifest
 from coffea_fm.bundle.read import MANIFEST
 from coffea_fm.errors import BundleError, InputError
+from coffea_fm.files import atomic
 
-CARD = "README.md"
 
-
-def save_bundle(folder: str | os.PathLike[str], manifest: Manifest, graphs: Mapping[str, bytes], card: str) -> Manifest:
+def save_bundle(
+    folder: str | os.PathLike[str],
+    manifest: Manifest,
+    graphs: Mapping[str, bytes],
+    card: str,
+    calibration: Calibration | None = None,
+) -> Manifest:
     """Write a bundle, replacing an older one at the same place.
 
     Parameters
@@ -29,6 +38,8 @@ def save_bundle(folder: str | os.PathLike[str], manifest: Manifest, graphs: Mapp
         ONNX files by the graph names of the manifest.
     card : str
         The model card, Markdown.
+    calibration : Calibration, optional
+        What was measured of the model.
 
     Returns
     -------
@@ -49,8 +60,29 @@ def save_bundle(folder: str | os.PathLike[str], manifest: Manifest, graphs: Mapp
     if target.exists() and not (target / MANIFEST).is_file() and not _is_empty_folder(target):
         raise BundleError(f"{target} exists and is not a bundle: choose another folder")
     signed = sign(manifest, graphs)
-    write_folder(target, bundle_files(signed, graphs) | {CARD: card.encode()})
+    measured = (calibration or Calibration()).signed(signed.checksum)
+    files = bundle_files(Bundle(signed, dict(graphs), str(target), measured))
+    write_folder(target, files | {CARD: card.encode()})
     return signed
+
+
+def save_calibration(folder: str | os.PathLike[str], calibration: Calibration) -> None:
+    """Replace what was measured of a bundle's model; the model stays the same.
+
+    Raises
+    ------
+    BundleError
+        If the folder is not a bundle.
+    """
+    path = Path(folder)
+    manifest = path / MANIFEST
+    if not manifest.is_file():
+        raise BundleError(
+            f"{path} is not the folder of a bundle: what is measured cannot be written to archives or URLs"
+        )
+    checksum = json.loads(manifest.read_text(encoding="utf-8"))["checksum"]
+    with atomic(path / CALIBRATION) as temporary:
+        temporary.write_text(calibration.signed(checksum).model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def sign(manifest: Manifest, graphs: Mapping[str, bytes]) -> Manifest:
@@ -62,10 +94,11 @@ def sign(manifest: Manifest, graphs: Mapping[str, bytes]) -> Manifest:
     return manifest.model_copy(update={"checksum": manifest.content_hash()})
 
 
-def bundle_files(manifest: Manifest, graphs: Mapping[str, bytes]) -> dict[str, bytes]:
+def bundle_files(bundle: Bundle) -> dict[str, bytes]:
     """Contents of the bundle's files by name, without the card."""
-    files = {graph.file: graphs[graph.name] for graph in manifest.graphs}
-    return files | {MANIFEST: manifest.model_dump_json(indent=2).encode()}
+    files = {graph.file: bundle.graphs[graph.name] for graph in bundle.manifest.graphs}
+    described = {MANIFEST: bundle.manifest, CALIBRATION: bundle.calibration}
+    return files | {name: f"{content.model_dump_json(indent=2)}\n".encode() for name, content in described.items()}
 
 
 def write_folder(target: Path, files: Mapping[str, bytes]) -> None:

@@ -16,9 +16,11 @@ import typer.core
 from coffea_fm.cli.options import with_verbose
 from coffea_fm.errors import CoffeaFMError
 from coffea_fm.logs import show_logs
+from coffea_fm.names import nearest
 
 COMMANDS = (
     "demo",
+    "models",
     "simulate",
     "collect",
     "tokenizer",
@@ -30,6 +32,7 @@ COMMANDS = (
     "run",
     "limit",
     "info",
+    "hub",
 )
 EXTRAS = {
     "torch": "train",
@@ -44,6 +47,7 @@ EXTRAS = {
     "cabinetry": "limit",
     "pyhf": "limit",
     "iminuit": "limit",
+    "huggingface_hub": "hub",
 }
 
 
@@ -64,10 +68,17 @@ class Commands(typer.core.TyperGroup):
             app = typer.Typer(add_completion=False)
             app.command(cmd_name)(getattr(module, cmd_name))
         for registered in app.registered_commands:
-            registered.callback = with_verbose(registered.callback)
+            if registered.callback is not None:
+                registered.callback = with_verbose(registered.callback)
         command = typer.main.get_command(app)
         command.name = cmd_name
         return command  # type: ignore[return-value]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is asked for; a typing error is answered with the nearest one."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}: {nearest(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> object:
         """Run the command; an error that a user can act on ends it with one sentence and exit code 1."""

@@ -15,7 +15,7 @@ def demo(
     workers: Annotated[int, typer.Option(min=1, help="Processes of the dask cluster.")] = 2,
     as_json: Json = False,
 ) -> None:
-    """Tag the shipped jets with the shipped bundle on a local dask cluster and fill histograms; no network needed."""
+    """Tag the shipped jets with the shipped bundle on a local dask cluster and draw the result; no network needed."""
     import coffea_fm
 
     result = coffea_fm.demo(output, workers=workers, quiet=as_json)

@@ -9,7 +9,6 @@ import typer
 
 from coffea_fm.cli.options import with_run_options
 from coffea_fm.cli.output import Json, show
-from coffea_fm.errors import BundleError
 
 
 @with_run_options()
@@ -18,64 +17,39 @@ def evaluate(
     data: Annotated[list[str], typer.Argument(help="A folder of shards, a fileset as JSON, or ROOT files.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for what is written.")],
     run_options: dict[str, Any],
-    collection: Annotated[str, typer.Option(help="The jets, with the branch COLLECTION_label.")] = "FatJet",
+    collection: Annotated[str, typer.Option(help="The jets.")] = "FatJet",
+    truth: Annotated[str, typer.Option(help="Column of the jets with their true class.")] = "label",
+    classes: Annotated[
+        str, typer.Option(help="What its numbers mean: QCD,Hbb,Hcc or 0=light,4=c,5=b; known for 'label'.")
+    ] = "",
     background: Annotated[str, typer.Option(help="Class that the others are separated from.")] = "QCD",
     efficiency: Annotated[float, typer.Option(min=0.01, max=0.99, help="Where the rejection is given.")] = 0.5,
-    record: Annotated[bool, typer.Option("--record", help="Write working points into the bundle's manifest.")] = False,
+    record: Annotated[
+        bool, typer.Option("--record", help="Write calibration and working points into the bundle and its card.")
+    ] = False,
+    energy: Annotated[float | None, typer.Option(help="Centre-of-mass energy for the figures, TeV.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Accuracy, AUC and background rejection of a bundle on labelled jets, with figures and an HTML report."""
-    from coffea_fm.bundle.load import load_bundle
-    from coffea_fm.evaluation.card import metrics_table
-    from coffea_fm.evaluation.classification import classification_metrics
-    from coffea_fm.evaluation.into_bundle import record as record_in_bundle
-    from coffea_fm.evaluation.report import write_evaluation
-    from coffea_fm.evaluation.working_points import working_points
-    from coffea_fm.files import prepare_folder
-    from coffea_fm.inference.loading import load
-    from coffea_fm.running.execute import execute
-    from coffea_fm.running.fileset import read_fileset
-    from coffea_fm.running.options import RunOptions
-    from coffea_fm.running.predictions import Predict, predict_shards
-    from coffea_fm.running.schemas import find_schema
-    from coffea_fm.tokens.classes import JET_CLASSES
+    """Accuracy, AUC and background rejection of a bundle on labelled jets, with working points, figures and a page."""
+    import coffea_fm
 
-    manifest = load_bundle(bundle).manifest
-    classes = next((entry.classes for entry in manifest.outputs if entry.name == "scores"), ())
-    if not classes:
-        given = ", ".join(output.name for output in manifest.outputs)
-        raise BundleError(f"the bundle {manifest.name!r} gives no scores of classes to evaluate, only {given}")
-    if manifest.collection is not None:
-        raise BundleError(
-            f"the bundle {manifest.name!r} scores events, and evaluate is for jets: "
-            "fill its scores in a processor, then use coffea-fm limit"
-        )
-    prepare_folder(output)
-    skipped: dict[str, str] = {}
-    if len(data) == 1 and Path(data[0]).is_dir():
-        scores, target = predict_shards(bundle, Path(data[0]))
-    else:
-        processor = Predict(load(bundle), JET_CLASSES, collection)
-        options = RunOptions.of(run_options)  # type: ignore[arg-type] - keywords by name
-        fileset = read_fileset(data, options.treename)
-        with options.executor() as executor:
-            result = execute(
-                processor,
-                fileset,
-                find_schema(options.schema),
-                executor,
-                chunksize=options.chunksize,
-                checkpoints=options.checkpoints,
-                quiet=options.quiet,
-            )
-        scores, target = result.output["scores"].value, result.output["target"].value
-        skipped = result.skipped
-    metrics = classification_metrics(scores, target, classes, background=background, efficiency=efficiency)
-    points = working_points(scores, target, classes, background=background)
-    if record:
-        manifest = record_in_bundle(Path(bundle), metrics, points, ", ".join(data))
-    about = {"bundle": manifest.name, "checksum": manifest.checksum, "data": data, "skipped": skipped}
-    written = write_evaluation(output, scores, target, metrics, points, about)
-    summary = {**about, "jets": metrics.jets, "accuracy": metrics.accuracy, "written": [str(path) for path in written]}
-    lines = [*(f"skipped: {reason}" for reason in skipped.values()), f"wrote {len(written)} files to {output}"]
-    show(summary, "\n".join([metrics_table(metrics), "", *lines]), as_json=as_json)
+    result = coffea_fm.evaluate(
+        bundle,
+        data,
+        output,
+        collection=collection,
+        truth=truth,
+        classes=classes,
+        background=background,
+        efficiency=efficiency,
+        record=record,
+        energy=energy,
+        **run_options,
+    )
+    numbers = {"jets": result.metrics.jets, "accuracy": result.metrics.accuracy}
+    summary = {**result.summary(), **numbers, "written": [str(path) for path in result.written]}
+    show(
+        summary,
+        f"{result}\n\nwrote {len(result.written)} files to {output}; look at {result.written[-1]}",
+        as_json=as_json,
+    )

@@ -9,38 +9,34 @@ import typer
 from coffea_fm.cli.output import Json, show
 
 if TYPE_CHECKING:
-    from coffea_fm.bundle.manifest import Manifest
-    from coffea_fm.tokens.fields import Field
+    from coffea_fm.bundle import Bundle
+    from coffea_fm.tokens import Field, Level
 
 
 def info(
-    bundle: Annotated[str, typer.Argument(help="Folder, .zip or URL of a bundle.")],
+    bundle: Annotated[str, typer.Argument(help="Name, folder, .zip or URL of a bundle.")],
     as_json: Json = False,
 ) -> None:
     """Verify a bundle and tell what is in it: inputs with units, outputs, graphs, checks, working points."""
     from coffea_fm.bundle.load import load_bundle
 
-    manifest = load_bundle(bundle).manifest
-    show(manifest.model_dump(mode="json"), _describe(manifest), as_json=as_json)
+    loaded = load_bundle(bundle)
+    content = {
+        "manifest": loaded.manifest.model_dump(mode="json"),
+        "calibration": loaded.calibration.model_dump(mode="json"),
+    }
+    show(content | {"bundle_checksum": loaded.bundle_checksum}, _describe(loaded), as_json=as_json)
 
 
-def _describe(manifest: Manifest) -> str:
-    lines = [f"{manifest.name}  (schema {manifest.schema_version}, checksum {manifest.checksum[:12]}, verified)"]
-    for group in manifest.inputs.groups:
-        lines.append(f"reads jets.{group.name}: at most {group.max_tokens}, ordered by {group.order}")
-        lines.append(f"  {_fields(group.fields)}")
-    if manifest.inputs.jet:
-        lines.append(f"reads of the jet ({manifest.inputs.momentum} momentum):")
-        lines.append(f"  {_fields(manifest.inputs.jet)}")
-    for collection in manifest.collections:
-        lines.append(
-            f"reads of each event {collection.minimum} to {collection.maximum} {collection.name}, "
-            f"{'as stored' if collection.order == 'stored' else f'ordered by {collection.order}'}:"
-        )
-        lines.append(f"  {_fields(collection.fields)}")
+def _describe(bundle: Bundle) -> str:
+    from coffea_fm.calibration.working_points import calibration_lines
+
+    manifest = bundle.manifest
+    lines = [f"{manifest.name}  (schema {manifest.schema_version}, model {manifest.checksum[:12]}, verified)"]
+    lines += _levels(manifest.level, "each ")
     for output in manifest.outputs:
         what = ", ".join(output.classes) if output.classes else f"vector of {output.dim}"
-        lines.append(f"gives {output.name}{'' if output.level == 'jet' else f' of each {output.level}'}: {what}")
+        lines.append(f"gives {output.name} of each {'pair of ' if output.pairs else ''}{output.level}: {what}")
     for graph in manifest.graphs:
         lines.append(f"graph {graph.file}: {', '.join(graph.inputs)} -> {', '.join(graph.outputs)}")
     if manifest.check is not None:
@@ -49,14 +45,19 @@ def _describe(manifest: Manifest) -> str:
             f"onnxruntime agrees with torch to {check.maximal_difference:.1e} in {check.cases} cases "
             f"(tolerance {check.tolerance:.0e})"
         )
-    if manifest.calibration is not None:
-        lines.append(f"calibrated with temperature {manifest.calibration.temperature:.3f}")
-    for point in manifest.working_points:
-        lines.append(
-            f"working point {point.name}: cut {point.cut:.4f}, signal {point.signal_efficiency:.3f}, "
-            f"background {point.background_efficiency:.2e}"
-        )
-    return "\n".join(lines)
+    return "\n".join([*lines, *calibration_lines(bundle.calibration)])
+
+
+def _levels(level: Level, of: str) -> list[str]:
+    """What is read, level by level."""
+    lines = [f"reads of {of}{level.name}:", f"  {_fields(level.fields)}"] if level.fields else []
+    for member in level.members:
+        number = f"at most {member.maximum}" if member.maximum else "all"
+        number += f", at least {member.minimum}" if member.minimum else ""
+        order = "as stored" if member.order == "stored" else f"ordered by {member.order}"
+        lines.append(f"reads {member.name} of each {level.name}: {number}, {order}")
+        lines += _levels(member, "each of the ") if member.members else [f"  {_fields(member.fields)}"]
+    return lines
 
 
 def _fields(fields: tuple[Field, ...]) -> str:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from coffea_fm.calibration.discriminant import discriminant
+from coffea_fm.calibration.reliability import Reliability, reliability
+from coffea_fm.calibration.temperature import best_temperature, with_temperature
 from coffea_fm.errors import InputError
-from coffea_fm.evaluation.calibration import Reliability, best_temperature, reliability
 from coffea_fm.evaluation.discrimination import Rejection, auc, rejection
 
 Scores = npt.NDArray[np.floating]
@@ -40,6 +42,8 @@ class Metrics:
         Signal efficiency at which the rejection is given.
     jets : int
         Scored jets that all figures refer to.
+    jets_by_class : dict of str to int
+        The same by true class; 0 where the test has none.
     unscored : int
         Jets that score NaN, in none of the figures.
     accuracy, accuracy_error : float
@@ -52,12 +56,15 @@ class Metrics:
         Calibration of the highest score.
     temperature : float
         By which the logits would have to be divided to be most likely on these jets; 1 if they are calibrated.
+    reliability_with_temperature : Reliability
+        What the calibration would be then, on the same jets.
     """
 
     classes: list[str]
     background: str
     efficiency: float
     jets: int
+    jets_by_class: dict[str, int]
     unscored: int
     accuracy: float
     accuracy_error: float
@@ -65,21 +72,17 @@ class Metrics:
     confusion: list[list[float]]
     reliability: Reliability
     temperature: float
+    reliability_with_temperature: Reliability
 
+    @property
+    def present(self) -> list[str]:
+        """Classes that the test has jets of."""
+        return [name for name, jets in self.jets_by_class.items() if jets]
 
-def discriminant(scores: Scores, signal: int, background: int) -> npt.NDArray[np.float64]:
-    """``signal / (signal + background)`` of each jet, in float64; 0 where both scores are 0.
-
-    Parameters
-    ----------
-    scores : float array of shape [n_jets, n_classes]
-        Probabilities.
-    signal, background : int
-        Columns.
-    """
-    above = scores[:, signal].astype(np.float64)
-    below = above + scores[:, background]
-    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+    @property
+    def absent(self) -> list[str]:
+        """Classes that the test has no jets of."""
+        return [name for name, jets in self.jets_by_class.items() if not jets]
 
 
 def classification_metrics(
@@ -125,18 +128,21 @@ def classification_metrics(
     accuracy = float(np.mean(predicted == target))
     counts = np.zeros((len(classes), len(classes)))
     np.add.at(counts, (target, predicted), 1)
+    temperature = best_temperature(scores, target)
     return Metrics(
         classes=list(classes),
         background=background,
         efficiency=efficiency,
         jets=len(target),
+        jets_by_class={name: int(n) for name, n in zip(classes, counts.sum(axis=1), strict=True)},
         unscored=unscored,
         accuracy=accuracy,
         accuracy_error=math.sqrt(accuracy * (1 - accuracy) / len(target)),
         against_background=_separations(scores, target, classes, background, efficiency),
         confusion=(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)).tolist(),
         reliability=reliability(scores, target),
-        temperature=best_temperature(scores, target),
+        temperature=temperature,
+        reliability_with_temperature=reliability(with_temperature(scores, temperature), target),
     )
 
 

@@ -1,14 +1,18 @@
-"""How well one number separates signal from background: AUC, efficiencies, rejection with its statistical error."""
+"""How well one number separates signal from background: AUC, ROC curve, rejection with its interval."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from hist import BaseHist
 
+from coffea_fm.arrays import DoubleArray
 from coffea_fm.errors import InputError
+from coffea_fm.evaluation.intervals import efficiency_interval
 
 Floats = npt.NDArray[np.floating]
 
@@ -25,9 +29,9 @@ class Rejection:
         Fractions that pass.
     value : float or None
         One over the background efficiency; None if no background jet passes.
-    error : float or None
-        Its standard deviation: the binomial one of the background that passes, and in quadrature what the finite
-        signal sample's uncertainty of the cut makes of it.
+    interval : tuple of float or None
+        Around the value, at 68% confidence: that of the background that passes (Clopper-Pearson), and in quadrature
+        of its logarithm what the finite signal sample's uncertainty of the cut makes of it.
     lower_limit : float
         At 95% confidence, only used where no background jet passes: rejection is above this.
     """
@@ -36,8 +40,27 @@ class Rejection:
     signal_efficiency: float
     background_efficiency: float
     value: float | None
-    error: float | None
+    interval: tuple[float, float] | None
     lower_limit: float
+
+
+@dataclass(frozen=True)
+class Roc:
+    """The ROC curve of one discriminant.
+
+    Parameters
+    ----------
+    cuts, signal_efficiency, background_efficiency : float64 array of shape [n]
+        Fractions that pass at each cut, from the tightest to the loosest.
+    n_signal, n_background : float
+        Jets, of which the statistical errors follow; of weighted jets, the effective numbers.
+    """
+
+    cuts: DoubleArray
+    signal_efficiency: DoubleArray
+    background_efficiency: DoubleArray
+    n_signal: float
+    n_background: float
 
 
 def auc(signal: Floats, background: Floats) -> float:
@@ -55,18 +78,41 @@ def auc(signal: Floats, background: Floats) -> float:
     return float((below + not_above).sum(dtype=np.float64) / 2 / len(signal) / len(background))
 
 
-def efficiencies(signal: Floats, background: Floats) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The ROC curve.
+def roc(signal: Floats, background: Floats) -> Roc:
+    """The ROC curve with a cut at each signal jet.
 
-    Returns
-    -------
-    signal_efficiency, background_efficiency : float64 array of shape [n_signal]
-        Fractions that pass when the cut stands at each signal jet, from the tightest cut to the loosest.
+    Parameters
+    ----------
+    signal, background : float array of shape [n]
+        Discriminants.
     """
     _refuse_empty(signal, background)
-    cuts = np.sort(signal)[::-1]
-    passing = len(signal) - np.searchsorted(np.sort(signal), cuts, side="left")
-    return passing / len(signal), _pass(background, cuts)
+    cuts = np.sort(signal)[::-1].astype(np.float64)
+    return Roc(cuts, _pass(signal, cuts), _pass(background, cuts), len(signal), len(background))
+
+
+def roc_of_histograms(signal: BaseHist[Any], background: BaseHist[Any]) -> Roc:
+    """The ROC curve with a cut at each edge of two histograms of the discriminant, which may be weighted.
+
+    Raises
+    ------
+    InputError
+        If either has no positive sum.
+    """
+    passing, effective = [], []
+    for histogram in (signal, background):
+        values, variances = histogram.values(flow=True), histogram.variances(flow=True)
+        if not values.sum() > 0:
+            raise InputError("separation needs signal and background jets: one of the histograms is empty")
+        passing.append(np.cumsum(values[:0:-1]) / values.sum())
+        effective.append(float(values.sum() ** 2 / (values if variances is None else variances).sum()))
+    return Roc(signal.axes[0].edges[::-1].astype(np.float64), *passing, *effective)
+
+
+def area_under(curve: Roc) -> float:
+    """Area under a ROC curve; jets between two cuts count half, as ties do."""
+    background = np.concatenate([[0.0], curve.background_efficiency, [1.0]])
+    return float(np.trapezoid(np.concatenate([[0.0], curve.signal_efficiency, [1.0]]), background))
 
 
 def rejection(signal: Floats, background: Floats, efficiency: float = 0.5) -> Rejection:
@@ -86,18 +132,22 @@ def rejection(signal: Floats, background: Floats, efficiency: float = 0.5) -> Re
     wanted = np.clip([efficiency, efficiency - spread, efficiency + spread], 0, 1)
     cuts = ordered[np.clip(np.ceil(wanted * n_signal).astype(int) - 1, 0, n_signal - 1)]
     nominal, tighter, looser = _pass(background, cuts)
-    value = error = None
+    value = interval = None
     if nominal > 0:
-        background_error = math.sqrt(nominal * (1 - nominal) / n_background)
-        value = 1 / nominal
-        error = math.hypot(background_error, (looser - tighter) / 2) / nominal**2
+        low, high = efficiency_interval(nominal * n_background, n_background)
+        from_cut = (looser - tighter) / 2 / nominal
+        value = float(1 / nominal)
+        interval = (
+            max(value * math.exp(-math.hypot(math.log(high / nominal), from_cut)), 1.0),
+            value * math.exp(math.hypot(math.log(nominal / low), from_cut)),
+        )
     return Rejection(
         cut=float(cuts[0]),
         signal_efficiency=float(np.mean(signal >= cuts[0])),
         background_efficiency=float(nominal),
-        value=None if value is None else float(value),
-        error=None if error is None else float(error),
-        lower_limit=n_background / -math.log(0.05),
+        value=value,
+        interval=interval,
+        lower_limit=1 / (1 - 0.05 ** (1 / n_background)),
     )
 
 

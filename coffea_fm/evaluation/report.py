@@ -1,28 +1,26 @@
-"""Write the result of an evaluation: numbers, tables, figures, and one HTML page with all of them."""
+"""Write the result of an evaluation: numbers, tables, figures, and one page with all of them."""
 
 from __future__ import annotations
 
-import base64
-import html
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from matplotlib.figure import Figure
-
-from coffea_fm.bundle.manifest import WorkingPoint
-from coffea_fm.evaluation.card import confusion_table, metrics_table
+from coffea_fm.bundle import WorkingPoint
 from coffea_fm.evaluation.classification import Metrics, Scores, Targets
-from coffea_fm.evaluation.figures import confusion_figure, reliability_figure, roc_figure, score_figures
+from coffea_fm.evaluation.draw import draw_evaluation
+from coffea_fm.evaluation.page import render_page
+from coffea_fm.evaluation.tables import confusion_table, headline, separation_table, working_point_table
 from coffea_fm.files import atomic
+from coffea_fm.plots.style import SIMULATION, Label, save
 
-_STYLE = (
-    "body{font:16px sans-serif;max-width:72em;margin:2em auto}td,th{padding:.2em .8em;text-align:right}img{width:32%}"
-)
+
+def markdown(metrics: Metrics, points: Sequence[WorkingPoint]) -> str:
+    """Headline and tables, as in ``metrics.md`` and in a model card."""
+    tables = [separation_table(metrics), working_point_table(points), confusion_table(metrics)]
+    return "\n\n".join([headline(metrics), *(table.markdown() for table in tables)]) + "\n"
 
 
 def write_evaluation(
@@ -32,6 +30,9 @@ def write_evaluation(
     metrics: Metrics,
     points: Sequence[WorkingPoint],
     about: Mapping[str, Any],
+    *,
+    warnings: Sequence[str] = (),
+    label: Label = SIMULATION,
 ) -> list[Path]:
     """Write ``metrics.json``, ``metrics.md``, the figures and ``report.html``.
 
@@ -46,9 +47,13 @@ def write_evaluation(
     metrics : Metrics
         From `coffea_fm.evaluation.classification.classification_metrics`.
     points : sequence of WorkingPoint
-        From `coffea_fm.evaluation.working_points.working_points`.
+        From `coffea_fm.calibration.working_points.working_points`.
     about : mapping
-        What was evaluated on what; goes into ``metrics.json`` and the head of the page.
+        What was evaluated on what; goes into ``metrics.json`` and the page.
+    warnings : sequence of str
+        Sentences for the page: what was left out.
+    label : Label
+        What stands above the figures.
 
     Returns
     -------
@@ -56,66 +61,17 @@ def write_evaluation(
         Everything written.
     """
     content = {**about, **asdict(metrics), "working_points": [point.model_dump(mode="json") for point in points]}
-    tables = {"Against the background": metrics_table(metrics), "Confusion": confusion_table(metrics)}
-    written = [folder / "metrics.json", folder / "metrics.md", folder / "report.html"]
+    written = [folder / "metrics.json", folder / "metrics.md"]
     with atomic(written[0]) as path:
         path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
     with atomic(written[1]) as path:
-        path.write_text("\n\n".join(tables.values()) + "\n")
+        path.write_text(markdown(metrics, points))
     images = {}
-    for name, figure in _figures(scores, target, metrics).items():
-        images[name] = _png(figure)
-        written.append(folder / "figures" / f"{name}.png")
-        with atomic(written[-1]) as path:
-            path.write_bytes(images[name])
-    with atomic(written[2]) as path:
-        path.write_text(_page(about, tables, images))
-    return written
-
-
-def _figures(scores: Scores, target: Targets, metrics: Metrics) -> dict[str, Figure]:
-    scored = np.isfinite(scores).all(axis=1)
-    scores, target = scores[scored], target[scored]
-    return {
-        "roc": roc_figure(scores, target, metrics),
-        "confusion": confusion_figure(metrics),
-        "reliability": reliability_figure(metrics),
-        **{f"score_{name}": figure for name, figure in score_figures(scores, target, metrics.classes).items()},
-    }
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
-    return buffer.getvalue()
-
-
-def _page(about: Mapping[str, Any], tables: Mapping[str, str], images: Mapping[str, bytes]) -> str:
-    title = html.escape(str(about.get("bundle", "Evaluation")))
-    rows = "".join(f"<li>{html.escape(str(key))}: {html.escape(str(value))}</li>" for key, value in about.items())
-    body = "".join(f"<h2>{html.escape(name)}</h2>{_html_table(text)}" for name, text in tables.items())
-    pictures = "".join(
-        f'<img alt="{html.escape(name)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
-        for name, png in images.items()
-    )
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
-        f"<h1>{title}</h1><ul>{rows}</ul>{body}<h2>Figures</h2>{pictures}</html>\n"
-    )
-
-
-def _html_table(markdown: str) -> str:
-    """The text before a Markdown table as a paragraph, and the table."""
-    lines = markdown.splitlines()
-    text = " ".join(line for line in lines if not line.startswith("|"))
-    header, _, *rows = [_cells(line) for line in lines if line.startswith("|")]
-    head = "".join(f"<th>{cell}</th>" for cell in header)
-    return f"<p>{html.escape(text)}</p><table><tr>{head}</tr>{''.join(map(_html_row, rows))}</table>"
-
-
-def _cells(line: str) -> Sequence[str]:
-    return [html.escape(cell.strip()) for cell in line.strip("|").split("|")]
-
-
-def _html_row(cells: Sequence[str]) -> str:
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    for name, figure in draw_evaluation(scores, target, metrics, points, label=label).items():
+        png, pdf = save(figure, folder / "figures" / name)
+        images[name] = png
+        written += [png, pdf]
+    page = folder / "report.html"
+    with atomic(page) as path:
+        path.write_text(render_page(about, metrics, points, images, warnings))
+    return [*written, page]

@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
-from coffea_fm.bundle.manifest import Manifest
+from coffea_fm.bundle import Calibration, Manifest
+from coffea_fm.bundle.card import front_matter, with_front_matter
 
 
 def draft_card(manifest: Manifest) -> str:
-    """Name, inputs, outputs, numerical check and provenance in Markdown; what was measured is left to be filled in."""
-    lines = [f"# {manifest.name}", "", "## Inputs", "", "| group | field | unit | trained on |", "|---|---|---|---|"]
-    named = [(group.name, group.fields) for group in manifest.inputs.groups] + [("jet", manifest.inputs.jet)]
-    named += [(f"{jets.name}, as given", jets.fields) for jets in manifest.collections]
-    for group, fields in named:
-        for field in fields:
+    """Name, inputs, outputs, numerical check and provenance in Markdown, with the front matter that model hubs read.
+
+    What was measured is left to be filled in, and so is the licence, which only the author of the model can state.
+    """
+    lines = [
+        "",
+        f"# {manifest.name}",
+        "",
+        "## Inputs",
+        "",
+        "| level | field | unit | trained on |",
+        "|---|---|---|---|",
+    ]
+    for level in manifest.level.walk():
+        for field in level.fields:
             trained = f"{field.trained[0]:g} to {field.trained[1]:g}" if field.trained else ""
-            lines.append(f"| {group} | `{field.name}` | {field.unit} | {trained} |")
+            lines.append(f"| {level.name} | `{field.name}` | {field.unit} | {trained} |")
     lines += ["", "## Outputs", ""]
-    scores = any(output.name == "scores" for output in manifest.outputs)
     for output in manifest.outputs:
         classes = f": {', '.join(output.classes)}" if output.classes else ""
-        what = {"pair": "a pair of tokens", "event": "an event"}.get(output.level, f"a {output.level}")
-        lines.append(f"- `{output.name}`, {output.dim} numbers {what}{classes}")
+        each = f"for each pair of {output.level}" if output.pairs else f"for each of {output.level}"
+        lines.append(f"- `{output.name}`, {output.dim} numbers {each}{classes}")
     if check := manifest.check:
         sentence = "onnxruntime and torch differ by at most {:.1e} in the {} batches of the check at export."
         lines += ["", sentence.format(check.maximal_difference, check.cases)]
-    lines += [
-        "",
-        "A jet without constituents, or with an input that is not finite, scores NaN.",
-        *(
-            f"An event is read from its first {jets.maximum} jets of {jets.name} by {jets.order}; with fewer than "
-            f"{jets.minimum}, or with one that scores NaN, it scores NaN."
-            for jets in manifest.collections
-        ),
-        "",
-        "## Trained on",
-        "",
-        *(f"- {name}: {value}" for name, value in manifest.provenance.data.items()),
-        "",
-        "## Measured",
-        "",
-        "Not yet: `coffea-fm evaluate`." if scores else "Not yet.",
-        "",
-    ]
-    return "\n".join(lines)
+    lines += ["", *_conventions(manifest), "", "## Trained on", ""]
+    lines += [f"- {name}: {value}" for name, value in manifest.provenance.data.items()]
+    scores = any(output.name == "scores" for output in manifest.outputs)
+    lines += ["", "## Measured", "", "Not yet: `coffea-fm evaluate`." if scores else "Not yet.", ""]
+    return with_front_matter("\n".join(lines), front_matter(manifest, Calibration()))
+
+
+def _conventions(manifest: Manifest) -> list[str]:
+    """What is read of each list, and where there is no score."""
+    lines = []
+    for level in manifest.level.walk():
+        for member in level.members:
+            kept = f"The first {member.maximum} {member.name} by {member.order} are read of each {level.name}"
+            few = f"; with fewer than {member.minimum}, it scores NaN" if member.minimum else ""
+            lines.append(f"{kept if member.maximum else f'All {member.name} of each {level.name} are read'}{few}.")
+    return [*lines, f"Where a number that it reads is not finite, a {manifest.level.name} scores NaN."]

@@ -1,21 +1,21 @@
-"""Batches for the numerical check: every size, and jets that break careless graphs."""
+"""Batches for the numerical check of any tree of levels: every size, and things that break careless graphs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from coffea_fm.tokens.packed import PackedSets, PackedTokens
-from coffea_fm.tokens.padding import pad
-from coffea_fm.tokens.spec import InputSpec
+from coffea_fm.arrays import BoolArray, FloatArray, IntArray
+from coffea_fm.tokens import Level, Members, Packed
 
 BATCHES = (1, 2, 7, 64)
-
-Arrays = dict[str, npt.NDArray[Any]]
+_LENGTHS = np.array([9, 30, 2, 17, 4, 40, 12])
+"""How many members the things of the adversarial batches have, at most."""
+_REAL = 16
+_MOST = 128
+"""Of members without a maximum."""
 
 
 @dataclass(frozen=True)
@@ -26,86 +26,113 @@ class Case:
     ----------
     name : str
         What it is, for messages.
-    arrays : dict of str to array
-        Inputs of the graph.
-    undefined : bool array of shape [n_sets]
-        Jets that must give NaN; all others must give numbers.
+    packed : Packed
+        The things.
+    level : Level
+        Describes them.
+    undefined : bool array of shape [n]
+        Things that must give NaN; all others must give numbers.
     """
 
     name: str
-    arrays: Arrays
-    undefined: npt.NDArray[np.bool_]
+    packed: Packed
+    level: Level
+    undefined: BoolArray
 
 
-def cases(jets: PackedSets, spec: InputSpec) -> Iterator[Case]:
-    """Batches of 1, 2, 7 and 64 jets with 0, 1, 2, the most, and ragged numbers of tokens; then adversarial ones.
+def cases(packed: Packed, level: Level) -> Iterator[Case]:
+    """Batches of 1, 2, 7 and 64 things with 0, 1, 2, the most, and ragged numbers of members; then adversarial ones.
+
+    Members that have members of their own are checked by themselves first, and once together with what they belong to;
+    then what is known of them stands for their members.
 
     Parameters
     ----------
-    jets : PackedSets
-        Real jets; their tokens are drawn, in turn, to fill the lengths.
-    spec : InputSpec
+    packed : Packed
+        Real things; their members are drawn, in turn, to fill the numbers.
+    level : Level
+        Describes them.
     """
-    most = max(group.max_tokens for group in spec.groups)
+    for member in level.members:
+        if member.members:
+            members = packed.members[member.name]
+            plain = replace(members.things, known={})
+            yield from cases(plain, member)
+            whole = replace(packed, members={**packed.members, member.name: replace(members, things=plain)})
+            yield _case(f"real {level.name}", whole.take(np.arange(min(_REAL, len(whole)))), level)
+            alone = replace(members, things=replace(members.things, members={}))
+            packed = replace(packed, members={**packed.members, member.name: alone})
+    most = max(_most(member) for member in level.members)
     for batch in BATCHES:
         ragged = np.linspace(most, 0, batch).astype(np.int64) if batch > 1 else np.array([most // 3])
-        sizes = [(f"length {length}", np.full(batch, length), 1) for length in (0, 1, 2, most)]
-        sizes += [("ragged lengths", ragged, multiple) for multiple in (1, 8)]
-        for name, lengths, multiple in sizes:
-            arrays = pad(_of_lengths(jets, spec, lengths), spec, multiple)
-            yield Case(f"{batch} jets of {name}, padded by {multiple}", arrays, np.zeros(batch, np.bool_))
-    yield from _adversarial(jets, spec)
+        sizes = [(f"{count} members", np.full(batch, count)) for count in (0, 1, 2, most)] + [("ragged", ragged)]
+        for name, counts in sizes:
+            yield _case(f"{batch} of {level.name}, {name}", _with_members(packed, level, counts), level)
+    yield from _adversarial(packed, level)
 
 
-def _adversarial(jets: PackedSets, spec: InputSpec) -> Iterator[Case]:
-    group = spec.groups[0]
-    pt = group.names.index("pt")
-
-    def zero_one(arrays: Arrays) -> None:
-        arrays[group.name][:, 0, :] = 0.0
-
-    def zero_all(arrays: Arrays) -> None:
-        arrays[group.name][:, :, pt] = 0.0
-
-    def huge(arrays: Arrays) -> None:
-        arrays[group.name][:, 0, pt] = 1e6
-        arrays[group.name][:, 1, pt] = 1e30
-
-    def same_direction(arrays: Arrays) -> None:
-        arrays[group.name][:] = arrays[group.name][:, :1]
-
-    def not_a_number(arrays: Arrays) -> None:
-        arrays[group.name][3, 0, pt] = np.nan
-
-    def infinite(arrays: Arrays) -> None:
-        arrays[group.name][3, 0, pt] = np.inf
-
-    def padding(arrays: Arrays) -> None:
-        arrays[group.name][~arrays[f"{group.name}_mask"]] = np.nan
-
-    changes: dict[str, Callable[[Arrays], None]] = {
-        "a constituent of zeros": zero_one,
-        "only constituents of zero pT": zero_all,
-        "constituents of huge pT": huge,
-        "constituents in one direction": same_direction,
-        "NaN in one jet": not_a_number,
-        "infinite pT in one jet": infinite,
-        "NaN in the padding": padding,
-    }
-    lengths = np.array([9, 30, 2, 17, 4, 40, 12])
-    for name, change in changes.items():
-        arrays = pad(_of_lengths(jets, spec, lengths), spec)
-        change(arrays)
-        undefined = np.zeros(len(lengths), np.bool_)
-        undefined[3] = change in (not_a_number, infinite)
-        yield Case(name, arrays, undefined)
+def _adversarial(packed: Packed, level: Level) -> Iterator[Case]:
+    counts = _LENGTHS
+    for member in level.members:
+        if not packed.members[member.name].things.values.size:
+            continue
+        changed = _with_members(packed, level, counts)
+        values, first = changed.members[member.name].things.values, changed.members[member.name].offsets[:-1]
+        gev = np.flatnonzero([field.unit == "GeV" for field in member.fields])
+        values[first] = 0.0
+        yield _case(f"first of {member.name} all zero", changed, level)
+        if not member.members:
+            changed = _with_members(packed, level, counts)
+            changed.members[member.name].things.values[:, gev] = 0.0
+            yield _case(f"{member.name} without momentum", changed, level)
+        changed = _with_members(packed, level, counts)
+        values = changed.members[member.name].things.values
+        values[np.ix_(first, gev)] = 1e6
+        values[np.ix_(first[::2], gev)] = 1e30
+        yield _case(f"first of {member.name} of huge momentum", changed, level)
+        changed = _with_members(packed, level, counts)
+        values = changed.members[member.name].things.values
+        values[:] = values[np.repeat(first, changed.members[member.name].counts)]
+        yield _case(f"{member.name} all the same", changed, level)
+    for name in (level.name, *(member.name for member in level.members)):
+        for value in (np.nan, np.inf):
+            yield from _not_finite(packed, level, name, value)
 
 
-def _of_lengths(jets: PackedSets, spec: InputSpec, lengths: npt.NDArray[np.int64]) -> PackedSets:
-    """Jets of exactly these lengths, filled with the tokens of real ones."""
-    groups = {}
-    for group in spec.groups:
-        tokens = jets.groups[group.name]
-        rows = np.arange(lengths.sum()) % len(tokens.values)
-        groups[group.name] = PackedTokens(tokens.values[rows], lengths, tokens.missing[rows])
-    return PackedSets(groups, jets.jet[np.arange(len(lengths)) % len(jets)])
+def _not_finite(packed: Packed, level: Level, name: str, value: float) -> Iterator[Case]:
+    """One thing for each field of a level, which is not finite there; a further thing is left as it is."""
+    own = name == level.name
+    n_fields = len((level if own else level.find(name)).fields)
+    if n_fields == 0 or not (own or packed.members[name].things.values.size):
+        return
+    changed = _with_members(packed, level, np.resize(_LENGTHS, n_fields + 1))
+    rows = np.arange(n_fields)
+    if own:
+        changed.values[rows, rows] = value
+    else:
+        changed.members[name].things.values[changed.members[name].offsets[:-1][rows], rows] = value
+    undefined = np.append(np.ones(n_fields, np.bool_), False)
+    yield Case(f"{value} in each field of {name}", changed, level, undefined)
+
+
+def _case(name: str, packed: Packed, level: Level) -> Case:
+    return Case(name, packed, level, np.zeros(len(packed), np.bool_))
+
+
+def _with_members(packed: Packed, level: Level, counts: IntArray) -> Packed:
+    """Real things with exactly these numbers of members, or as many as there may be; copies that may be changed."""
+    members = {}
+    for member in level.members:
+        things = packed.members[member.name].things
+        kept = np.minimum(counts, _most(member)) * (len(things) > 0)
+        members[member.name] = Members(kept, things.take(_in_turn(kept.sum(), things.values)))
+    rows = _in_turn(len(counts), packed.values)
+    return Packed(packed.values[rows], packed.missing[rows], members)
+
+
+def _in_turn(count: int, values: FloatArray) -> IntArray:
+    return np.arange(count) % max(1, len(values))
+
+
+def _most(member: Level) -> int:
+    return _MOST if member.maximum is None else member.maximum

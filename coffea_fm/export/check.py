@@ -1,26 +1,35 @@
-"""onnxruntime against torch, over all shapes and the nastiest jets, at every export."""
+"""onnxruntime against torch, over all shapes and the nastiest inputs, at every export."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 import torch
 
-from coffea_fm.bundle.manifest import NumericalCheck
+from coffea_fm.arrays import FloatArray
+from coffea_fm.bundle import Graph, Manifest, NumericalCheck, Output
 from coffea_fm.errors import CoffeaFMError, InputError
 from coffea_fm.export.cases import Case, cases
-from coffea_fm.nn.build import Model
-from coffea_fm.nn.inputs import BackboneOutput, Inputs
-from coffea_fm.tokens.packed import PackedSets
-from coffea_fm.tokens.spec import InputSpec
+from coffea_fm.export.distorted import Distorted
+from coffea_fm.export.graphs import describe
+from coffea_fm.inference.chain import Chain
+from coffea_fm.nn.batches import make_inputs
+from coffea_fm.nn.heads import Head
+from coffea_fm.nn.model import Model
+from coffea_fm.tokens import Packed
+from coffea_fm.tokens.padding import scatter, slot_mask
 
 TOLERANCE = 1e-4
+_MICRO_TOKENS = 4096
+_DISTORTED = 16
+"""Batches of at most so many things are run in distorted layouts as well."""
+_EVENTS = 64
+"""How many real events are enough."""
 
-Arrays = dict[str, npt.NDArray[Any]]
+Answers = dict[str, FloatArray]
 
 
 class ExportError(CoffeaFMError):
@@ -30,13 +39,15 @@ class ExportError(CoffeaFMError):
 def check_graphs(
     graphs: Mapping[str, bytes],
     model: Model,
-    spec: InputSpec,
-    jets: PackedSets,
+    packed: Packed,
     *,
     temperature: float = 1.0,
     tolerance: float = TOLERANCE,
 ) -> NumericalCheck:
-    """Compare what exported graphs give with what the network gives, jet by jet.
+    """Compare what exported graphs give with what the network gives, number by number.
+
+    Each batch goes through the chain as a tagger runs it. All but the largest also go through with their members in
+    other slots, among more empty ones that hold NaN.
 
     Parameters
     ----------
@@ -44,9 +55,8 @@ def check_graphs(
         As `coffea_fm.export.make_graphs` gives them.
     model : Model
         The network they were made of.
-    spec : InputSpec
-    jets : PackedSets
-        Real jets, at least one with constituents; cases of every size are made of them.
+    packed : Packed
+        Real jets, or events; cases of every size are made of them.
     temperature : float
         As given to `make_graphs`.
     tolerance : float
@@ -60,23 +70,22 @@ def check_graphs(
     Raises
     ------
     ExportError
-        If a number differs by more, an empty jet gives no number, or a NaN gives one or spreads to other jets.
+        If a number differs by more, an empty jet gives no number, or a NaN gives one or spreads to others.
     InputError
-        If no jet has constituents.
+        If nothing has members of the kind that is read first.
     """
-    if not any(group.values.size for group in jets.groups.values()):
-        raise InputError("the jets for the numerical check have no constituents: give others")
-    sessions = {name: open_session(graph) for name, graph in graphs.items()}
+    first = model.backbone.level.members[0].name
+    if not len(packed.at((*model.level.path(model.backbone.level.name), first))):
+        raise InputError(f"the examples for the numerical check have no {first}: give others")
+    runs = _runs(graphs, model)
     training = model.training
     model.eval()
     largest, count = 0.0, 0
     try:
-        for case in cases(jets, spec):
-            exported, reference = _run(sessions, case.arrays), _reference(model, case.arrays, spec, temperature)
-            if model.head is not None:
-                for answers in (exported, reference):
-                    answers[model.head.output] = answers[model.head.output] / np.asarray(model.head.unit, np.float32)
-            largest = max(largest, compare(case, exported, reference, tolerance))
+        for case in cases(_with_embeddings(model, packed), model.level):
+            reference = _reference(model, case, temperature)
+            for run in runs if len(case.packed) <= _DISTORTED else runs[:1]:
+                largest = max(largest, _compare(case, run(case), reference, model.head, tolerance))
             count += 1
     finally:
         model.train(training)
@@ -84,49 +93,87 @@ def check_graphs(
     return NumericalCheck(maximal_difference=largest, tolerance=tolerance, cases=count, versions=versions)
 
 
-def compare(case: Case, exported: Arrays, reference: Arrays, tolerance: float) -> float:
-    """The largest difference of what is defined.
+def _runs(graphs: Mapping[str, bytes], model: Model) -> list[Callable[[Case], Answers]]:
+    """Ways to run the chain on a case."""
+    described, outputs = describe(model)
+    pairs = next((output for output in outputs if output.pairs), None)
+    if pairs is not None:  # a chain gives no pairs: it gives the vectors, and the head is run behind it
+        vectors = Output(name="token_vectors", dim=model.backbone.dim, level=pairs.level)
+        described, outputs = described[:1], (vectors, *(output for output in outputs if output is not pairs))
+    manifest = Manifest(name="check", level=model.level, graphs=described, outputs=outputs)
+    sessions = {name: open_session(graph) for name, graph in graphs.items()}
 
-    Raises
-    ------
-    ExportError
-        If it is larger than allowed, or what is not defined is a number.
-    """
+    def distorted(graph: Graph) -> Distorted:
+        return Distorted(sessions[graph.name], graph, model.level.find(graph.level), outputs)
+
+    def answers(chain: Chain, case: Case) -> Answers:
+        names = [output.name for output in outputs if case.level.name == chain.level_of(output.name)]
+        found = chain.run(case.packed, case.level, names, usable=np.ones(len(case.packed), np.bool_))
+        if pairs is not None and "token_vectors" in found:
+            mask = slot_mask(case.packed.members[pairs.level].counts)
+            given = {"token_vectors": scatter(found.pop("token_vectors"), mask)}
+            (scores,) = sessions["head"].run([pairs.name], given)
+            found[pairs.name] = scores[mask[:, :, np.newaxis] & mask[:, np.newaxis]][:, np.newaxis]
+        return found
+
+    chains = [Chain(manifest, lambda graph: sessions[graph.name]), Chain(manifest, distorted)]
+    return [lambda case, chain=chain: answers(chain, case) for chain in chains]  # type: ignore[misc]
+
+
+def _compare(case: Case, exported: Answers, reference: Answers, head: Head | None, tolerance: float) -> float:
     largest = 0.0
     for name, expected in reference.items():
         values = exported[name]
-        if values.shape != expected.shape:
-            raise ExportError(f"{name} of {case.name} have the shape {values.shape}, torch gives {expected.shape}")
-        if not np.isnan(values[case.undefined]).all():
-            raise ExportError(f"{name} of {case.name} are a number where an input is none")
-        defined = ~case.undefined
-        if not np.isfinite(values[defined]).all():
-            raise ExportError(f"{name} of {case.name} are not finite where all inputs are")
-        difference = float(np.abs(values[defined] - expected[defined]).max(initial=0.0))
+        unit = np.asarray(head.unit, np.float32) if head is not None and name == head.output else 1.0
+        undefined = _spread(case, len(values), pairs=head is not None and name == head.output and head.pairs)
+        if not np.isnan(values[undefined]).all():
+            raise ExportError(f"{name} of {case.name} is a number where an input is none")
+        if not np.isfinite(values[~undefined]).all():
+            raise ExportError(f"{name} of {case.name} is not finite where all inputs are")
+        difference = float(np.abs((values[~undefined] - expected[~undefined]) / unit).max(initial=0.0))
         if difference > tolerance:
-            raise ExportError(f"{name} of {case.name} differ from torch by {difference:.2g}, allowed are {tolerance:g}")
+            raise ExportError(f"{name} of {case.name} differs from torch by {difference:.2g}, allowed is {tolerance:g}")
         largest = max(largest, difference)
     return largest
 
 
-def _run(sessions: Mapping[str, Any], arrays: Arrays) -> Arrays:
-    outputs = outputs_of(sessions["backbone"], arrays)
-    return outputs | outputs_of(sessions["head"], outputs) if "head" in sessions else outputs
-
-
-def outputs_of(session: Any, arrays: Arrays) -> Arrays:
-    """All outputs of a graph by name."""
-    given = {entry.name: arrays[entry.name] for entry in session.get_inputs()}
-    names = [entry.name for entry in session.get_outputs()]
-    return dict(zip(names, session.run(names, given), strict=True))
+def _spread(case: Case, n_rows: int, *, pairs: bool) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which rows of an answer are undefined: those of the things, of their members, or of pairs of these."""
+    if n_rows == len(case.undefined) and not pairs:
+        return case.undefined
+    counts = case.packed.members[case.level.members[0].name].counts
+    return np.repeat(case.undefined, counts**2 if pairs else counts)
 
 
 @torch.no_grad()
-def _reference(model: Model, arrays: Arrays, spec: InputSpec, temperature: float) -> Arrays:
-    output: BackboneOutput = model.backbone(Inputs.from_arrays(arrays, spec))
-    reference = {"embedding": output.embedding.numpy()}
-    if (head := model.head) is not None:
-        reference[head.output] = head.answer(head(getattr(output, head.reads)) / temperature).numpy()
+def _with_embeddings(model: Model, packed: Packed) -> Packed:
+    """The things, with what torch makes of their members where the backbone embeds those."""
+    name = model.backbone.level.name
+    if name == model.level.name:
+        return packed
+    packed = packed.take(np.arange(min(_EVENTS, len(packed))))
+    inputs = make_inputs(packed, model.level, _MICRO_TOKENS)
+    embedding = model.known(inputs)[f"{name}_embedding"][inputs.members[name].mask].numpy()
+    return packed.with_known((name,), {"embedding": embedding})
+
+
+@torch.no_grad()
+def _reference(model: Model, case: Case, temperature: float) -> Answers:
+    """What torch gives: of the whole network for things at the top, else of the backbone."""
+    inputs = make_inputs(case.packed, case.level, _MICRO_TOKENS)
+    reference: Answers = {}
+    known = {}
+    if case.level.name == model.backbone.level.name:
+        known = model.backbone(inputs)._asdict()
+        reference["embedding"] = known["embedding"].numpy()
+    head = model.head
+    if case.level.name == model.level.name and head is not None:
+        known = known or model.known(inputs)
+        answer = head.answer(head(*(known[name] for name in head.reads)) / temperature)
+        if head.level != case.level.name:
+            mask = inputs.members[head.level].mask
+            answer = answer[mask[:, :, None] & mask[:, None]].unsqueeze(-1) if head.pairs else answer[mask]
+        reference[head.output] = answer.numpy()
     return reference
 
 

@@ -1,33 +1,24 @@
-"""From a checkpoint of the training to a bundle."""
+"""From a checkpoint to a bundle."""
 
 from __future__ import annotations
 
-import math
 import os
 from contextlib import suppress
-from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from coffea_fm.bundle import Graph, Manifest, Output, save_bundle
-from coffea_fm.bundle.manifest import Calibration, Provenance, graph_inputs
+from coffea_fm.bundle import Calibration, Manifest, Provenance, save_bundle
 from coffea_fm.errors import InputError
 from coffea_fm.export.card import draft_card
 from coffea_fm.export.check import check_graphs
-from coffea_fm.export.event_check import check_event_graphs
-from coffea_fm.export.event_graphs import make_event_graphs
-from coffea_fm.export.graphs import make_graphs
-from coffea_fm.nn.build import Model
-from coffea_fm.nn.events import EventModel
-from coffea_fm.shards import EventDataset, ShardDataset
-from coffea_fm.tokens.events import JetsOfEvents, unnest
-from coffea_fm.tokens.fields import Field
-from coffea_fm.tokens.packed import FloatArray, PackedSets
-from coffea_fm.tokens.spec import InputSpec
-from coffea_fm.training.checkpoint import load_checkpoint
+from coffea_fm.export.graphs import describe, make_graphs
+from coffea_fm.export.ranges import with_trained_ranges
+from coffea_fm.nn.checkpoint import load_checkpoint
+from coffea_fm.nn.model import Model
+from coffea_fm.shards import ShardDataset
+from coffea_fm.tokens import Packed
 
 _RANGE_JETS = 20_000
 _VERSIONS = ("coffea-fm", "torch", "onnx", "onnxruntime", "numpy")
@@ -52,8 +43,8 @@ def export_checkpoint(
     card : str, optional
         The model card, Markdown; a draft from what is known by default.
     data : path-like, optional
-        Folder of shards: real jets for the check, and for the range of the jet fields that the model was trained on.
-        The recipe's training data by default.
+        Folder of shards: real jets or events for the check, and for the ranges that the model was trained on. What the
+        checkpoint was trained on by default.
     temperature : float
         Logits are divided by it before the softmax, see `coffea_fm.evaluation`.
 
@@ -69,30 +60,26 @@ def export_checkpoint(
     InputError
         If the checkpoint or the data cannot be read.
     """
-    model, config = load_checkpoint(checkpoint)
-    folder = Path(data) if data is not None else config.recipe.data.train
+    model, described = load_checkpoint(checkpoint)
+    trained = described.provenance
+    if data is None and "data" not in trained:
+        raise InputError("the check at export needs real jets, and the checkpoint names none: give a folder of shards")
+    folder = Path(trained["data"] if data is None else data)
     if not folder.is_dir():
         raise InputError(f"the check at export needs real jets, and {folder} is not there: give a folder of shards")
     provenance = Provenance(
-        recipe=config.recipe.model_dump(mode="json"),
-        data={"folder": str(folder), "seen_jets": config.seen_jets, "validation": dict(config.metrics)},
-        seed=config.recipe.training.seed,
+        recipe=trained.get("recipe", {}),
+        data={"folder": str(folder), "seen": trained.get("seen"), "validation": trained.get("metrics", {})},
+        seed=trained.get("seed"),
         versions=_versions(),
     )
-    about: dict[str, Any] = {"provenance": provenance, "card": card, "temperature": temperature}
-    if isinstance(model, EventModel):
-        data_set = EventDataset(folder, config.spec, model.head.collection)
-        events = unnest(_some_jets(data_set), config.spec, model.head.collection)
-        return export_event_model(model, config.spec, config.classes, events, output, **about)
-    jets = _some_jets(ShardDataset(folder, config.spec))
-    return export_model(model, config.spec, config.classes, jets, output, **about)
+    packed = _some(ShardDataset(folder, model.level))
+    return export_model(model, packed, output, provenance=provenance, card=card, temperature=temperature)
 
 
 def export_model(
     model: Model,
-    spec: InputSpec,
-    classes: tuple[str, ...],
-    jets: PackedSets,
+    packed: Packed,
     output: str | os.PathLike[str],
     *,
     provenance: Provenance,
@@ -103,98 +90,23 @@ def export_model(
 
     Parameters
     ----------
-    jets : PackedSets
-        Real jets, as the network was trained on.
+    packed : Packed
+        Real jets, or events, as the network was trained on.
     """
-    spec = with_trained_ranges(spec, jets)
-    graphs = make_graphs(model, spec, temperature=temperature)
-    check = check_graphs(graphs, model, spec, jets, temperature=temperature)
-    head = model.head
-    outputs = [Output(name="embedding", dim=model.backbone.dim)]
-    chain = [Graph(name="backbone", file="backbone.onnx", inputs=graph_inputs(spec), outputs=("embedding",))]
-    if head is not None:
-        names = () if head.level == "pair" else head.columns or classes
-        outputs.insert(0, Output(name=head.output, dim=max(1, len(names)), classes=names, level=head.level))
-        given = tuple(dict.fromkeys(("embedding", head.reads)))
-        chain = [
-            chain[0].model_copy(update={"outputs": given}),
-            Graph(name="head", file="head.onnx", inputs=(head.reads,), outputs=(head.output,)),
-        ]
+    level = with_trained_ranges(model.level, packed)
+    graphs = make_graphs(model, level, temperature=temperature)
+    check = check_graphs(graphs, model, packed, temperature=temperature)
+    chain, outputs = describe(model)
     manifest = Manifest(
         name=Path(output).resolve().name,
-        inputs=spec,
-        outputs=tuple(outputs),
-        graphs=tuple(chain),
+        level=level,
+        outputs=outputs,
+        graphs=chain,
         provenance=provenance,
         check=check,
-        calibration=Calibration(temperature=temperature) if temperature != 1.0 else None,
     )
-    return save_bundle(output, manifest, graphs, draft_card(manifest) if card is None else card)
-
-
-def with_trained_ranges(spec: InputSpec, jets: PackedSets) -> InputSpec:
-    """The same inputs, with the range of each jet field among these jets, rounded outwards; angles have none."""
-    return replace(spec, jet=_with_ranges(spec.jet, jets.jet))
-
-
-def export_event_model(
-    model: EventModel,
-    spec: InputSpec,
-    classes: tuple[str, ...],
-    events: JetsOfEvents,
-    output: str | os.PathLike[str],
-    *,
-    provenance: Provenance,
-    card: str | None = None,
-    temperature: float = 1.0,
-) -> Manifest:
-    """Write the bundle of a model of events, numerically checked; see `export_checkpoint`.
-
-    Parameters
-    ----------
-    events : JetsOfEvents
-        Real events, as the network was trained on.
-    """
-    spec = with_trained_ranges(spec, events.jets)
-    collection = model.head.collection
-    collection = replace(collection, fields=_with_ranges(collection.fields, events.features))
-    graphs = make_event_graphs(model, spec, temperature=temperature)
-    check = check_event_graphs(graphs, model, spec, events, temperature=temperature)
-    manifest = Manifest(
-        schema_version=2,
-        name=Path(output).resolve().name,
-        inputs=spec,
-        collections=(collection,),
-        outputs=(
-            Output(name=model.head.output, dim=len(classes), classes=classes, level="event"),
-            Output(name="embedding", dim=model.backbone.dim),
-        ),
-        graphs=(
-            Graph(name="backbone", file="backbone.onnx", inputs=graph_inputs(spec), outputs=("embedding",)),
-            Graph(name="event-head", file="event-head.onnx", inputs=collection.inputs, outputs=(model.head.output,)),
-        ),
-        provenance=provenance,
-        check=check,
-        calibration=Calibration(temperature=temperature) if temperature != 1.0 else None,
-    )
-    return save_bundle(output, manifest, graphs, draft_card(manifest) if card is None else card)
-
-
-def _with_ranges(fields: tuple[Field, ...], values: FloatArray) -> tuple[Field, ...]:
-    """Fields with the range of their columns."""
-    ranged = []
-    for field, column in zip(fields, values.T, strict=True):
-        trained = (0.0 - _round_up(-float(column.min())), _round_up(float(column.max())))
-        ranged.append(field if field.unit == "rad" else replace(field, trained=trained))
-    return tuple(ranged)
-
-
-def _round_up(value: float) -> float:
-    """The next number of two digits."""
-    if value == 0.0:
-        return 0.0
-    digits = 1 - math.floor(math.log10(abs(value)))
-    return round(math.ceil(value * 10.0**digits) * 10.0**-digits, digits)
+    calibration = Calibration(temperature=temperature) if temperature != 1.0 else None
+    return save_bundle(output, manifest, graphs, draft_card(manifest) if card is None else card, calibration)
 
 
 def _versions() -> dict[str, str]:
@@ -205,9 +117,9 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _some_jets(dataset: ShardDataset) -> PackedSets:
+def _some(dataset: ShardDataset) -> Packed:
     """Jets, or events, of row groups from all over the data set."""
     groups = dataset.row_groups
-    mean = dataset.n_jets / len(groups)
+    mean = dataset.n_sets / len(groups)
     chosen = np.linspace(0, len(groups) - 1, max(1, min(len(groups), round(_RANGE_JETS / mean)))).astype(int)
     return dataset.read([groups[index] for index in np.unique(chosen)])[0]

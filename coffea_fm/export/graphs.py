@@ -1,9 +1,10 @@
-"""torch networks to ONNX graphs, features inside, batch and length dynamic."""
+"""torch networks to ONNX graphs, each at its level, features inside, batch and lengths dynamic."""
 
 from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,18 +14,18 @@ import torch
 from torch import Tensor, nn
 from torch.onnx.utils import register_custom_op_symbolic
 
-from coffea_fm.bundle.manifest import graph_inputs
+from coffea_fm.bundle import Graph, Output
 from coffea_fm.errors import RecipeError
-from coffea_fm.nn.build import Backbone, Model
-from coffea_fm.nn.heads.classification import ClassificationHead
-from coffea_fm.nn.heads.head import Head
-from coffea_fm.nn.inputs import BackboneOutput, Inputs, only_group
-from coffea_fm.tokens.spec import InputSpec
+from coffea_fm.nn.backbones import Backbone
+from coffea_fm.nn.heads import Head
+from coffea_fm.nn.inputs import BackboneOutput, Inputs
+from coffea_fm.nn.model import Model
+from coffea_fm.tokens import Level, array_names
 
 OPSET = 20
 """The first with one operator for GELU."""
 
-TRACED_SETS, TRACED_TOKENS = 3, 5  # an axis of size 1 would be taken for a constant
+_THINGS, _SLOTS = 3, 5  # an axis of size 1 would be taken for a constant
 
 # ONNX has these two; the exporter does not know.
 register_custom_op_symbolic("aten::cosh", lambda graph, value: graph.op("Cosh", value), 9)
@@ -32,17 +33,15 @@ register_custom_op_symbolic("aten::sinh", lambda graph, value: graph.op("Sinh", 
 
 
 class _BackboneGraph(nn.Module):
-    def __init__(self, backbone: Backbone, spec: InputSpec, *, token_vectors: bool) -> None:
+    def __init__(self, backbone: Backbone, *, token_vectors: bool) -> None:
         super().__init__()
         self.backbone = backbone
-        self.names = graph_inputs(spec)
-        self.spec = spec
+        self.names = array_names(backbone.level)
         self.token_vectors = token_vectors
 
     def forward(self, *arrays: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        output: BackboneOutput = self.backbone(
-            Inputs.from_arrays(dict(zip(self.names, arrays, strict=True)), self.spec)
-        )
+        given = dict(zip(self.names, arrays, strict=True))
+        output: BackboneOutput = self.backbone(Inputs.from_arrays(given, self.backbone.level))
         if not self.token_vectors:
             return output.embedding
         not_finite = output.embedding.sum(dim=1, keepdim=True).unsqueeze(-1) * 0.0
@@ -55,14 +54,47 @@ class _HeadGraph(nn.Module):
         self.head = head
         self.temperature = temperature
 
-    def forward(self, vectors: Tensor) -> Tensor:
-        return self.head.answer(self.head(vectors) / self.temperature)
+    def forward(self, *arrays: Tensor) -> Tensor:
+        return self.head.answer(self.head(*arrays) / self.temperature)
+
+
+def describe(model: Model, *, token_vectors: bool = False) -> tuple[tuple[Graph, ...], tuple[Output, ...]]:
+    """The graphs of a network and what they give, as a manifest describes them.
+
+    ``backbone`` takes raw arrays and gives the embedding; ``head``, where there is one, takes what it reads at the top
+    level and gives its answer.
+
+    Parameters
+    ----------
+    model : Model
+    token_vectors : bool
+        Give the vectors of the tokens as well, also if the head does not read them.
+    """
+    head, embedded = model.head, model.backbone.level
+    token_vectors |= head is not None and "token_vectors" in head.reads
+    graphs = [
+        Graph(
+            name="backbone",
+            file="backbone.onnx",
+            level=embedded.name,
+            inputs=array_names(embedded),
+            outputs=("embedding", "token_vectors") if token_vectors else ("embedding",),
+        )
+    ]
+    outputs = [Output(name="embedding", dim=model.backbone.dim, level=embedded.name)]
+    if head is not None:
+        answer = {"dim": max(1, len(head.columns)), "classes": head.columns, "level": head.level, "pairs": head.pairs}
+        outputs.insert(0, Output.model_validate({"name": head.output, **answer}))
+        graphs.append(
+            Graph(name="head", file="head.onnx", level=model.level.name, inputs=head.reads, outputs=(head.output,))
+        )
+    return tuple(graphs), tuple(outputs)
 
 
 def make_graphs(
-    model: Model, spec: InputSpec, *, token_vectors: bool = False, temperature: float = 1.0
+    model: Model, level: Level | None = None, *, token_vectors: bool = False, temperature: float = 1.0
 ) -> dict[str, bytes]:
-    """Graphs of a network: ``backbone`` (raw arrays to embedding) and, with a head, ``head`` (to its answer).
+    """The graphs of a network that `describe` names.
 
     The tracing exporter is used: the newer one gives graphs that are no faster, and takes ten times as long.
 
@@ -70,11 +102,10 @@ def make_graphs(
     ----------
     model : Model
         In whatever mode; it is exported for evaluation.
-    spec : InputSpec
-        The raw fields that it reads; written into the metadata of the backbone under ``coffea_fm``.
+    level : Level, optional
+        What is written into the metadata of the backbone, under ``coffea_fm``: what the model reads, by default.
     token_vectors : bool
-        Give the vectors of the tokens as well, also if the head does not read them; NaN for a set that holds a number
-        which is not finite.
+        See `describe`; NaN for a thing that holds a number which is not finite.
     temperature : float
         Logits are divided by it before the softmax.
 
@@ -86,80 +117,80 @@ def make_graphs(
     Raises
     ------
     RecipeError
-        If a temperature is given and the model does not classify jets.
+        If a temperature is given and the model gives no scores of jets or events.
     """
     head = model.head
-    if temperature != 1.0 and not isinstance(head, ClassificationHead):
+    if temperature != 1.0 and (head is None or head.output != "scores"):
         raise RecipeError("a temperature calibrates the scores of classes, and this model gives none: leave it out")
-    names = graph_inputs(spec)
-    tokens = {0: "sets", 1: "tokens"}
-    axes = {name: {0: "sets"} if name == "jet" else tokens for name in names} | {"embedding": {0: "sets"}}
-    outputs = ["embedding"]
-    token_vectors |= head is not None and head.reads == "token_vectors"
-    if token_vectors:
-        outputs.append("token_vectors")
-        axes["token_vectors"] = tokens
+    described = {graph.name: graph for graph in describe(model, token_vectors=token_vectors)[0]}
     training = model.training
     model.eval()
     try:
-        backbone = _BackboneGraph(model.backbone, spec, token_vectors=token_vectors)
-        graphs = {"backbone": export_module(backbone, _example(spec), list(names), outputs, axes)}
+        arrays = _example(model.backbone.level)
+        backbone = _BackboneGraph(model.backbone, token_vectors="token_vectors" in described["backbone"].outputs)
+        graphs = {"backbone": _export(backbone, described["backbone"], arrays, _axes(model.backbone.level, None))}
         if head is not None:
-            graphs["head"] = _export_head(head, model.backbone.dim, temperature)
+            known = _known(model)
+            graphs["head"] = _export(_HeadGraph(head, temperature), described["head"], known, _axes(model.level, head))
     finally:
         model.train(training)
-    graphs["backbone"] = _describe(graphs["backbone"], json.dumps(asdict(spec)))
+    graphs["backbone"] = _with_metadata(graphs["backbone"], json.dumps(asdict(level or model.level)))
     return graphs
 
 
-def _export_head(head: Head, dim: int, temperature: float) -> bytes:
-    sizes = {"jet": (TRACED_SETS,), "token": (TRACED_SETS, TRACED_TOKENS), "pair": (TRACED_SETS, TRACED_TOKENS)}
-    given = {0: "sets"} if head.level == "jet" else {0: "sets", 1: "tokens"}
-    answer = given | ({2: "tokens"} if head.level == "pair" else {})
-    vectors = (torch.zeros(*sizes[head.level], dim),)
-    axes = {head.reads: given, head.output: answer}
-    return export_module(_HeadGraph(head, temperature), vectors, [head.reads], [head.output], axes)
+@torch.no_grad()
+def _known(model: Model) -> dict[str, Tensor]:
+    """An example of what the head can read."""
+    example = _example(model.level)
+    for member in model.level.members:
+        if member.members:
+            example[f"{member.name}_embedding"] = torch.ones(_THINGS, _SLOTS, model.backbone.dim)
+    return model.known(Inputs.from_arrays(example, model.level))
 
 
-def _example(spec: InputSpec) -> tuple[Tensor, ...]:
-    group = only_group(spec)
-    arrays = [
-        torch.ones(TRACED_SETS, TRACED_TOKENS, len(group.names)),
-        torch.ones(TRACED_SETS, TRACED_TOKENS, dtype=torch.bool),
-    ]
-    if group.missing_names:
-        arrays.append(torch.zeros(TRACED_SETS, TRACED_TOKENS, len(group.missing_names), dtype=torch.bool))
-    if spec.jet:
-        arrays.append(torch.ones(TRACED_SETS, len(spec.jet)))
-    return tuple(arrays)
+def _example(level: Level) -> dict[str, Tensor]:
+    """Arrays of a few things, under the names and in the order of `array_names`."""
+    arrays = {level.name: torch.ones(_THINGS, len(level.fields))} if level.fields else {}
+    for slots, member in enumerate(level.members, start=_SLOTS):
+        arrays[member.name] = torch.ones(_THINGS, slots, len(member.fields))
+        arrays[f"{member.name}_mask"] = torch.ones(_THINGS, slots, dtype=torch.bool)
+        arrays[f"{member.name}_missing"] = torch.zeros(_THINGS, slots, len(member.missing_names), dtype=torch.bool)
+    return {name: arrays[name] for name in array_names(level)}
 
 
-def export_module(
-    module: nn.Module,
-    example: tuple[Tensor, ...],
-    inputs: list[str],
-    outputs: list[str],
-    axes: dict[str, dict[int, str]],
-) -> bytes:
-    """The ONNX file of a module, with these names and dynamic axes."""
+def _axes(level: Level, head: Head | None) -> dict[str, dict[int, str]]:
+    """Names of the dynamic axes of every array at a level, by its name: those of the levels along them."""
+    axes = {level.name: {0: level.name}, "embedding": {0: level.name}}
+    for member in level.members:
+        for name in ("", "_mask", "_missing", "_embedding"):
+            axes[f"{member.name}{name}"] = {0: level.name, 1: member.name}
+    slots = {0: level.name, 1: level.members[0].name}
+    axes["token_vectors"] = slots
+    if head is not None:
+        of_members = slots | {2: slots[1]} if head.pairs else slots
+        axes[head.output] = {0: level.name} if head.level == level.name else of_members
+    return axes
+
+
+def _export(module: nn.Module, graph: Graph, arrays: Mapping[str, Tensor], axes: Mapping[str, dict[int, str]]) -> bytes:
     with torch.no_grad(), TemporaryDirectory() as folder, warnings.catch_warnings():
         # What the tracer warns of (deprecation, shapes taken as constants) is held by the check over shapes.
         warnings.simplefilter("ignore")
         file = Path(folder) / "graph.onnx"
         torch.onnx.export(
             module.eval(),
-            example,
+            tuple(arrays[name] for name in graph.inputs),
             file,
             dynamo=False,
             opset_version=OPSET,
-            input_names=inputs,
-            output_names=outputs,
-            dynamic_axes=axes,
+            input_names=list(graph.inputs),
+            output_names=list(graph.outputs),
+            dynamic_axes={name: axes[name] for name in (*graph.inputs, *graph.outputs)},
         )
         return file.read_bytes()
 
 
-def _describe(graph: bytes, description: str) -> bytes:
+def _with_metadata(graph: bytes, description: str) -> bytes:
     proto = onnx.load_from_string(graph)
     onnx.helper.set_model_props(proto, {"coffea_fm": description})
     return bytes(proto.SerializeToString(deterministic=True))

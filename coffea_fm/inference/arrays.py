@@ -8,13 +8,12 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
+from coffea_fm.arrays import FloatArray
 from coffea_fm.bundle.manifest import Output
 from coffea_fm.errors import InputError
-from coffea_fm.tokens.events import Collection, jet_paths
-from coffea_fm.tokens.jagged import IntArray, Rewrap, flatten, offsets_of
-from coffea_fm.tokens.pack import columns, require
-from coffea_fm.tokens.packed import FloatArray
-from coffea_fm.tokens.spec import InputSpec
+from coffea_fm.tokens import Level
+from coffea_fm.tokens.jagged import Rewrap, Rows, flatten, offsets_of
+from coffea_fm.tokens.pack import Chosen, columns, require
 
 
 def is_dask(array: Any) -> bool:
@@ -27,12 +26,12 @@ def is_typetracer(array: ak.Array) -> bool:
     return bool(ak.backend(array) == "typetracer")
 
 
-def touch(jets: ak.Array, spec: InputSpec, collection: Collection | None = None) -> ak.Array:
+def touch(things: ak.Array, level: Level) -> ak.Array:
     """Report the columns that a model reads to the tracer, and give an empty array of the same form."""
-    require(jets, spec)
-    for path in columns(jets, spec) if collection is None else jet_paths(jets, spec, collection):
-        ak.typetracer.touch_data(jets[path])
-    return ak.Array(jets.layout.form.length_zero_array(highlevel=False))
+    require(things, level)
+    for path in columns(things, level):
+        ak.typetracer.touch_data(things[path])
+    return ak.Array(things.layout.form.length_zero_array(highlevel=False))
 
 
 def to_typetracer(array: ak.Array) -> ak.Array:
@@ -46,30 +45,30 @@ def assemble(
     rewrap: Rewrap,
     *,
     record: bool,
-    places: tuple[IntArray, IntArray] | None = None,
+    members: Chosen | None = None,
 ) -> ak.Array:
-    """Rows of the outputs, in the layout of the jets, or of their tokens.
+    """Rows of the outputs, in the layout of the things that were given, or of their members.
 
     Parameters
     ----------
-    results : dict of str to float32 array of shape [n_sets, dim] or [n_tokens, dim]
-        One row a jet, or a packed token.
+    results : dict of str to float32 array of shape [n, dim]
+        One row a thing, or a packed member.
     outputs : list of Output
         Which, in order.
     rewrap : callable
-        Puts a layout of one element a jet back under the lists and options of the jets.
+        Puts a layout of one element a thing back under the lists and options of the things.
     record : bool
         Give a record of the outputs, and not the single output bare.
-    places : tuple of int64 arrays, optional
-        From `coffea_fm.tokens.pack.token_places`, where an output is one of tokens.
+    members : Chosen, optional
+        From `coffea_fm.tokens.pack.chosen_members`: outputs of any other level than the first are of these.
     """
     contents = []
     for output in outputs:
         rows = results[output.name]
-        if places is None or output.level != "token":
-            contents.append(_content(rows, output))
+        if members is not None and output.level == members.level:
+            contents.append(_member_lists(rows, output, members))
         else:
-            contents.append(_token_lists(rows, output, *places))
+            contents.append(_content(rows, output))
     if record:
         return rewrap(ak.contents.RecordArray(contents, [output.name for output in outputs]))
     return rewrap(contents[0])
@@ -90,17 +89,33 @@ def flatten_vectors(array: ak.Array, dim: int) -> tuple[FloatArray, Rewrap]:
         return None
 
     rows, rewrap = flatten(ak.transform(as_record, array, numpy_to_regular=True, highlevel=True))
-    vectors, lengths = rows.field("vector").lists()
+    return vectors_of(rows.field("vector"), dim), rewrap
+
+
+def vectors_of(rows: Rows, dim: int) -> FloatArray:
+    """Rows of vectors as a matrix float32 [n, dim].
+
+    Raises
+    ------
+    InputError
+        If one is None, or not of length `dim`.
+    """
+    rows, valid = rows.valid()
+    if not valid.all():
+        raise InputError("some jets have None as their embedding: give those that tagger.embed gave for these jets")
+    vectors, lengths = rows.lists()
     if not (lengths == dim).all():
-        raise InputError(f"expected vectors of {dim} numbers, the embedding of this bundle, found {array.type}")
-    return vectors.values()[0].astype(np.float32, copy=False).reshape(-1, dim), rewrap
+        raise InputError(
+            f"expected vectors of {dim} numbers, the embedding of this bundle, found {rows.layout.form.type}"
+        )
+    return vectors.values()[0].astype(np.float32, copy=False).reshape(-1, dim)
 
 
-def _token_lists(rows: FloatArray, output: Output, places: IntArray, lengths: IntArray) -> Any:
-    """Rows of packed tokens as a list a jet, of all tokens that it holds; NaN for those that are not packed."""
-    everywhere = np.full((int(lengths.sum()), output.dim), np.nan, dtype=np.float32)
-    everywhere[places] = rows
-    return ak.contents.ListOffsetArray(ak.index.Index64(offsets_of(lengths)), _content(everywhere, output))
+def _member_lists(rows: FloatArray, output: Output, members: Chosen) -> Any:
+    """Rows of packed members as a list a thing, of all members that it holds; NaN for those that are not packed."""
+    everywhere = np.full((int(members.stored.sum()), output.dim), np.nan, dtype=np.float32)
+    everywhere[members.places] = rows
+    return ak.contents.ListOffsetArray(ak.index.Index64(offsets_of(members.stored)), _content(everywhere, output))
 
 
 def _content(rows: FloatArray, output: Output) -> Any:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import awkward as ak
 import numpy as np
-import numpy.typing as npt
 
+from coffea_fm.arrays import BoolArray, FloatArray, IntArray
 from coffea_fm.errors import warn
-from coffea_fm.tokens.fields import Field
-from coffea_fm.tokens.jagged import IntArray
-from coffea_fm.tokens.packed import BoolArray, PackedSets
-from coffea_fm.tokens.spec import InputSpec
+from coffea_fm.tokens import Field, Level, Packed
+from coffea_fm.tokens.usable import count_once, unusable
 
 _SAMPLE = 10_000
 _said: set[tuple[str, str]] = set()
@@ -22,80 +21,84 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Findings:
-    """What a look at packed jets found.
+    """What a look at packed things found.
 
     Parameters
     ----------
-    scored : int64 array
-        Jets that have tokens and only finite inputs.
+    usable : bool array of shape [n]
+        Things that can be scored.
     counts : dict of str to int
-        ``jets``; ``without_tokens`` and ``not_finite``, which score NaN; ``out_of_range``, which are scored.
+        ``jets``, or ``events`` and the number of things on the levels below that have members; of these, what
+        `coffea_fm.tokens.usable.unusable` names, which score NaN, each counted once; and ``out_of_range``, which are
+        scored.
     remarks : dict of str to str
         Sentences to warn with, by cause.
     """
 
-    scored: IntArray
+    usable: BoolArray
     counts: dict[str, int]
     remarks: dict[str, str]
 
 
 @dataclass(frozen=True)
 class _Column:
-    """Values of one field, where they are present, and which set each belongs to."""
+    """Values of one field, where they are present, and the thing at the top that each belongs to."""
 
     path: str
     field: Field
-    values: npt.NDArray[np.float32]
+    values: FloatArray
     present: BoolArray
-    sets: IntArray
+    top: IntArray
+
+    def affected(self, chosen: BoolArray) -> IntArray:
+        """Things at the top with a chosen value."""
+        return np.unique(self.top[chosen])
 
 
-def inspect(packed: PackedSets, spec: InputSpec) -> Findings:
-    """Look for jets that cannot be scored, implausible units, and jets outside the trained range.
-
-    A jet without tokens is one whose *first* group is empty.
-    """
-    n_sets = len(packed)
-    empty = np.zeros(n_sets, dtype=np.bool_)
-    if spec.groups:
-        empty = packed.groups[spec.groups[0].name].lengths == 0
-    not_finite = np.zeros(n_sets, dtype=np.bool_)
-    outside = np.zeros(n_sets, dtype=np.bool_)
+def inspect(packed: Packed, level: Level) -> Findings:
+    """Look for things that cannot be scored, implausible units, and values outside the trained range."""
+    n = len(packed)
+    lost, usable = count_once(unusable(packed, level))
+    outside = np.zeros(n, dtype=np.bool_)
     remarks = {}
-    for column in _columns(packed, spec):
+    for column in _columns(packed, level, np.arange(n), f"{level.name} "):
         finite = np.isfinite(column.values)
         if not finite.all():
-            affected = np.unique(column.sets[~finite])
-            not_finite[affected] = True
             remarks[f"not finite {column.path}"] = (
-                f"{column.path} is NaN or infinite in {len(affected)} of {n_sets} jets, which therefore score NaN"
+                f"{column.path} is NaN or infinite in {len(column.affected(~finite))} of {n} {level.name}s, which "
+                "therefore score NaN"
             )
         good = finite & column.present
         if remark := _implausible(column, good):
             remarks[f"implausible {column.path}"] = remark
         if column.field.trained is not None:
             low, high = column.field.trained
-            affected = np.unique(column.sets[good & ((column.values < low) | (column.values > high))])
+            affected = column.affected(good & ((column.values < low) | (column.values > high)))
             if len(affected):
                 outside[affected] = True
                 remarks[f"out of range {column.path}"] = (
-                    f"{column.path} of {len(affected)} of {n_sets} jets is outside the range {low:g} to {high:g} "
+                    f"{column.path} of {len(affected)} of {n} {level.name}s is outside the range {low:g} to {high:g} "
                     "that the model was trained on: do not trust their scores without a check"
                 )
-    not_finite &= ~empty
-    scored = ~empty & ~not_finite
-    counts = {
-        "jets": n_sets,
-        "without_tokens": int(empty.sum()),
-        "not_finite": int(not_finite.sum()),
-        "out_of_range": int((outside & scored).sum()),
+    counts = {f"{level.name}s": n, **_things(packed, level), **lost, "out_of_range": int((outside & usable).sum())}
+    return Findings(usable, counts, remarks)
+
+
+def named_otherwise(jets: ak.Array, level: Level) -> dict[str, str]:
+    """A remark if jets of events say that they are of another collection, which may be of another radius."""
+    expected = [member.name for member in level.members if member.fields and level.name == "event"]
+    name = jets.layout.purelist_parameter("collection_name")
+    if not expected or name is None or name in expected:
+        return {}
+    return {
+        "another collection": f"the model was trained on jets called {expected[0]}, and these are called {name}: "
+        "make sure that they are of the same radius and kind"
     }
-    return Findings(np.flatnonzero(scored), counts, remarks)
 
 
-def warn_once(findings: Findings, checksum: str, where: str) -> None:
-    """Say each remark once in this process for each bundle."""
-    for cause, remark in findings.remarks.items():
+def warn_once(remarks: Mapping[str, str], checksum: str, where: str) -> None:
+    """Say each remark once in this process for each model."""
+    for cause, remark in remarks.items():
         with _lock:
             new = (checksum, cause) not in _said
             _said.add((checksum, cause))
@@ -103,18 +106,25 @@ def warn_once(findings: Findings, checksum: str, where: str) -> None:
             warn(f"{where}: {remark}")
 
 
-def _columns(packed: PackedSets, spec: InputSpec) -> Iterator[_Column]:
-    for group in spec.groups:
-        tokens = packed.groups[group.name]
-        sets = np.repeat(np.arange(len(packed)), tokens.lengths)
-        everywhere = np.ones(len(sets), dtype=np.bool_)
-        for index, field in enumerate(group.fields):
-            present = ~tokens.missing[:, group.missing_names.index(field.name)] if field.missing else everywhere
-            yield _Column(f"{group.name}.{field.name}", field, tokens.values[:, index], present, sets)
-    jets = np.arange(len(packed))
-    for index, field in enumerate(spec.jet):
-        everywhere = np.ones(len(packed), dtype=np.bool_)
-        yield _Column(f"jet {field.name}", field, packed.jet[:, index], everywhere, jets)
+def _columns(packed: Packed, level: Level, top: IntArray, prefix: str) -> Iterator[_Column]:
+    everywhere = np.ones(len(packed), dtype=np.bool_)
+    for index, field in enumerate(level.fields):
+        present = ~packed.missing[:, level.missing_names.index(field.name)] if field.missing else everywhere
+        yield _Column(f"{prefix}{field.name}", field, packed.values[:, index], present, top)
+    for member in level.members:
+        if member.name in packed.members:
+            members = packed.members[member.name]
+            yield from _columns(members.things, member, top[members.parents], f"{member.name}.")
+
+
+def _things(packed: Packed, level: Level) -> dict[str, int]:
+    """How many things there are on the levels below that have members of their own."""
+    counts: dict[str, int] = {}
+    for member in level.members:
+        if member.members and member.name in packed.members:
+            things = packed.members[member.name].things
+            counts |= {member.name: len(things), **_things(things, member)}
+    return counts
 
 
 def _implausible(column: _Column, good: BoolArray) -> str | None:

@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 from typing import Literal
 
-from coffea_fm.bundle.load import load_bundle
+from coffea_fm.bundle import load_bundle
 from coffea_fm.errors import InputError
-from coffea_fm.inference import resident
+from coffea_fm.inference import process_cache
 from coffea_fm.inference.tagger import Tagger
 
 
@@ -24,7 +24,8 @@ def load(
     Parameters
     ----------
     path : path-like
-        A bundle: its folder, a ``.zip`` of it, or an fsspec URL of either.
+        A bundle: the name of a shipped one such as ``"jet-classifier-small"`` or of one in ``COFFEA_FM_PATH``, its
+        folder, a ``.zip`` of it, or an fsspec URL of either.
     ship : {"path", "bytes"}
         What travels to workers: where the bundle is, or the bundle itself where they do not see the file.
     providers : sequence of str, optional
@@ -41,6 +42,6 @@ def load(
         raise InputError(f"threads={threads}: give at least 1, or leave it out")
     if ship not in ("path", "bytes"):
         raise InputError(f"ship={ship!r}: choose 'path' or 'bytes'")
-    bundle = resident.keep(load_bundle(path))
+    bundle = process_cache.keep(load_bundle(path))
     carried = bundle if ship == "bytes" else None
     return Tagger(bundle.source, bundle.checksum, carried, tuple(providers) if providers else None, threads)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 import uuid
 from collections import Counter
 from dataclasses import asdict, dataclass
+from functools import reduce
+from html import escape
 
 import awkward as ak
 
@@ -23,13 +26,40 @@ class Report:
     bundle, checksum : str
         Name and content hash of the bundle.
     counts : dict of str to int
-        ``jets`` tagged; among them ``without_tokens`` and ``not_finite``, which score NaN, and ``out_of_range``, which
-        lie outside of what the model was trained on. A plain dict: add it to a processor's output as it is.
+        ``jets`` (or ``events``) tagged; among them those that score NaN, by reason (``without_constituents``,
+        ``not_finite``, ...), and ``out_of_range``, which lie outside of what the model was trained on.
     """
 
     bundle: str
     checksum: str
     counts: dict[str, int]
+
+    def __add__(self, other: Report) -> Report:
+        """Counts of both: reports of one bundle add up in an accumulator.
+
+        Raises
+        ------
+        InputError
+            If the other is of another bundle.
+        """
+        if not isinstance(other, Report):
+            return NotImplemented
+        if other.checksum != self.checksum:
+            raise InputError(
+                f"reports of two bundles, {self.bundle} ({self.checksum[:12]}) and {other.bundle} "
+                f"({other.checksum[:12]}), do not add up: keep them under two keys"
+            )
+        counts = Counter(self.counts)
+        counts.update(other.counts)
+        return Report(self.bundle, self.checksum, dict(counts))
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name}={count}" for name, count in self.counts.items())
+        return f"Report({self.bundle!r}, checksum={self.checksum[:12]!r}, {counts})"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><td>{escape(name)}</td><td>{count}</td></tr>" for name, count in self.counts.items())
+        return f"<p><b>{escape(self.bundle)}</b> (checksum <code>{self.checksum[:12]}</code>)</p><table>{rows}</table>"
 
 
 def attach(array: ak.Array, report: Report) -> ak.Array:
@@ -64,7 +94,4 @@ def report(scores: ak.Array) -> Report:
         raise InputError(
             f"this array was made by several bundles, {', '.join(sorted(bundles.values()))}: give the scores of one"
         )
-    counts: Counter[str] = Counter()
-    for tagging in taggings:
-        counts.update(tagging.counts)
-    return Report(taggings[0].bundle, taggings[0].checksum, dict(counts))
+    return reduce(operator.add, taggings)

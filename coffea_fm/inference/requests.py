@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,25 +11,29 @@ import awkward as ak
 from coffea_fm.bundle.manifest import Manifest
 from coffea_fm.errors import BundleError, InputError
 from coffea_fm.inference.arrays import is_dask
+from coffea_fm.inference.chain import Chain
+from coffea_fm.tokens.pack import gather
 
 
-def named_outputs(outputs: str | Sequence[str], manifest: Manifest) -> tuple[str, ...]:
-    """Names of outputs.
+def named_outputs(outputs: str | Sequence[str] | None, manifest: Manifest) -> tuple[str, ...]:
+    """Names of outputs; the first output of the bundle by default.
 
     Raises
     ------
     InputError
-        If there is none, or jets stand in their place.
+        If the list is empty, or jets stand in its place.
     """
+    if outputs is None:
+        return (manifest.first_output,)
     if isinstance(outputs, ak.Array) or is_dask(outputs):
-        name = manifest.collection.name if manifest.collection else "FatJet"
+        name = _member(manifest) or "FatJet"
         raise InputError(f"jets of events are given by the name of their collection: tagger(events, {name}=jets)")
     if not outputs:
         raise InputError("no output is asked for: name at least one")
     return (outputs,) if isinstance(outputs, str) else tuple(outputs)
 
 
-def check_request(manifest: Manifest, names: Sequence[str], collections: Mapping[str, Any]) -> None:
+def check_request(chain: Chain, names: Sequence[str], collections: Mapping[str, Any]) -> None:
     """Refuse outputs, or collections of jets, that the bundle does not have.
 
     Raises
@@ -36,18 +41,57 @@ def check_request(manifest: Manifest, names: Sequence[str], collections: Mapping
     InputError
         If the arrays are not those of the model.
     BundleError
-        If the bundle lacks an output, or it is none that a tagger gives.
+        If the bundle has no such output, or it is none that a tagger gives.
     """
-    bundle, read = f"the bundle {manifest.name!r}", manifest.collection
-    if collections and (read is None or list(collections) != [read.name]):
-        right = "tagger(jets), for its model is one of jets" if read is None else f"tagger(events, {read.name}=jets)"
-        raise InputError(f"{bundle} was given {', '.join(collections)}: call {right}")
+    manifest = chain.manifest
+    bundle, member = f"the bundle {manifest.name!r}", _member(manifest)
+    if collections and list(collections) != [member]:
+        raise InputError(f"{bundle} was given {_unknown(collections, member)}: call {_right(manifest, member)}")
     for output in map(manifest.output, names):
-        if read and (output.level == "event") != bool(collections):
-            right = f"events, {read.name}=jets" if output.level == "event" else f"jets, {output.name!r}"
-            raise InputError(f"{output.name} of {bundle} are those of {output.level}s: call tagger({right})")
-        if output.level == "pair":
+        if output.pairs:
             raise BundleError(
-                f"{output.name} of {bundle} are for pairs of tokens, which a tagger does not give: run the graphs with "
-                "onnxruntime as the manifest chains them"
+                f"{output.name} of {bundle} are for pairs of {output.level}, which a tagger does not give: run the "
+                "graphs with onnxruntime as the manifest chains them"
             )
+        top = chain.level_of(output.name)
+        if member and (top == manifest.level.name) != bool(collections):
+            right = f"events, {member}=jets" if top == manifest.level.name else f"jets, {output.name!r}"
+            raise InputError(f"{output.name} of {bundle} are those of each {top}: call tagger({right})")
+
+
+def things_of(jets: ak.Array, collections: Mapping[str, ak.Array]) -> ak.Array:
+    """What is tagged: the jets, or events that hold the collections.
+
+    Raises
+    ------
+    InputError
+        If there is not one list of jets for each event.
+    """
+    for given in collections.values():
+        if given.ndim != 2 or not given.fields:
+            raise InputError(f"expected one list of jets for each event, found {given.type}")
+        if ak.backend(given) != "typetracer" and len(jets) != len(given):
+            raise InputError(f"there are {len(given)} lists of jets for {len(jets)} events: select both alike")
+    return gather(collections) if collections else jets
+
+
+def _member(manifest: Manifest) -> str:
+    """The collection that a model of events takes; empty for a model of jets."""
+    things = [member.name for member in manifest.level.members if member.members]
+    return things[0] if things else ""
+
+
+def _right(manifest: Manifest, member: str) -> str:
+    if member:
+        return f"tagger(events, {member}=jets)"
+    return f"tagger(jets), for its model is one of {manifest.level.name}s"
+
+
+def _unknown(collections: Mapping[str, Any], member: str) -> str:
+    """The keywords that are not known; one that is nearly a parameter is said to be."""
+    words = [name for name in collections if name != member]
+    near = [
+        f"{word} (did you mean outputs?)" if difflib.get_close_matches(word, ["outputs"], 1, 0.6) else word
+        for word in words
+    ]
+    return ", ".join(near)

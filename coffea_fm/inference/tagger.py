@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import awkward as ak
-import numpy as np
 
-from coffea_fm.bundle.load import Bundle
-from coffea_fm.bundle.manifest import Graph, Manifest
+from coffea_fm.bundle import Bundle, Calibration, Graph, Manifest
+from coffea_fm.bundle.show import bundle_html
 from coffea_fm.errors import InputError
-from coffea_fm.inference import resident
-from coffea_fm.inference.arrays import assemble, flatten_vectors, is_dask, is_typetracer, to_typetracer, touch
-from coffea_fm.inference.checks import Findings, inspect, warn_once
-from coffea_fm.inference.events import Scored, score_embedded, tag_events
+from coffea_fm.inference import process_cache
+from coffea_fm.inference.arrays import assemble, is_dask, is_typetracer, to_typetracer, touch
+from coffea_fm.inference.chain import Chain
+from coffea_fm.inference.checks import inspect, named_otherwise, warn_once
+from coffea_fm.inference.discriminants import discriminant, find_working_point
+from coffea_fm.inference.embedded import pack_embedded, pack_vectors
 from coffea_fm.inference.providers import owned_threads
 from coffea_fm.inference.reports import Report, attach
-from coffea_fm.inference.requests import check_request, named_outputs
-from coffea_fm.inference.run import run, run_head
+from coffea_fm.inference.requests import check_request, named_outputs, things_of
 from coffea_fm.inference.sessions import Session, session
 from coffea_fm.inference.trace import branches, collection
-from coffea_fm.tokens.pack import pack, token_places
+from coffea_fm.tokens import Level, Packed, pack
+from coffea_fm.tokens.jagged import Rewrap
+from coffea_fm.tokens.levels import without_ranges
+from coffea_fm.tokens.pack import Chosen, chosen_members
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Tagger:
     source : str
         Absolute path or URL of the bundle.
     checksum : str
-        Its content hash.
+        Checksum of its model.
     carried : Bundle, optional
         The bundle itself, for workers that do not see `source`.
     providers : tuple of str, optional
@@ -59,6 +62,11 @@ class Tagger:
         return self._bundle.manifest
 
     @property
+    def calibration(self) -> Calibration:
+        """What was measured of the model: temperature and working points."""
+        return self._bundle.calibration
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Names of the scores.
 
@@ -68,6 +76,11 @@ class Tagger:
             If the bundle has none.
         """
         return self.manifest.output("scores").classes
+
+    @property
+    def chain(self) -> Chain:
+        """The graphs with their sessions, for what is packed already, such as shards."""
+        return Chain(self.manifest, self._session, self.threads or owned_threads())
 
     def __call__(self, jets: ak.Array, outputs: str | Sequence[str] | None = None, **collections: ak.Array) -> ak.Array:
         """Tag jets; or events, if the bundle is one of events: ``tagger(events, FatJet=selected_jets)``.
@@ -99,18 +112,17 @@ class Tagger:
         InputError
             If the jets lack a field.
         BundleError
-            If this worker cannot read the bundle, or it lacks an output.
+            If this worker cannot read the bundle, or has no such output.
 
         Warns
         -----
         InputWarning
             Once a process: non-finite fields, implausible units, jets outside the trained range.
         """
-        if outputs is None:
-            outputs = self.manifest.first_output
-        record = not isinstance(outputs, str)
+        record = outputs is not None and not isinstance(outputs, str)
         names = named_outputs(outputs, self.manifest)
-        check_request(self.manifest, names, collections)
+        chain = self.chain
+        check_request(chain, names, collections)
         given = next(iter(collections.values()), jets)
         if is_dask(given):
             import dask_awkward
@@ -118,14 +130,12 @@ class Tagger:
             return dask_awkward.map_partitions(self, jets, outputs, label=f"tag-{self.manifest.name}", **collections)
         if not isinstance(given, ak.Array):
             raise InputError(f"expected an awkward array of jets, got {type(given).__name__}: give e.g. events.FatJet")
-        tag = self._tag_events if collections else self._tag
+        level = chain.reads(names)
         with self._named(given):
+            things = things_of(jets, collections)
             if is_typetracer(given):
-                read = touch(given, self.manifest.inputs, self.manifest.collection if collections else None)
-                return to_typetracer(tag(read, names, record=record))
-            if collections and len(jets) != len(given):
-                raise InputError(f"there are {len(given)} lists of jets for {len(jets)} events: select both alike")
-            return tag(given, names, record=record)
+                return to_typetracer(self._tag(touch(things, level), level, names, given, record=record))
+            return self._tag(things, level, names, given, record=record)
 
     def embed(self, jets: ak.Array) -> ak.Array:
         """The embedding of each jet, a float32 vector of fixed length in the layout of `jets`."""
@@ -154,23 +164,54 @@ class Tagger:
         BundleError
             If the bundle has no scores.
         """
-        scores = self.manifest.output("scores")
-        if (scores.level == "event") != (jets is not None):
+        chain = self.chain
+        level = chain.reads(("scores",), known=("embedding",))
+        if bool(level.members) != (jets is not None):
             what = "the jets as well: tagger.score(embedding, jets)" if jets is None else "the embeddings alone"
-            raise InputError(
-                f"the scores of the bundle {self.manifest.name!r} are those of {scores.level}s: give {what}"
-            )
-        if jets is not None:
-            return self._score_events(embedding, jets)
-        with self._named(embedding):
+            raise InputError(f"the scores of the bundle {self.manifest.name!r} are those of {level.name}s: give {what}")
+        with self._named(embedding if jets is None else jets):
             if is_typetracer(embedding):
                 ak.typetracer.touch_data(embedding)
-                return to_typetracer(self.score(ak.Array(embedding.layout.form.length_zero_array(highlevel=False))))
-            vectors, rewrap = flatten_vectors(embedding, self.manifest.output("embedding").dim)
-            results = run_head(vectors, self.manifest, self._session, scores.name)
-            counts = {"jets": len(vectors), "not_finite": int((~np.isfinite(vectors).all(axis=1)).sum())}
-            tagged = assemble({scores.name: results}, [scores], rewrap, record=False)
-            return attach(tagged, Report(self.manifest.name, self.checksum, counts))
+                vectors = ak.Array(embedding.layout.form.length_zero_array(highlevel=False))
+                return to_typetracer(self.score(vectors, None if jets is None else touch(jets, level.members[0])))
+            dim = self.manifest.output("embedding").dim
+            packed, rewrap = (
+                pack_vectors(embedding, dim) if jets is None else pack_embedded(embedding, jets, level, dim)
+            )
+            return self._finish(packed, level, ("scores",), rewrap, embedding if jets is None else jets)
+
+    def discriminant(self, scores: ak.Array, signal: str | Sequence[str], background: str | Sequence[str]) -> ak.Array:
+        """``signal / (signal + background)`` of scores, e.g. ``tagger.discriminant(scores, "Hbb", "QCD")``.
+
+        Raises
+        ------
+        InputError
+            If a class is not among the scores.
+        """
+        return discriminant(scores, signal, background)
+
+    def passes(self, jets: ak.Array, working_point: str, **collections: ak.Array) -> ak.Array:
+        """Whether jets pass a working point: its discriminant is cut, not a score.
+
+        Parameters
+        ----------
+        jets, **collections : awkward.Array
+            As given to the tagger.
+        working_point : str
+            Name of one in ``tagger.calibration.working_points``, which also tells its formula and efficiencies.
+
+        Returns
+        -------
+        awkward.Array
+            Booleans in the layout of `jets`; False for a jet that has no score.
+
+        Raises
+        ------
+        BundleError
+            If the bundle has no such working point.
+        """
+        point = find_working_point(self.calibration, working_point, self.manifest.name)
+        return discriminant(self(jets, "scores", **collections), point.signal, point.background) >= point.cut
 
     def collect(
         self,
@@ -195,17 +236,18 @@ class Tagger:
         classes : sequence of str
             Names of the classes that `target` counts; those of the scores by default.
         target, events, weight, columns
-            See `coffea_fm.shards.collect.Collector`, and `coffea_fm.shards.collect_events.EventCollector`.
+            See `coffea_fm.shards.collector.Collector`.
 
         Returns
         -------
         dict of str to int
             How many were written, and how many left out for what reason.
         """
-        from coffea_fm.inference.collecting import matching_collector
+        from coffea_fm.shards.collect import shard_folder
+        from coffea_fm.shards.collector import Collector
 
         names = tuple(classes) or (("all",) if target is None else self.classes)
-        collect = matching_collector(self.manifest, folder, names)
+        collect = Collector(shard_folder(folder), without_ranges(self.manifest.level), names)
         with self._named(jets):
             return collect(jets, target, events=events, weight=weight, columns=columns)
 
@@ -217,9 +259,13 @@ class Tagger:
         jets : awkward.Array
             A collection of NanoEvents, e.g. ``events.FatJet``, or any jets.
         """
-        collection = self.manifest.collection
+        level = self.manifest.level
+        of_events = [member for member in level.members if member.members]
         with self._named(jets):
-            return branches(self._columns_read, jets, self.manifest.inputs, collection)
+            if of_events:
+                (member,) = of_events
+                return branches(lambda jets: self(jets, **{member.name: jets}), jets, member)
+            return branches(self, jets, level)
 
     def __dask_tokenize__(self) -> tuple[object, ...]:
         return ("coffea_fm.Tagger", self.checksum, self.providers, self.threads)
@@ -227,9 +273,12 @@ class Tagger:
     def __repr__(self) -> str:
         return f"Tagger({self.source!r}, checksum={self.checksum[:12]!r})"
 
+    def _repr_html_(self) -> str:
+        return bundle_html(self.manifest, self.calibration)
+
     @property
     def _bundle(self) -> Bundle:
-        return resident.keep(self.carried) if self.carried else resident.find(self.source, self.checksum)
+        return self.carried or process_cache.find(self.source, self.checksum)
 
     def _session(self, graph: Graph) -> Session:
         return session(graph.sha256, self._bundle.graph_bytes(graph.name), self.providers)
@@ -242,46 +291,31 @@ class Tagger:
         except InputError as error:
             raise InputError(f"bundle {self.manifest.name!r} on {collection(jets)}: {error}") from error
 
-    def _tag(self, jets: ak.Array, names: tuple[str, ...], *, record: bool) -> ak.Array:
-        manifest = self.manifest
-        packed, rewrap = pack(jets, manifest.inputs)
-        findings = inspect(packed, manifest.inputs)
-        self._say(jets)(findings)
-        results = run(
-            packed, manifest, self._session, names, sets=findings.scored, threads=self.threads or owned_threads()
-        )
-        outputs = [manifest.output(name) for name in names]
-        places = None
-        if any(output.level == "token" for output in outputs):
-            places = token_places(jets, manifest.inputs.groups[0])
-        tagged = assemble(results, outputs, rewrap, record=record, places=places)
-        return attach(tagged, Report(manifest.name, self.checksum, findings.counts))
-
-    def _tag_events(self, jets: ak.Array, names: tuple[str, ...], *, record: bool) -> ak.Array:
-        threads = self.threads or owned_threads()
-        scored = tag_events(jets, self.manifest, self._session, names, threads=threads, say=self._say(jets))
-        return self._of_events(scored, names, record=record)
-
-    def _score_events(self, embedding: ak.Array, jets: ak.Array) -> ak.Array:
-        with self._named(jets):
-            if is_typetracer(jets):
-                ak.typetracer.touch_data(embedding)
-                vectors = ak.Array(embedding.layout.form.length_zero_array(highlevel=False))
-                features = replace(self.manifest.inputs, groups=(), jet=())
-                return to_typetracer(self._score_events(vectors, touch(jets, features, self.manifest.collection)))
-            names = ("scores",)
-            scored = score_embedded(embedding, jets, self.manifest, self._session, names, say=self._say(jets))
-            return self._of_events(scored, names, record=False)
-
-    def _of_events(self, scored: Scored, names: tuple[str, ...], *, record: bool) -> ak.Array:
+    def _tag(
+        self, things: ak.Array, level: Level, names: tuple[str, ...], given: ak.Array, *, record: bool
+    ) -> ak.Array:
+        packed, rewrap = pack(things, level)
         outputs = [self.manifest.output(name) for name in names]
-        tagged = assemble(scored.results, outputs, ak.Array, record=record)
-        return attach(tagged, Report(self.manifest.name, self.checksum, scored.counts))
+        of_members = next((member for member in level.members if member.name in {out.level for out in outputs}), None)
+        members = None if of_members is None else chosen_members(things, of_members)
+        return self._finish(packed, level, names, rewrap, given, members=members, record=record)
 
-    def _say(self, jets: ak.Array) -> Callable[[Findings], None]:
-        where = f"bundle {self.manifest.name!r} on {collection(jets)}"
-        return lambda findings: warn_once(findings, self.checksum, where)
-
-    def _columns_read(self, jets: ak.Array) -> ak.Array:
-        read = self.manifest.collection
-        return self(jets) if read is None else self(jets, **{read.name: jets})
+    def _finish(
+        self,
+        packed: Packed,
+        level: Level,
+        names: tuple[str, ...],
+        rewrap: Rewrap,
+        given: ak.Array,
+        *,
+        members: Chosen | None = None,
+        record: bool = False,
+    ) -> ak.Array:
+        """Check, run, and put the results back into the layout of what was given."""
+        findings = inspect(packed, level)
+        remarks = findings.remarks | named_otherwise(given, level)
+        warn_once(remarks, self.checksum, f"bundle {self.manifest.name!r} on {collection(given)}")
+        results = self.chain.run(packed, level, names, usable=findings.usable)
+        outputs = [self.manifest.output(name) for name in names]
+        tagged = assemble(results, outputs, rewrap, record=record, members=members)
+        return attach(tagged, Report(self.manifest.name, self.checksum, findings.counts))

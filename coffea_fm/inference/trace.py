@@ -7,9 +7,8 @@ from collections.abc import Callable
 import awkward as ak
 
 from coffea_fm.inference.arrays import is_dask
-from coffea_fm.tokens.events import Collection, jet_paths
-from coffea_fm.tokens.pack import columns, require
-from coffea_fm.tokens.spec import InputSpec
+from coffea_fm.tokens import Level, columns
+from coffea_fm.tokens.pack import require
 
 
 def collection(jets: ak.Array) -> str:
@@ -18,20 +17,26 @@ def collection(jets: ak.Array) -> str:
     return layout.purelist_parameter("collection_name") or layout.purelist_parameter("__record__") or "jets"
 
 
-def branches(
-    tag: Callable[[ak.Array], ak.Array], jets: ak.Array, spec: InputSpec, read: Collection | None = None
-) -> frozenset[str]:
-    """Branches behind the jets that `tag` reads, or the paths of its fields if no file is behind them."""
+def branches(tag: Callable[[ak.Array], ak.Array], jets: ak.Array, level: Level) -> frozenset[str]:
+    """Branches behind the jets that `tag` reads, or the paths of its fields if no file is behind them.
+
+    Parameters
+    ----------
+    tag : callable
+        Tags jets, or their events.
+    jets : awkward.Array
+    level : Level
+        What is read of the jets.
+    """
     if is_dask(jets):
         import dask_awkward
 
         return frozenset().union(*dask_awkward.report_necessary_columns(tag(jets)).values())
-    require(jets, spec)
+    require(jets, level)
     name = collection(jets)
     form = jets.attrs.get("@form")
     if form is None or name not in form["fields"]:
-        paths = columns(jets, spec) if read is None else jet_paths(jets, spec, read)
-        return frozenset(".".join(path) for path in paths)
+        return frozenset(".".join(path) for path in columns(jets, level))
     from coffea.nanoevents.trace import trace_with_typetracer
 
     return frozenset(trace_with_typetracer(lambda events: tag(events[name]), jets, throw=True))

@@ -1,4 +1,4 @@
-"""Packed jets to padded tensors, grouped by length."""
+"""Packed examples to padded tensors, grouped by length; one recursive function for jets, events and what comes."""
 
 from __future__ import annotations
 
@@ -10,54 +10,55 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from coffea_fm.arrays import FloatArray, IntArray
 from coffea_fm.nn.grouping import cheapest_groups
-from coffea_fm.nn.inputs import Inputs
-from coffea_fm.tokens import InputSpec, PackedSets, pad
-from coffea_fm.tokens.jagged import IntArray
+from coffea_fm.nn.inputs import Device, Inputs
+from coffea_fm.tokens import Level, Packed, pad
 
 Columns = dict[str, npt.NDArray[Any]]
 
+NESTED = 4
+"""Tokens of a batch whose members have members, in units of a group: the members have several lengths."""
+
 
 class Examples(NamedTuple):
-    """Packed jets with what is known about them.
+    """Packed things with what is known about them.
 
     Attributes
     ----------
-    packed : PackedSets
-        The jets.
-    columns : dict of str to array of shape [n_jets]
-        Every number that is stored once a jet: its class as ``target``, ``pt``, ...
-    weight : float32 array of shape [n_jets]
+    packed : Packed
+        Jets, or events.
+    columns : dict of str to array of shape [n]
+        Every number that is stored once for each: its class as ``target``, ...
+    weight : float32 array of shape [n]
         Their weights, 1 on average.
     """
 
-    packed: PackedSets
+    packed: Packed
     columns: Columns
-    weight: npt.NDArray[np.float32]
+    weight: FloatArray
 
     @classmethod
-    def of(
-        cls, packed: PackedSets, columns: Columns, weights: Callable[[Columns], npt.NDArray[np.float32]]
-    ) -> Examples:
-        """The jets of some row groups, weighted."""
+    def of(cls, packed: Packed, columns: Columns, weights: Callable[[Columns], FloatArray]) -> Examples:
+        """The examples of some row groups, weighted."""
         return cls(packed, columns, weights(columns))
 
-    def take(self, sets: IntArray) -> Examples:
-        """These jets, in this order."""
-        columns = {name: column[sets] for name, column in self.columns.items()}
-        return Examples(self.packed.take(sets), columns, self.weight[sets])
+    def take(self, rows: IntArray) -> Examples:
+        """These examples, in this order."""
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return Examples(self.packed.take(rows), columns, self.weight[rows])
 
 
 class Batch(NamedTuple):
-    """Padded jets that pass through the network at once.
+    """Examples that pass through the network at once.
 
     Attributes
     ----------
     inputs : Inputs
         Raw fields.
-    columns : dict of str to Tensor [sets]
-        Numbers stored once a jet; whole ones as int64, others as float32.
-    weight : Tensor, float32 [sets]
+    columns : dict of str to Tensor [n]
+        Numbers stored once for each; whole ones as int64, others as float32.
+    weight : Tensor, float32 [n]
         Weights.
     """
 
@@ -66,52 +67,74 @@ class Batch(NamedTuple):
     weight: Tensor
 
 
-def set_lengths(packed: PackedSets) -> IntArray:
-    """Tokens of each set, all groups together, int64 [n_sets]."""
-    lengths: IntArray = np.sum([group.lengths for group in packed.groups.values()], axis=0, dtype=np.int64)
-    return lengths
-
-
 def padded_batches(
     examples: Examples,
-    spec: InputSpec,
+    level: Level,
     micro_tokens: int,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     random: np.random.Generator | None = None,
 ) -> Iterator[Batch]:
-    """Group jets by length and pad each group.
+    """Group examples by length and pad each group.
 
     Parameters
     ----------
     examples : Examples
-        The jets of one step, or of a validation.
-    spec : InputSpec
-        Describes the jets.
+        Those of one step, or of a validation.
+    level : Level
+        Describes them.
     micro_tokens : int
         Most padded tokens of a group.
     device : torch.device
         Where the tensors go.
     random : numpy.random.Generator, optional
         Shuffles the groups: what a network keeps of the groups it saw last (batch norms) must not be that of short
-        jets. Longest jets first by default.
+        jets. Longest first by default.
 
     Yields
     ------
     Batch
-        Every jet is in exactly one.
+        Every example is in exactly one.
     """
-    groups = cheapest_groups(set_lengths(examples.packed), micro_tokens)
+    groups = _groups(examples.packed, level, micro_tokens)
     if random is not None:
         groups = [groups[index] for index in random.permutation(len(groups))]
-    for sets in groups:
-        part = examples.take(sets)
-        inputs = Inputs.from_arrays(pad(part.packed, spec), spec, device)
+    for rows in groups:
+        part = examples.take(rows)
+        inputs = make_inputs(part.packed, level, micro_tokens, device)
         yield Batch(inputs, column_tensors(part.columns, device), torch.as_tensor(part.weight, device=device))
 
 
-def column_tensors(columns: Columns, device: torch.device | str = "cpu") -> dict[str, Tensor]:
-    """Numbers stored once a jet as tensors; whole ones as int64, others as float32."""
+def make_inputs(packed: Packed, level: Level, micro_tokens: int, device: Device = "cpu") -> Inputs:
+    """The tensors of packed things; members that have members of their own are grouped by length as well.
+
+    A level below that is not packed, because its embedding is known already, is left out.
+    """
+    arrays = pad(packed, level)
+    inputs = Inputs.from_arrays(arrays, level, device)
+    for member in level.members:
+        if member.name not in packed.members or not packed.members[member.name].things.members:
+            continue
+        things = packed.members[member.name].things
+        groups = cheapest_groups(things.n_tokens, micro_tokens)
+        slots = np.flatnonzero(arrays[f"{member.name}_mask"])[np.concatenate([*groups, np.empty(0, np.int64)])]
+        inputs.members[member.name] = inputs.members[member.name]._replace(
+            groups=tuple(make_inputs(things.take(group), member, micro_tokens, device) for group in groups),
+            slots=torch.as_tensor(slots, device=device),
+        )
+    return inputs
+
+
+def column_tensors(columns: Columns, device: Device = "cpu") -> dict[str, Tensor]:
+    """Numbers stored once for each example as tensors; whole ones as int64, others as float32."""
     return {
         name: torch.as_tensor(column.astype(np.int64 if column.dtype.kind in "iub" else np.float32), device=device)
         for name, column in columns.items()
     }
+
+
+def _groups(packed: Packed, level: Level, micro_tokens: int) -> list[IntArray]:
+    if not any(member.members for member in level.members):
+        return cheapest_groups(packed.n_tokens, micro_tokens)
+    ends = np.cumsum(packed.n_tokens)
+    places = np.arange(0, ends[-1] if len(ends) else 0, NESTED * micro_tokens)[1:]
+    return [rows for rows in np.split(np.arange(len(ends)), np.searchsorted(ends, places)) if len(rows)]

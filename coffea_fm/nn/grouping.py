@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from coffea_fm.tokens.jagged import IntArray
+from coffea_fm.arrays import IntArray
 from coffea_fm.tokens.padding import padded_length
 
 GROUP_COST = 128

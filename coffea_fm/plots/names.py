@@ -37,4 +37,4 @@ def tex_name(name: str) -> str:
 def discriminant_formula(signal: str, background: str) -> str:
     """The discriminant of two classes as an axis label for matplotlib."""
     above, below = tex_name(signal), tex_name(background)
-    return f"p({above}) / [p({above}) + p({below})]"
+    return f"p({above}) / (p({above}) + p({below}))"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ MOST_CURVES = 6
 
 DPI = 200
 
+_MOST_DECADES = 1e4
+"""What a logarithmic axis spans below the largest value: single events of tiny weight do not stretch it."""
+
 _RC: Any = {
     **mplhep.style.CMS,
     "axes.linewidth": 1.0,
@@ -44,6 +48,7 @@ _RC: Any = {
     "axes.unicode_minus": True,
     "figure.figsize": (6.4, 5.2),
     "font.size": 13,
+    "legend.title_fontsize": "small",
     "lines.linewidth": 1.6,
     "mathtext.fallback": "stixsans",
     "pdf.fonttype": 42,
@@ -86,6 +91,8 @@ class Label:
 
 
 SIMULATION = Label()
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every glyph that goes into a PDF
 
 
 @contextmanager
@@ -143,7 +150,7 @@ def fit_range(axes: Axes, values: npt.NDArray[np.float64], *, room: float = 1.45
     """
     positive = values[np.isfinite(values) & (values > 0)]
     if len(positive) and positive.max() > 100 * positive.min():
-        low, high = positive.min(), positive.max()
+        low, high = max(positive.min(), positive.max() / _MOST_DECADES), positive.max()
         decades = np.log10(high / low)
         axes.set(yscale="log", ylim=(0.5 * low, high * 10 ** (decades * (room - 1))))
     else:
@@ -168,6 +175,8 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     written = [stem.with_name(f"{stem.name}.{ending}") for ending in ("png", "pdf")]
     with style():
         figure.align_ylabels()
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # the layout is final: not again for each file
         for path, kind in zip(written, ("png", "pdf"), strict=True):
             with atomic(path) as temporary:
                 metadata = {"CreationDate": None} if kind == "pdf" else None

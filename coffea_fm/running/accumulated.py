@@ -26,6 +26,12 @@ from hist import BaseHist
 from coffea_fm.names import KEY, safe_name
 
 _DEEPEST = 50
+_SUMS = (
+    boost_histogram.accumulators.Mean,
+    boost_histogram.accumulators.Sum,
+    boost_histogram.accumulators.WeightedMean,
+    boost_histogram.accumulators.WeightedSum,
+)
 _SEEN_ELSEWHERE = object()
 """Stands in the counts for what another file holds, or none."""
 
@@ -76,7 +82,7 @@ def _take(value: Any, path: tuple[str, ...], parts: Parts) -> Any:
     if isinstance(value, boost_histogram.Histogram):
         parts.histograms[name] = value if isinstance(value, BaseHist) else hist.Hist(value)
         return _SEEN_ELSEWHERE
-    if isinstance(value, np.ndarray | ak.Array) and getattr(value, "ndim", 1):
+    if isinstance(value, np.ndarray | ak.Array) and value.ndim:
         parts.arrays[name] = value
         return _SEEN_ELSEWHERE
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -157,8 +163,8 @@ def _from_numpy(value: Any) -> Any:
 
 
 def _accumulator_fields(value: Any) -> dict[str, Any] | None:
-    """Of the sum of a histogram with variances."""
-    if type(value).__module__ != "boost_histogram._core.accumulators":
+    """Of the sum of a histogram with variances or means."""
+    if not isinstance(value, _SUMS):
         return None
     names = ("value", "variance", "count", "sum_of_weights", "sum_of_weights_squared")
     return {key: getattr(value, key) for key in names if hasattr(value, key)}

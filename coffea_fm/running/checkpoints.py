@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import pickle
 import sys
 from collections.abc import Mapping
@@ -19,8 +20,11 @@ from coffea.processor.checkpointer import CheckpointerABC
 from coffea_fm.errors import RecipeError
 from coffea_fm.files import atomic
 
-_VERSIONS = ("coffea", "awkward", "hist", "numpy")
+_VERSIONS = ("coffea", "awkward", "hist", "numpy", "uproot")
 _CHUNK = ("dataset", "filename", "treename", "fileuuid", "entrystart", "entrystop")
+_VERSIONED = {"builtins", "abc", "typing", *_VERSIONS}
+_LONGEST_PATH = 4096
+_log = logging.getLogger(__name__)
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -47,6 +51,9 @@ class Checkpoints(CheckpointerABC):  # type: ignore[misc]
     def load(self, metadata: Mapping[str, Any], processor_instance: object) -> Any:  # noqa: ARG002
         """The output of a chunk, if it was finished by the same processor on the same file; else None."""
         path = self._path(metadata)
+        _log.info(
+            "%s: %s of %s", "kept" if path.exists() else "not kept yet", metadata["entrystart"], metadata["filename"]
+        )
         return pickle.loads(path.read_bytes()) if path.exists() else None
 
     def save(self, output: object, metadata: Mapping[str, Any], processor_instance: object) -> None:  # noqa: ARG002
@@ -59,7 +66,7 @@ class Checkpoints(CheckpointerABC):  # type: ignore[misc]
         state = file.stat() if file.exists() else None
         chunk = [metadata[key] for key in _CHUNK]
         known = [*chunk, self.user_metadata[metadata["dataset"]], state and [state.st_size, state.st_mtime_ns]]
-        key = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+        key = hashlib.sha256(json.dumps(known, sort_keys=True, default=repr).encode()).hexdigest()
         return self.folder / self.fingerprint[:16] / f"{key[:32]}.pkl"
 
 
@@ -72,17 +79,50 @@ def fingerprint(processor: ProcessorABC, schema: type) -> str:
         If the processor holds something that has no reproducible content, such as a lambda.
     """
     digest = hashlib.sha256()
-    by_value = [sys.modules.get(name) for name in cloudpickle.list_registry_pickle_by_value()]
-    sources = {Path(module.__file__) for module in by_value if module is not None and module.__file__}
-    for source in sorted(sources | set(_PACKAGE.rglob("*.py"))):
+    for source in sorted(_sources(processor)):
         digest.update(source.read_bytes())
     try:
-        digest.update(pickle.dumps(vars(processor)))
+        digest.update(pickle.dumps(_ordered(vars(processor))))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise RecipeError(
             f"checkpoints need a processor that pickles, and {type(processor).__name__} does not: {error}"
         ) from error
+    files = [_state(value) for value in vars(processor).values()]
     versions = [version(package) for package in _VERSIONS]
-    about = [type(processor).__qualname__, schema.__module__, schema.__qualname__, *versions]
+    about = [type(processor).__qualname__, schema.__module__, schema.__qualname__, *versions, files]
     digest.update(json.dumps(about).encode())
     return digest.hexdigest()
+
+
+def _sources(processor: ProcessorABC) -> set[Path]:
+    """The Python files that a processor may run: of coffea-fm, beside it, that travel with it, and of its package."""
+    names = {*cloudpickle.list_registry_pickle_by_value(), *(base.__module__ for base in type(processor).__mro__)}
+    sources = set(_PACKAGE.rglob("*.py"))
+    for name in names:
+        file = getattr(sys.modules.get(name), "__file__", None)
+        top = getattr(sys.modules.get(name.partition(".")[0]), "__file__", None)
+        if file and name.partition(".")[0] not in _VERSIONED:
+            sources |= {Path(file), *Path(file).parent.glob("*.py")}
+            sources |= set(Path(top).parent.rglob("*.py")) if top and Path(top).name == "__init__.py" else set()
+    return sources
+
+
+def _ordered(value: Any) -> Any:
+    """The same with sets in order: each process has another order of its own."""
+    if isinstance(value, set | frozenset):
+        return [type(value).__name__, *sorted((_ordered(item) for item in value), key=repr)]
+    if type(value) in (list, tuple):
+        return type(value)(_ordered(item) for item in value)
+    if type(value) is dict:
+        return {key: _ordered(item) for key, item in value.items()}
+    return value
+
+
+def _state(value: object) -> list[int] | None:
+    """Size and time of a file that an option names, such as one of corrections."""
+    path = Path(value) if isinstance(value, str | Path) and value and len(str(value)) < _LONGEST_PATH else None
+    try:
+        state = path.stat() if path is not None and path.is_file() else None
+    except (OSError, ValueError):
+        return None
+    return [state.st_size, state.st_mtime_ns] if state else None

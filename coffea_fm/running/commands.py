@@ -6,23 +6,26 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, TypeAlias, Unpack
 
 from coffea.processor import ProcessorABC
 
 from coffea_fm.errors import InputError
+from coffea_fm.evaluation.tagging import draw_tagging
 from coffea_fm.files import prepare_folder
+from coffea_fm.plots.style import Label, save
+from coffea_fm.running.accumulated import take_apart
 from coffea_fm.running.execute import execute
-from coffea_fm.running.fileset import as_fileset
 from coffea_fm.running.options import PathLike, RunKeywords, RunOptions, shows_run_options
 from coffea_fm.running.outputs import finish
 from coffea_fm.running.processors import as_processor
 from coffea_fm.running.result import RunResult
 from coffea_fm.running.schemas import find_schema
+from coffea_fm.running.sources import as_fileset
 from coffea_fm.shipped import shipped
 
-FilesetLike = PathLike | Sequence[PathLike] | Mapping[str, Any]
-ProcessorLike = str | ProcessorABC | type[ProcessorABC]
+FilesetLike: TypeAlias = PathLike | Sequence[PathLike] | Mapping[str, Any]
+ProcessorLike: TypeAlias = PathLike | ProcessorABC | type[ProcessorABC]
 
 _log = logging.getLogger(__name__)
 
@@ -131,7 +134,7 @@ def collect(
 
 
 def demo(output: PathLike = "demo-output", *, workers: int = 2, quiet: bool = False) -> RunResult:
-    """Tag the shipped jets with the shipped bundle on a local dask cluster and fill histograms; no network needed.
+    """Tag the shipped jets with the shipped bundle on a local dask cluster and draw the result; no network needed.
 
     Parameters
     ----------
@@ -143,14 +146,17 @@ def demo(output: PathLike = "demo-output", *, workers: int = 2, quiet: bool = Fa
         Show no progress.
     """
     samples = sorted(str(path) for path in shipped("samples").glob("*.root"))
-    bundle = str(shipped("exports", "jet-classifier-small"))
-    return run(
+    result = run(
         "tag_jets",
         samples,
         output,
-        options={"bundle": bundle},
+        options={"bundle": "jet-classifier-small"},
+        plots=False,
         dask="local",
         workers=workers,
         chunksize=1000,
         quiet=quiet,
     )
+    figures = draw_tagging(take_apart(result.output).histograms, label=Label(energy=13))
+    plots = [str(path) for name, figure in figures.items() for path in save(figure, Path(output) / "plots" / name)]
+    return replace(result, written={**result.written, "plots": plots})

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import uproot
 from coffea.processor import ProcessorABC, Runner
-from coffea.processor.executor import ExecutorBase, FileMeta, WorkItem
+from coffea.processor.executor import ExecutorBase, WorkItem
 
-from coffea_fm.errors import InputError
+from coffea_fm.errors import CoffeaFMError, InputError
 from coffea_fm.running.checkpoints import Checkpoints, fingerprint
 from coffea_fm.running.executors import describe, progress_on_stderr
-from coffea_fm.running.failures import refuse_truncated
 from coffea_fm.running.fileset import Fileset, file_format
+from coffea_fm.running.headers import Header, read_headers
+from coffea_fm.running.merging import Merging
+from coffea_fm.running.process import Process
 from coffea_fm.running.result import RunResult
+
+_log = logging.getLogger(__name__)
 
 _BUFFER = re.compile("-(data|offsets|mask|index|tags|starts|stops)$")
 """What coffea's names of columns end with: the part of awkward's array that was read from the branch."""
@@ -67,16 +70,21 @@ def execute(
         metadata = {name: dataset.metadata for name, dataset in fileset.items()}
         kept = Checkpoints(Path(checkpoints).absolute(), fingerprint(processor, schema), metadata)
     with progress_on_stderr(quiet=quiet):
-        metas, failed_files = _read_headers(fileset, executor, data_format)
-        chunks = [chunk for meta in metas for chunk in meta.chunks(chunksize, False) if len(chunk)]
-        if not chunks:
-            raise InputError(
-                f"the fileset has no events: of its files {len(metas)} are empty and {len(failed_files)} unreadable"
-            )
+        headers, failed_files = read_headers(fileset, executor, data_format)
+        chunks = [chunk for header in headers for chunk in header.chunks(fileset[header.file.dataset], chunksize)]
+        if not headers:
+            first = next(iter(failed_files.values()), "it names none")
+            raise InputError(f"no file of the fileset can be read; the first: {first}")
+        _log.info("%d chunks of %d files on %s", len(chunks), len(headers), type(executor).__name__)
+        branches = _branches(schema, data_format)
         runner = Runner(executor=executor, schema=schema, format=data_format, savemetrics=True, checkpointer=kept)
-        out = runner.run(list(chunks), processor.process)
+        if chunks:
+            out = runner.run(list(chunks), Process(processor), iteritems_options=branches)
+        else:
+            chunk = headers[0].nothing(fileset[headers[0].file.dataset])
+            out = _run_on_nothing(runner, chunk, Process(processor), branches)
     failed: dict[WorkItem, str] = out.get("failed", {})
-    if len(failed) == len(chunks):
+    if chunks and len(failed) == len(chunks):
         raise InputError(f"no chunk of the fileset could be read; the first: {next(iter(failed.values()))}")
     _check_account(chunks, out["processed"], failed)
     events: Counter[str] = Counter()
@@ -87,43 +95,40 @@ def execute(
         events=dict(events),
         seconds=time.perf_counter() - start,
         files=len({chunk.filename for chunk in chunks} - {chunk.filename for chunk in failed}),
-        chunks=len(out["processed"]),
+        chunks=len(out["processed"]) if chunks else 0,
         skipped={describe(item): why for item, why in (failed_files | failed).items()},
         events_skipped=sum(map(len, failed)),
-        empty_files=[meta.filename for meta in metas if not meta.metadata["numentries"]],
+        empty_files=[header.file.filename for header in headers if not header.entries],
         columns=sorted({_BUFFER.sub("", name) for name in out["metrics"].get("columns", ())}),
+        notes=[*_unread(fileset, headers, chunks), *out.get("notes", ())],
     )
 
 
-def _read_headers(
-    fileset: Fileset, executor: ExecutorBase, data_format: str
-) -> tuple[list[FileMeta], dict[FileMeta, str]]:
-    metas = [
-        FileMeta(name, file, tree, dict(dataset.metadata))
-        for name, dataset in fileset.items()
-        for file, tree in dataset.files.items()
-    ]
-    headers = executor.copy(desc="Reading headers", unit="file", function_name="get_metadata", compression=None)
-    found, _ = headers(metas, partial(_header, data_format), None)
-    for meta in metas:
-        meta.metadata |= found.get("found", {}).get(meta, {})
-    failed = found.get("failed", {})
-    return [meta for meta in metas if meta not in failed], failed
+def _run_on_nothing(runner: Runner, chunk: WorkItem, process: Process, branches: dict[str, str]) -> dict[str, Any]:
+    """Where no file has events, the processor is asked for its empty output, so that there are empty histograms."""
+    try:
+        return dict(runner.run([chunk], process, iteritems_options=branches))
+    except CoffeaFMError as error:
+        notes = [f"there are no events, and the processor gives no empty output for none: {error}"]
+        return {"out": Merging({}), "processed": set(), "metrics": {}, "notes": notes}
 
 
-def _header(data_format: str, meta: FileMeta) -> dict[str, Any]:
-    """Number of entries and identifier of one file, read on a worker."""
-    if data_format == "parquet":
-        header = Runner.metadata_fetcher_parquet(meta).pop().metadata
-    else:
-        with uproot.open({meta.filename: None}, timeout=60) as file:
-            refuse_truncated(meta.filename, file.file.source.num_bytes, file.file.fEND)
-            trees = file.keys(cycle=False, filter_classname=["TTree", "ROOT::RNTuple", "ROOT::Experimental::RNTuple"])
-            if meta.treename not in trees:
-                has = ", ".join(dict.fromkeys(trees)) or "no tree at all"
-                raise InputError(f"{meta.filename} has no tree {meta.treename!r}: it has {has}")
-            header = {"numentries": file[meta.treename].num_entries, "uuid": file.file.fUUID}
-    return {"found": {meta: {key: header[key] for key in ("numentries", "uuid")}}}
+def _branches(schema: Any, data_format: str) -> dict[str, str]:
+    """A filter on names of branches, where a format has some that coffea cannot read."""
+    pattern = getattr(schema, "readable_branches", None)
+    return {"filter_name": pattern} if pattern and data_format == "root" else {}
+
+
+def _unread(fileset: Fileset, headers: Sequence[Header], chunks: Sequence[WorkItem]) -> list[str]:
+    """What of the fileset was left out on purpose."""
+    notes = [sentence for dataset in fileset.values() for sentence in dataset.unread]
+    stepped = [header for header in headers if header.file.filename in fileset[header.file.dataset].steps]
+    if stepped:
+        files = {header.file.filename for header in stepped}
+        read = sum(len(chunk) for chunk in chunks if chunk.filename in files)
+        total = sum(header.entries for header in stepped)
+        notes.append(f"{read} of {total} entries were asked for by the steps of the fileset")
+    return notes
 
 
 def _check_account(chunks: Sequence[WorkItem], processed: set[WorkItem], failed: dict[WorkItem, str]) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from io import StringIO
 from typing import Any
@@ -20,9 +20,9 @@ from rich.console import ConsoleRenderable, RenderHook
 from rich.traceback import Traceback
 
 from coffea_fm.errors import CoffeaFMError, InputError
+from coffea_fm.logs import LOGGER, show_logs
 from coffea_fm.parent import end_with_parent
-from coffea_fm.running.failures import UnreadableFileError, explain
-from coffea_fm.running.merging import Merging
+from coffea_fm.running.failures import NetworkError, UnreadableFileError, explain
 
 _ATTEMPTS = 3
 
@@ -37,16 +37,20 @@ class Told:
 
     function: Callable[[Any], Any]
     skip_unreadable: bool
+    log_level: int = field(default_factory=lambda: LOGGER.level)
 
     def __call__(self, item: Any) -> Any:
         """Call the function on a file or a chunk."""
+        if self.log_level:  # in a worker process, too
+            show_logs(self.log_level)
         for attempt in range(_ATTEMPTS):
             try:
-                given = self.function(item)
-                return given | {"out": Merging(given["out"])} if "out" in given else given
+                return self.function(item)
             except Exception as error:  # noqa: BLE001
                 told = explain(error, _bare(item).filename, entries(_bare(item)))
-            if not isinstance(told, UnreadableFileError):
+            if not isinstance(told, UnreadableFileError | NetworkError):
+                raise told
+            if attempt == _ATTEMPTS - 1 and isinstance(told, NetworkError):
                 raise told
             if attempt == _ATTEMPTS - 1 and not self.skip_unreadable:
                 raise UnreadableFileError(f"{told}; give --skip-bad-files to run without it")

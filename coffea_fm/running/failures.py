@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+import errno
+import re
+import socket
 import traceback
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 from textwrap import shorten
 
 from coffea_fm.errors import CoffeaFMError, InputError
+from coffea_fm.running.kinds import other_kind
 
 _LONGEST = 300
 """Characters of another library's message: awkward puts whole types of arrays into some."""
+_NETWORK = ("aiohttp", "requests", "urllib", "urllib3", "http")
+_UNREACHABLE = re.compile(
+    r"range requests|timed? ?out|unreachable|connection (refused|reset|error)|\[3012\]", re.IGNORECASE
+)
+_DENIED = re.compile(
+    r"permission denied|not authori[sz]ed|\[3010\]|auth failed|403, message|401, message", re.IGNORECASE
+)
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC)
+_UNSUPPORTED = {"UnknownInterpretation", "NotNumerical", "CannotBeStrided", "CannotBeAwkward", "NotImplementedError"}
 _READERS = ("uproot", "fsspec", "fsspec_xrootd", "pyarrow", "XRootD")
 
 
 class UnreadableFileError(InputError):
-    """A file is absent, truncated or damaged."""
+    """A file is absent, truncated or damaged: the only fault for which it may be skipped."""
+
+
+class NetworkError(InputError):
+    """A server does not answer, or not as it must: the files are not at fault."""
+
+
+class SetupError(InputError):
+    """The installation, the machine or the account cannot read a file that others can."""
 
 
 def refuse_truncated(file: str, size: int, end: int) -> None:
@@ -49,8 +72,66 @@ def explain(error: BaseException, file: str, entries: str = "") -> CoffeaFMError
             return cause if file in str(cause) else type(cause)(f"{cause} [{where}]")
     root = chain[-1]
     if any(map(_while_reading, chain)):
-        return UnreadableFileError(f"cannot read {where}: {sentence(root)}; the file is absent, truncated or damaged")
+        return _of_reading(chain, file, where)
     return InputError(f"processing {where} failed: {sentence(root)}{_place(root)}")
+
+
+def _of_reading(chain: Sequence[BaseException], file: str, where: str) -> CoffeaFMError:
+    """Whose fault it is that a file cannot be read: of the file itself only where nothing else explains it."""
+    said = sentence(chain[-1])
+    for cause in chain:
+        if isinstance(cause, ImportError):
+            return SetupError(
+                f"cannot read {where}: {sentence(cause)}; the file is not at fault, install what is missing"
+            )
+        if (
+            isinstance(cause, PermissionError)
+            or getattr(cause, "status", 0) in (401, 403)
+            or _DENIED.search(str(cause))
+        ):
+            return SetupError(
+                f"cannot read {where}: {sentence(cause)}; the file may not be read by this account: "
+                "renew its proxy or token, or ask for access"
+            )
+        if isinstance(cause, MemoryError) or getattr(cause, "errno", None) in _EXHAUSTED:
+            return SetupError(f"cannot read {where}: {sentence(cause)}; this machine has too little left of it")
+        if isinstance(cause, IsADirectoryError):
+            return InputError(f"{where} is a folder: give the files in it, or the folder as a fileset of its own")
+        if "Protocol not known" in str(cause):
+            return InputError(f"cannot read {where}: {sentence(cause)}; check how the URL begins")
+        if type(cause).__name__ in _UNSUPPORTED:
+            return InputError(
+                f"uproot cannot interpret what is in {where}: {sentence(cause)}; the file is not at fault"
+            )
+        if isinstance(cause, FileNotFoundError):
+            break
+        if _of_network(cause):
+            return NetworkError(
+                f"cannot read {where}: {sentence(cause)}; the server or the network is at fault: try again"
+            )
+    if file.startswith("http") and serves_no_ranges(file):
+        return NetworkError(
+            f"cannot read {where}: its server gives whole files only (no byte ranges): download the file, or use another"
+        )
+    if (other := other_kind(Path(file))) is not None:
+        return InputError(f"{where} {other}")
+    return UnreadableFileError(f"cannot read {where}: {said}; the file is absent, truncated or damaged")
+
+
+def _of_network(error: BaseException) -> bool:
+    return isinstance(error, ConnectionError | TimeoutError | socket.gaierror) or (
+        type(error).__module__.partition(".")[0] in _NETWORK or bool(_UNREACHABLE.search(str(error)))
+    )
+
+
+def serves_no_ranges(url: str) -> bool:
+    """Whether a server answers a request for some bytes with the whole file."""
+    try:
+        request = urllib.request.Request(url, headers={"Range": "bytes=0-3"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return bool(answer.status == 200)
+    except (OSError, ValueError):
+        return False
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

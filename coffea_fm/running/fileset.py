@@ -1,18 +1,23 @@
-"""Filesets: which files make up which dataset, read from JSON or from file names, and checked before anything runs."""
+"""Filesets: which files make up which dataset, and what must be known of them before anything runs."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from glob import glob
 from pathlib import Path
 from typing import Any, Literal
 
 from coffea_fm.errors import RecipeError
+from coffea_fm.names import nearest
+from coffea_fm.running.locations import DataFile, expand, identity
 
-_RESERVED = {"dataset", "filename", "treename", "entrystart", "entrystop", "fileuuid", "numentries", "uuid", "clusters"}
+Steps = tuple[tuple[int, int], ...]
+
+_RESERVED = {
+    *("dataset", "filename", "treename", "entrystart", "entrystop", "fileuuid", "numentries", "uuid", "clusters"),
+    *("metadata", "preload"),
+}
+_KEYS = ("files", "treename", "object_path", "metadata", "form", "compressed_form", "format", "did")
 _PARQUET = (".parquet", ".parq")
 
 
@@ -26,64 +31,69 @@ class Dataset:
         Name of the tree (or RNTuple) in each file, by the file's absolute path or URL.
     metadata : dict
         What the processor finds in ``events.metadata``, next to the dataset's name.
+    steps : dict of str to tuple
+        Ranges of entries to process, by file; all of them for files that are not named.
+    unread : tuple of str
+        What the fileset says besides, and nothing reads, in sentences.
     """
 
     files: dict[str, str]
     metadata: dict[str, Any] = field(default_factory=dict)
+    steps: dict[str, Steps] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
 
 Fileset = dict[str, Dataset]
 
 
-def as_fileset(
-    given: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Any], treename: str
-) -> Fileset:
-    """A fileset from whatever stands for one: the fileset, its JSON file, or the data files."""
-    if isinstance(given, Mapping):
-        return parse_fileset(given, folder=Path(), treename=treename, where="the fileset")
-    files = [given] if isinstance(given, str | os.PathLike) else given
-    return read_fileset([os.fspath(file) for file in files], treename)
-
-
-def read_fileset(sources: Sequence[str], treename: str = "Events") -> Fileset:
-    """A fileset from its JSON file, or from ROOT or parquet files, one dataset for each.
-
-    The JSON maps the name of each dataset to a list of files, or to a mapping with ``files`` (a list, or the tree's
-    name by file), ``treename`` and ``metadata``, as coffea's Runner and ``dataset_tools`` take it. Relative paths
-    count from the folder of the JSON file; patterns with ``*`` are expanded.
+def parse_fileset(content: object, *, folder: Path, treename: str, where: str) -> Fileset:
+    """A fileset from the content of its JSON file.
 
     Parameters
     ----------
-    sources : sequence of str
-        One JSON file, or the data files themselves.
+    content : object
+        Maps the name of each dataset to a list of files, or to a mapping with ``files`` (a list, or by file the tree's
+        name or a mapping with ``object_path`` and ``steps``), ``treename`` and ``metadata``: as coffea's Runner takes it
+        and `coffea.dataset_tools.preprocess` gives it.
+    folder : Path
+        Where relative paths start.
     treename : str
         Name of the tree where the fileset does not give it.
+    where : str
+        What errors call it.
 
     Raises
     ------
     RecipeError
-        If there is no such JSON file, or it is not a fileset, or it names a file twice.
+        If it is not a fileset, or a file is in it twice.
     """
-    if len(sources) == 1 and sources[0].endswith(".json"):
-        path = Path(sources[0])
-        try:
-            content = json.loads(path.read_text())
-        except OSError as error:
-            raise RecipeError(f"cannot read the fileset {path}: {error.strerror}") from error
-        except json.JSONDecodeError as error:
-            raise RecipeError(f"the fileset {path} is not valid JSON: {error}") from error
-        return parse_fileset(content, folder=path.parent, treename=treename, where=str(path))
-    content = {}
-    for source in _expand(sources, Path(), "the command line"):
-        content.setdefault(_stem(source), []).append(source)
-    return parse_fileset(content, folder=Path(), treename=treename, where="the command line")
-
-
-def parse_fileset(content: object, *, folder: Path, treename: str, where: str) -> Fileset:
-    """A fileset from the content of its JSON file; `folder` is where relative paths start."""
     if not isinstance(content, Mapping) or not content:
         raise RecipeError(f"{where} is not a fileset: it must map the name of each dataset to a list of files")
-    return {name: _dataset(entry, folder, treename, f"{where}, dataset {name!r}") for name, entry in content.items()}
+    fileset = {
+        str(name): _dataset(entry, folder, treename, f"{where}, dataset {name!r}") for name, entry in content.items()
+    }
+    check_fileset(fileset, where)
+    return fileset
+
+
+def check_fileset(fileset: Fileset, where: str) -> None:
+    """Refuse names that cannot be written anywhere, and files whose events would count double.
+
+    Raises
+    ------
+    RecipeError
+        For names that are empty or not text, and for a file that is named twice: by a link or another spelling, too.
+    """
+    seen: dict[tuple[str, str], tuple[str, str, Steps | None]] = {}
+    for name, dataset in fileset.items():
+        if not name.strip() or not name.isprintable():
+            raise RecipeError(f"{where} has a dataset named {name!r}: give it a name of printable letters")
+        for file, tree in dataset.files.items():
+            steps = dataset.steps.get(file)
+            before = seen.setdefault((identity(file), tree), (name, file, steps))
+            if before[:2] != (name, file) and _overlap(before[2], steps):
+                also = f"as {before[1]} of the dataset {before[0]!r} and as {file} of {name!r}"
+                raise RecipeError(f"{where} names a file twice, {also}: its events would count double")
 
 
 def file_format(fileset: Fileset) -> Literal["root", "parquet"]:
@@ -102,48 +112,56 @@ def file_format(fileset: Fileset) -> Literal["root", "parquet"]:
 
 def _dataset(entry: object, folder: Path, treename: str, where: str) -> Dataset:
     metadata: dict[str, Any] = {}
+    unread: list[str] = []
     files: object = entry
     if isinstance(entry, Mapping):
         if "files" not in entry:
-            raise RecipeError(f"{where} has no 'files'")
+            raise RecipeError(f"{where} has no 'files': {nearest('files', map(str, entry), 'it has')}")
         files = entry["files"]
-        treename = entry.get("treename") or treename
+        treename = entry.get("treename") or entry.get("object_path") or treename
         metadata = dict(entry.get("metadata") or {})
+        for key in sorted(set(map(str, entry)) - set(_KEYS)):
+            unread.append(
+                f"{where}: {key!r} is not read ({nearest(key, _KEYS[:4], 'read are')}); put it into 'metadata'"
+            )
         if taken := metadata.keys() & _RESERVED:
             raise RecipeError(f"{where} has the metadata {min(taken)!r}, which coffea itself sets: rename it")
-    if isinstance(files, str) or not isinstance(files, Mapping | list) or not files:
+    if isinstance(files, str) or not isinstance(files, Mapping | Sequence) or not files:
         raise RecipeError(f"{where} must give a list of files, or the name of the tree by file")
-    trees = {file: _tree(tree, treename) for file, tree in files.items()} if isinstance(files, Mapping) else {}
     found: dict[str, str] = {}
+    steps: dict[str, Steps] = {}
     for file in files:
         if not isinstance(file, str):
             raise RecipeError(f"{where} names a file that is not a string: {file!r}")
-        for path in _expand([file], folder, where):
-            if path in found:
-                raise RecipeError(f"{where} names {path} twice: its events would count double")
-            found[path] = trees.get(file, treename)
-    return Dataset(found, metadata)
+        about = files[file] if isinstance(files, Mapping) else None
+        for data in expand([file], folder, where):
+            if data.path in found:
+                raise RecipeError(f"{where} names {data.path} twice: its events would count double")
+            found[data.path] = _tree(about, data, treename)
+            if isinstance(about, Mapping) and about.get("steps") is not None:
+                steps[data.path] = _steps(about["steps"], f"{where}, file {file}")
+    return Dataset(found, metadata, steps, tuple(unread))
 
 
-def _tree(given: object, default: str) -> str:
+def _tree(given: object, data: DataFile, default: str) -> str:
     if isinstance(given, Mapping):
-        given = given.get("object_path")
-    return given if isinstance(given, str) and given else default
+        given = given.get("object_path") or given.get("treename")
+    return given if isinstance(given, str) and given else data.treename or default
 
 
-def _expand(files: Iterable[str], folder: Path, where: str) -> list[str]:
-    paths: list[str] = []
-    for file in files:
-        if "://" in file:
-            paths.append(file)
-            continue
-        absolute = str((folder / file).absolute())
-        matches = sorted(glob(absolute)) if "*" in file else [absolute]  # noqa: PTH207 - absolute patterns
-        if not matches:
-            raise RecipeError(f"{where}: no file matches {absolute}")
-        paths.extend(matches)
-    return paths
+def _steps(given: object, where: str) -> Steps:
+    """Ranges of entries, in order; those that touch stay apart, as coffea's `preprocess` chose them."""
+    try:
+        steps = sorted((int(start), int(stop)) for start, stop in given)  # type: ignore[attr-defined]
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"{where} has steps that are not pairs of entries: [[start, stop], ...]") from error
+    ends = [0, *(stop for _, stop in steps)]
+    if any(start < end or stop < start for (start, stop), end in zip(steps, ends, strict=False)):
+        raise RecipeError(f"{where} has steps that overlap or run backwards: {steps}")
+    return tuple(steps)
 
 
-def _stem(file: str) -> str:
-    return file.rstrip("/").rpartition("/")[2].partition(".")[0]
+def _overlap(first: Steps | None, second: Steps | None) -> bool:
+    if first is None or second is None:
+        return True
+    return any(start < end and begin < stop for start, stop in first for begin, end in second)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Iterator, Mapping, MutableMapping, MutableSet
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -57,6 +57,9 @@ class Merging:
         self.output = _add(self.output, other.output)
         return self
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Merging:
+        return Merging(copy.deepcopy(self.output, memo))
+
     def __getstate__(self) -> bytes:
         try:
             return bytes(cloudpickle.dumps(self.output))
@@ -95,7 +98,7 @@ def _add(first: Any, second: Any) -> Any:
 
 def _by_key(value: Any) -> bool:
     adds = getattr(type(value), "__add__", None)
-    return isinstance(value, MutableMapping) and not isinstance(value, MutableSet) and adds in (None, *_ADD_BY_KEY)
+    return isinstance(value, MutableMapping) and adds in (None, *_ADD_BY_KEY)
 
 
 def _values(part: Any) -> list[Any]:

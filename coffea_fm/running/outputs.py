@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,14 +12,14 @@ from typing import Any
 
 import awkward as ak
 import cloudpickle  # type: ignore[import-untyped]
-import lz4.frame
+import lz4.frame  # type: ignore[import-untyped]
 from coffea.processor import ProcessorABC
 
 from coffea_fm.analysis.histogram_files import HISTOGRAMS, write_histograms
-from coffea_fm.evaluation.categories import comparisons
-from coffea_fm.evaluation.overlay import overlay_with_ratio
 from coffea_fm.files import atomic
 from coffea_fm.names import safe_path
+from coffea_fm.plots.automatic import draw_histograms, label_of
+from coffea_fm.plots.style import Label
 from coffea_fm.running.accumulated import Parts, take_apart
 from coffea_fm.running.failures import sentence
 from coffea_fm.running.merging import not_added
@@ -45,7 +45,7 @@ class _Finish:
             yield
         except Exception as error:  # noqa: BLE001 - whatever goes wrong here shall cost this step alone
             (self.failures if table is None else table)[name] = f"{name}: {sentence(error)}"
-            _log.info("%s failed", name, exc_info=error)
+            _log.debug("%s failed", name, exc_info=error)
 
 
 def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, plots: bool = True) -> RunResult:
@@ -56,12 +56,11 @@ def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, p
     result : RunResult
         From `coffea_fm.running.execute.execute`.
     processor : ProcessorABC
-        Its ``postprocess`` is called; should it fail, the output stays as it was accumulated. Sentences in its output
-        under ``notes`` become notes of the run.
+        Its ``postprocess`` is called; should it fail, the output stays as it was accumulated.
     folder : Path, optional
         Where files go; files of the same names are replaced, others stay.
     plots : bool
-        Draw each histogram with one numeric axis.
+        Draw the histograms.
 
     Returns
     -------
@@ -69,17 +68,17 @@ def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, p
         With the paths of everything written, what was not, and what failed. The same is in ``summary.json``.
     """
     done = _Finish(folder)
-    for path, values in not_added(result.output):
-        done.failures[path] = f"{path}: {values.reason}; its {len(values)} parts are kept as a list"
+    for name, values in not_added(result.output):
+        done.failures[name] = f"{name}: {values.reason}; its {len(values)} parts are kept as a list"
     saved = _save_accumulated(result.output, done)
     output = _postprocess(processor, result.output, saved, done)
-    result = replace(result, output=output, folder=folder, notes=[*result.notes, *_notes(output)])
+    result = replace(result, output=output, folder=folder)
     if folder is not None:
         parts = take_apart(output)
         done.not_written |= parts.left_out
         _write_files(parts, folder, done)
         if plots:
-            _write_plots(parts, folder / "plots", done)
+            _write_plots(parts, folder / "plots", label_of(output), done)
     result = replace(result, written=done.written, not_written=done.not_written, failures=done.failures)
     if folder is not None:
         with done.step("summary.json"), atomic(folder / "summary.json") as path:
@@ -87,31 +86,25 @@ def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, p
     return result
 
 
-def _notes(output: Any) -> list[str]:
-    """Sentences of the processor about its output."""
-    notes = output.get("notes") if isinstance(output, Mapping) else None
-    return [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []
-
-
 def _save_accumulated(output: Any, done: _Finish) -> bytes | None:
     """Keep what was accumulated before anything else touches it, in the file that `coffea.util.load` reads."""
-    if done.folder is None:
-        return None
-    with done.step("output.coffea"):
-        packed = bytes(lz4.frame.compress(cloudpickle.dumps(output)))
-        with atomic(done.folder / "output.coffea") as path:
-            path.write_bytes(packed)
-        done.written["accumulated"] = str(done.folder / "output.coffea")
-        return packed
-    return None
+    packed = None
+    if done.folder is not None:
+        with done.step("output.coffea"):
+            packed = bytes(lz4.frame.compress(cloudpickle.dumps(output)))
+            with atomic(done.folder / "output.coffea") as path:
+                path.write_bytes(packed)
+            done.written["accumulated"] = str(done.folder / "output.coffea")
+    return packed
 
 
 def _postprocess(processor: ProcessorABC, output: Any, saved: bytes | None, done: _Finish) -> Any:
     with done.step("postprocess"):
         changed = processor.postprocess(output)
-        return output if changed is None else changed
-    # it may have changed half of it in place
-    return output if saved is None else cloudpickle.loads(lz4.frame.decompress(saved))
+        output = output if changed is None else changed
+    if "postprocess" in done.failures and saved is not None:  # it may have changed half of it in place
+        output = cloudpickle.loads(lz4.frame.decompress(saved))
+    return output
 
 
 def _write_files(parts: Parts, folder: Path, done: _Finish) -> None:
@@ -136,18 +129,11 @@ def _is_plain(array: Any) -> bool:
     return not (isinstance(array, ak.Array) and array.fields)
 
 
-def _write_plots(parts: Parts, folder: Path, done: _Finish) -> None:
-    """Draw every histogram by each of its categories."""
-    figures: list[str] = []
-    for name, histogram in parts.histograms.items():
-        with done.step(f"the figure of {name}", done.not_written):
-            for by, shapes in comparisons(histogram).items():
-                path = folder / f"{safe_path(f'{name}_by_{by}')}.png"
-                figure = overlay_with_ratio(shapes, title=name, legend=by)
-                with atomic(path) as temporary:
-                    figure.savefig(temporary, format="png", dpi=110)
-                figures.append(str(path))
-    done.written["plots"] = figures
+def _write_plots(parts: Parts, folder: Path, label: Label, done: _Finish) -> None:
+    with done.step("the figures"):
+        figures, not_drawn = draw_histograms(parts.histograms, folder, label=label)
+        done.written["plots"] = [str(path) for path in figures]
+        done.not_written |= not_drawn
 
 
 def _json(content: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -11,45 +12,47 @@ import numpy as np
 import numpy.typing as npt
 from coffea.processor import ProcessorABC, column_accumulator
 
-from coffea_fm.bundle.load import load_bundle
 from coffea_fm.errors import InputError
-from coffea_fm.inference.checks import inspect
-from coffea_fm.inference.providers import owned_threads
-from coffea_fm.inference.run import run
-from coffea_fm.inference.sessions import session
-from coffea_fm.inference.tagger import Tagger
-from coffea_fm.shards.read import ShardDataset
+from coffea_fm.inference import Tagger, load
+from coffea_fm.running.truth import Truth
+from coffea_fm.shards import ShardDataset
+from coffea_fm.tokens.levels import without_ranges
 
 Predictions = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
 
 
 class Predict(ProcessorABC):  # type: ignore[misc]
-    """Scores and labels of all jets that have a true class.
+    """Scores and true classes of all jets that have one of the bundle's classes.
 
     Parameters
     ----------
     tagger : Tagger
         The bundle to evaluate.
-    label_classes : sequence of str
-        Classes that the jets' field ``label`` counts; -1 stands for none.
+    truth : Truth
+        Which field holds the true class, and what its numbers mean.
     collection : str
         Name of the jets.
     """
 
-    def __init__(self, tagger: Tagger, label_classes: Sequence[str], collection: str = "FatJet") -> None:
-        self.tagger, self.collection = tagger, collection
-        self.columns = class_columns(label_classes, tagger.classes)
+    def __init__(self, tagger: Tagger, truth: Truth, collection: str = "FatJet") -> None:
+        self.tagger, self.truth, self.collection = tagger, truth, collection
 
     def process(self, events: Any) -> dict[str, Any]:
-        """Score the labelled jets of one chunk."""
+        """Score the labelled jets of one chunk; ``left_out`` counts the others."""
+        if self.collection not in events.fields:
+            nearest = get_close_matches(self.collection, events.fields, n=1)
+            hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose one of {', '.join(events.fields)}"
+            raise InputError(f"the events have no collection {self.collection!r}: {hint}")
         jets = events[self.collection]
-        if "label" not in jets.fields:
-            raise InputError(f"{self.collection} has no true class (branch {self.collection}_label) to compare with")
-        labelled = jets[jets.label >= 0]
+        target, left_out = self.truth.columns(self.truth.of_jets(jets, self.collection), self.tagger.classes)
+        labelled = jets[ak.unflatten(target >= 0, ak.num(jets.pt))]
         scores = ak.flatten(self.tagger(labelled))
         matrix = np.stack([ak.to_numpy(scores[name]) for name in self.tagger.classes], axis=1)
-        target = self.columns[ak.to_numpy(ak.flatten(labelled.label))]
-        return {"scores": column_accumulator(matrix), "target": column_accumulator(target)}
+        return {
+            "scores": column_accumulator(matrix),
+            "target": column_accumulator(target[target >= 0]),
+            "left_out": left_out,
+        }
 
     def postprocess(self, accumulator: dict[str, Any]) -> None:
         """Nothing to do at the end."""
@@ -70,21 +73,13 @@ def predict_shards(bundle: str, folder: Path) -> Predictions:
     InputError
         If the shards lack fields that the bundle reads, or have a class that it does not know.
     """
-    loaded = load_bundle(bundle)
-    manifest = loaded.manifest
-    shards = ShardDataset(folder, manifest.inputs)
-    columns = class_columns(shards.classes, manifest.output("scores").classes)
+    tagger = load(bundle)
+    level = tagger.chain.reads(("scores",))
+    shards = ShardDataset(folder, without_ranges(level))
+    columns = class_columns(shards.classes, tagger.classes)
     scores, targets = [], []
     for packed, stored in shards:
-        results = run(
-            packed,
-            manifest,
-            lambda graph: session(graph.sha256, loaded.graph_bytes(graph.name), None),
-            ("scores",),
-            sets=inspect(packed, manifest.inputs).scored,
-            threads=owned_threads(),
-        )
-        scores.append(results["scores"])
+        scores.append(tagger.chain.run(packed, level, ("scores",))["scores"])
         targets.append(columns[stored["target"]])
     return np.concatenate(scores), np.concatenate(targets)
 

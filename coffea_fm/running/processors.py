@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Mapping
 from importlib.machinery import PathFinder
@@ -20,7 +21,7 @@ from coffea_fm.shipped import shipped
 
 
 def as_processor(
-    given: str | ProcessorABC | type[ProcessorABC], options: Mapping[str, Any] | None = None
+    given: str | os.PathLike[str] | ProcessorABC | type[ProcessorABC], options: Mapping[str, Any] | None = None
 ) -> ProcessorABC:
     """An instance of a processor from whatever stands for one: itself, its class, or where `load_processor` finds it.
 
@@ -29,8 +30,8 @@ def as_processor(
     RecipeError
         If it is none of these, or options are given to an instance.
     """
-    if isinstance(given, str):
-        return load_processor(given, options)
+    if isinstance(given, str | os.PathLike):
+        return load_processor(os.fspath(given), options)
     if inspect.isclass(given) and issubclass(given, ProcessorABC):
         return _instantiate(given, dict(options or {}), given.__module__)
     if not isinstance(given, ProcessorABC):

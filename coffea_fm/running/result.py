@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ class RunResult:
     columns : list of str
         Branches that were read.
     notes : list of str
-        What else was left out, such as entries outside of the steps of a fileset, and the ``notes`` of the processor.
+        What else was left out, such as entries outside of the steps of a fileset.
     folder : Path, optional
         Where the outputs are.
     written : dict
@@ -89,14 +90,16 @@ class RunResult:
             f"{self.seconds:.1f} s, {self.n_events / max(self.seconds, 1e-9):.0f} events/s",
             *(f"skipped: {reason}" for reason in self.skipped.values()),
         ]
+        if self.skipped or self.events_skipped:
+            lines.append("weights that a fileset takes from all of its files include what was skipped: make it again")
         if self.events_skipped:
             lines.append(f"events skipped in damaged ranges: {self.events_skipped}")
         if self.empty_files:
             lines.append(f"files without events: {len(self.empty_files)}")
         lines += self.notes
         for kind, paths in self.written.items():
-            several = kind == "plots" and len(paths) > 1
-            each = [f"{len(paths)} figures to {Path(paths[0]).parent}"] if several else paths
+            figures = {Path(path).with_suffix("") for path in paths} if kind == "plots" else set()
+            each = [f"{len(figures)} figures, as PNG and PDF, to {_common(figures)}"] if figures else paths
             lines += [f"wrote {path}" for path in (each if isinstance(each, list) else [each])]
         lines += [f"not written: {reason}" for reason in self.not_written.values()]
         return "\n".join([*lines, *(f"failed: {reason}" for reason in self.failures.values())])
@@ -104,3 +107,8 @@ class RunResult:
     def __repr__(self) -> str:
         """As `str`: a notebook shows the account, not the arrays."""
         return str(self)
+
+
+def _common(paths: set[Path]) -> str:
+    """The folder that holds all of them."""
+    return os.path.commonpath([path.parent for path in paths])

@@ -13,8 +13,8 @@ import uproot
 from hist import BaseHist
 
 from coffea_fm.errors import InputError
-from coffea_fm.evaluation.categories import is_category
 from coffea_fm.names import KEY, safe_name
+from coffea_fm.plots.categories import is_category
 
 _INTEGERS = (hist.storage.Int64, hist.storage.AtomicInt64, hist.storage.Unlimited)
 
@@ -64,7 +64,7 @@ def write_root(path: Path, histograms: Mapping[str, BaseHist[Any]]) -> dict[str,
         Why a histogram is not in it, by name.
     """
     left_out = {}
-    with uproot.recreate(path) as file:
+    with uproot.recreate(path) as file, np.errstate(invalid="ignore"):  # of means over infinite edges
         for name, histogram in histograms.items():
             try:
                 for key, value in root_objects(name, histogram).items():

@@ -23,6 +23,8 @@ from coffea_fm.schemas.resolve import event_of
 _PARTICLES, _TRACKS = "ReconstructedParticles", "EFlowTrack"
 _MOMENTUM = ("momentum.x", "momentum.y", "momentum.z", "energy")
 _COVARIANCE_SIZE, _D0_VARIANCE, _Z0_VARIANCE = 21.0, 0.0, 9.0
+_READABLE = "/^(?!.*(PARAMETERS|_.*Map))/"
+"""Branches that coffea can read: all but the parameters of a file, which come in other versions of podio's formats."""
 _OLD_NAMES = {"particles": "#2", "tracks": "#1", "trackStates": "_1"}
 
 
@@ -52,6 +54,8 @@ class FCCSchema(_FCCSchema):  # type: ignore[misc]
     particle's first track, missing for neutrals. ``Z0`` and ``Z0_error`` are measured from the origin: these files hold
     no primary vertex, and so there is no canonical ``dz``.
     """
+
+    readable_branches = _READABLE
 
     def __init__(self, base_form: Form, version: str = "latest") -> None:
         branches = _branches(base_form)

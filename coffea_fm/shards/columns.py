@@ -1,77 +1,141 @@
-"""Parquet columns to the packed form."""
+"""Between the packed form and the columns of a parquet table.
+
+The fields of a row stand in plain columns ``jet.pt``; those of its members in lists ``constituents.pt``, and those of
+their members in lists of lists ``FatJet.constituents.pt``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from coffea_fm.arrays import IntArray
 from coffea_fm.errors import InputError
-from coffea_fm.tokens import InputSpec, PackedSets, PackedTokens, TokenGroup
-from coffea_fm.tokens.jagged import IntArray, offsets_of, ranges
+from coffea_fm.tokens import Field, Level, Members, Packed
+
+Get = Callable[[str], pa.Array]
 
 
-def scalar_columns(schema: pa.Schema) -> dict[str, str]:
-    """Names of what a shard stores once a jet, without and with the prefix ``jet.`` that jet fields have."""
-    return {name.removeprefix("jet."): name for name in schema.names if not pa.types.is_list(schema.field(name).type)}
+def scalar_columns(schema: pa.Schema, level: Level) -> dict[str, str]:
+    """Names of what a shard stores once a row, without and with the prefix that the level's own fields have."""
+    prefix = f"{level.name}."
+    return {name.removeprefix(prefix): name for name in schema.names if not pa.types.is_list(schema.field(name).type)}
 
 
-def select(spec: InputSpec, stored: InputSpec, folder: Path) -> list[str]:
-    """Names of the token columns to read for `spec` from shards that hold `stored`.
+def to_columns(packed: Packed, level: Level) -> dict[str, pa.Array]:
+    """The columns of packed rows."""
+    own = {f"{level.name}.{name}": array for name, array in _fields(packed, level).items()}
+    return own | _member_columns(packed, level, "")
+
+
+def from_table(table: pa.Table, level: Level) -> Packed:
+    """The packed form of a table in one chunk, with no more members than the level reads."""
+    own = {name: table.column(f"{level.name}.{name}").combine_chunks() for name in level.names}
+    return _packed(own, level, lambda name: table.column(name).combine_chunks(), "", table.num_rows)
+
+
+def column_names(asked: Level, stored: Level, folder: Path) -> list[str]:
+    """Names of the columns to read for a level from shards that hold another, or the same.
 
     Raises
     ------
     InputError
-        If the shards lack a field, hold fewer tokens or another order, or another jet momentum.
+        If the shards hold other things, have not all fields, or hold fewer members or another order.
     """
-    by_name = {group.name: group for group in stored.groups}
+    if asked.name != stored.name:
+        raise InputError(
+            f"the shards in {folder} hold {stored.name}s, and {asked.name}s are to be read: "
+            "change the inputs of the recipe, or collect again"
+        )
+    _require_fields(asked, stored, folder, stored.name)
+    return [f"{asked.name}.{name}" for name in asked.names] + _member_names(asked, stored, folder, "")
+
+
+def _member_names(asked: Level, stored: Level, folder: Path, prefix: str) -> list[str]:
+    held = {member.name: member for member in stored.members}
     names = []
-    lacking = [f"jet.{name}" for name in spec.jet_names if name not in stored.jet_names]
-    for group in spec.groups:
-        names += [f"{group.name}.{name}" for name in group.names]
-        held = by_name.get(group.name)
-        if held is None:
-            raise InputError(f"the shards in {folder} have no {group.name}: collect them again with them")
-        lacking += [f"{group.name}.{name}" for name in group.names if name not in held.names]
-        if group.order != held.order or group.max_tokens > held.max_tokens:
-            raise InputError(
-                f"the shards in {folder} hold the first {held.max_tokens} {group.name} by {held.order}, not the first "
-                f"{group.max_tokens} by {group.order}: collect them again, or ask for no more"
-            )
-    if lacking:
-        raise InputError(f"the shards in {folder} have no {', '.join(lacking)}: collect them again with them")
-    if spec.jet and spec.momentum != stored.momentum:
-        raise InputError(f"the shards in {folder} hold the {stored.momentum} jet momentum, not the {spec.momentum} one")
+    for member in asked.members:
+        path = prefix + member.name
+        if member.name not in held:
+            raise InputError(f"the shards in {folder} have no {path}: collect them again with them")
+        _require_members(member, held[member.name], folder, path)
+        names += [f"{path}.{name}" for name in member.names]
+        names += _member_names(member, held[member.name], folder, f"{path}.")
     return names
 
 
-def packed_sets(table: pa.Table, spec: InputSpec) -> PackedSets:
-    """The packed form of a table in one chunk."""
-    groups = {group.name: _packed_tokens(table, group) for group in spec.groups}
-    jet = np.empty((table.num_rows, len(spec.jet)), dtype=np.float32)
-    for index, name in enumerate(spec.jet_names):
-        jet[:, index] = table.column(f"jet.{name}").to_numpy()
-    return PackedSets(groups, jet)
+def _require_fields(asked: Level, stored: Level, folder: Path, path: str) -> None:
+    absent = [f"{path}.{name}" for name in asked.names if name not in stored.names]
+    if absent:
+        raise InputError(f"the shards in {folder} have no {', '.join(absent)}: collect them again with them")
 
 
-def _packed_tokens(table: pa.Table, group: TokenGroup) -> PackedTokens:
-    lists = [table.column(f"{group.name}.{name}").combine_chunks() for name in group.names]
-    offsets = lists[0].offsets.to_numpy().astype(np.int64)
-    lengths: IntArray = np.diff(offsets)
-    values = np.empty((int(lengths.sum()), len(group.fields)), dtype=np.float32)
-    missing = np.zeros((len(values), len(group.missing_names)), dtype=np.bool_)
-    for index, (field, column) in enumerate(zip(group.fields, lists, strict=True)):
-        numbers = column.flatten()
-        values[:, index] = numbers.fill_null(0).to_numpy(zero_copy_only=False)
+def _require_members(asked: Level, stored: Level, folder: Path, path: str) -> None:
+    _require_fields(asked, stored, folder, path)
+    if asked.order != stored.order or (stored.maximum or np.inf) < (asked.maximum or np.inf):
+        raise InputError(
+            f"the shards in {folder} hold {_which(stored)} {path} by {stored.order}, not {_which(asked)} by "
+            f"{asked.order}: collect them again, or ask for no more"
+        )
+    if asked.minimum != stored.minimum:
+        raise InputError(
+            f"the shards in {folder} were collected with at least {stored.minimum} {path}, not {asked.minimum}: "
+            "ask for that, or collect them again"
+        )
+
+
+def _which(level: Level) -> str:
+    return "all" if level.maximum is None else f"the first {level.maximum}"
+
+
+def _fields(packed: Packed, level: Level) -> dict[str, pa.Array]:
+    def column(index: int, field: Field) -> pa.Array:
+        missing = packed.missing[:, level.missing_names.index(field.name)] if field.missing else None
+        return pa.array(np.ascontiguousarray(packed.values[:, index]), mask=missing)
+
+    return {field.name: column(index, field) for index, field in enumerate(level.fields)}
+
+
+def _member_columns(packed: Packed, level: Level, prefix: str) -> dict[str, pa.Array]:
+    columns: dict[str, pa.Array] = {}
+    for member in level.members:
+        members, path = packed.members[member.name], prefix + member.name
+        offsets = pa.array(members.offsets.astype(np.int32))
+        below = {f"{path}.{name}": array for name, array in _fields(members.things, member).items()}
+        below |= _member_columns(members.things, member, f"{path}.")
+        columns |= {name: pa.ListArray.from_arrays(offsets, array) for name, array in below.items()}
+    return columns
+
+
+def _packed(own: dict[str, pa.Array], level: Level, get: Get, prefix: str, n: int) -> Packed:
+    values = np.empty((n, len(level.fields)), dtype=np.float32)
+    missing = np.zeros((n, len(level.missing_names)), dtype=np.bool_)
+    for index, field in enumerate(level.fields):
+        values[:, index] = own[field.name].fill_null(0).to_numpy(zero_copy_only=False)
         if field.missing:
-            missing[:, group.missing_names.index(field.name)] = _nulls(numbers)
-    if lengths.max(initial=0) <= group.max_tokens:
-        return PackedTokens(values, lengths, missing)
-    kept = np.minimum(lengths, group.max_tokens)
-    rows = ranges(offsets_of(lengths)[:-1], kept)
-    return PackedTokens(values[rows], kept, missing[rows])
+            missing[:, level.missing_names.index(field.name)] = _nulls(own[field.name])
+    return Packed(
+        values, missing, {member.name: _members(member, get, prefix + member.name) for member in level.members}
+    )
+
+
+def _members(level: Level, get: Get, path: str) -> Members:
+    lists = {name: get(f"{path}.{name}") for name in level.names}
+    any_list = get(f"{path}.{_any_column(level)}")
+    counts: IntArray = np.diff(any_list.offsets.to_numpy().astype(np.int64))
+    own = {name: array.flatten() for name, array in lists.items()}
+    things = _packed(own, level, lambda name: get(name).flatten(), f"{path}.", int(counts.sum()))
+    members = Members(counts, things)
+    return members if level.maximum is None else members.first(level.maximum)
+
+
+def _any_column(level: Level) -> str:
+    """A column of a level or below it; the outermost lists of all are those of the level."""
+    return level.names[0] if level.names else f"{level.members[0].name}.{_any_column(level.members[0])}"
 
 
 def _nulls(numbers: pa.Array) -> npt.NDArray[np.bool_]:

@@ -1,24 +1,24 @@
-"""What a shard says about itself: the specification of its columns, its classes, and where its jets come from."""
+"""What a shard says about itself: the levels of its columns, its classes, and where its rows come from."""
 
 from __future__ import annotations
 
 import os
 import re
 from hashlib import sha256
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import awkward as ak
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from coffea_fm.errors import InputError
-from coffea_fm.tokens import Collection, InputSpec
+from coffea_fm.tokens import Level
 
 KEY = b"coffea_fm"
 
 
 class Source(BaseModel):
-    """The entries of a file that the jets of a shard were made from.
+    """The entries of a file that a shard was made from.
 
     Parameters
     ----------
@@ -46,10 +46,10 @@ class Source(BaseModel):
         InputError
             If the events do not know where they come from.
         """
-        lacking = [key for key in ("dataset", "filename", "entrystart", "entrystop") if key not in metadata]
-        if lacking:
+        absent = [key for key in ("dataset", "filename", "entrystart", "entrystop") if key not in metadata]
+        if absent:
             raise InputError(
-                f"these events do not know their {lacking[0]}, which names the shard: run the processor with coffea's Runner"
+                f"these events do not know their {absent[0]}, which names the shard: run the processor with coffea's Runner"
             )
         file = str(metadata.get("fileuuid") or metadata["filename"])
         return cls(
@@ -70,39 +70,22 @@ class ShardMetadata(BaseModel):
 
     Parameters
     ----------
-    spec : InputSpec
-        What is stored of each jet: groups and fields, with units.
+    level : Level
+        What is stored of each row: fields with units, and what belongs to it.
     classes : tuple of str
         Meaning of the numbers in ``target``.
     source : Source
-        Where the jets come from.
-    collection : Collection, optional
-        The jets of each event, where a row is an event.
+        Where the rows come from.
     schema_version : int
-        Version of the layout of columns: 1 where a row is a jet, 2 where it is an event.
+        Version of the layout of columns.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    spec: InputSpec
+    schema_version: Literal[3] = 3
+    level: Level
     classes: tuple[str, ...]
     source: Source
-    collection: Collection | None = None
-    schema_version: Literal[1, 2]
-
-    @classmethod
-    def of(
-        cls, spec: InputSpec, classes: tuple[str, ...], source: Source, collection: Collection | None
-    ) -> ShardMetadata:
-        """The description of a shard that is written now."""
-        version: Literal[1, 2] = 1 if collection is None else 2
-        return cls(spec=spec, classes=classes, source=source, collection=collection, schema_version=version)
-
-    @model_validator(mode="after")
-    def _events_are_version_2(self) -> Self:
-        if (self.collection is None) != (self.schema_version == 1):
-            raise ValueError(f"schema_version {self.schema_version} does not fit what the shard holds")
-        return self
 
 
 def shard_name(events: ak.Array) -> str:

@@ -16,18 +16,18 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from coffea_fm.arrays import BoolArray
 from coffea_fm.errors import InputError
-from coffea_fm.shards.columns import packed_sets, scalar_columns, select
+from coffea_fm.shards.columns import column_names, from_table, scalar_columns
 from coffea_fm.shards.metadata import ShardMetadata, read_metadata
-from coffea_fm.tokens import InputSpec, PackedSets
-from coffea_fm.tokens.packed import BoolArray
+from coffea_fm.tokens import Level, Packed
 
 Columns = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class RowGroup:
-    """Some thousand jets, or events, that are read together.
+    """Some thousand rows, jets or events, that are read together.
 
     Parameters
     ----------
@@ -35,15 +35,15 @@ class RowGroup:
         The shard.
     index : int
         Which of its row groups.
-    n_jets : int
-        How many of its jets are read.
+    n_sets : int
+        How many of its rows are read.
     targets : tuple of int
         Smallest and largest class in it.
     """
 
     path: Path
     index: int
-    n_jets: int
+    n_sets: int
     targets: tuple[int, int]
 
 
@@ -54,20 +54,30 @@ class ShardDataset:
     ----------
     folder : path-like
         Holds ``*.parquet`` as `write_shard` writes them.
-    spec : InputSpec, optional
-        What to read: fields that the shards have, as many tokens at most. All that is stored, by default.
-    chosen : bool array of shape [n_jets], optional
-        Which of the jets to read, in the order of the shards; all of them by default.
+    level : Level, optional
+        What to read of each row: fields and members that the shards have, and no more of them. All that is stored, by
+        default.
+    chosen : bool array of shape [n_rows], optional
+        Which of the rows to read, in the order of the shards; all of them by default.
+
+    Attributes
+    ----------
+    level, stored : Level
+        What is read, and what the shards hold.
+    classes : tuple of str
+        Meaning of the numbers in ``target``.
+    row_groups : list of RowGroup
+        In the order of the shards.
 
     Raises
     ------
     InputError
-        If there are no shards, they are not of one kind, two of them hold the same entries of a file, or they lack
-        what `spec` asks for.
+        If there are no shards, they are not of one kind, two of them hold the same entries of a file, or
+        something that `level` asks for is missing.
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], spec: InputSpec | None = None, chosen: BoolArray | None = None
+        self, folder: str | os.PathLike[str], level: Level | None = None, chosen: BoolArray | None = None
     ) -> None:
         self.folder = Path(folder)
         paths = sorted(self.folder.glob("*.parquet"))
@@ -79,7 +89,7 @@ class ShardDataset:
         for path in paths:
             parquet = _open(path).metadata
             described[path] = read_metadata(path, parquet)
-            scalars[path] = scalar_columns(parquet.schema.to_arrow_schema())
+            scalars[path] = scalar_columns(parquet.schema.to_arrow_schema(), described[path].level)
             self.row_groups += _row_groups(path, parquet)
         first = described[paths[0]]
         for path, metadata in described.items():
@@ -88,11 +98,10 @@ class ShardDataset:
                     f"{path} has other columns or classes than {paths[0].name}: keep them in different folders"
                 )
         _refuse_overlaps(described)
-        self.stored = first.spec
-        self.spec = spec or first.spec
+        self.stored = first.level
+        self.level = level or first.level
         self.classes = first.classes
-        self._metadata = first
-        self._tokens = self._token_columns()
+        self._names = column_names(self.level, self.stored, self.folder)
         self._scalars = scalars[paths[0]]
         self._paths = paths
         self.chosen = chosen
@@ -100,59 +109,43 @@ class ShardDataset:
         if chosen is not None:
             self._choose(chosen)
 
-    def _token_columns(self) -> list[str]:
-        if self._metadata.collection is not None:
-            raise InputError(
-                f"the shards in {self.folder} hold events, not jets: give the recipe a section event, or collect jets"
-            )
-        return select(self.spec, self.stored, self.folder)
-
     def _choose(self, chosen: BoolArray) -> None:
-        ends = np.cumsum([group.n_jets for group in self.row_groups])
+        ends = np.cumsum([group.n_sets for group in self.row_groups])
         parts = np.split(chosen, ends[:-1])
         self._kept = {(group.path, group.index): part for group, part in zip(self.row_groups, parts, strict=True)}
         self.row_groups = [
-            replace(group, n_jets=int(part.sum()))
+            replace(group, n_sets=int(part.sum()))
             for group, part in zip(self.row_groups, parts, strict=True)
             if part.any()
         ]
 
-    @property
-    def jets(self) -> InputSpec:
-        """What is read of each jet."""
-        return self.spec
-
-    def jets_of(self, packed: PackedSets) -> PackedSets:
-        """The jets of what `read` gave."""
-        return packed
-
     def whole(self) -> ShardDataset:
         """The same data set with all of its rows."""
-        return ShardDataset(self.folder, self.spec)
+        return ShardDataset(self.folder, self.level)
 
     @property
-    def n_jets(self) -> int:
-        """How many jets are read of all shards."""
-        return sum(group.n_jets for group in self.row_groups)
+    def n_sets(self) -> int:
+        """How many rows are read of all shards."""
+        return sum(group.n_sets for group in self.row_groups)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes when shards are added, removed, or have other numbers of jets, or when others are chosen."""
-        text = "\n".join(f"{group.path.name} {group.index} {group.n_jets} {group.targets}" for group in self.row_groups)
+        """Changes when shards are added, removed, or have other numbers of rows, or when others are chosen."""
+        text = "\n".join(f"{group.path.name} {group.index} {group.n_sets} {group.targets}" for group in self.row_groups)
         return sha256(text.encode() + (b"" if self.chosen is None else self.chosen.tobytes())).hexdigest()
 
-    def read(self, row_groups: Sequence[RowGroup]) -> tuple[PackedSets, Columns]:
-        """The jets of these row groups, in this order.
+    def read(self, row_groups: Sequence[RowGroup]) -> tuple[Packed, Columns]:
+        """The rows of these row groups, in this order.
 
         Returns
         -------
-        packed : PackedSets
-            What the specification asks for.
-        columns : dict of str to array of shape [n_jets]
-            Every number that is stored once a jet, asked for or not: ``target``, ``weight``, ``pt``, ...
+        packed : Packed
+            What the level asks for.
+        columns : dict of str to array of shape [n_rows]
+            Every number that is stored once a row, asked for or not: ``target``, ``weight``, ``pt_raw``, ...
         """
         tables = []
-        wanted = [*self._tokens, *self._scalars.values()]
+        wanted = list(dict.fromkeys([*self._names, *self._scalars.values()]))
         for path, chosen in groupby(row_groups, key=lambda group: group.path):
             tables.append(_read(path, [group.index for group in chosen], wanted))
         table = pa.concat_tables(tables).combine_chunks()
@@ -160,22 +153,19 @@ class ShardDataset:
             kept = np.concatenate([self._kept[group.path, group.index] for group in row_groups])
             table = table.filter(pa.array(kept)).combine_chunks()
         columns = {name: table.column(column).to_numpy() for name, column in self._scalars.items()}
-        return self._packed(table), columns
+        return from_table(table, self.level), columns
 
-    def _packed(self, table: pa.Table) -> PackedSets:
-        return packed_sets(table, self.spec)
-
-    def __iter__(self) -> Iterator[tuple[PackedSets, Columns]]:
+    def __iter__(self) -> Iterator[tuple[Packed, Columns]]:
         for group in self.row_groups:
             yield self.read([group])
 
     @property
     def scalar_names(self) -> tuple[str, ...]:
-        """Names of what is stored once a jet."""
+        """Names of what is stored once a row."""
         return tuple(self._scalars)
 
     def scalars(self, *names: str) -> Columns:
-        """Whole columns of one number a jet, by name.
+        """Whole columns of one number a row, by name.
 
         Raises
         ------
@@ -192,7 +182,7 @@ class ShardDataset:
 
 
 def _kind(metadata: ShardMetadata, scalars: dict[str, str]) -> object:
-    return metadata.spec, metadata.collection, metadata.classes, scalars
+    return metadata.level, metadata.classes, scalars
 
 
 def _open(path: Path) -> pq.ParquetFile:

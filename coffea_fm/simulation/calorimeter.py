@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from coffea_fm.arrays import DoubleArray
+from coffea_fm.kinematics import wrap
 from coffea_fm.simulation.candidates import Candidates
 from coffea_fm.simulation.final_state import FinalState
-from coffea_fm.simulation.kinematics import Floats, wrap
 
 CALORIMETER_ETA = 3.0
 _POSITION_ERROR = 0.15
@@ -65,7 +66,7 @@ def deposits(particles: FinalState, calorimeter: Calorimeter, random: np.random.
     n, leading = len(first), hardest_first[first]
     total = np.bincount(deposit, weights=energy, minlength=n)
 
-    def centroid(angle: Floats) -> Floats:
+    def centroid(angle: DoubleArray) -> DoubleArray:
         around = wrap(angle[hardest_first] - angle[leading][deposit])
         return angle[leading] + np.bincount(deposit, weights=energy * around, minlength=n) / total
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from coffea_fm.simulation.kinematics import Floats
+from coffea_fm.arrays import DoubleArray
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,16 @@ class Candidates:
 
     event: NDArray[np.int64]
     source: NDArray[np.int64]
-    pt: Floats
-    eta: Floats
-    phi: Floats
-    mass: Floats
+    pt: DoubleArray
+    eta: DoubleArray
+    phi: DoubleArray
+    mass: DoubleArray
     charge: NDArray[np.int32]
     pdg_id: NDArray[np.int32]
-    d0: Floats
-    d0_error: Floats
-    dz: Floats
-    dz_error: Floats
+    d0: DoubleArray
+    d0_error: DoubleArray
+    dz: DoubleArray
+    dz_error: DoubleArray
 
     def take(self, rows: NDArray[np.int64]) -> Candidates:
         """The candidates in those rows."""

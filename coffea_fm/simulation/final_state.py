@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from coffea_fm.arrays import DoubleArray
+from coffea_fm.kinematics import pt_eta_phi
 from coffea_fm.simulation.events import Events
-from coffea_fm.simulation.kinematics import Floats, pt_eta_phi
 
 _NEUTRINOS = (12, 14, 16)
 _LEAST_ENERGY = 1e-6  # GeV: Pythia makes a few photons without momentum
@@ -36,13 +37,13 @@ class FinalState:
     source: NDArray[np.int64]
     kind: NDArray[np.int32]
     charge: NDArray[np.int32]
-    energy: Floats
-    pt: Floats
-    eta: Floats
-    phi: Floats
-    x: Floats
-    y: Floats
-    z: Floats
+    energy: DoubleArray
+    pt: DoubleArray
+    eta: DoubleArray
+    phi: DoubleArray
+    x: DoubleArray
+    y: DoubleArray
+    z: DoubleArray
 
     def __len__(self) -> int:
         return len(self.event)

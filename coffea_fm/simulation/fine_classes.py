@@ -10,7 +10,7 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-from coffea_fm.simulation.kinematics import wrap
+from coffea_fm.kinematics import wrap
 from coffea_fm.simulation.truth import HARD, NEUTRINOS
 from coffea_fm.tokens.classes import FINE_SPLIT, JET_CLASSES
 

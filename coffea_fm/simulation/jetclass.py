@@ -8,7 +8,7 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from coffea_fm.simulation.kinematics import wrap
+from coffea_fm.kinematics import wrap
 from coffea_fm.simulation.quantise import quantise
 from coffea_fm.tokens.classes import JET_CLASSES
 

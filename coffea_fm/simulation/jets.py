@@ -9,8 +9,9 @@ import fastjet
 import numpy as np
 from numpy.typing import NDArray
 
+from coffea_fm.arrays import DoubleArray
+from coffea_fm.kinematics import invariant_mass, pt_eta_phi
 from coffea_fm.simulation.candidates import Candidates
-from coffea_fm.simulation.kinematics import Floats, invariant_mass, pt_eta_phi
 
 RADIUS = 0.8
 fastjet._swig.ClusterSequence.set_fastjet_banner_stream(None)  # keeps the banner out of the command's output
@@ -33,11 +34,11 @@ class Jets:
     """
 
     event: NDArray[np.int64]
-    pt: Floats
-    eta: Floats
-    phi: Floats
-    mass: Floats
-    softdrop_mass: Floats
+    pt: DoubleArray
+    eta: DoubleArray
+    phi: DoubleArray
+    mass: DoubleArray
+    softdrop_mass: DoubleArray
     offsets: NDArray[np.int64]
     constituents: NDArray[np.int64]
 
@@ -80,14 +81,14 @@ def cluster(
     return Jets(event[kept], pt[kept], eta[kept], phi[kept], mass[kept], groomed, jet_offsets, constituents)
 
 
-def softdrop_mass(constituents: Candidates, offsets: NDArray[np.int64], radius: float) -> Floats:
+def softdrop_mass(constituents: Candidates, offsets: NDArray[np.int64], radius: float) -> DoubleArray:
     """Soft-drop mass of jets, GeV, float64 [n_jets]."""
     if len(offsets) == 1:
         return np.zeros(0)
     whole_jet = fastjet.JetDefinition(fastjet.cambridge_algorithm, 100.0)
     tree = fastjet.ClusterSequence(_momenta(constituents, offsets), whole_jet)
     groomed = tree.exclusive_jets_softdrop_grooming(njets=1, beta=0.0, symmetry_cut=0.1, R0=radius)
-    mass: Floats = ak.to_numpy(ak.flatten(groomed.msoftdrop, axis=None))
+    mass: DoubleArray = ak.to_numpy(ak.flatten(groomed.msoftdrop, axis=None))
     return np.maximum(mass, 0.0)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from coffea_fm.arrays import DoubleArray
+from coffea_fm.kinematics import wrap
 from coffea_fm.simulation.candidates import Candidates
 from coffea_fm.simulation.final_state import FinalState
-from coffea_fm.simulation.kinematics import Floats, wrap
 
 TRACK_PT, TRACK_ETA = 1.0, 2.5
 TRACKER_RADIUS = 1290.0
@@ -16,7 +17,7 @@ _CURVATURE_RADIUS = 1000 / (0.2998 * 3.8)  # mm for a GeV, in 3.8 T
 _IDENTIFIED_PT, _ELECTRONS_IDENTIFIED, _MUONS_IDENTIFIED = 2.0, 0.95, 0.98
 
 
-def efficiency(particles: FinalState) -> Floats:
+def efficiency(particles: FinalState) -> DoubleArray:
     """Probability that each particle leaves a track, float64 [n]; 0 for neutral ones."""
     eta = np.abs(particles.eta)
     found = np.where(particles.kind == 13, 0.985, np.where(eta < 1.5, 0.95, 0.85))
@@ -59,7 +60,7 @@ def tracks(particles: FinalState, random: np.random.Generator) -> Candidates:
     )
 
 
-def momentum_resolution(pt: Floats, eta: Floats, electron: NDArray[np.bool_]) -> Floats:
+def momentum_resolution(pt: DoubleArray, eta: DoubleArray, electron: NDArray[np.bool_]) -> DoubleArray:
     """Relative error of a track's transverse momentum, float64 [n]."""
     region = np.digitize(np.abs(eta), (0.5, 1.5))
     others = np.hypot(np.array([0.010, 0.015, 0.025])[region], np.array([1.0e-4, 1.5e-4, 3.5e-4])[region] * pt)
@@ -67,21 +68,27 @@ def momentum_resolution(pt: Floats, eta: Floats, electron: NDArray[np.bool_]) ->
     return np.asarray(np.where(electron, electrons, others))
 
 
-def d0_resolution(pt: Floats, eta: Floats) -> Floats:
+def d0_resolution(pt: DoubleArray, eta: DoubleArray) -> DoubleArray:
     """Error of the transverse impact parameter in mm: a constant and multiple scattering."""
     forward = np.clip((np.abs(eta) - 0.9) / 1.1, 0.0, None)
     return np.hypot(0.0105 + 0.0015 * forward, (0.075 + 0.07 * forward) * pt**-0.7)
 
 
-def dz_resolution(pt: Floats, eta: Floats) -> Floats:
+def dz_resolution(pt: DoubleArray, eta: DoubleArray) -> DoubleArray:
     """Error of the longitudinal impact parameter in mm; it grows with the obliqueness of the track."""
     forward = np.clip((np.abs(eta) - 0.9) / 1.1, 0.0, None)
     return np.hypot(0.030 + 0.06 * forward, (0.105 + 0.5 * forward) * pt**-0.7)
 
 
 def closest_approach(
-    x: Floats, y: Floats, z: Floats, pt: Floats, eta: Floats, phi: Floats, charge: NDArray[np.int32]
-) -> tuple[Floats, Floats]:
+    x: DoubleArray,
+    y: DoubleArray,
+    z: DoubleArray,
+    pt: DoubleArray,
+    eta: DoubleArray,
+    phi: DoubleArray,
+    charge: NDArray[np.int32],
+) -> tuple[DoubleArray, DoubleArray]:
     """Impact parameters of the helices that start at a point with a momentum, with respect to the origin.
 
     Parameters

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from coffea_fm.kinematics import invariant_mass, pt_eta_phi, wrap
 from coffea_fm.simulation.events import Events
-from coffea_fm.simulation.kinematics import invariant_mass, pt_eta_phi, wrap
 
 GRAVITON = 5100039
 _RESONANCES = (6, 23, 24, 25, GRAVITON)

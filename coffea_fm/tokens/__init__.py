@@ -1,15 +1,14 @@
-"""The data model: raw fields, packed tokens, padded batches."""
+"""The data model: a tree of levels, packed by offsets, padded in batches of similar length."""
 
 from __future__ import annotations
 
 from coffea_fm.tokens.classes import CLASSES_OF_LABEL, FINE_CLASSES, JET_CLASSES
-from coffea_fm.tokens.events import Collection, event_collection
 from coffea_fm.tokens.fields import CONSTITUENT_FIELDS, JET_FIELDS, VERTEX_FIELDS, Field
 from coffea_fm.tokens.jagged import flatten
+from coffea_fm.tokens.levels import Level, jet_level, token_level
 from coffea_fm.tokens.pack import columns, pack
-from coffea_fm.tokens.packed import PackedSets, PackedTokens
-from coffea_fm.tokens.padding import length_buckets, pad
-from coffea_fm.tokens.spec import InputSpec, TokenGroup, jet_fields, token_group
+from coffea_fm.tokens.packed import Members, Packed
+from coffea_fm.tokens.padding import array_names, length_buckets, pad
 
 __all__ = [
     "CLASSES_OF_LABEL",
@@ -18,18 +17,16 @@ __all__ = [
     "JET_CLASSES",
     "JET_FIELDS",
     "VERTEX_FIELDS",
-    "Collection",
     "Field",
-    "InputSpec",
-    "PackedSets",
-    "PackedTokens",
-    "TokenGroup",
+    "Level",
+    "Members",
+    "Packed",
+    "array_names",
     "columns",
-    "event_collection",
     "flatten",
-    "jet_fields",
+    "jet_level",
     "length_buckets",
     "pack",
     "pad",
-    "token_group",
+    "token_level",
 ]

@@ -72,4 +72,10 @@ JET_FIELDS = _by_name(
     Field("phi", "rad", plausible=(-3.2, 3.2)),
     Field("mass", "GeV", plausible=(0.0, 1000.0)),
     Field("msoftdrop", "GeV", plausible=(0.0, 1000.0)),
+    Field("pt_raw", "GeV", plausible=(1.0, 5000.0)),
+    Field("mass_raw", "GeV", plausible=(0.0, 1000.0)),
 )
+"""``pt_raw`` and ``mass_raw`` are those before jet energy corrections: what the constituents add up to."""
+
+CATALOGUES = {"constituents": CONSTITUENT_FIELDS, "vertices": VERTEX_FIELDS}
+"""Canonical fields of tokens, by the name of their level."""

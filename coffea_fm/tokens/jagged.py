@@ -10,9 +10,9 @@ import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
+from coffea_fm.arrays import IntArray
 from coffea_fm.errors import InputError
 
-IntArray = npt.NDArray[np.int64]
 Content = Any
 Rewrap = Callable[[Content], ak.Array]
 

@@ -1,216 +1,253 @@
-"""Awkward jets to the packed form, by offsets."""
+"""Awkward records to the packed form, by offsets."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import awkward as ak
 import numpy as np
-import numpy.typing as npt
 
+from coffea_fm.arrays import BoolArray, FloatArray, IntArray
 from coffea_fm.errors import InputError
-from coffea_fm.tokens.jagged import IntArray, Rewrap, Rows, flatten, offsets_of, ranges
-from coffea_fm.tokens.packed import PackedSets, PackedTokens
-from coffea_fm.tokens.spec import InputSpec, TokenGroup
+from coffea_fm.tokens.jagged import Rewrap, Rows, flatten, offsets_of, ranges
+from coffea_fm.tokens.levels import Level
+from coffea_fm.tokens.packed import Members, Packed
 
-_MOMENTUM = ("pt", "eta", "phi", "mass")
+_RAW = {"pt_raw": "pt", "mass_raw": "mass"}
+"""Momenta before corrections; coffea-fm's schemas give them in a record ``uncorrected``."""
+
+Path = tuple[str, ...]
 
 
-def pack(jets: ak.Array, spec: InputSpec) -> tuple[PackedSets, Rewrap]:
-    """Read what a model needs of jets.
+def pack(things: ak.Array, level: Level) -> tuple[Packed, Rewrap]:
+    """Read what a model needs of things such as jets.
 
     Parameters
     ----------
-    jets : awkward.Array
-        Jets under any lists and options, with the fields of the specification.
-    spec : InputSpec
-        Which fields, in which order.
+    things : awkward.Array
+        Records under any lists and options, with the fields and members of the level.
+    level : Level
+        Which fields, in which order, and which members.
 
     Returns
     -------
-    packed : PackedSets
-        The jets that are not None, in order. Tokens are sorted and truncated as the specification says; a jet whose
-        group is None has no tokens. A value that is None in a field that may not be missing becomes NaN.
+    packed : Packed
+        The records that are not None, in order. Members are sorted and truncated as their level says; where the list
+        is None there are none. A value that is None in a field that may not be missing becomes NaN.
     rewrap : callable
-        Puts an awkward layout of one element a jet back under the lists and options of `jets`.
+        Puts an awkward layout of one element a record back under the lists and options of `things`.
 
     Raises
     ------
     InputError
         If a field is absent: names it and the fields that are there.
     """
-    require(jets, spec)
-    rows, rewrap = flatten(jets)
-    groups = {group.name: _tokens(rows.field(group.name), group) for group in spec.groups}
-    jet = np.empty((len(rows.index), len(spec.jet)), dtype=np.float32)
-    for column, name in enumerate(spec.jet_names):
-        jet[:, column] = _numbers(rows, jet_column(jets, name, spec))
-    return PackedSets(groups, jet), rewrap
+    require(things, level)
+    rows, rewrap = flatten(things)
+    return _packed(rows, level), rewrap
 
 
-def token_places(jets: ak.Array, group: TokenGroup) -> tuple[IntArray, IntArray]:
-    """Where the packed tokens of a group come from.
+class Chosen(NamedTuple):
+    """The members of many things that are read: sorted and truncated as their level says.
 
-    Parameters
+    Attributes
     ----------
-    jets : awkward.Array
-        As given to `pack`.
-    group : TokenGroup
-
-    Returns
-    -------
-    places : int64 array of shape [n_tokens]
-        Position of each packed token among all tokens that the jets hold, one jet after the other.
-    lengths : int64 array of shape [n_sets]
-        How many tokens each jet holds.
+    level : str
+        Their name.
+    rows : Rows
+        Those of the first thing, then those of the second, and so on.
+    counts : int64 array of shape [n_parents]
+        How many each has.
+    places : int64 array of shape [n]
+        Position of each among all members that are stored.
+    stored : int64 array of shape [n_parents]
+        How many members are stored of each.
     """
-    _, _, places, lengths = chosen_tokens(flatten(jets)[0].field(group.name), group)
-    return places, lengths
+
+    level: str
+    rows: Rows
+    counts: IntArray
+    places: IntArray
+    stored: IntArray
 
 
-def chosen_tokens(lists: Rows, group: TokenGroup) -> tuple[Rows, IntArray, IntArray, IntArray]:
-    """The tokens that are packed of lists, None as empty: sorted and truncated as the group says.
-
-    Returns
-    -------
-    tokens : Rows
-        One set after the other.
-    lengths : int64 array of shape [n_sets]
-        How many each set has of them.
-    places : int64 array of shape [n_tokens]
-        Position of each among all stored tokens.
-    stored_lengths : int64 array of shape [n_sets]
-        How many tokens each set holds.
-    """
-    stored, has_list = lists.valid()
-    if not stored.layout.is_list:
-        raise InputError(f"{group.name} are not a list for each jet but {stored.layout.form.type}")
-    rows, counts = stored.lists()
-    stored_lengths = np.zeros(len(has_list), dtype=np.int64)
-    stored_lengths[has_list] = counts
-    lengths = stored_lengths
-    rows, valid = rows.valid()
-    if not valid.all():
-        set_of_token = np.repeat(np.arange(len(lengths)), lengths)
-        lengths = np.bincount(set_of_token[valid], minlength=len(lengths)).astype(np.int64)
-    order, lengths = _order(rows, lengths, group)
-    return Rows(rows.layout, rows.index[order]), lengths, np.flatnonzero(valid)[order], stored_lengths
+def chosen_members(things: ak.Array, member: Level) -> Chosen:
+    """Which members `pack` reads of things, and where they come from."""
+    return _chosen(flatten(things)[0].field(member.name), member)
 
 
-def columns(jets: ak.Array, spec: InputSpec) -> list[tuple[str, ...]]:
-    """Paths of the fields that `pack` reads, e.g. ``("constituents", "pt")``."""
-    tokens = [(group.name, name) for group in spec.groups for name in group.names]
-    return tokens + [jet_column(jets, name, spec) for name in spec.jet_names]
-
-
-def jet_column(jets: ak.Array, name: str, spec: InputSpec) -> tuple[str, ...]:
-    """Where the jets hold one of the specification's jet fields.
-
-    The uncorrected momentum is read from the record ``uncorrected``, where the jets have one.
+def gather(fields: Mapping[str, ak.Array]) -> ak.Array:
+    """One record an event from what belongs to it, e.g. a list of jets for each event under ``FatJet``.
 
     Raises
     ------
     InputError
-        If the jets are corrected (they have a ``rawFactor``) and do not say what they were before.
+        If members are not lists of records, or not all fields have one entry an event.
     """
-    if spec.momentum == "uncorrected" and name in _MOMENTUM:
-        if "uncorrected" in jets.fields:
-            if name in jets["uncorrected"].fields:
-                return ("uncorrected", name)
-        elif "rawFactor" in jets.fields and name in ("pt", "mass"):
+    lengths = {len(array) for array in fields.values() if ak.backend(array) != "typetracer"}
+    if len(lengths) > 1:
+        raise InputError(f"{', '.join(fields)} have different numbers of events: select them alike")
+    some = next(iter(fields.values()))
+    layout = ak.contents.RecordArray([array.layout for array in fields.values()], list(fields))
+    return ak.Array(layout, behavior=some.behavior, attrs=some.attrs)
+
+
+def columns(things: ak.Array, level: Level) -> list[Path]:
+    """Paths of the fields that `pack` reads, e.g. ``("constituents", "pt")``."""
+    paths = [column(things.fields, name) for name in level.names]
+    for member in level.members:
+        paths += [(member.name, *path) for path in columns(things[member.name], member)]
+    return paths
+
+
+def column(fields: Sequence[str], name: str) -> Path:
+    """Where records with these fields hold a canonical field.
+
+    The uncorrected momentum of a jet is in its record ``uncorrected``; a jet that was never corrected has only one
+    momentum.
+
+    Raises
+    ------
+    InputError
+        If jets are corrected and do not say what they were before.
+    """
+    if name in _RAW and name not in fields:
+        if "uncorrected" in fields:
+            return ("uncorrected", _RAW[name])
+        if "rawFactor" in fields:
             raise InputError(
-                f"the model reads the uncorrected jet {name}, and these jets have a rawFactor but no field 'uncorrected': "
-                "a schema of coffea_fm.schemas gives it to the jets of CMS, jets made otherwise must be given it"
+                f"the model reads the uncorrected {_RAW[name]} of a jet, and these jets have a rawFactor but no field "
+                "'uncorrected': a schema of coffea_fm.schemas gives it to the jets of CMS, jets made otherwise must be "
+                "given it"
             )
+        return (_RAW[name],)
     return (name,)
 
 
-def require(jets: ak.Array, spec: InputSpec) -> None:
-    """Check that the jets have every field of the specification.
+def require(things: ak.Array, level: Level) -> None:
+    """Check that things have every field and member of a level.
 
     Raises
     ------
     InputError
         If one is absent.
     """
-    for group in spec.groups:
-        if group.name not in jets.fields:
-            collections = [name for name in jets.fields if group.name in jets[name].fields]
-            if collections:
-                raise InputError(
-                    f"the model reads {group.name} of each jet, and these are whole events: give it the jets, such as "
-                    f"events.{collections[0]}"
-                )
-            raise InputError(
-                f"the model reads {group.name} of each jet, and {_called(jets)} have none: either the file was not opened "
-                f"with a schema of coffea_fm.schemas, or it does not link {group.name} to this collection, and another "
-                f"collection or format is needed; the fields are {_listed(jets.fields)}"
-            )
-    for *parents, leaf in columns(jets, spec):
-        holder = jets
+    _require(things, level, what="jets" if level.name == "jet" else level.name)
+
+
+def _require(things: ak.Array, level: Level, what: str) -> None:
+    for member in level.members:
+        if member.name not in things.fields:
+            raise InputError(_no_members(things, member, what))
+    for name in level.names:
+        *parents, leaf = column(things.fields, name)
+        holder = things
         for parent in parents:
             holder = holder[parent]
         if leaf not in holder.fields:
-            where = ".".join(["jets", *parents])
+            where = ".".join([what, *parents])
             raise InputError(
-                f"the model reads {where}.{leaf}, which {_called(jets)} do not have: take files that store it, or a model "
-                f"that does without; the fields of {where} are {_listed(holder.fields)}"
+                f"the model reads {where}.{leaf}, and {_called(things, what)} do not have it: take files that store it, "
+                f"or a model that does not read it; the fields of {where} are {_listed(holder.fields)}"
             )
+    for member in level.members:
+        _require(things[member.name], member, f"{what}.{member.name}")
 
 
-def _called(jets: ak.Array) -> str:
-    name = jets.layout.purelist_parameter("__record__")
-    return f"these jets ({name})" if name else "these jets"
+def _no_members(things: ak.Array, member: Level, what: str) -> str:
+    holders = [name for name in things.fields if member.name in things[name].fields]
+    if holders:
+        return (
+            f"the model reads {member.name} of {what}, and these are whole events: give it the jets, such as "
+            f"events.{holders[0]}"
+        )
+    return (
+        f"the model reads {member.name} of {what}, and {_called(things, what)} have none: either the file was not opened "
+        f"with a schema of coffea_fm.schemas, or it does not link {member.name} to this collection, and another "
+        f"collection or format is needed; the fields are {_listed(things.fields)}"
+    )
+
+
+def _called(things: ak.Array, what: str) -> str:
+    name = things.layout.purelist_parameter("__record__")
+    return f"these {what} ({name})" if name else f"these {what}"
 
 
 def _listed(fields: Sequence[str]) -> str:
     return ", ".join(fields[:20]) + (", ..." if len(fields) > 20 else "") if fields else "none"
 
 
-def _numbers(rows: Rows, path: tuple[str, ...]) -> npt.NDArray[np.float32]:
-    numbers = np.full(len(rows.index), np.nan, dtype=np.float32)
+def _packed(rows: Rows, level: Level) -> Packed:
+    values = np.empty((len(rows.index), len(level.fields)), dtype=np.float32)
+    missing = np.zeros((len(rows.index), len(level.missing_names)), dtype=np.bool_)
+    for index, field in enumerate(level.fields):
+        numbers, absent = _numbers(rows, column(rows.layout.fields, field.name))
+        values[:, index] = numbers
+        if field.missing:
+            missing[:, level.missing_names.index(field.name)] = absent
+        else:
+            values[absent, index] = np.nan
+    return Packed(values, missing, {member.name: _members(rows.field(member.name), member) for member in level.members})
+
+
+def _members(lists: Rows, level: Level) -> Members:
+    chosen = _chosen(lists, level)
+    return Members(chosen.counts, _packed(chosen.rows, level))
+
+
+def _numbers(rows: Rows, path: Path) -> tuple[FloatArray, BoolArray]:
+    """Numbers of a field, 0 where None, and where they are None."""
+    *parents, leaf = path
+    if not parents:
+        return rows.field(leaf).values()
     present = np.arange(len(rows.index))
-    for name in path:
+    for name in parents:
         rows, valid = rows.field(name).valid()
         present = present[valid]
-    numbers[present] = rows.values()[0]
-    return numbers
+    found, absent = rows.field(leaf).values()
+    numbers = np.zeros(len(valid), dtype=found.dtype)
+    everywhere = np.ones(len(numbers), dtype=np.bool_)
+    numbers[present], everywhere[present] = found, absent
+    return numbers, everywhere
 
 
-def _tokens(lists: Rows, group: TokenGroup) -> PackedTokens:
-    rows, lengths = chosen_tokens(lists, group)[:2]
-    values = np.empty((len(rows.index), len(group.fields)), dtype=np.float32)
-    missing = np.zeros((len(rows.index), len(group.missing_names)), dtype=np.bool_)
-    for column, field in enumerate(group.fields):
-        numbers, absent = rows.field(field.name).values()
-        values[:, column] = numbers
-        if field.missing:
-            missing[:, group.missing_names.index(field.name)] = absent
-        else:
-            values[absent, column] = np.nan
-    return PackedTokens(values, lengths, missing)
+def _chosen(lists: Rows, level: Level) -> Chosen:
+    stored_lists, has_list = lists.valid()
+    if not stored_lists.layout.is_list:
+        raise InputError(f"{level.name} are not a list for each parent but {stored_lists.layout.form.type}")
+    rows, found = stored_lists.lists()
+    stored = np.zeros(len(has_list), dtype=np.int64)
+    stored[has_list] = found
+    rows, valid = rows.valid()
+    counts = stored
+    if not valid.all():
+        parents = np.repeat(np.arange(len(stored)), stored)
+        counts = np.bincount(parents[valid], minlength=len(stored)).astype(np.int64)
+    order, counts = _order(rows, counts, level)
+    return Chosen(level.name, Rows(rows.layout, rows.index[order]), counts, np.flatnonzero(valid)[order], stored)
 
 
-def _order(rows: Rows, lengths: IntArray, group: TokenGroup) -> tuple[IntArray, IntArray]:
-    """Which tokens are first in the order of the group, set by set, and how many each set has."""
-    if group.order == "stored":
+def _order(rows: Rows, counts: IntArray, level: Level) -> tuple[IntArray, IntArray]:
+    """Which things are first in the order of the level, parent by parent, and how many each parent has."""
+    if level.order == "stored":
         order = np.arange(len(rows.index), dtype=np.int64)
     else:
-        order = _descending(rows.field(group.order).values()[0], lengths)
-    if lengths.max(initial=0) > group.max_tokens:
-        kept = np.minimum(lengths, group.max_tokens)
-        order = order[ranges(offsets_of(lengths)[:-1], kept)]
-        lengths = kept
-    return order, lengths
+        order = _descending(_numbers(rows, column(rows.layout.fields, level.order))[0], counts)
+    if level.maximum is not None and counts.max(initial=0) > level.maximum:
+        kept = np.minimum(counts, level.maximum)
+        order = order[ranges(offsets_of(counts)[:-1], kept)]
+        counts = kept
+    return order, counts
 
 
-def _descending(keys: npt.NDArray[np.floating], lengths: IntArray) -> IntArray:
-    """Stable order by descending key inside each set; only sets that need it are sorted."""
+def _descending(keys: FloatArray, counts: IntArray) -> IntArray:
+    """Stable order by descending key inside each parent; only what needs it are sorted."""
     order = np.arange(len(keys), dtype=np.int64)
-    set_of_token = np.repeat(np.arange(len(lengths)), lengths)
-    in_order = (keys[1:] <= keys[:-1]) | (set_of_token[1:] != set_of_token[:-1])
-    unsorted = np.zeros(len(lengths), dtype=np.bool_)
-    unsorted[set_of_token[1:][~in_order]] = True
-    tokens = np.flatnonzero(unsorted[set_of_token])
-    order[tokens] = tokens[np.lexsort((-keys[tokens], set_of_token[tokens]))]
+    parent = np.repeat(np.arange(len(counts)), counts)
+    in_order = (keys[1:] <= keys[:-1]) | (parent[1:] != parent[:-1])
+    unsorted = np.zeros(len(counts), dtype=np.bool_)
+    unsorted[parent[1:][~in_order]] = True
+    rows = np.flatnonzero(unsorted[parent])
+    order[rows] = rows[np.lexsort((-keys[rows], parent[rows]))]
     return order

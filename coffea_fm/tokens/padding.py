@@ -1,4 +1,4 @@
-"""Packed sets to padded batches of similar length: few shapes, little padding."""
+"""Packed things to padded batches of similar length: few shapes, little padding."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from coffea_fm.tokens.jagged import IntArray
-from coffea_fm.tokens.packed import PackedSets, PackedTokens
-from coffea_fm.tokens.spec import InputSpec
+from coffea_fm.arrays import BoolArray, IntArray
+from coffea_fm.tokens.levels import Level
+from coffea_fm.tokens.packed import Packed
+
+Arrays = dict[str, npt.NDArray[Any]]
 
 
 def length_buckets(lengths: IntArray, batch_tokens: int, multiple: int = 8) -> list[IntArray]:
-    """Group sets of similar length into batches of about the same number of padded tokens.
+    """Group things of similar length into batches of about the same number of padded tokens.
 
     Parameters
     ----------
-    lengths : int64 array of shape [n_sets]
-        How many tokens each set has.
+    lengths : int64 array of shape [n]
+        How many tokens each has.
     batch_tokens : int
-        Tokens of a batch, padding counted; a set longer than that is a batch by itself.
+        Tokens of a batch, padding counted; a thing longer than that is a batch by itself.
     multiple : int
         Padded lengths are multiples of this, and the batch size follows from the padded length, so that there are
         few distinct shapes.
@@ -28,7 +30,7 @@ def length_buckets(lengths: IntArray, batch_tokens: int, multiple: int = 8) -> l
     Returns
     -------
     list of int64 arrays
-        Indices of the sets of each batch, longest sets first; every set is in exactly one.
+        Indices of each batch, longest first; everything is in exactly one.
     """
     order = np.argsort(-lengths, kind="stable")
     padded = padded_length(lengths[order], multiple)
@@ -46,47 +48,63 @@ def padded_length(lengths: IntArray, multiple: int = 8) -> IntArray:
     return np.maximum(-(-lengths // multiple), 1) * multiple
 
 
-def pad(packed: PackedSets, spec: InputSpec, multiple: int = 8) -> dict[str, npt.NDArray[Any]]:
-    """All sets as the padded arrays that a graph takes.
+def array_names(level: Level) -> tuple[str, ...]:
+    """Names of the arrays that `pad` gives: what the things of a level offer to a graph."""
+    names = [level.name] if level.fields else []
+    for member in level.members:
+        names += [member.name, f"{member.name}_mask"]
+        if member.missing_names:
+            names.append(f"{member.name}_missing")
+    return tuple(names)
+
+
+def pad(packed: Packed, level: Level, multiple: int = 8) -> Arrays:
+    """Things of one level and their members as the padded arrays that a graph takes.
 
     Parameters
     ----------
-    packed : PackedSets
-        The sets of one batch.
-    spec : InputSpec
-        Names and order of the inputs.
+    packed : Packed
+        The things of one batch.
+    level : Level
+        Describes them.
     multiple : int
         The padded length is the longest length, rounded up to a multiple of this.
 
     Returns
     -------
     dict of str to array
-        For each group ``g``: ``g`` float32 [n_sets, length, n_fields], ``g_mask`` bool [n_sets, length] (True for a
-        token), and ``g_missing`` bool [n_sets, length, n_missing_fields] where the group has such fields; ``jet``
-        float32 [n_sets, n_jet_fields] where the specification has jet fields.
+        The level's own fields under its name, float32 [n, n_fields], where it has any. For each member ``m``: ``m``
+        float32 [n, length, n_fields], ``m_mask`` bool [n, length] (True where there is one), and ``m_missing`` bool
+        [n, length, n_missing_fields] where single members may lack a field. What is known of the things, such as their
+        ``embedding``, under its name, float32 [n, dim]; and what is known of the members, such as ``m_embedding``
+        float32 [n, length, dim]. Members that are not packed are left out.
     """
-    arrays: dict[str, npt.NDArray[Any]] = {}
-    for group in spec.groups:
-        tokens = packed.groups[group.name]
-        mask = token_mask(tokens, multiple)
-        arrays[group.name] = scatter(tokens.values, mask)
-        arrays[f"{group.name}_mask"] = mask
-        if group.missing_names:
-            arrays[f"{group.name}_missing"] = scatter(tokens.missing, mask)
-    if spec.jet:
-        arrays["jet"] = packed.jet
+    arrays: Arrays = {**packed.known}
+    if level.fields:
+        arrays[level.name] = packed.values
+    for member in level.members:
+        members = packed.members.get(member.name)
+        if members is None:
+            continue
+        mask = slot_mask(members.counts, multiple)
+        arrays[member.name] = scatter(members.things.values, mask)
+        arrays[f"{member.name}_mask"] = mask
+        if member.missing_names:
+            arrays[f"{member.name}_missing"] = scatter(members.things.missing, mask)
+        for name, known in members.things.known.items():
+            arrays[f"{member.name}_{name}"] = scatter(known, mask)
     return arrays
 
 
-def token_mask(tokens: PackedTokens, multiple: int = 8) -> npt.NDArray[np.bool_]:
-    """Which slots of the padded form hold a token, bool [n_sets, length]."""
-    longest = tokens.lengths.max(initial=0)
-    slots = np.arange(int(padded_length(np.asarray(longest), multiple)))
-    return slots < tokens.lengths[:, np.newaxis]
+def slot_mask(counts: IntArray, multiple: int = 8) -> BoolArray:
+    """Which slots of the padded form hold something, bool [n, length]."""
+    longest = np.asarray(counts.max(initial=0))
+    slots = np.arange(int(padded_length(longest, multiple)))
+    return slots < counts[:, np.newaxis]
 
 
-def scatter(rows: npt.NDArray[Any], mask: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
-    """Rows [n_rows, n] in the slots of the mask [n_sets, length], 0 elsewhere: [n_sets, length, n]."""
+def scatter(rows: npt.NDArray[Any], mask: BoolArray) -> npt.NDArray[Any]:
+    """Rows [n_rows, n] in the slots of the mask [n, length], 0 elsewhere: [n, length, n_columns]."""
     padded = np.zeros((*mask.shape, rows.shape[1]), dtype=rows.dtype)
     padded[mask] = rows
     return padded

@@ -10,7 +10,7 @@ import numpy as np
 from coffea.processor import ProcessorABC
 
 import coffea_fm
-from coffea_fm import EventCollector
+from coffea_fm import Collector
 from coffea_fm.analysis.chunk import Chunk
 from coffea_fm.analysis.corrections import Corrections
 from coffea_fm.analysis.folds import folds
@@ -133,7 +133,7 @@ class HH4b(ProcessorABC):  # type: ignore[misc]
         factors = chunk.scale_factors(tagger, pair.jets)
         chunk.fill("resolved", variation, pair.selected & allowed, pair.regions(), {"mass": pair.pair_mass}, factors)
 
-    def collect(self, collector: EventCollector, chunk: Chunk, jets: Any, fold: IntArray) -> dict[str, Any]:
+    def collect(self, collector: Collector, chunk: Chunk, jets: Any, fold: IntArray) -> dict[str, Any]:
         """Write the boosted events of one chunk: jets with constituents, class, weight, fold and what a study sorts by."""
         pair = boosted.select_boosted(jets, self.first_txbb)
         numbers = {name: getattr(pair, name) for name in ("first_txbb", "second_txbb", "first_mass", "second_mass")}

@@ -108,11 +108,11 @@ class EventTagger:
             require_folds(len(bundles))
         taggers = tuple(coffea_fm.load(bundle) for bundle in bundles)
         for tagger in taggers:
-            level = "jets" if tagger.manifest.collection is None else "events"
-            if level == "jets" or not {cls.signal, cls.background} <= set(tagger.classes):
+            level = tagger.manifest.level.name
+            if level != "event" or not {cls.signal, cls.background} <= set(tagger.classes):
                 raise RecipeError(
                     f"the bundle {tagger.manifest.name!r} of the option event does not tell events of {cls.signal} from "
-                    f"{cls.background}: it gives {', '.join(tagger.classes)} of {level}"
+                    f"{cls.background}: it gives {', '.join(tagger.classes)} of {level}s"
                 )
         return cls(taggers)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from coffea_fm.bundle import Manifest, load_bundle
+from coffea_fm.bundle import Calibration, Manifest, load_bundle, save_calibration
 from coffea_fm.errors import BundleError
 
 
@@ -30,7 +30,7 @@ def memory(folder: Path, archive: Path) -> Iterator[str]:
 
 def test_a_folder_gives_back_what_was_saved(folder: Path, manifest: Manifest, graphs: dict[str, bytes]) -> None:
     bundle = load_bundle(folder)
-    assert bundle.manifest.inputs == manifest.inputs
+    assert bundle.manifest.level == manifest.level
     assert bundle.manifest.outputs == manifest.outputs
     assert {name: bundle.graph_bytes(name) for name in graphs} == graphs
     assert bundle.checksum == bundle.manifest.content_hash()
@@ -42,6 +42,7 @@ def test_zip_flat_zip_and_urls_are_the_same_bundle(folder: Path, archive: Path, 
     for place in (archive, flat, memory, f"{memory}.zip", folder.as_uri(), f"zip://small::{archive.as_uri()}"):
         bundle = load_bundle(place)
         assert (bundle.manifest, bundle.graphs) == (expected.manifest, expected.graphs)
+        assert bundle.calibration == expected.calibration
 
 
 def test_a_relative_path_becomes_absolute(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,6 +56,19 @@ def test_a_remote_bundle_is_kept_and_found_by_checksum_without_the_network(memor
     again = load_bundle("memory://gone/away", checksum=first.checksum)
     assert again.graphs == first.graphs
     assert again.source == "memory://gone/away"
+
+
+def test_a_remote_bundle_that_was_measured_again_is_the_same_model(
+    memory: str, cache: Path, folder: Path, graphs: dict[str, bytes]
+) -> None:
+    first = load_bundle(memory)
+    save_calibration(folder, Calibration(temperature=2.0))
+    fsspec.filesystem("memory").put(str(folder / "calibration.json"), "/remote/small/calibration.json")
+    again = load_bundle(memory)
+    assert (first.calibration.temperature, again.calibration.temperature) == (1.2, 2.0)
+    assert (again.checksum, again.graphs) == (first.checksum, graphs)
+    assert [path.name for path in cache.iterdir()] == [first.checksum]
+    assert load_bundle("memory://gone/away", checksum=first.checksum).calibration == again.calibration
 
 
 def test_a_damaged_cache_is_renewed(memory: str, cache: Path, graphs: dict[str, bytes]) -> None:
@@ -92,8 +106,10 @@ def test_absent_places_are_named(tmp_path: Path, folder: Path) -> None:
 
 
 def test_a_newer_or_older_schema_says_what_to_do(folder: Path) -> None:
-    edit(folder, schema_version=3, novelty=True)
-    refuse(folder, "schema_version 3", "reads 1 and 2", "upgrade coffea-fm")
+    edit(folder, schema_version=4, novelty=True)
+    refuse(folder, "schema_version 4", "reads 3", "upgrade coffea-fm")
+    edit(folder, schema_version=2)
+    refuse(folder, "schema_version 2", "export the bundle again")
     edit(folder, schema_version=0)
     refuse(folder, "schema_version 0", "export the bundle again")
     edit(folder, schema_version="one")
@@ -119,7 +135,7 @@ def test_an_edited_graph_is_refused(folder: Path) -> None:
 
 def test_a_missing_graph_is_named(folder: Path) -> None:
     (folder / "head.onnx").unlink()
-    refuse(folder, "lacks its file head.onnx")
+    refuse(folder, "head.onnx is missing from the bundle")
 
 
 def test_a_damaged_zip_is_refused(folder: Path, archive: Path) -> None:

@@ -13,7 +13,7 @@ def files(folder: Path) -> set[str]:
 
 
 def test_the_folder_is_complete_and_alone(folder: Path) -> None:
-    assert files(folder) == {"README.md", "manifest.json", "backbone.onnx", "head.onnx"}
+    assert files(folder) == {"README.md", "manifest.json", "calibration.json", "backbone.onnx", "head.onnx"}
     assert files(folder.parent) == {"small"}
 
 

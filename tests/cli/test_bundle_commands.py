@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from coffea_fm.bundle import load_bundle, save_bundle
 from coffea_fm.cli import main
+from coffea_fm.plots.style import one_panel
 from coffea_fm.running.result import RunResult
 
 
@@ -91,11 +92,36 @@ def test_record_writes_working_points_into_the_bundle_and_keeps_the_rest(tmp_pat
     assert result.exit_code == 0, result.stderr
     after = load_bundle(bundle)
     assert {point.name for point in after.manifest.working_points} >= {"Hbb_loose", "Tbl_loose"}
-    assert after.manifest.calibration.data == str(tmp_path / "test.root")
+    assert after.manifest.calibration.data.endswith(f"jets of {tmp_path / 'test.root'}")
     assert after.graphs == before.graphs
     assert after.manifest.inputs == before.manifest.inputs
     assert json.loads(result.stdout)["checksum"] == after.checksum != before.checksum
-    assert (bundle / "README.md").read_text() == "# Counting\n"
+    card = (bundle / "README.md").read_text()
+    assert card.startswith("# Counting\n\n## Measured\n")
+    assert "Hbb / (Hbb + QCD) > " in card
+
+
+def test_evaluate_takes_truth_from_any_column_and_accounts_for_what_it_leaves_out(tmp_path, bundle):
+    jets = ak.flatten(make_nano(tmp_path / "test.root", 400))
+    command = ["evaluate", str(bundle), str(tmp_path / "test.root"), "-o", str(tmp_path / "o"), "--json"]
+    result = CliRunner().invoke(main, [*command, "--truth", "label", "--classes", "0=QCD,1=Hbb,2=other"])
+    assert result.exit_code == 0, result.stderr
+    content = json.loads(result.stdout)
+    label, counts = ak.to_numpy(jets.label), ak.to_numpy(jets.nConstituents)
+    assert content["jets"] == np.sum((label >= 0) & (label < 2) & (counts > 0))
+    assert content["left_out"] == {
+        "of the class other, which the bundle does not score": int(np.sum(label == 2)),
+        "with no true class in 'label'": int(np.sum((label < 0) | (label > 2))),
+    }
+    assert "which the bundle does not score" in (tmp_path / "o" / "report.html").read_text()
+
+
+def test_evaluate_reads_trees_of_other_names(tmp_path, bundle):
+    make_nano(tmp_path / "test.root", 100)
+    command = ["evaluate", str(bundle), str(tmp_path / "test.root"), "-o", str(tmp_path / "o"), "--treename", "other"]
+    result = CliRunner().invoke(main, command)
+    assert (result.exit_code, len(result.stderr.strip().splitlines()[-1:])) == (1, 1)
+    assert "other" in result.stderr
 
 
 def test_demo_tags_the_shipped_sample_on_worker_processes(tmp_path, bundle, monkeypatch):
@@ -111,8 +137,10 @@ def test_demo_tags_the_shipped_sample_on_worker_processes(tmp_path, bundle, monk
 
     monkeypatch.setattr("coffea_fm.running.commands.shipped", lambda kind, _name="": shipped[kind])
     monkeypatch.setattr("coffea_fm.running.commands.run", run)
+    monkeypatch.setattr("coffea_fm.running.commands.draw_tagging", lambda *_, **__: {"roc": one_panel()[0]})
     result = CliRunner().invoke(main, ["demo", "-o", str(tmp_path / "out")])
     assert result.exit_code == 0, result.stderr
     assert called["arguments"][:2] == ("tag_jets", [str(shipped["samples"] / "jets.root")])
     assert (called["dask"], called["options"]) == ("local", {"bundle": str(bundle)})
     assert "wrote out/cutflow.json" in result.stdout
+    assert f"wrote 1 figures, as PNG and PDF, to {tmp_path / 'out' / 'plots'}" in result.stdout

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import inspect
+import logging
 import subprocess
 import sys
+from dataclasses import fields
 from types import ModuleType
 
 import pytest
 from typer.testing import CliRunner
 
+import coffea_fm
 from coffea_fm.cli import COMMANDS, main
 from coffea_fm.errors import InputError
+from coffea_fm.running.options import RunKeywords, RunOptions
 
 
 def fake_command(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
@@ -50,7 +55,7 @@ def test_interrupt_exits_with_130(monkeypatch):
 def test_unknown_command_is_refused():
     result = CliRunner().invoke(main, ["runn"])
     assert result.exit_code == 2
-    assert "No such command" in result.stderr
+    assert "No such command 'runn': did you mean 'run'?" in result.stderr
 
 
 def test_help_lists_the_commands_without_heavy_imports():
@@ -79,3 +84,57 @@ def test_commands_are_those_of_the_architecture():
         "limit",
         "info",
     )
+
+
+def test_version():
+    result = CliRunner().invoke(main, ["--version"])
+    assert (result.exit_code, result.stdout.split()[0]) == (0, "coffea-fm")
+
+
+def test_completion_is_offered():
+    assert "--install-completion" in CliRunner().invoke(main, ["--help"]).stdout
+
+
+@pytest.mark.parametrize("arguments", [["-v", "info"], ["info", "-v"], ["info"]])
+def test_verbose_shows_the_log(monkeypatch, arguments):
+    module = ModuleType("coffea_fm.cli.info")
+
+    def info() -> None:
+        logging.getLogger("coffea_fm.inference").info("provider CPU")
+
+    module.info = info  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "coffea_fm.cli.info", module)
+    logger = logging.getLogger("coffea_fm")
+    level, handlers = logger.level, list(logger.handlers)
+    logger.setLevel(logging.WARNING)
+    try:
+        result = CliRunner().invoke(main, arguments)
+    finally:
+        logger.setLevel(level)
+        logger.handlers = handlers
+    assert result.exit_code == 0
+    assert ("coffea_fm.inference: provider CPU" in result.stderr) == ("-v" in arguments)
+
+
+def test_the_library_shows_its_surface_and_stays_light():
+    code = (
+        "import sys, coffea_fm, inspect\n"
+        "assert not [m for m in ('torch', 'coffea', 'awkward', 'numpy') if m in sys.modules]\n"
+        "print(*dir(coffea_fm))\n"
+        "import coffea_fm.export.graphs\n"
+        "assert inspect.isfunction(coffea_fm.export) and inspect.isfunction(coffea_fm.run)\n"
+        "import cloudpickle; assert cloudpickle.loads(cloudpickle.dumps(coffea_fm)) is coffea_fm"
+    )
+    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    names = {"collect", "demo", "export", "finetune", "load", "pretrain", "report", "run", "simulate", "RunOptions"}
+    assert names <= set(output.split())
+
+
+@pytest.mark.parametrize("command", ["run", "collect", "evaluate"])
+def test_the_options_of_a_run_are_those_of_the_library(command):
+    text = CliRunner().invoke(main, [command, "--help"], env={"COLUMNS": "200"}).stdout
+    assert [option.name for option in fields(RunOptions)] == list(RunKeywords.__annotations__)
+    for option in fields(RunOptions):
+        assert f"--{option.name.replace('_', '-')}" in text
+        if command != "evaluate":
+            assert option.name in inspect.signature(getattr(coffea_fm, command)).parameters

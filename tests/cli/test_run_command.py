@@ -107,3 +107,28 @@ def test_option_values_are_yaml():
     assert options == {"a": 1, "b": True, "c": [1, 2], "d": "x=y", "e": None}
     with pytest.raises(RecipeError, match="not valid YAML"):
         parse_options(["a=[1"])
+
+
+def test_help_goes_on_with_the_options_of_the_processor():
+    result = CliRunner().invoke(main, ["run", "--workers", "2", "tag_jets", "--help"])
+    assert result.exit_code == 0
+    assert "min_pt: float = 200.0" in result.stdout
+    wrong = CliRunner().invoke(main, ["run", "tag_jet", "--help"])
+    assert (wrong.exit_code, "did you mean 'tag_jets.py'?" in wrong.stdout) == (0, True)
+
+
+def test_what_fails_after_the_last_chunk_is_a_line_and_exit_code_one(files):
+    code = """
+from coffea.processor import ProcessorABC
+class Mean(ProcessorABC):
+    def process(self, events): return {"n": len(events), "nan": float("nan")}
+    def postprocess(self, accumulator): return {"mean": 1 / (accumulator["n"] - 30)}
+"""
+    (files / "mean.py").write_text(code)
+    command = ["run", str(files / "mean.py"), str(files / "a.root"), "-o", str(files / "out")]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    assert "not written: nan is nan, which JSON does not have: null in cutflow.json" in result.stdout
+    assert "failed: postprocess: ZeroDivisionError: division by zero" in result.stdout
+    assert json.loads((files / "out" / "cutflow.json").read_text()) == {"n": 30, "nan": None}
+    assert set(json.loads((files / "out" / "summary.json").read_text())["failures"]) == {"postprocess"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,9 @@ pytest.importorskip("dask_awkward.lib", reason="dask-awkward wants an environmen
 import dask
 import dask_awkward
 from coffea.nanoevents import NanoEventsFactory
-from tiny_bundles import COLLECTION, backbone_bytes, event_head_bytes, event_manifest
+from tiny_bundles import save_tiny_event
 
 import coffea_fm
-from coffea_fm.bundle import save_bundle
 from coffea_fm.errors import InputError
 from coffea_fm.inference import sessions
 from coffea_fm.schemas.jetclass import JetClassSchema
@@ -97,7 +95,7 @@ def test_the_report_of_computed_scores_counts_all_partitions(bundle: Path, jetcl
     assert lazy.Jet.npartitions == 2
     expected = coffea_fm.report(tagger(open_events(jetclass_file, "eager").Jet))
     assert expected.counts["jets"] == 100
-    assert expected.counts["without_tokens"] == 15
+    assert expected.counts["without_constituents"] == 15
     scores = tagger(lazy.Jet)
     for computed in dask.compute(scores, scores.Hbb[scores.Hbb > 0.5], scores.Hbb / scores.QCD, scheduler="sync"):
         assert coffea_fm.report(computed) == expected
@@ -110,16 +108,14 @@ def test_scores_that_are_not_computed_have_no_report(bundle: Path, lazy: Any) ->
 
 @pytest.mark.filterwarnings("ignore:.*trained on jets called FatJet")
 def test_scores_of_events_are_those_of_the_eager_mode(tmp_path: Path, jetclass_file: Path, lazy: Any) -> None:
-    manifest = event_manifest("lazy-events", replace(COLLECTION, minimum=1))
-    save_bundle(tmp_path / "events", manifest, {"backbone": backbone_bytes(), "event-head": event_head_bytes()}, "")
-    tagger = coffea_fm.load(tmp_path / "events")
+    tagger = coffea_fm.load(save_tiny_event(tmp_path / "events", "lazy-events", minimum=1))
     eager = open_events(jetclass_file, "eager")
     expected = tagger(eager, FatJet=eager.Jet[eager.Jet.pt > 600])
     scores = tagger(lazy, FatJet=lazy.Jet[lazy.Jet.pt > 600])
     assert type(scores).__module__.startswith("dask_awkward")
     computed = scores.compute(scheduler="sync")
     assert ak.array_equal(computed, expected, equal_nan=True)
-    assert 0 < coffea_fm.report(computed).counts["too_few_jets"] < 100
+    assert 0 < coffea_fm.report(computed).counts["without_FatJet"] < 100
     assert coffea_fm.report(computed) == coffea_fm.report(expected)
     (columns,) = dask_awkward.report_necessary_columns(tagger(lazy, FatJet=lazy.Jet).signal).values()
     assert columns == NEEDED

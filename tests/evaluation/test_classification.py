@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, roc_auc_score
 
+from coffea_fm.calibration.discriminant import discriminant
 from coffea_fm.errors import InputError
-from coffea_fm.evaluation.classification import classification_metrics, discriminant
+from coffea_fm.evaluation.classification import classification_metrics
 
 CLASSES = ("Hbb", "QCD", "Tbqq")
 
@@ -48,7 +49,18 @@ def test_jets_without_a_score_are_counted_and_in_no_figure():
 def test_a_class_without_jets_is_left_out():
     scores, target = sample()
     kept = target != 2
-    assert set(classification_metrics(scores[kept], target[kept], CLASSES).against_background) == {"Hbb"}
+    metrics = classification_metrics(scores[kept], target[kept], CLASSES)
+    assert set(metrics.against_background) == {"Hbb"}
+    assert metrics.jets_by_class["Tbqq"] == 0
+    assert (metrics.present, metrics.absent) == (["Hbb", "QCD"], ["Tbqq"])
+
+
+def test_the_temperature_improves_scores_that_are_too_sure():
+    scores, target = sample()
+    sure = scores.astype(float) ** 3
+    metrics = classification_metrics(sure / sure.sum(axis=1, keepdims=True), target, CLASSES)
+    assert metrics.temperature > 2
+    assert metrics.reliability_with_temperature.expected_error < 0.3 * metrics.reliability.expected_error
 
 
 def test_discriminant_of_two_zeros_is_zero():

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from random_jets import SPEC, random_jets
+from random_jets import CLASSES, LEVEL, random_jets
 
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
-from coffea_fm.nn.build import Model, build_model
+from coffea_fm.nn.checkpoint import NetworkConfig
 from coffea_fm.nn.heads.classification import ClassificationHeadConfig
-from coffea_fm.tokens.packed import PackedSets
+from coffea_fm.nn.model import Model
+from coffea_fm.tokens import Packed
 
 CONFIGS = {
     "set": SetTransformerConfig(size="tiny"),
@@ -19,7 +20,8 @@ CONFIGS = {
 
 def build(config) -> Model:
     torch.manual_seed(0)
-    return build_model(config, ClassificationHeadConfig(), SPEC, 2).eval()
+    network = NetworkConfig(level=LEVEL, backbone=config, head=ClassificationHeadConfig(), classes=CLASSES)
+    return network.build().eval()
 
 
 @pytest.fixture(params=CONFIGS.values(), ids=CONFIGS.keys())
@@ -33,5 +35,5 @@ def tiny() -> Model:
 
 
 @pytest.fixture(scope="session")
-def jets() -> PackedSets:
+def jets() -> Packed:
     return random_jets(50)[0]

@@ -6,7 +6,8 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from random_jets import SPEC
+from random_events import EVENTS, random_events
+from random_jets import LEVEL
 
 from coffea_fm.errors import CoffeaFMError, InputError
 from coffea_fm.export.cases import BATCHES, cases
@@ -15,20 +16,19 @@ from coffea_fm.export.graphs import make_graphs
 
 
 def test_every_network_passes(model, jets):
-    check = check_graphs(make_graphs(model, SPEC), model, SPEC, jets)
+    check = check_graphs(make_graphs(model), model, jets)
     assert 0 < check.maximal_difference < 3e-5
     assert check.tolerance == 1e-4
-    assert check.cases == len(list(cases(jets, SPEC)))
+    assert check.cases == len(list(cases(jets, LEVEL)))
 
 
 def test_cases_cover_all_sizes(jets):
     sizes, lengths = set(), set()
-    for case in cases(jets, SPEC):
-        mask = case.arrays["constituents_mask"]
-        sizes.add(len(mask))
-        lengths |= set(mask.sum(axis=1))
-    assert sizes == set(BATCHES)
-    assert {0, 1, 2, SPEC.groups[0].max_tokens} <= lengths
+    for case in cases(jets, LEVEL):
+        sizes.add(len(case.packed))
+        lengths |= set(case.packed.members["constituents"].counts.tolist())
+    assert set(BATCHES) <= sizes
+    assert {0, 1, 2, LEVEL.members[0].maximum} <= lengths
     assert len(lengths) > 60
 
 
@@ -36,28 +36,28 @@ def test_other_weights_are_found(tiny, jets):
     other = copy.deepcopy(tiny)
     with torch.no_grad():
         other.backbone.norm.weight[3] += 3e-3
-    with pytest.raises(ExportError, match=r"embedding of .* differ from torch by 0\.00"):
-        check_graphs(make_graphs(other, SPEC), tiny, SPEC, jets)
+    with pytest.raises(ExportError, match=r"embedding of .* differs from torch by 0\.00"):
+        check_graphs(make_graphs(other), tiny, jets)
     assert issubclass(ExportError, CoffeaFMError)
 
 
 def test_another_temperature_is_found(tiny, jets):
     with pytest.raises(ExportError, match="scores of"):
-        check_graphs(make_graphs(tiny, SPEC, temperature=2.0), tiny, SPEC, jets)
+        check_graphs(make_graphs(tiny, temperature=2.0), tiny, jets)
 
 
 def test_a_batch_axis_that_was_baked_in_is_found(tiny, jets):
-    graphs = make_graphs(tiny, SPEC)
+    graphs = make_graphs(tiny)
     proto = onnx.load_from_string(graphs["head"])
     node = next(node for node in proto.graph.node if node.op_type == "Softmax")
     node.attribute[0].i = 0
     with pytest.raises(ExportError, match="scores of"):
-        check_graphs(graphs | {"head": proto.SerializeToString()}, tiny, SPEC, jets)
+        check_graphs(graphs | {"head": proto.SerializeToString()}, tiny, jets)
 
 
 def test_a_swallowed_nan_is_found(tiny, jets):
     """A graph that cleans its inputs gives a number where there is none."""
-    graphs = make_graphs(tiny, SPEC)
+    graphs = make_graphs(tiny)
     proto = onnx.load_from_string(graphs["backbone"])
     for node in proto.graph.node:
         for index, name in enumerate(node.input):
@@ -67,13 +67,13 @@ def test_a_swallowed_nan_is_found(tiny, jets):
     proto.graph.initializer.append(zero)
     proto.graph.node.insert(0, onnx.helper.make_node("Where", ["bad", "zero", "constituents"], ["cleaned"]))
     proto.graph.node.insert(0, onnx.helper.make_node("IsNaN", ["constituents"], ["bad"]))
-    with pytest.raises(ExportError, match="NaN in one jet are a number"):
-        check_graphs(graphs | {"backbone": proto.SerializeToString()}, tiny, SPEC, jets)
+    with pytest.raises(ExportError, match="nan in each field of constituents is a number"):
+        check_graphs(graphs | {"backbone": proto.SerializeToString()}, tiny, jets)
 
 
 def test_a_spreading_nan_is_found(tiny, jets):
     """A graph that adds the mean over the batch lets one jet spoil the others."""
-    graphs = make_graphs(tiny, SPEC)
+    graphs = make_graphs(tiny)
     proto = onnx.load_from_string(graphs["backbone"])
     last = next(node for node in proto.graph.node if "embedding" in node.output)
     last.output[list(last.output).index("embedding")] = "own"
@@ -88,10 +88,37 @@ def test_a_spreading_nan_is_found(tiny, jets):
         ]
     )
     with pytest.raises(ExportError, match="not finite where all inputs are"):
-        check_graphs(graphs | {"backbone": proto.SerializeToString()}, tiny, SPEC, jets)
+        check_graphs(graphs | {"backbone": proto.SerializeToString()}, tiny, jets)
 
 
 def test_jets_without_constituents_are_refused(tiny, jets):
     empty = jets.take(np.array([], dtype=np.int64))
     with pytest.raises(InputError, match="no constituents"):
-        check_graphs(make_graphs(tiny, SPEC), tiny, SPEC, empty)
+        check_graphs(make_graphs(tiny), tiny, empty)
+
+
+def test_a_graph_that_depends_on_order_or_padding_is_found(tiny, jets, monkeypatch):
+    """Torch and onnxruntime agree where members stand where they should."""
+    forward = type(tiny.backbone).forward
+
+    def by_position(self, inputs, replace=None):
+        output = forward(self, inputs, replace)
+        return output._replace(embedding=output.embedding + 1e-3 * output.token_vectors[:, 0])
+
+    monkeypatch.setattr(type(tiny.backbone), "forward", by_position)
+    with pytest.raises(ExportError, match=r"embedding of .* differs from torch by"):
+        check_graphs(make_graphs(tiny), tiny, jets)
+
+
+def test_every_kind_of_thing_that_breaks_graphs_is_in_the_cases_of_each_level():
+    events, _ = random_events(20)
+    names = [(case.level.name, case.name) for case in cases(events, EVENTS)]
+    for value in ("nan", "inf"):
+        assert ("FatJet", f"{value} in each field of constituents") in names
+        assert ("FatJet", f"{value} in each field of FatJet") in names
+        assert ("event", f"{value} in each field of FatJet") in names
+    assert ("FatJet", "2 of FatJet, 0 members") in names
+    assert ("event", "64 of event, ragged") in names
+    for case in cases(events, EVENTS):
+        assert len(case.undefined) == len(case.packed)
+        assert np.isfinite(case.packed.values).all() or case.undefined.any()

@@ -6,11 +6,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from random_jets import SPEC
+from random_jets import LEVEL
 
 from coffea_fm.export.graphs import OPSET, make_graphs
 from coffea_fm.nn.inputs import Inputs
-from coffea_fm.tokens.padding import pad
+from coffea_fm.tokens import pad
 
 
 def run(graph, arrays):
@@ -18,7 +18,7 @@ def run(graph, arrays):
 
 
 def test_names_types_and_axes_are_those_of_the_contract(tiny):
-    graphs = {name: onnx.load_from_string(graph) for name, graph in make_graphs(tiny, SPEC).items()}
+    graphs = {name: onnx.load_from_string(graph) for name, graph in make_graphs(tiny).items()}
     described = {}
     for name, proto in graphs.items():
         onnx.checker.check_model(proto)
@@ -28,34 +28,34 @@ def test_names_types_and_axes_are_those_of_the_contract(tiny):
             shape = [dim.dim_param or dim.dim_value for dim in tensor.shape.dim]
             described[name, entry.name] = onnx.TensorProto.DataType.Name(tensor.elem_type), shape
     assert described == {
-        ("backbone", "constituents"): ("FLOAT", ["sets", "tokens", 10]),
-        ("backbone", "constituents_mask"): ("BOOL", ["sets", "tokens"]),
-        ("backbone", "constituents_missing"): ("BOOL", ["sets", "tokens", 4]),
-        ("backbone", "jet"): ("FLOAT", ["sets", 4]),
-        ("backbone", "embedding"): ("FLOAT", ["sets", tiny.backbone.dim]),
-        ("head", "embedding"): ("FLOAT", ["sets", tiny.backbone.dim]),
-        ("head", "scores"): ("FLOAT", ["sets", 2]),
+        ("backbone", "constituents"): ("FLOAT", ["jet", "constituents", 10]),
+        ("backbone", "constituents_mask"): ("BOOL", ["jet", "constituents"]),
+        ("backbone", "constituents_missing"): ("BOOL", ["jet", "constituents", 4]),
+        ("backbone", "jet"): ("FLOAT", ["jet", 4]),
+        ("backbone", "embedding"): ("FLOAT", ["jet", tiny.backbone.dim]),
+        ("head", "embedding"): ("FLOAT", ["jet", tiny.backbone.dim]),
+        ("head", "scores"): ("FLOAT", ["jet", 2]),
     }
 
 
 def test_description_of_the_inputs_is_in_the_metadata(tiny):
-    proto = onnx.load_from_string(make_graphs(tiny, SPEC)["backbone"])
+    proto = onnx.load_from_string(make_graphs(tiny)["backbone"])
     description = json.loads({entry.key: entry.value for entry in proto.metadata_props}["coffea_fm"])
-    assert [field["name"] for field in description["groups"][0]["fields"]] == list(SPEC.groups[0].names)
-    assert [field["unit"] for field in description["jet"]] == ["GeV", "1", "rad", "GeV"]
+    assert [field["name"] for field in description["members"][0]["fields"]] == list(LEVEL.members[0].names)
+    assert [field["unit"] for field in description["fields"]] == ["GeV", "1", "rad", "GeV"]
 
 
 def test_token_vectors_on_request(model, jets):
-    arrays = pad(jets.take(np.arange(6)), SPEC)
-    embedding, vectors = run(make_graphs(model, SPEC, token_vectors=True)["backbone"], arrays)
+    arrays = pad(jets.take(np.arange(6)), LEVEL)
+    embedding, vectors = run(make_graphs(model, token_vectors=True)["backbone"], arrays)
     with torch.no_grad():
-        expected = model.backbone(Inputs.from_arrays(arrays, SPEC))
+        expected = model.backbone(Inputs.from_arrays(arrays, LEVEL))
     np.testing.assert_allclose(embedding, expected.embedding, atol=1e-5)
     np.testing.assert_allclose(vectors, expected.token_vectors, atol=5e-5)
 
 
 def test_temperature_divides_the_logits(tiny):
-    graph = make_graphs(tiny, SPEC, temperature=2.5)["head"]
+    graph = make_graphs(tiny, temperature=2.5)["head"]
     embedding = np.random.default_rng(0).normal(size=(5, tiny.backbone.dim)).astype(np.float32)
     with torch.no_grad():
         expected = torch.softmax(tiny.head(torch.from_numpy(embedding)) / 2.5, dim=-1)
@@ -64,7 +64,7 @@ def test_temperature_divides_the_logits(tiny):
 
 def test_same_network_same_bytes_and_mode_is_kept(tiny):
     tiny.train()
-    first = make_graphs(tiny, SPEC)
+    first = make_graphs(tiny)
     assert tiny.training
     tiny.eval()
-    assert make_graphs(tiny, SPEC) == first
+    assert make_graphs(tiny) == first

@@ -6,26 +6,31 @@ import awkward as ak
 import numpy as np
 import pytest
 import torch
-from random_jets import CLASSES, SPEC, random_jets
-from test_export import as_awkward
+from random_jets import CLASSES, LEVEL, as_awkward, random_jets
 from typer.testing import CliRunner
 
 import coffea_fm
 from coffea_fm.bundle.manifest import Provenance
 from coffea_fm.cli import main
 from coffea_fm.errors import BundleError, RecipeError
-from coffea_fm.export.export import export_model
+from coffea_fm.export import export_model
 from coffea_fm.export.graphs import make_graphs
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
-from coffea_fm.nn.build import HeadConfig, Model, build_model
+from coffea_fm.nn.batches import make_inputs
+from coffea_fm.nn.checkpoint import NetworkConfig
+from coffea_fm.nn.heads import HeadConfig
 from coffea_fm.nn.heads.pairs import PairHeadConfig
 from coffea_fm.nn.heads.regression import RegressionHeadConfig
 from coffea_fm.nn.heads.tokens import TokenHeadConfig
-from coffea_fm.nn.inputs import Inputs
-from coffea_fm.tokens.padding import pad
+from coffea_fm.nn.model import Model
 
 TOKENS = TokenHeadConfig(truth="truthOrigin", classes=("primary", "b", "c"))
 MASS = RegressionHeadConfig(targets=("mass",))
+
+
+def build(head: HeadConfig | None) -> Model:
+    config = NetworkConfig(level=LEVEL, backbone=SetTransformerConfig(size="tiny"), head=head, classes=CLASSES)
+    return config.build()
 
 
 @pytest.fixture
@@ -34,12 +39,12 @@ def bundle(tmp_path):
 
     def make(head: HeadConfig | None) -> tuple[Model, coffea_fm.Tagger]:
         torch.manual_seed(0)
-        model = build_model(SetTransformerConfig(size="tiny"), head, SPEC, 2).eval()
+        model = build(head).eval()
         if head == MASS:
             model.head.mean.fill_(90.0)
             model.head.deviation.fill_(30.0)
         name = f"bundle-{head.kind if head else 'headless'}-{tmp_path.name}"
-        export_model(model, SPEC, CLASSES, random_jets(50)[0], tmp_path / name, provenance=Provenance())
+        export_model(model, random_jets(50)[0], tmp_path / name, provenance=Provenance())
         return model, coffea_fm.load(tmp_path / name)
 
     return make
@@ -47,14 +52,14 @@ def bundle(tmp_path):
 
 def network_outputs(model, packed):
     with torch.no_grad():
-        output = model.backbone(Inputs.from_arrays(pad(packed, SPEC), SPEC))
-        return output, None if model.head is None else model.head(getattr(output, model.head.reads))
+        known = model.known(make_inputs(packed, LEVEL, 4096))
+        return known, None if model.head is None else model.head(*(known[name] for name in model.head.reads))
 
 
 def test_headless_bundle_gives_the_embedding(bundle):
     model, tagger = bundle(None)
     packed = random_jets(50)[0]
-    expected = network_outputs(model, packed)[0].embedding
+    expected = network_outputs(model, packed)[0]["embedding"]
     jets = as_awkward(packed)
     np.testing.assert_allclose(ak.to_numpy(tagger(jets)), expected, atol=1e-5)
     assert [graph.file for graph in tagger.manifest.graphs] == ["backbone.onnx"]
@@ -71,7 +76,7 @@ def test_commands_on_a_headless_bundle(bundle, tmp_path):
     _, tagger = bundle(None)
     told = CliRunner().invoke(main, ["info", tagger.source])
     assert told.exit_code == 0
-    assert "gives embedding: vector of 32" in told.stdout
+    assert "gives embedding of each jet: vector of 32" in told.stdout
     refused = CliRunner().invoke(main, ["evaluate", tagger.source, "x.root", "-o", str(tmp_path / "out")])
     assert (refused.exit_code, len(refused.stderr.splitlines())) == (1, 1)
     assert "no scores of classes to evaluate, only embedding" in refused.stderr
@@ -121,17 +126,17 @@ def test_pairs_are_symmetric_and_only_in_the_graphs(bundle):
     packed = random_jets(6)[0]
     logits = network_outputs(model, packed)[1]
     torch.testing.assert_close(logits, logits.transpose(1, 2))
-    assert tagger.manifest.output("pair_scores").level == "pair"
-    with pytest.raises(BundleError, match="for pairs of tokens, which a tagger does not give"):
+    assert tagger.manifest.output("pair_scores").pairs
+    with pytest.raises(BundleError, match="for pairs of constituents, which a tagger does not give"):
         tagger(as_awkward(packed))
     assert len(tagger.embed(as_awkward(packed))) == 6
 
 
 def test_a_temperature_needs_scores():
     torch.manual_seed(0)
-    model = build_model(SetTransformerConfig(size="tiny"), MASS, SPEC, 2)
+    model = build(MASS)
     with pytest.raises(RecipeError, match="a temperature calibrates the scores of classes"):
-        make_graphs(model, SPEC, temperature=2.0)
+        make_graphs(model, temperature=2.0)
 
 
 def test_scores_of_tokens_of_no_jets_and_under_a_trace(bundle):

@@ -9,17 +9,23 @@ import awkward as ak
 import numpy as np
 import pytest
 import uproot
-from tiny_bundles import MAX_TOKENS, WEIGHTS, backbone_bytes, head_bytes, tiny_manifest
-
-from coffea_fm.bundle import save_bundle
+from tiny_bundles import MAX_TOKENS, WEIGHTS, save_tiny, save_tiny_event
 
 
 @pytest.fixture
 def bundle(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A bundle of its own for every test, so that what is done once a process is done once a test."""
-    name = "tiny-" + "".join(letter if letter.isalnum() else "-" for letter in request.node.nodeid)
-    save_bundle(tmp_path / "tiny", tiny_manifest(name), {"backbone": backbone_bytes(), "head": head_bytes()}, "")
-    return tmp_path / "tiny"
+    return save_tiny(tmp_path / "tiny", f"tiny-{named_after(request)}")
+
+
+@pytest.fixture
+def event_bundle(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The same of events."""
+    return save_tiny_event(tmp_path / "tiny-event", f"event-{named_after(request)}")
+
+
+def named_after(request: pytest.FixtureRequest) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in request.node.nodeid)
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def run(bundle: Path, jetclass_file: Path) -> Callable[..., dict[str, Any]]:
         fileset = {"jets": {"files": {str(jetclass_file): "tree"}}}
         result: dict[str, Any] = runner(fileset, Count(coffea_fm.load(bundle, ship=ship)))
         assert result["chunks"] == N_CHUNKS
-        assert result["counts"] == {"jets": N_JETS, "without_tokens": 15, "not_finite": 0, "out_of_range": 0}
+        assert result["counts"] == {"jets": N_JETS, "without_constituents": 15, "not_finite": 0, "out_of_range": 0}
         return result
 
     return run

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import awkward as ak
 import pytest
+from coffea.processor import accumulate
 
 import coffea_fm
-from coffea_fm.bundle import save_bundle
-from coffea_fm.bundle.load import load_bundle
+from coffea_fm.bundle import load_bundle, save_bundle
 from coffea_fm.errors import InputError
 
 
@@ -46,3 +46,25 @@ def test_scores_of_two_bundles_have_no_common_report(bundle: Path, jets: ak.Arra
     both = coffea_fm.load(bundle)(jets).Hbb + coffea_fm.load(tmp_path / "other")(jets).Hbb
     with pytest.raises(InputError, match=r"several bundles, other, tiny.*: give the scores of one"):
         coffea_fm.report(both)
+
+
+def test_reports_add_up_in_an_accumulator(bundle: Path, jets: ak.Array) -> None:
+    tagger = coffea_fm.load(bundle)
+    whole = coffea_fm.report(tagger(jets))
+    outputs = [{"report": coffea_fm.report(tagger(part))} for part in (jets[:7], jets[7:20], jets[20:])]
+    assert accumulate(outputs) == {"report": whole}
+    assert outputs[0]["report"].counts["jets"] == ak.sum(ak.num(jets[:7])), "adding up changes none of the parts"
+    assert repr(whole).startswith(f"Report({tagger.manifest.name!r}, checksum={tagger.checksum[:12]!r}, jets=")
+
+
+def test_counts_that_one_part_has_alone_are_kept() -> None:
+    left, right = coffea_fm.Report("a", "1", {"jets": 2}), coffea_fm.Report("a", "1", {"jets": 3, "not_finite": 0})
+    assert left + right == coffea_fm.Report("a", "1", {"jets": 5, "not_finite": 0})
+
+
+def test_reports_of_two_bundles_do_not_add_up() -> None:
+    left, right = coffea_fm.Report("a", "1" * 64, {"jets": 2}), coffea_fm.Report("b", "2" * 64, {"jets": 3})
+    with pytest.raises(InputError, match=r"two bundles, a \(1{12}\) and b \(2{12}\), do not add up"):
+        left + right
+    with pytest.raises(TypeError):
+        left + 3

@@ -8,21 +8,16 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 import pytest
-from tiny_bundles import COLLECTION, EVENT_CLASSES, EVENT_WEIGHTS, backbone_bytes, event_head_bytes, event_manifest
+from tiny_bundles import EVENT_CLASSES, EVENT_WEIGHTS, level_of_events
 
 import coffea_fm
-from coffea_fm.bundle import save_bundle
 from coffea_fm.errors import BundleError, InputError, InputWarning
-from coffea_fm.shards.events import EventDataset
+from coffea_fm.shards import ShardDataset
 
 
 @pytest.fixture
-def tagger(tmp_path: Path, request: pytest.FixtureRequest) -> coffea_fm.Tagger:
-    name = "event-" + "".join(letter if letter.isalnum() else "-" for letter in request.node.nodeid)
-    save_bundle(
-        tmp_path / "tiny", event_manifest(name), {"backbone": backbone_bytes(), "event-head": event_head_bytes()}, ""
-    )
-    return coffea_fm.load(tmp_path / "tiny")
+def tagger(event_bundle: Path) -> coffea_fm.Tagger:
+    return coffea_fm.load(event_bundle)
 
 
 def with_tokens(jets: ak.Array) -> ak.Array:
@@ -55,12 +50,17 @@ def test_events_without_a_score_are_counted(tagger: coffea_fm.Tagger, jets: ak.A
     counts = coffea_fm.report(tagger(jets.pt, FatJet=jets)).counts
     expected = reference(tagger, jets)
     too_few = ak.to_numpy(ak.num(jets)) < 2
-    assert counts["events"] == 40
-    assert counts["too_few_jets"] == too_few.sum() > 0
-    assert counts["with_unusable_jet"] == (np.isnan(expected) & ~too_few).sum() > 0
-    leading = jets[ak.argsort(-jets.pt, stable=True)][:, :3][~too_few]
-    assert counts["jets"] == ak.sum(ak.num(leading))
-    assert counts["without_tokens"] == ak.sum(ak.num(leading.constituents, axis=-1) == 0)
+    leading = jets[ak.argsort(-jets.pt, stable=True)][:, :3]
+    assert counts == {
+        "events": 40,
+        "FatJet": ak.sum(ak.num(leading)),
+        "too_few_FatJet": too_few.sum(),
+        "with_unusable_FatJet": (np.isnan(expected) & ~too_few).sum(),
+        "not_finite": 0,
+        "out_of_range": 0,
+    }
+    assert counts["too_few_FatJet"] > 0
+    assert counts["with_unusable_FatJet"] > 0
 
 
 def test_embedding_and_head_in_two_steps_are_the_tagger(tagger: coffea_fm.Tagger, jets: ak.Array) -> None:
@@ -72,7 +72,7 @@ def test_embedding_and_head_in_two_steps_are_the_tagger(tagger: coffea_fm.Tagger
         chosen = select(held)
         expected = tagger(chosen.pt, FatJet=chosen)
         assert ak.array_equal(tagger.score(chosen.embedding, chosen), expected, equal_nan=True)
-    assert coffea_fm.report(tagger.score(held.embedding, held)).counts["too_few_jets"] == ak.sum(ak.num(jets) < 2)
+    assert coffea_fm.report(tagger.score(held.embedding, held)).counts["too_few_FatJet"] == ak.sum(ak.num(jets) < 2)
 
 
 def test_shifted_jets_change_the_order_and_the_features_and_no_embedding(
@@ -86,9 +86,13 @@ def test_shifted_jets_change_the_order_and_the_features_and_no_embedding(
     shifted = ak.with_field(held, held.pt * factor, "pt")
     expected = tagger(shifted.pt, FatJet=shifted)
     assert not ak.array_equal(expected, tagger(held.pt, FatJet=held), equal_nan=True)
-    monkeypatch.setattr("coffea_fm.inference.events.run", None)
+    opened: list[str] = []
+    session = coffea_fm.Tagger._session
+    monkeypatch.setattr(
+        coffea_fm.Tagger, "_session", lambda tagger, graph: opened.append(graph.name) or session(tagger, graph)
+    )
     assert ak.array_equal(tagger.score(held.embedding, shifted), expected, equal_nan=True)
-    monkeypatch.undo()
+    assert opened == ["event-head"]
     np.testing.assert_allclose(ak.to_numpy(expected.signal), reference(tagger, shifted), atol=1e-5)
 
 
@@ -129,10 +133,10 @@ def test_numbers_that_are_not_finite_stay_in_their_event(tagger: coffea_fm.Tagge
     clean = ak.to_numpy(tagger(jets.pt, FatJet=jets).signal)
     event = int(np.flatnonzero(np.isfinite(clean))[0])
     mass = ak.where((np.arange(40) == event) & (ak.local_index(jets.pt) == 0), np.nan, jets.mass)
-    with pytest.warns(InputWarning, match=r"jet mass is NaN or infinite in 1 of"):
+    with pytest.warns(InputWarning, match=r"FatJet\.mass.* is NaN or infinite in 1 of 40 events"):
         scores = tagger(jets.pt, FatJet=ak.with_field(jets, mass, "mass"))
-    assert coffea_fm.report(scores).counts["not_finite"] == 1
-    assert coffea_fm.report(scores).counts["with_unusable_jet"] == 1
+    assert coffea_fm.report(scores).counts["not_finite"] == 0
+    assert coffea_fm.report(scores).counts["with_unusable_FatJet"] == 1
     clean[event] = np.nan
     np.testing.assert_array_equal(ak.to_numpy(scores.signal), clean)
 
@@ -143,7 +147,7 @@ def test_no_jets_and_no_events(tagger: coffea_fm.Tagger, jets: ak.Array, cut: fl
     scores = tagger(chosen.pt, FatJet=chosen)
     assert str(scores.type) == f"{len(chosen)} * {{background: float32, signal: float32}}"
     assert np.isnan(ak.to_numpy(scores.signal)).all()
-    assert coffea_fm.report(scores).counts["too_few_jets"] == len(chosen)
+    assert coffea_fm.report(scores).counts["too_few_FatJet"] == len(chosen)
 
 
 def test_the_type_is_the_same_under_a_trace(tagger: coffea_fm.Tagger, jets: ak.Array) -> None:
@@ -165,11 +169,14 @@ def test_the_tagger_travels(tagger: coffea_fm.Tagger, jets: ak.Array) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda tagger, jets: tagger(jets), r"scores of the bundle .* of events: call tagger\(events, FatJet=jets\)"),
+        (
+            lambda tagger, jets: tagger(jets),
+            r"scores of the bundle .* of each event: call tagger\(events, FatJet=jets\)",
+        ),
         (lambda tagger, jets: tagger(jets.pt, Jet=jets), r"was given Jet: call tagger\(events, FatJet=jets\)"),
         (
             lambda tagger, jets: tagger(jets.pt, "embedding", FatJet=jets),
-            r"embedding .* of jets: call tagger\(jets, 'embedding'\)",
+            r"embedding .* of each FatJet: call tagger\(jets, 'embedding'\)",
         ),
         (lambda tagger, jets: tagger(jets.pt[:5], FatJet=jets), "40 lists of jets for 5 events"),
         (
@@ -213,8 +220,8 @@ def test_it_collects_events_as_it_reads_them(tagger: coffea_fm.Tagger, jets: ak.
     )
     expected = np.isfinite(reference(tagger, jets))
     assert counts["written"] == expected.sum()
-    data = EventDataset(tmp_path / "shards")
-    assert (data.collection, data.classes) == (COLLECTION, EVENT_CLASSES)
+    data = ShardDataset(tmp_path / "shards")
+    assert (data.level, data.classes) == (level_of_events(), EVENT_CLASSES)
     np.testing.assert_array_equal(data.scalars("event")["event"], np.flatnonzero(expected))
 
 

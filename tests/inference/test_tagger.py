@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import coffea_fm
 from coffea_fm.errors import BundleError, InputError, InputWarning
-from coffea_fm.inference import resident
+from coffea_fm.inference import process_cache
 
 Reference = Callable[[ak.Array], np.ndarray]
 CLASSES = ["QCD", "Hbb", "Tbqq"]
@@ -41,7 +41,7 @@ def test_jets_without_constituents_score_nan_and_are_counted(bundle: Path, jets:
     report = coffea_fm.report(scores)
     assert report.counts == {
         "jets": len(empty),
-        "without_tokens": ak.sum(empty),
+        "without_constituents": ak.sum(empty),
         "not_finite": 0,
         "out_of_range": 0,
     }
@@ -121,7 +121,7 @@ def test_embedding_and_head_in_two_steps_are_the_tagger(bundle: Path, jets: ak.A
         tagger.score(embedding[:, :, :5])
 
 
-def test_an_output_that_the_bundle_lacks_is_named(bundle: Path, jets: ak.Array) -> None:
+def test_an_output_that_is_missing_from_the_bundle_is_named(bundle: Path, jets: ak.Array) -> None:
     with pytest.raises(BundleError, match="no output mass: choose from scores, embedding"):
         coffea_fm.load(bundle)(jets, outputs=("scores", "mass"))
 
@@ -159,10 +159,10 @@ def test_implausible_units_are_warned_of_once(bundle: Path, jets: ak.Array) -> N
 def test_jets_out_of_the_trained_range_are_counted_and_scored(bundle: Path, jets: ak.Array) -> None:
     soft = ak.with_field(jets, ak.where(jets.pt > 600, jets.pt, 50), "pt")
     expected = int(ak.sum((jets.pt <= 600) & (ak.num(jets.constituents, axis=-1) > 0)))
-    with pytest.warns(InputWarning, match="jet pt of .* outside the range 100 to 2000"):
+    with pytest.warns(InputWarning, match="jet pt_raw of .* outside the range 100 to 2000"):
         scores = coffea_fm.load(bundle)(soft)
     assert coffea_fm.report(scores).counts["out_of_range"] == expected
-    assert ak.sum(np.isnan(scores.Hbb)) == coffea_fm.report(scores).counts["without_tokens"]
+    assert ak.sum(np.isnan(scores.Hbb)) == coffea_fm.report(scores).counts["without_constituents"]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_the_pickle_is_small_or_carries_the_bundle(
     for path in bundle.iterdir():
         path.unlink()
     bundle.rmdir()
-    monkeypatch.setattr(resident, "_bundles", {})  # as in a worker that has just started
+    monkeypatch.setattr(process_cache, "_bundles", {})  # as in a worker that has just started
     with pytest.raises(BundleError, match=r"the worker .* does not see the bundle .*ship='bytes'"):
         pickle.loads(small)(jets)
     assert same(pickle.loads(large)(jets), expected)
@@ -217,7 +217,7 @@ def test_a_bundle_that_changed_after_loading_is_refused(
     bundle: Path, jets: ak.Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tagger = coffea_fm.load(bundle)
-    monkeypatch.setattr(resident, "_bundles", {})
+    monkeypatch.setattr(process_cache, "_bundles", {})
     (bundle / "manifest.json").write_text((bundle / "manifest.json").read_text().replace("tiny", "tidy"))
     with pytest.raises(BundleError, match="was edited or damaged"):
         tagger(jets)

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 import torch
 from coffea.nanoevents import NanoEventsFactory
+from coffea_fm.nn.event_batches import event_inputs
+from coffea_fm.nn.events import EventModel
+from coffea_fm.tokens.events import nest, pack_events
 from test_fine_tune import BLOCK, call, commands
 
 import coffea_fm
 from coffea_fm.analysis.histogram_files import read_histograms
-from coffea_fm.nn.event_batches import event_inputs
-from coffea_fm.nn.events import EventModel
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shards import EventDataset
 from coffea_fm.shipped import shipped
-from coffea_fm.tokens.events import nest, pack_events
 from coffea_fm.training.checkpoint import load_checkpoint
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "fine-tune-events.md"

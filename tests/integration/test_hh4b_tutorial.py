@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from coffea_fm.shards.events import EventDataset
 from test_fine_tune import BLOCK, call, commands
 
 from coffea_fm.analysis.histogram_files import read_histograms
-from coffea_fm.shards.events import EventDataset
 from coffea_fm.shipped import shipped
 from coffea_fm.statistics.yields import Filled
 

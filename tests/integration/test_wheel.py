@@ -50,6 +50,21 @@ def test_the_demo_runs(binaries: Path, tmp_path: Path) -> None:
     assert all(counts["jets"] > 0 for counts in cutflow.values())
 
 
+def test_all_of_hh4b_is_there(binaries: Path, tmp_path: Path) -> None:
+    code = """
+from coffea_fm import run
+from coffea_fm.analysis.fileset import make_fileset
+from coffea_fm.analysis.fileset_settings import read_fileset_settings
+from coffea_fm.shipped import shipped
+settings = read_fileset_settings(shipped("processors", "hh4b/fileset.yaml"))
+fileset = make_fileset(shipped("samples", "hh4b"), settings, signal_cross_section=1, processes=["X1000"])
+found = run("hh4b", fileset, options={"jets": str(shipped("exports", "jet-classifier-small"))}, quiet=True)
+print(sorted(path.name for path in shipped("processors", "hh4b").glob("limit*.yaml")), found.notes, found.failures)
+"""
+    output = call(binaries / "python", "-W", "ignore", "-c", code, cwd=tmp_path)
+    assert output == "['limit.yaml', 'limit_discriminant.yaml'] [] {}\n"
+
+
 def test_what_needs_an_extra_says_which(binaries: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("name: none\n")

@@ -6,11 +6,11 @@ import sys
 import awkward as ak
 import numpy as np
 import pytest
+from coffea_fm.shards.events import EventDataset
 
 import coffea_fm
 from coffea_fm.analysis.normalisation import normalisation
 from coffea_fm.errors import InputError, RecipeError
-from coffea_fm.shards.events import EventDataset
 
 pytestmark = pytest.mark.filterwarnings("ignore::coffea_fm.errors.InputWarning")
 LUMINOSITY = 138.0

@@ -7,10 +7,11 @@ from coffea.nanoevents import NanoEventsFactory
 from made import expected_scores, make_bundle, make_nano
 
 import coffea_fm
+from coffea_fm.running.evaluate import evaluate
 from coffea_fm.running.execute import execute
 from coffea_fm.running.executors import make_executor
-from coffea_fm.running.fileset import read_fileset
 from coffea_fm.running.processors import load_processor
+from coffea_fm.running.sources import read_fileset
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.tokens.classes import JET_CLASSES
 
@@ -49,12 +50,24 @@ def test_histograms_and_cutflow_are_those_of_the_selected_jets(tmp_path, bundle)
         expected, _ = np.histogram(values, filled.axes["value"].edges)
         assert filled.project("value").values() == pytest.approx(expected)
     ratio = scores[:, 1] / (scores[:, 0] + scores[:, 1])
-    expected, _ = np.histogram(ratio[label == 2], np.linspace(0, 1, 51))
+    expected, _ = np.histogram(ratio[label == 2], np.linspace(0, 1, 201))
     assert output["discriminant"]["Hbb_vs_QCD"]["sim", "Hcc", :].values() == pytest.approx(expected, abs=1)
     scored = np.sum(counts > 0)
-    assert all(histogram.sum().value == scored for histogram in output["score"].values())
+    assert all(histogram.sum().value == scored for histogram in output["discriminant"].values())
+    assert output["tagged_msoftdrop"] == {}
     assert output["pt"]["sim", "unmatched", sum, :].sum(flow=True).value == np.sum(label == -1)
     assert output["bundle"] == {coffea_fm.load(bundle).checksum}
+
+
+def test_masses_after_a_tag_are_those_of_the_jets_beyond_the_cut(tmp_path, bundle):
+    written = ak.flatten(make_nano(tmp_path / "sim.root", 2500))
+    points = {point.name: point for point in evaluate(bundle, tmp_path / "sim.root", record=True).working_points}
+    filled = tag([tmp_path / "sim.root"], bundle, level="loose")["tagged_msoftdrop"]
+    assert {name for name in points if name.endswith("_loose")} == set(filled)
+    jets = written[(written.pt > 200) & (abs(written.eta) < 2.4) & (written.nConstituents > 0)]
+    scores = expected_scores(ak.to_numpy(jets.nConstituents))
+    passed = scores[:, 1] / (scores[:, 0] + scores[:, 1]) >= points["Hbb_loose"].cut - 1e-6
+    assert filled["Hbb_loose"].sum(flow=True).value == np.sum(passed)
 
 
 def test_chunks_and_files_add_up(tmp_path, bundle):
@@ -86,5 +99,6 @@ def test_it_runs_on_real_jets(shared_data, bundle):
     jets = ak.flatten(NanoEventsFactory.from_root({str(file): "Events"}, schemaclass=PFNanoAODSchema).events().FatJet)
     jets = jets[jets.pt > 200]
     scores = expected_scores(np.minimum(ak.to_numpy(ak.num(jets.constituents)), 128))
-    expected, _ = np.histogram(np.minimum(scores[:, -1], 1 - 1e-6), np.linspace(0, 1, 51))
-    assert output["score"]["Tbl"].project("value").values() == pytest.approx(expected)
+    ratio = scores[:, -1] / (scores[:, -1] + scores[:, 0])
+    expected, _ = np.histogram(np.minimum(ratio, 1 - 1e-6), np.linspace(0, 1, 201))
+    assert output["discriminant"]["Tbl_vs_QCD"].project("value").values() == pytest.approx(expected)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -8,8 +11,8 @@ from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.running.checkpoints import fingerprint
 from coffea_fm.running.execute import execute
 from coffea_fm.running.executors import make_executor
-from coffea_fm.running.fileset import read_fileset
 from coffea_fm.running.processors import load_processor
+from coffea_fm.running.sources import read_fileset
 from coffea_fm.schemas import NanoAODSchema, PFNanoAODSchema
 
 CODE = """
@@ -84,3 +87,32 @@ def test_what_does_not_pickle_is_refused(processor):
     instance.cut = lambda pt: pt > 3
     with pytest.raises(RecipeError, match="checkpoints need a processor that pickles, and CountJets does not"):
         fingerprint(instance, PFNanoAODSchema)
+
+
+def test_a_fingerprint_covers_what_a_processor_runs(processor, tmp_path):
+    def now(**options):
+        return fingerprint(load_processor(str(processor), options), PFNanoAODSchema)
+
+    before = now()
+    (processor.parent / "imported_later.py").write_text("CUT = 1\n")
+    assert now() != before
+    data = tmp_path / "corrections.json"
+    data.write_text("1")
+    before = now(fail=str(data))
+    data.write_text("12")
+    assert now(fail=str(data)) != before
+
+
+def test_sets_have_no_order_of_their_own(processor, tmp_path):
+    code = (
+        "import sys; from coffea_fm.running.checkpoints import fingerprint; from coffea_fm.schemas import NanoAODSchema\n"
+        "from coffea_fm.running.processors import load_processor; p = load_processor(sys.argv[1])\n"
+        "p.names = {'a', 'b', 'c', 'd', 'e'}; print(fingerprint(p, NanoAODSchema))"
+    )
+    (tmp_path / "code.py").write_text(code)
+    command = [sys.executable, str(tmp_path / "code.py"), str(processor)]
+    runs = [
+        subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": seed}, check=True, capture_output=True).stdout
+        for seed in ("1", "2")
+    ]
+    assert runs[0] == runs[1]

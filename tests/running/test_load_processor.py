@@ -8,7 +8,7 @@ import pytest
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.running.checkpoints import fingerprint
-from coffea_fm.running.processors import load_processor
+from coffea_fm.running.processors import as_processor, describe_options, load_processor
 from coffea_fm.schemas import NanoAODSchema
 
 
@@ -68,6 +68,42 @@ def test_absent_file_and_class(processor, tmp_path):
         load_processor(str(tmp_path / "none.py"))
     with pytest.raises(RecipeError, match="has no processor 'Other': it has CountJets"):
         load_processor(f"{processor}:Other")
+
+
+def test_processors_of_packages(processor, tmp_path, monkeypatch):
+    package = tmp_path / "my_analysis"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "cuts.py").write_text("MINIMUM = 300.0\n")
+    (package / "jets.py").write_text(processor.read_text().replace("cuts_beside", "my_analysis.cuts"))
+    monkeypatch.chdir(tmp_path)
+    loaded = load_processor("my_analysis.jets:CountJets", {"minimum": 5})
+    assert loaded.minimum == 5
+    (tmp_path / "pickle").write_bytes(cloudpickle.dumps(loaded))
+    code = "import pickle; print(pickle.load(open('../pickle', 'rb')).minimum)"
+    (tmp_path / "elsewhere").mkdir()
+    where = tmp_path / "elsewhere"
+    assert subprocess.run([sys.executable, "-c", code], cwd=where, check=True, capture_output=True).stdout == b"5\n"
+    with pytest.raises(RecipeError, match="has no processor 'CountJet': did you mean 'CountJets'"):
+        load_processor("my_analysis.jets:CountJet")
+    with pytest.raises(RecipeError, match=r"module my_analysi\.jets cannot be imported: ModuleNotFoundError"):
+        load_processor("my_analysi.jets:CountJets")
+
+
+def test_classes_and_instances_are_processors(processor):
+    kind = type(load_processor(str(processor)))
+    assert as_processor(kind, {"minimum": 5}).minimum == 5
+    assert as_processor(kind(minimum=7)).minimum == 7
+    with pytest.raises(RecipeError, match="is an instance already"):
+        as_processor(kind(), {"minimum": 5})
+    with pytest.raises(RecipeError, match="is no processor"):
+        as_processor(3)
+
+
+def test_the_options_of_a_processor_are_told(processor):
+    text = describe_options(str(processor))
+    assert "  minimum = 300.0" in text
+    assert "  bundle: str  (required)" in describe_options("tag_jets")
 
 
 @pytest.fixture

@@ -90,9 +90,10 @@ def test_the_account_names_everything_written_and_skipped(tmp_path):
     assert account.skipped == {"x.root": "cannot read x.root"}
     assert account.failures == {}
     written = account.written
-    assert list(account.not_written) == ["four in histograms.root"]
+    assert list(account.not_written) == ["four in histograms.root", "four"]
     plots = {str(Path(path).relative_to(tmp_path / "plots")) for path in written["plots"]}
-    assert plots == {"spectra/x_by_dataset.png", "spectra/x_by_flavour.png", "plain_by_all.png"}
+    figures = ("spectra/x_by_dataset", "spectra/x_by_flavour", "plain_by_all")
+    assert plots == {f"{name}.{ending}" for name in figures for ending in ("png", "pdf")}
     named = {*written["plots"], *written["histograms"], *written["arrays"], written["counts"], written["accumulated"]}
     assert {str(path) for path in tmp_path.rglob("*") if path.is_file()} == {*named, str(tmp_path / "summary.json")}
 

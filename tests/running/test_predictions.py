@@ -10,12 +10,15 @@ import coffea_fm
 from coffea_fm.errors import InputError
 from coffea_fm.running.execute import execute
 from coffea_fm.running.executors import make_executor
-from coffea_fm.running.fileset import read_fileset
+from coffea_fm.running.sources import read_fileset
 from coffea_fm.running.predictions import Predict, class_columns, predict_shards
+from coffea_fm.running.truth import Truth
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shards.write import write_shard
 from coffea_fm.tokens.classes import JET_CLASSES
 from coffea_fm.tokens.pack import pack
+
+TRUTH = Truth.of("label", "", JET_CLASSES)
 
 
 @pytest.fixture
@@ -24,18 +27,26 @@ def bundle(tmp_path):
 
 
 def test_files_give_the_scores_and_labels_of_all_labelled_jets(tmp_path, bundle):
-    jets = ak.flatten(make_nano(tmp_path / "a.root", 200))
-    jets = jets[jets.label >= 0]
-    processor = Predict(coffea_fm.load(bundle), JET_CLASSES)
+    written = ak.flatten(make_nano(tmp_path / "a.root", 200))
+    jets = written[written.label >= 0]
+    processor = Predict(coffea_fm.load(bundle), TRUTH)
     fileset = read_fileset([str(tmp_path / "a.root")])
     output = execute(processor, fileset, PFNanoAODSchema, make_executor(), chunksize=70, quiet=True).output
     assert output["scores"].value == pytest.approx(expected_scores(ak.to_numpy(jets.nConstituents)), nan_ok=True)
     assert output["target"].value.tolist() == jets.label.tolist()
+    assert output["left_out"] == {"with no true class in 'label'": len(written) - len(jets)}
+
+
+def test_a_wrong_collection_is_refused_with_the_nearest(tmp_path, bundle):
+    make_nano(tmp_path / "a.root", 20)
+    processor = Predict(coffea_fm.load(bundle), TRUTH, "FatJets")
+    with pytest.raises(InputError, match="no collection 'FatJets': did you mean 'FatJet'"):
+        execute(processor, read_fileset([str(tmp_path / "a.root")]), PFNanoAODSchema, make_executor(), quiet=True)
 
 
 def test_files_without_labels_are_refused(tmp_path, bundle):
     make_nano(tmp_path / "data.root", labelled=False)
-    processor = Predict(coffea_fm.load(bundle), JET_CLASSES)
+    processor = Predict(coffea_fm.load(bundle), TRUTH)
     with pytest.raises(InputError, match="no true class"):
         execute(processor, read_fileset([str(tmp_path / "data.root")]), PFNanoAODSchema, make_executor(), quiet=True)
 

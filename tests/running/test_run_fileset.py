@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import json
+import shutil
+
 import awkward as ak
 import numpy as np
 import pytest
 import uproot
 from coffea.nanoevents import BaseSchema
+from made import make_nano
 
 import coffea_fm
 from coffea_fm.errors import InputError
+from coffea_fm.names import KEY, safe_name
 from coffea_fm.running.failures import UnreadableFileError
 from coffea_fm.schemas import PFNanoAODSchema
 
@@ -62,7 +67,7 @@ def test_absent_file(processor, nano, tmp_path):
 
 
 def test_nothing_readable_is_an_error_even_when_skipping(processor, truncated):
-    with pytest.raises(InputError, match="0 are empty and 1 unreadable"):
+    with pytest.raises(InputError, match=r"no file of the fileset can be read; the first: .*is truncated"):
         execute(processor, [truncated], skip=True)
 
 
@@ -109,8 +114,25 @@ def test_files_without_events_are_counted(processor, nano, shared_data):
     result = execute(processor, [nano, empty])
     assert result.empty_files == [str(empty)]
     assert result.events == {"nano": 60}
-    with pytest.raises(InputError, match="no events: of its files 1 are empty and 0 unreadable"):
-        execute(processor, [empty])
+
+
+def test_an_empty_file_gives_an_empty_result(processor, shared_data, tmp_path):
+    """Real, and with the processor's own histograms."""
+    empty = shared_data / "real" / "nano_dy_empty.root"
+    result = execute(processor, [empty])
+    assert (result.n_events, result.chunks, result.empty_files) == (0, 0, [str(empty)])
+    assert result.output["spectra"]["pt"].sum().value == 0
+    code = """
+from coffea.processor import ProcessorABC
+class Mean(ProcessorABC):
+    def process(self, events):
+        return {"mean": 1 / len(events)}
+    def postprocess(self, accumulator): ...
+"""
+    (tmp_path / "mean.py").write_text(code)
+    result = execute(tmp_path / "mean.py", [empty])
+    assert result.output == {}
+    assert "the processor gives no empty output for none: processing" in result.notes[0]
 
 
 def test_metadata_reaches_the_processor(tmp_path, nano):
@@ -139,3 +161,40 @@ class Sum(ProcessorABC):
     (tmp_path / "sum.py").write_text(code)
     result = execute(tmp_path / "sum.py", [tmp_path / "x.parquet"], chunksize=4, schema=BaseSchema)
     assert (result.output["sum"], result.events) == (45.0, {"x": 10})
+
+
+def test_the_steps_of_a_fileset_are_obeyed(processor, nano):
+    about = {"object_path": "Events", "steps": [[0, 10], [20, 25]], "num_entries": 60, "uuid": "x"}
+    fileset = {"nano": {"files": {str(nano): about}, "form": None, "metadata": {}}}
+    result = coffea_fm.run(str(processor), fileset, chunksize=5, quiet=True)
+    assert (result.events, result.chunks) == ({"nano": 15}, 3)
+    assert result.notes == ["15 of 60 entries were asked for by the steps of the fileset"]
+    about["steps"] = [[0, 70]]
+    with pytest.raises(InputError, match=r"asks for entries up to 70 of .* which has 60"):
+        coffea_fm.run(str(processor), fileset, quiet=True)
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_copies_are_refused_before_the_run(processor, nano, tmp_path, skip):
+    shutil.copy(nano, tmp_path / "copy.root")
+    with pytest.raises(InputError, match=r"copy\.root .* is a copy of .*nano\.root"):
+        execute(processor, [nano, tmp_path / "copy.root"], skip=skip, options={"fail": "it was run"})
+
+
+@pytest.mark.parametrize("options", [{"workers": 1}, {"workers": 2}, {"dask": "local"}], ids=str)
+def test_letters_of_other_scripts(processor, tmp_path, options):
+    """In the path of a file, and in the name of a dataset."""
+    names = ["müller", "tt̄", "数据", "a b:c;d|e/f", "x" * 300]
+    files = {}
+    for index, name in enumerate(names):
+        folder = tmp_path / f"{name[:20].replace('/', ' ')}"
+        folder.mkdir()
+        files[name] = [str(folder / "nano.root")]
+        make_nano(folder / "nano.root", 10 + index)
+    result = coffea_fm.run(str(processor), files, tmp_path / "out", plots=False, quiet=True, **options)
+    assert result.events == {name: 10 + index for index, name in enumerate(names)}
+    assert (result.failures, result.not_written, result.skipped) == ({}, {}, {})
+    assert set(json.loads((tmp_path / "out" / "cutflow.json").read_text())["cutflow"]) == set(names)
+    with uproot.open(tmp_path / "out" / "histograms.root") as file:
+        stored = {f"spectra/pt/{safe_name(name, KEY)}" for name in names}
+        assert set(file.keys(cycle=False, filter_classname="TH1*")) == stored

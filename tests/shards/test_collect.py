@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -34,7 +35,7 @@ def events(tmp_path: Path) -> ak.Array:
 def read(folder: Path) -> tuple[ShardDataset, dict[str, np.ndarray], np.ndarray]:
     data = ShardDataset(folder)
     packed, columns = data.read(data.row_groups)
-    return data, columns, packed.groups["constituents"].lengths
+    return data, columns, packed.members["constituents"].counts
 
 
 def test_the_selection_of_the_analysis_is_what_is_written(events: ak.Array, tmp_path: Path) -> None:
@@ -49,11 +50,12 @@ def test_the_selection_of_the_analysis_is_what_is_written(events: ak.Array, tmp_
         "without_constituents": ak.sum(~without_class & empty),
         "not_finite": 0,
         "written": ak.sum(~without_class & ~empty),
+        "negative_weight": 0,
     }
     kept = flat[~without_class & ~empty]
     data, columns, lengths = read(tmp_path / "shards")
     assert data.classes == CLASSES
-    for name, expected in (("target", kept.label), ("pt", kept.pt), ("msoftdrop", kept.msoftdrop)):
+    for name, expected in (("target", kept.label), ("pt_raw", kept.uncorrected.pt), ("msoftdrop", kept.msoftdrop)):
         np.testing.assert_array_equal(columns[name], ak.to_numpy(expected))
     np.testing.assert_array_equal(lengths, ak.num(kept.constituents))
 
@@ -78,12 +80,12 @@ def test_arrays_of_jets_and_of_events(events: ak.Array, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", [ak.firsts, ak.flatten, lambda jets: ak.mask(jets, jets.pt > 700)])
-def test_any_layout(events: ak.Array, tmp_path: Path, layout) -> None:
+def test_any_layout(events: ak.Array, tmp_path: Path, layout: Callable[[ak.Array], ak.Array]) -> None:
     jets = layout(events.FatJet)
     coffea_fm.collector(tmp_path / "shards", CLASSES)(jets, "label", events=events)
     flat = ak.drop_none(ak.flatten(jets) if jets.ndim > 1 else jets)
     kept = flat[(flat.label >= 0) & (ak.num(flat.constituents, axis=1) > 0)]
-    np.testing.assert_array_equal(read(tmp_path / "shards")[1]["pt"], ak.to_numpy(kept.pt))
+    np.testing.assert_array_equal(read(tmp_path / "shards")[1]["pt_raw"], ak.to_numpy(kept.pt))
 
 
 def test_jets_that_are_none_or_not_finite_are_counted(events: ak.Array, tmp_path: Path) -> None:
@@ -91,9 +93,16 @@ def test_jets_that_are_none_or_not_finite_are_counted(events: ak.Array, tmp_path
     jets = flat[(flat.label >= 0) & (ak.num(flat.constituents) > 0)][:10]
     target = ak.Array([0, None, 2, float("nan"), -1, *range(5)])
     weight = np.ones(10)
-    weight[7] = np.inf
+    weight[7], weight[8] = np.inf, -2.0
     counts = coffea_fm.collector(tmp_path / "shards", CLASSES)(jets, target, weight=weight, events=events_like())
-    assert counts == {"jets": 10, "without_class": 3, "without_constituents": 0, "not_finite": 1, "written": 6}
+    assert counts == {
+        "jets": 10,
+        "without_class": 3,
+        "without_constituents": 0,
+        "not_finite": 1,
+        "written": 6,
+        "negative_weight": 1,
+    }
     assert read(tmp_path / "shards")[1]["target"].tolist() == [0, 2, 0, 1, 3, 4]
 
 
@@ -101,11 +110,11 @@ def test_a_chunk_again_replaces_its_shard_and_another_adds_one(events: ak.Array,
     collect = coffea_fm.collector(tmp_path / "shards", CLASSES)
     first = collect(events.FatJet, "label", events=events_like())
     assert collect(events.FatJet, "label", events=events_like()) == first
-    assert ShardDataset(tmp_path / "shards").n_jets == first["written"]
+    assert ShardDataset(tmp_path / "shards").n_sets == first["written"]
     second = collect(events.FatJet[:10], "label", events=events_like(entrystart=50, entrystop=60))
-    assert ShardDataset(tmp_path / "shards").n_jets == first["written"] + second["written"]
+    assert ShardDataset(tmp_path / "shards").n_sets == first["written"] + second["written"]
     collect(events.FatJet[:0], "label", events=events_like(entrystart=50, entrystop=60))
-    assert ShardDataset(tmp_path / "shards").n_jets == first["written"]
+    assert ShardDataset(tmp_path / "shards").n_sets == first["written"]
 
 
 def test_targets_that_are_no_classes(events: ak.Array, tmp_path: Path) -> None:
@@ -116,15 +125,15 @@ def test_targets_that_are_no_classes(events: ak.Array, tmp_path: Path) -> None:
 
 
 def test_truth_of_constituents_is_kept_and_is_no_input(events: ak.Array, tmp_path: Path) -> None:
-    collect = coffea_fm.collector(tmp_path / "shards", fields=("pt", "eta"), jet=("pt",), truth=("puppiWeight2",))
+    collect = coffea_fm.collector(tmp_path / "shards", fields=("pt", "eta"), jet=("pt_raw",), truth=("puppiWeight2",))
     jets = ak.flatten(events.FatJet)
     tokens = ak.with_field(jets.constituents, jets.constituents.pt * 3, "puppiWeight2")
     collect(ak.with_field(jets, tokens, "constituents"), events=events)
     data, _, _ = read(tmp_path / "shards")
-    assert data.spec.groups[0].names == ("pt", "eta", "puppiWeight2")
-    values = data.read(data.row_groups)[0].groups["constituents"].values
+    assert data.level.members[0].names == ("pt", "eta", "puppiWeight2")
+    values = data.read(data.row_groups)[0].at(("constituents",)).values
     np.testing.assert_allclose(values[:, 2], 3 * values[:, 0], rtol=1e-6)
-    with pytest.raises(RecipeError, match=r"constituents\.charge is an input of models, and cannot be truth"):
+    with pytest.raises(RecipeError, match=r"constituents\.charge is an input of models and cannot be truth"):
         coffea_fm.collector(tmp_path, truth=("charge",))
 
 
@@ -133,7 +142,7 @@ def test_tagger_collects_what_its_bundle_reads(events: ak.Array, tmp_path: Path)
     jets = events.FatJet[events.FatJet.pt > 300]
     tagger.collect(jets, "label", folder=tmp_path / "shards", events=events)
     data, _, _ = read(tmp_path / "shards")
-    assert data.spec == tagger.manifest.inputs
+    assert data.level == tagger.manifest.level
     assert data.classes == tagger.classes
     tagger.collect(jets, jets.pt > 800, folder=tmp_path / "two", events=events, classes=("soft", "hard"))
     assert ShardDataset(tmp_path / "two").classes == ("soft", "hard")
@@ -142,11 +151,12 @@ def test_tagger_collects_what_its_bundle_reads(events: ak.Array, tmp_path: Path)
 
 
 def test_tracing_reports_the_columns_and_writes_nothing(events: ak.Array, tmp_path: Path) -> None:
-    collect = coffea_fm.collector(tmp_path / "shards", CLASSES, fields=("pt", "eta"), jet=("pt",))
+    collect = coffea_fm.collector(tmp_path / "shards", CLASSES, fields=("pt", "eta"), jet=("pt_raw",))
     touched = trace_with_typetracer(
         lambda traced: collect(traced.FatJet, "label", events=traced, columns=("msoftdrop",)), events, throw=True
     )
     assert {"PFCands_pt", "PFCands_eta", "FatJet_label", "FatJet_msoftdrop"} <= set(touched)
+    assert {"FatJet_pt", "FatJet_rawFactor"} <= set(touched)
     assert "PFCands_d0" not in touched
     assert not (tmp_path / "shards").exists()
 
@@ -163,6 +173,6 @@ def test_what_does_not_fit_is_one_sentence(events: ak.Array, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("make", [coffea_fm.collector, coffea_fm.event_collector])
-def test_a_folder_without_a_name_is_refused(make) -> None:
+def test_a_folder_without_a_name_is_refused(make: Callable[..., object]) -> None:
     with pytest.raises(RecipeError, match="the folder to collect into has no name"):
         make("")

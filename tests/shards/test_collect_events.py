@@ -11,10 +11,9 @@ from coffea.nanoevents.trace import trace_with_typetracer
 import coffea_fm
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.schemas import PFNanoAODSchema
-from coffea_fm.shards import EventDataset, ShardDataset
+from coffea_fm.shards import ShardDataset
 from coffea_fm.shipped import shipped
-from coffea_fm.tokens import InputSpec, event_collection, jet_fields, token_group
-from coffea_fm.tokens.events import unnest
+from coffea_fm.tokens import Level, Members, jet_level, token_level
 
 CHUNK = {"dataset": "X1000", "filename": "f.root", "fileuuid": "abc", "entrystart": 0, "entrystop": 100}
 
@@ -32,10 +31,15 @@ def jets(events: ak.Array) -> ak.Array:
     return events.FatJet[events.FatJet.pt > 250]
 
 
-def read(folder: Path, **options: object) -> tuple[EventDataset, object, dict[str, np.ndarray]]:
-    data = EventDataset(folder, **options)  # type: ignore[arg-type]
+def read(folder: Path, level: Level | None = None) -> tuple[ShardDataset, Members, dict[str, np.ndarray]]:
+    """The data set, the jets of its events, and what is stored once an event."""
+    data = ShardDataset(folder, level)
     packed, columns = data.read(data.row_groups)
-    return data, unnest(packed, data.jets, data.collection), columns
+    return data, packed.members["FatJet"], columns
+
+
+def field(jets: Members, level: Level, name: str) -> np.ndarray:
+    return jets.things.values[:, level.find("FatJet").names.index(name)]
 
 
 def test_events_of_the_selection_with_their_jets(events: ak.Array, jets: ak.Array, tmp_path: Path) -> None:
@@ -47,24 +51,25 @@ def test_events_of_the_selection_with_their_jets(events: ak.Array, jets: ak.Arra
     assert counts == {
         "events": 100,
         "without_class": 0,
-        "too_few_jets": ak.sum(~enough),
-        "with_unusable_jet": 0,
+        "too_few_FatJet": ak.sum(~enough),
+        "with_unusable_FatJet": 0,
         "not_finite": 0,
         "written": ak.sum(enough),
         "negative_weight": 0,
     }
     kept = jets[enough][:, :3]
     data, found, columns = read(tmp_path)
-    assert (data.n_jets, data.classes) == (len(kept), ("background", "signal"))
+    assert (data.n_sets, data.classes) == (len(kept), ("background", "signal"))
     np.testing.assert_array_equal(found.counts, ak.num(kept))
     flat = ak.flatten(kept)
-    features = dict(zip(data.collection.names, found.features.T, strict=True))
-    np.testing.assert_allclose(features["pt"], 1.1 * ak.to_numpy(flat.pt), rtol=1e-6)
-    np.testing.assert_array_equal(features["msoftdrop"], flat.msoftdrop)
-    np.testing.assert_array_equal(found.jets.jet[:, 0], flat.uncorrected.pt)
-    tokens = found.jets.groups["constituents"]
-    np.testing.assert_array_equal(tokens.lengths, np.minimum(ak.num(flat.constituents), 128))
-    np.testing.assert_allclose(tokens.values[tokens.offsets[:-1], 0], ak.max(flat.constituents.pt, axis=-1), rtol=1e-6)
+    np.testing.assert_allclose(field(found, data.level, "pt"), 1.1 * ak.to_numpy(flat.pt), rtol=1e-6)
+    np.testing.assert_array_equal(field(found, data.level, "msoftdrop"), flat.msoftdrop)
+    np.testing.assert_array_equal(field(found, data.level, "pt_raw"), flat.uncorrected.pt)
+    np.testing.assert_array_equal(field(found, data.level, "mass_raw"), flat.uncorrected.mass)
+    tokens = found.things.members["constituents"]
+    np.testing.assert_array_equal(tokens.counts, np.minimum(ak.num(flat.constituents), 128))
+    leading = tokens.things.values[tokens.offsets[:-1], 0]
+    np.testing.assert_allclose(leading, ak.max(flat.constituents.pt, axis=-1), rtol=1e-6)
     np.testing.assert_array_equal(columns["event"], events.event[enough])
     np.testing.assert_array_equal(columns["fold"], events.event[enough] % 3)
     np.testing.assert_array_equal(columns["target"], target[enough])
@@ -73,23 +78,24 @@ def test_events_of_the_selection_with_their_jets(events: ak.Array, jets: ak.Arra
 
 def test_fewer_jets_and_constituents_than_were_kept(events: ak.Array, jets: ak.Array, tmp_path: Path) -> None:
     coffea_fm.event_collector(tmp_path, minimum=2, maximum=4)(jets, events=events)
-    spec = InputSpec((token_group("constituents", ("eta", "pt"), max_tokens=7),), jet_fields(("eta",)))
-    _, found, _ = read(tmp_path, spec=spec, collection=event_collection("FatJet", ("pt",), minimum=2, maximum=2))
+    tokens = token_level("constituents", ("eta", "pt"), minimum=1, maximum=7)
+    asked = jet_level((tokens,), ("pt", "eta"), name="FatJet", order="pt", minimum=2, maximum=2)
+    _, found, _ = read(tmp_path, Level("event", members=(asked,)))
     kept = ak.flatten(jets[ak.num(jets) >= 2][:, :2])
     assert set(found.counts) == {2}
-    np.testing.assert_array_equal(found.features[:, 0], kept.pt)
-    np.testing.assert_array_equal(found.jets.jet[:, 0], kept.eta)
-    tokens = found.jets.groups["constituents"]
-    assert tokens.lengths.max() == 7
+    np.testing.assert_array_equal(found.things.values, np.stack([kept.pt, kept.eta], axis=1))
+    constituents = found.things.members["constituents"]
+    assert constituents.counts.max() == 7
     best = kept.constituents[ak.argsort(-kept.constituents.pt, stable=True)][:, :7]
-    np.testing.assert_array_equal(tokens.values, np.stack([ak.flatten(best[name]) for name in ("eta", "pt")], axis=1))
+    expected = np.stack([ak.flatten(best[name]) for name in ("eta", "pt")], axis=1)
+    np.testing.assert_array_equal(constituents.things.values, expected)
 
 
 def test_stored_order_is_the_order_given(events: ak.Array, jets: ak.Array, tmp_path: Path) -> None:
     coffea_fm.event_collector(tmp_path, order="stored", maximum=2)(jets[:, ::-1], events=events)
-    _, found, _ = read(tmp_path)
+    data, found, _ = read(tmp_path)
     expected = jets[ak.num(jets) >= 1][:, ::-1][:, :2]
-    np.testing.assert_array_equal(found.features[:, 0], ak.flatten(expected.pt))
+    np.testing.assert_array_equal(field(found, data.level, "pt"), ak.flatten(expected.pt))
 
 
 def test_events_that_are_left_out_are_counted_once(events: ak.Array, jets: ak.Array, tmp_path: Path) -> None:
@@ -101,12 +107,12 @@ def test_events_that_are_left_out_are_counted_once(events: ak.Array, jets: ak.Ar
     counts = coffea_fm.event_collector(tmp_path)(broken, target, events=events, weight=weight)
     has = ak.to_numpy(ak.num(jets)) > 0
     assert counts["without_class"] == 10
-    assert counts["too_few_jets"] == (~has & (number % 10 != 5)).sum()
-    assert counts["with_unusable_jet"] == (has & (number % 10 == 1)).sum()
+    assert counts["without_FatJet"] == (~has & (number % 10 != 5)).sum()
+    assert counts["with_unusable_FatJet"] == (has & (number % 10 == 1)).sum()
     assert counts["not_finite"] == (has & (number % 10 == 2)).sum()
     assert counts["negative_weight"] == (has & (number % 10 == 4)).sum()
     assert counts["written"] == 100 - sum(
-        counts[name] for name in ("without_class", "too_few_jets", "with_unusable_jet", "not_finite")
+        counts[name] for name in ("without_class", "without_FatJet", "with_unusable_FatJet", "not_finite")
     )
     _, _, columns = read(tmp_path)
     assert set(columns["weight"]) == {-1.0, 0.0, 1.0}
@@ -115,13 +121,13 @@ def test_events_that_are_left_out_are_counted_once(events: ak.Array, jets: ak.Ar
 def test_a_jet_without_constituents_makes_an_event_unusable(events: ak.Array, jets: ak.Array, tmp_path: Path) -> None:
     empty = ak.with_field(jets[:, :1], jets.constituents[:, :1, :0], "constituents")
     counts = coffea_fm.event_collector(tmp_path)(ak.concatenate([empty, jets[:, 1:]], axis=1), events=events)
-    assert counts["with_unusable_jet"] == ak.sum(ak.num(jets) > 0)
+    assert counts["with_unusable_FatJet"] == ak.sum(ak.num(jets) > 0)
     assert counts["written"] == 0
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_trace_reads_what_collecting_reads(events: ak.Array, tmp_path: Path) -> None:
-    collect = coffea_fm.event_collector(tmp_path, fields=("pt", "eta"), jet=("pt",), features=("pt", "msoftdrop"))
+    collect = coffea_fm.event_collector(tmp_path, fields=("pt", "eta"), jet=("pt_raw",), features=("pt", "msoftdrop"))
 
     def process(events: ak.Array) -> ak.Array:
         assert collect(events.FatJet, events=events, weight="genWeight")["events"] == 0
@@ -136,8 +142,8 @@ def test_a_trace_reads_what_collecting_reads(events: ak.Array, tmp_path: Path) -
 def test_what_does_not_fit_is_named(events: ak.Array, jets: ak.Array, tmp_path: Path) -> None:
     collect = coffea_fm.event_collector(tmp_path)
     for arguments, message in (
-        ({"target": jets.pt}, "target to collect does not fit the 100 events"),
-        ({"weight": np.ones(7)}, "weight to collect does not fit the 100 events"),
+        ({"target": jets.pt}, "target to collect does not fit the events"),
+        ({"weight": np.ones(7)}, "weight to collect does not fit the events"),
         ({"columns": ("colour",)}, "the events have no field 'colour' to collect as colour"),
     ):
         with pytest.raises(InputError, match=message):
@@ -146,33 +152,5 @@ def test_what_does_not_fit_is_named(events: ak.Array, jets: ak.Array, tmp_path: 
         collect(jets[1:], events=events)
     with pytest.raises(RecipeError, match="ordered by 'btag'"):
         coffea_fm.event_collector(tmp_path, order="btag")
-    with pytest.raises(RecipeError, match="at least 3 and at most 2 jets"):
+    with pytest.raises(RecipeError, match="FatJet: at least 3 and at most 2 of them"):
         coffea_fm.event_collector(tmp_path, minimum=3, maximum=2)
-
-
-def test_shards_of_jets_and_of_events_are_told_apart(events: ak.Array, jets: ak.Array, tmp_path: Path) -> None:
-    coffea_fm.event_collector(tmp_path / "events", maximum=3)(jets, events=events)
-    coffea_fm.collector(tmp_path / "jets")(jets, events=events)
-    with pytest.raises(InputError, match="hold events, not jets"):
-        ShardDataset(tmp_path / "events")
-    with pytest.raises(InputError, match="hold jets, not events"):
-        EventDataset(tmp_path / "jets")
-    for collection, message in (
-        (event_collection("FatJet", maximum=4), "hold the first 3 jets, not 4"),
-        (event_collection("FatJet", minimum=2, maximum=3), "collected with minimum 1, not 2"),
-        (event_collection("Jet", maximum=3), "collected with name FatJet, not Jet"),
-    ):
-        with pytest.raises(InputError, match=message):
-            EventDataset(tmp_path / "events", collection=collection)
-
-
-def test_chosen_events_alone_are_read(events: ak.Array, jets: ak.Array, tmp_path: Path) -> None:
-    coffea_fm.event_collector(tmp_path)(jets, events=events)
-    whole, _, columns = read(tmp_path)
-    chosen = columns["event"] % 3 == 1
-    part, found, of_part = read(tmp_path, chosen=chosen)
-    np.testing.assert_array_equal(of_part["event"], columns["event"][chosen])
-    np.testing.assert_array_equal(part.scalars("event")["event"], columns["event"][chosen])
-    assert part.n_jets == len(found.counts) == chosen.sum() == sum(group.n_jets for group in part.row_groups)
-    assert part.fingerprint != whole.fingerprint
-    assert EventDataset(tmp_path, chosen=np.roll(chosen, 1)).fingerprint != part.fingerprint

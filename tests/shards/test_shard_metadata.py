@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from random_jets import CLASSES, SPEC, random_jets
+from random_jets import CLASSES, LEVEL, random_jets
 
 from coffea_fm.errors import InputError
 from coffea_fm.shards import ShardDataset, Source, write_shard
@@ -43,14 +43,14 @@ def test_long_paths_that_end_alike_have_different_names() -> None:
 def write(folder: Path, start: int, stop: int, file: str = "f") -> None:
     packed, target = random_jets(3)
     source = Source(dataset="d", file=file, start=start, stop=stop)
-    write_shard(folder / source.shard_name, packed, SPEC, columns={"target": target}, classes=CLASSES, source=source)
+    write_shard(folder / source.shard_name, packed, LEVEL, columns={"target": target}, classes=CLASSES, source=source)
 
 
 def test_neighbouring_ranges_and_other_files_are_fine(tmp_path: Path) -> None:
     write(tmp_path, 0, 100)
     write(tmp_path, 100, 200)
     write(tmp_path, 0, 100, file="g")
-    assert ShardDataset(tmp_path).n_jets == 9
+    assert ShardDataset(tmp_path).n_sets == 9
 
 
 def test_overlapping_ranges_are_refused(tmp_path: Path) -> None:

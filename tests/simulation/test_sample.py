@@ -3,7 +3,7 @@ from __future__ import annotations
 import awkward as ak
 import numpy as np
 
-from coffea_fm.simulation.kinematics import wrap
+from coffea_fm.kinematics import wrap
 from coffea_fm.simulation.sample import MAX_ETA, simulate
 
 PT_RANGE = (500.0, 1000.0)

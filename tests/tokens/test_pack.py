@@ -3,33 +3,15 @@ from __future__ import annotations
 import awkward as ak
 import numpy as np
 import pytest
+from awkward_jets import make_jets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coffea_fm.errors import InputError, RecipeError
-from coffea_fm.tokens import InputSpec, PackedSets, columns, jet_fields, pack, token_group
+from coffea_fm.errors import InputError
+from coffea_fm.tokens import Packed, columns, jet_level, pack, token_level
 
-SPEC = InputSpec(
-    (token_group("constituents", ("pt", "eta", "d0"), max_tokens=3),),
-    jet_fields(("pt", "mass")),
-)
-
-
-def make_jets(multiplicity: list[int], per_event: list[int], seed: int = 0) -> ak.Array:
-    rng = np.random.default_rng(seed)
-    n_tokens = sum(multiplicity)
-    d0 = ak.Array([value if value > -0.5 else None for value in rng.normal(size=n_tokens)] or [0.0])[:n_tokens]
-    tokens = ak.zip(
-        {
-            "pt": rng.exponential(size=n_tokens),
-            "eta": rng.normal(size=n_tokens),
-            "d0": d0,
-            "extra": rng.random(n_tokens),
-        }
-    )
-    jets = ak.zip({"pt": rng.random(len(multiplicity)), "mass": rng.random(len(multiplicity))})
-    jets["constituents"] = ak.unflatten(tokens, np.array(multiplicity, dtype=np.int64))
-    return ak.unflatten(jets, np.array(per_event, dtype=np.int64))
+LEVEL = jet_level((token_level("constituents", ("pt", "eta", "d0"), maximum=3),), ("pt", "mass"))
+RAW = jet_level(LEVEL.members, ("pt_raw", "mass_raw"))
 
 
 JETS = make_jets([4, 0, 2, 5, 1, 0], [2, 0, 3, 1])
@@ -44,17 +26,17 @@ def reference(jets: ak.Array, max_tokens: int = 3) -> list[list[list[float | Non
     return sets
 
 
-def as_lists(packed: PackedSets) -> list[list[list[float | None]]]:
-    tokens = packed.groups["constituents"]
+def as_lists(packed: Packed) -> list[list[list[float | None]]]:
+    members = packed.members["constituents"]
     rows = [
         [float(row[0]), float(row[1]), None if missing[0] else float(row[2])]
-        for row, missing in zip(tokens.values, tokens.missing, strict=True)
+        for row, missing in zip(members.things.values, members.things.missing, strict=True)
     ]
-    return [rows[start:stop] for start, stop in zip(tokens.offsets[:-1], tokens.offsets[1:], strict=True)]
+    return [rows[start:stop] for start, stop in zip(members.offsets[:-1], members.offsets[1:], strict=True)]
 
 
 def assert_same(jets: ak.Array) -> None:
-    found, expected = as_lists(pack(jets, SPEC)[0]), reference(jets)
+    found, expected = as_lists(pack(jets, LEVEL)[0]), reference(jets)
     assert [len(tokens) for tokens in found] == [len(tokens) for tokens in expected]
     for tokens, expected_tokens in zip(found, expected, strict=True):
         for token, expected_token in zip(tokens, expected_tokens, strict=True):
@@ -63,11 +45,11 @@ def assert_same(jets: ak.Array) -> None:
             assert [value for value in token if value is not None] == pytest.approx(numbers, rel=1e-6)
 
 
-def test_sorted_and_truncated_by_pt():
+def test_sorted_and_truncated_by_pt() -> None:
     assert_same(JETS)
 
 
-def test_selections():
+def test_selections() -> None:
     assert_same(JETS[JETS.pt > 0.3])
     assert_same(JETS.mask[JETS.pt > 0.3])
     assert_same(ak.firsts(JETS))
@@ -81,87 +63,102 @@ def test_selections():
     seed=st.integers(0, 99),
     cut=st.floats(0, 1),
 )
-def test_any_jets(multiplicity, seed, cut):
+def test_any_jets(multiplicity: list[int], seed: int, cut: float) -> None:
     half = len(multiplicity) // 2
     jets = make_jets(multiplicity, [half, 0, len(multiplicity) - half], seed)
     assert_same(jets)
     assert_same(jets[jets.pt > cut])
 
 
-def test_jet_fields_and_missing_values():
-    packed, _ = pack(JETS, SPEC)
-    np.testing.assert_allclose(packed.jet[:, 0], ak.flatten(JETS.pt), rtol=1e-6)
-    tokens = packed.groups["constituents"]
+def test_jet_fields_and_missing_values() -> None:
+    packed, _ = pack(JETS, LEVEL)
+    np.testing.assert_allclose(packed.values[:, 0], ak.flatten(JETS.pt), rtol=1e-6)
+    tokens = packed.at(("constituents",))
+    assert packed.missing.shape == (6, 0)
     assert tokens.missing.any()
     assert (tokens.values[tokens.missing[:, 0], 2] == 0).all()
 
 
-def test_stored_order_is_kept_when_asked():
-    spec = InputSpec((token_group("constituents", ("pt",), max_tokens=2, order="stored"),))
-    packed, _ = pack(JETS, spec)
+def test_stored_order_is_kept_when_asked() -> None:
+    level = jet_level((token_level("constituents", ("pt",), maximum=2, order="stored"),), ())
+    packed, _ = pack(JETS, level)
     expected = ak.flatten(ak.flatten(JETS.constituents.pt[..., :2]))
-    np.testing.assert_allclose(packed.groups["constituents"].values[:, 0], expected, rtol=1e-6)
+    np.testing.assert_allclose(packed.at(("constituents",)).values[:, 0], expected, rtol=1e-6)
 
 
-def test_no_list_stored_is_an_empty_set():
+def test_no_list_stored_is_an_empty_set() -> None:
     jets = ak.flatten(JETS)
     jets["constituents"] = ak.mask(jets.constituents, [True, True, False, True, True, True])
-    assert pack(jets, SPEC)[0].groups["constituents"].lengths.tolist() == [3, 0, 0, 3, 1, 0]
+    assert pack(jets, LEVEL)[0].members["constituents"].counts.tolist() == [3, 0, 0, 3, 1, 0]
 
 
-def test_none_among_the_tokens_is_dropped():
+def test_none_among_the_tokens_is_dropped() -> None:
     jets = ak.flatten(JETS)
     jets["constituents"] = ak.mask(jets.constituents, jets.constituents.pt > 0.5)
     expected = ak.sum(ak.fill_none(jets.constituents.pt > 0.5, value=False), axis=-1)
-    lengths = pack(jets, SPEC)[0].groups["constituents"].lengths
+    lengths = pack(jets, LEVEL)[0].members["constituents"].counts
     assert lengths.tolist() == np.minimum(expected, 3).tolist()
 
 
-def test_none_where_a_value_is_needed_becomes_nan():
+def test_none_where_a_value_is_needed_becomes_nan() -> None:
     jets = ak.Array([{"pt": 1.0, "mass": None, "constituents": [{"pt": 1.0, "eta": None, "d0": None}]}])
-    packed, _ = pack(jets, SPEC)
-    assert np.isnan(packed.jet[0, 1])
-    assert np.isnan(packed.groups["constituents"].values[0, 1])
-    assert packed.groups["constituents"].missing[0, 0]
+    packed, _ = pack(jets, LEVEL)
+    assert np.isnan(packed.values[0, 1])
+    assert np.isnan(packed.at(("constituents",)).values[0, 1])
+    assert packed.at(("constituents",)).missing[0, 0]
 
 
-def test_uncorrected_momentum():
+def test_uncorrected_momentum_is_a_field_of_its_own() -> None:
     jets = ak.flatten(JETS)
+    np.testing.assert_array_equal(pack(jets, RAW)[0].values, pack(jets, LEVEL)[0].values)
     jets["rawFactor"] = jets.pt * 0
-    with pytest.raises(InputError, match="uncorrected"):
-        pack(jets, SPEC)
-    jets["uncorrected"] = ak.zip({"pt": jets.pt * 0.9, "mass": jets.mass * 0.9})
-    np.testing.assert_allclose(pack(jets, SPEC)[0].jet[:, 0], jets.pt * 0.9, rtol=1e-6)
-    assert ("uncorrected", "pt") in columns(jets, SPEC)
-    corrected = InputSpec(SPEC.groups, SPEC.jet, momentum="corrected")
-    np.testing.assert_allclose(pack(jets, corrected)[0].jet[:, 0], jets.pt, rtol=1e-6)
+    with pytest.raises(InputError, match="uncorrected pt of a jet, and these jets have a rawFactor"):
+        pack(jets, RAW)
+    jets["uncorrected"] = ak.zip({"pt": jets.pt * 0.9, "mass": jets.mass * 0.8})
+    packed, _ = pack(jets, RAW)
+    np.testing.assert_allclose(packed.values[:, 0], jets.pt * 0.9, rtol=1e-6)
+    np.testing.assert_allclose(packed.values[:, 1], jets.mass * 0.8, rtol=1e-6)
+    assert {("uncorrected", "pt"), ("uncorrected", "mass")} < set(columns(jets, RAW))
+    np.testing.assert_allclose(pack(jets, LEVEL)[0].values[:, 0], jets.pt, rtol=1e-6)
+    assert set(columns(jets, LEVEL)) == {("pt",), ("mass",), *(("constituents", name) for name in ("pt", "eta", "d0"))}
+    jets["pt_raw"] = jets.pt * 0.7
+    np.testing.assert_allclose(pack(jets, RAW)[0].values[:, 0], jets.pt * 0.7, rtol=1e-6)
 
 
-def test_absent_fields_are_named():
-    with pytest.raises(
-        InputError, match=r"constituents of each jet.*not opened with a schema.*or it does not.*pt, mass"
-    ):
-        pack(JETS[["pt", "mass"]], SPEC)
+def test_uncorrected_records_that_are_none_are_not_finite() -> None:
+    jets = ak.flatten(JETS)
+    jets["uncorrected"] = ak.mask(ak.zip({"pt": jets.pt, "mass": jets.mass}), [True, False, True, True, True, True])
+    assert np.isnan(pack(jets, RAW)[0].values).all(axis=1).tolist() == [False, True, False, False, False, False]
+
+
+def test_absent_fields_are_named() -> None:
+    with pytest.raises(InputError, match=r"constituents of jets.*not opened with a schema.*or it does not.*pt, mass"):
+        pack(JETS[["pt", "mass"]], LEVEL)
     with pytest.raises(InputError, match=r"jets\.mass.*the fields of jets are pt, constituents"):
-        pack(JETS[["pt", "constituents"]], SPEC)
-    spec = InputSpec((token_group("constituents", ("pt", "charge")),))
-    with pytest.raises(InputError, match=r"constituents\.charge"):
-        pack(JETS, spec)
+        pack(JETS[["pt", "constituents"]], LEVEL)
+    with pytest.raises(InputError, match=r"jets\.constituents\.charge"):
+        pack(JETS, jet_level((token_level("constituents", ("pt", "charge")),), ()))
+    jets = ak.with_field(JETS, ak.zip({"pt": JETS.pt}), "uncorrected")
+    with pytest.raises(InputError, match=r"jets\.uncorrected\.mass"):
+        pack(jets, RAW)
 
 
-def test_take_and_concatenate():
-    packed, _ = pack(JETS, SPEC)
-    parts = [packed.take(np.array([0, 1])), packed.take(np.array([2, 3, 4, 5]))]
-    together = PackedSets.concatenate(parts)
-    np.testing.assert_array_equal(together.groups["constituents"].values, packed.groups["constituents"].values)
-    np.testing.assert_array_equal(together.jet, packed.jet)
-    assert as_lists(packed.take(np.array([3, 0]))) == [as_lists(packed)[3], as_lists(packed)[0]]
+def test_members_that_are_no_lists_are_refused() -> None:
+    jets = ak.flatten(JETS)
+    wrong = ak.zip(
+        {"pt": jets.pt, "constituents": ak.zip({"pt": jets.pt, "eta": jets.pt, "d0": jets.pt})}, depth_limit=1
+    )
+    with pytest.raises(InputError, match="constituents are not a list for each parent"):
+        pack(wrong, jet_level(LEVEL.members, ("pt",)))
 
 
-def test_unknown_fields_are_refused():
-    with pytest.raises(RecipeError, match="'p'"):
-        token_group("constituents", ("p",), order="stored")
-    with pytest.raises(RecipeError, match="ordered by 'pt'"):
-        token_group("constituents", ("eta",))
-    with pytest.raises(RecipeError, match="token group"):
-        token_group("hits", ("pt",))
+def test_several_groups_of_members() -> None:
+    jets = ak.flatten(JETS)
+    jets["vertices"] = jets.constituents[:, ::-1][:, :2][["pt", "eta"]]
+    vertices = token_level("vertices", ("eta", "pt"), order="stored", maximum=1)
+    packed, _ = pack(jets, jet_level((*LEVEL.members, vertices), ()))
+    assert as_lists(packed) == as_lists(pack(jets, LEVEL)[0])
+    first = jets.vertices[:, :1]
+    assert packed.members["vertices"].counts.tolist() == ak.num(first).to_list()
+    np.testing.assert_allclose(packed.at(("vertices",)).values[:, 0], ak.flatten(first.eta), rtol=1e-6)
+    np.testing.assert_array_equal(packed.n_tokens, packed.members["constituents"].counts + ak.to_numpy(ak.num(first)))

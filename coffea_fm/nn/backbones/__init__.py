@@ -1,1 +1,19 @@
-"""Networks that turn a set of raw tokens into one embedding and a vector a token."""
+"""Networks that turn things with their tokens into an embedding each, and a vector a token."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
+from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
+from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
+
+AnyBackboneConfig = Annotated[
+    # One line a backbone.
+    ParticleTransformerConfig | SetTransformerConfig,
+    Field(discriminator="kind"),
+]
+
+__all__ = ["AnyBackboneConfig", "Backbone", "BackboneConfig", "Replacement"]

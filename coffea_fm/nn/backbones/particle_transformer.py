@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Literal, cast
 
 import torch
-from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from coffea_fm.nn.attention import Attention
-from coffea_fm.nn.dropout import Dropout
-from coffea_fm.nn.features import FeatureKind, Features
+from coffea_fm.nn.backbones.backbone import AttentionConfig, Backbone, Replacement
+from coffea_fm.nn.blocks.attention import Attention
+from coffea_fm.nn.blocks.dropout import Dropout
+from coffea_fm.nn.blocks.pair_bias import PairBias
+from coffea_fm.nn.features.group import FeatureKind
+from coffea_fm.nn.features.level import Features, joined
 from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
-from coffea_fm.nn.pair_bias import PairBias
-from coffea_fm.tokens.spec import InputSpec
+from coffea_fm.tokens import Level
 
 
-class ParticleTransformerConfig(BaseModel):
+class ParticleTransformerConfig(AttentionConfig):
     """Size of a Particle Transformer; the defaults are those of the paper.
 
     Parameters
@@ -35,8 +38,6 @@ class ParticleTransformerConfig(BaseModel):
         Probability of dropping a unit or an attention weight of the particle layers, in training.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     kind: Literal["particle-transformer"] = "particle-transformer"
     dim: PositiveInt = 128
     embed: tuple[PositiveInt, ...] = (128, 512)
@@ -47,11 +48,9 @@ class ParticleTransformerConfig(BaseModel):
     features: FeatureKind = "jetclass"
     dropout: float = 0.1
 
-    @model_validator(mode="after")
-    def _heads_divide_dim(self) -> ParticleTransformerConfig:
-        if self.dim % self.heads:
-            raise ValueError(f"dim {self.dim} is not a multiple of heads {self.heads}; choose one that is")
-        return self
+    def build(self, level: Level) -> ParticleTransformer:
+        """The network."""
+        return ParticleTransformer(self, level)
 
 
 class _Block(nn.Module):
@@ -88,41 +87,50 @@ class _Block(nn.Module):
         return updated
 
 
-class ParticleTransformer(nn.Module):
+class ParticleTransformer(Backbone):
     """Attention among particles, biased by the physics of each pair; a class token gathers the set.
+
+    Several groups of tokens are embedded each by layers of its own, and then stand in one row.
 
     Parameters
     ----------
     config : ParticleTransformerConfig
-    spec : InputSpec
+    level : Level
         The raw fields given to it.
     """
 
-    def __init__(self, config: ParticleTransformerConfig, spec: InputSpec) -> None:
+    config: ParticleTransformerConfig
+    reads_pairs = True
+
+    def __init__(self, config: ParticleTransformerConfig, level: Level) -> None:
         super().__init__()
-        self.config = config
-        self.dim = config.dim
-        self.features = Features(spec, config.features)
-        width = self.features.n_features
-        layers: list[nn.Module] = [nn.BatchNorm1d(width)]
-        for wider in (*config.embed, config.dim):
-            layers += [nn.LayerNorm(width), nn.Linear(width, wider), nn.GELU()]
-            width = wider
-        self.embed = nn.Sequential(*layers)
+        self.config, self.level, self.dim = config, level, config.dim
+        self.features = Features(level, config.features)
+        (_, n_first), *others = self.features.n_features.items()
+        widths = (*config.embed, config.dim)
+        self.embed = nn.Sequential(nn.BatchNorm1d(n_first), *_embedding(n_first, widths))
         self.pair_bias = PairBias(config.pair_hidden, config.heads, activated=True)
         self.blocks = nn.ModuleList(_Block(config.dim, config.heads, config.dropout) for _ in range(config.layers))
         class_blocks = [_Block(config.dim, config.heads, dropout=0.0) for _ in range(config.class_layers)]
         self.class_blocks = nn.ModuleList(class_blocks)
         self.class_token = nn.Parameter(0.02 * torch.randn(1, 1, config.dim))
         self.norm = nn.LayerNorm(config.dim)
+        # No batch norm here: there may be a single vertex among all jets of a batch.
+        embeddings = {name: nn.Sequential(*_embedding(n_features, widths)) for name, n_features in others}
+        self.embed_others = nn.ModuleDict(embeddings)
         self.apply(_initialise)
 
-    def forward(self, inputs: Inputs) -> BackboneOutput:
-        """Embed a batch of sets."""
+    def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
+        """Embed a batch of sets; features of pairs of replaced tokens are read."""
         features = self.features(inputs)
-        mask = inputs.mask
+        mask = features.mask
         n_sets, n_tokens = mask.shape
-        vectors = self._embed(features.tokens, mask)
+        first, *others = features.tokens
+        tokens = self._embed(features.tokens[first], inputs.members[first].mask)
+        n_first = tokens.shape[1]
+        if replace is not None:
+            tokens = torch.where(replace.where.unsqueeze(-1), replace.vector.to(tokens.dtype), tokens)
+        vectors = joined([tokens, *(self.embed_others[name](features.tokens[name]) for name in others)])
         padding = torch.zeros_like(mask, dtype=vectors.dtype).masked_fill(~mask, -math.inf)[:, None, None, :]
         class_padding = nn.functional.pad(padding.squeeze(1), (1, 0))
         # Padding may look at itself: a row with nothing to look at would give NaN.
@@ -137,7 +145,13 @@ class ParticleTransformer(nn.Module):
         for block in self.class_blocks:
             token = cast("_Block", block).attend(token, vectors, class_padding)
         embedding = self.norm(token.squeeze(1)) + not_finite(inputs)
-        return BackboneOutput(embedding, self.norm(vectors).masked_fill(~mask.unsqueeze(-1), 0.0))
+        token_vectors = self.norm(vectors).masked_fill(~mask.unsqueeze(-1), 0.0)
+        return BackboneOutput(embedding, token_vectors[:, :n_first] if others else token_vectors)
+
+    def groups_by_depth(self) -> tuple[tuple[str, ...], ...]:
+        """Embedding of the inputs, each particle layer, and the class layers with what stands above them."""
+        blocks = ((f"blocks.{index}",) for index in range(self.config.layers))
+        return self._by_depth((*blocks, ("class_blocks", "class_token", "norm")))
 
     def _embed(self, tokens: Tensor, mask: Tensor) -> Tensor:
         if not self.training:
@@ -154,3 +168,9 @@ def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight)
         nn.init.zeros_(module.bias)
+
+
+def _embedding(width: int, widths: tuple[int, ...]) -> Iterator[nn.Module]:
+    for wider in widths:
+        yield from (nn.LayerNorm(width), nn.Linear(width, wider), nn.GELU())
+        width = wider

@@ -6,15 +6,16 @@ import math
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
-from torch import Tensor, nn
+from pydantic import PositiveInt, model_validator
+from torch import nn
 
-from coffea_fm.nn.attention import Attention
-from coffea_fm.nn.dropout import Dropout
-from coffea_fm.nn.features import FeatureKind, Features
+from coffea_fm.nn.backbones.backbone import AttentionConfig, Backbone, Replacement
+from coffea_fm.nn.blocks.pair_bias import PairBias
+from coffea_fm.nn.blocks.transformer import Block
+from coffea_fm.nn.features.group import FeatureKind
+from coffea_fm.nn.features.level import Features
 from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
-from coffea_fm.nn.pair_bias import PairBias
-from coffea_fm.tokens.spec import InputSpec
+from coffea_fm.tokens import Level
 
 _SIZES: dict[str, dict[str, int]] = {
     "tiny": {"dim": 32, "layers": 2, "heads": 2},
@@ -24,7 +25,7 @@ _SIZES: dict[str, dict[str, int]] = {
 }
 
 
-class SetTransformerConfig(BaseModel):
+class SetTransformerConfig(AttentionConfig):
     """Size and parts of a set transformer.
 
     Parameters
@@ -49,8 +50,6 @@ class SetTransformerConfig(BaseModel):
         Probability of dropping a unit of each layer's update, in training.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     kind: Literal["set-transformer"] = "set-transformer"
     size: Literal["tiny", "small", "base", "large"] = "small"
     dim: PositiveInt = 64
@@ -68,64 +67,32 @@ class SetTransformerConfig(BaseModel):
     def _fill_size(cls, given: dict[str, Any]) -> dict[str, Any]:
         return _SIZES.get(given.get("size", "small"), {}) | given
 
-    @model_validator(mode="after")
-    def _heads_divide_dim(self) -> SetTransformerConfig:
-        if self.dim % self.heads:
-            raise ValueError(f"dim {self.dim} is not a multiple of heads {self.heads}; choose one that is")
-        return self
+    def build(self, level: Level) -> SetTransformer:
+        """The network."""
+        return SetTransformer(self, level)
 
 
-class Block(nn.Module):
-    """Attention and a feed-forward layer, each added to what it reads.
-
-    Parameters
-    ----------
-    dim, heads : int
-    layers : int
-        Blocks in a row: the updates of each are small in proportion.
-    feed_forward : int
-        Hidden width of the feed-forward layer, in units of `dim`.
-    dropout : float
-    """
-
-    def __init__(self, dim: int, heads: int, layers: int, feed_forward: int = 2, dropout: float = 0.0) -> None:
-        super().__init__()
-        hidden = dim * feed_forward
-        self.attention_norm = nn.LayerNorm(dim)
-        self.attention = Attention(dim, heads)
-        last = nn.Linear(hidden, dim)
-        self.feed_forward = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, hidden), nn.GELU(), last)
-        self.dropout = Dropout(dropout)
-        for update in (self.attention.project_out, last):
-            nn.init.normal_(update.weight, std=0.5 / math.sqrt(update.in_features * 2 * layers))
-
-    def forward(self, rows: Tensor, shape: tuple[int, int], bias: Tensor) -> Tensor:
-        """Update the vectors of all sets, as one matrix; see `Attention`."""
-        rows = rows + self.dropout(self.attention(self.attention_norm(rows), shape, bias))
-        updated: Tensor = rows + self.dropout(self.feed_forward(rows))
-        return updated
-
-
-class SetTransformer(nn.Module):
+class SetTransformer(Backbone):
     """Attention among the tokens of a set and a few learned ones.
 
-    The learned tokens always take part, so that a set without tokens has a defined embedding too.
+    The learned tokens always take part, so that a set without tokens has a defined embedding too. Several groups of
+    tokens are embedded each by layers of its own, and then stand in one row.
 
     Parameters
     ----------
     config : SetTransformerConfig
-    spec : InputSpec
+    level : Level
         The raw fields given to it.
     """
 
-    def __init__(self, config: SetTransformerConfig, spec: InputSpec) -> None:
+    config: SetTransformerConfig
+
+    def __init__(self, config: SetTransformerConfig, level: Level) -> None:
         super().__init__()
-        self.config = config
-        self.dim = config.dim
-        self.features = Features(spec, config.features)
-        self.embed = nn.Sequential(
-            nn.Linear(self.features.n_features, config.dim), nn.GELU(), nn.Linear(config.dim, config.dim)
-        )
+        self.config, self.level, self.dim, self.reads_pairs = config, level, config.dim, config.pair_bias
+        self.features = Features(level, config.features)
+        (_, n_first), *others = self.features.n_features.items()
+        self.embed = _embedding(n_first, config.dim)
         self.embed_jet = nn.Linear(self.features.n_jet_features, config.dim)
         self.registers = nn.Parameter(0.02 * torch.randn(config.registers, config.dim))
         self.pair_bias = PairBias((32, 32), config.heads) if config.pair_bias else None
@@ -134,38 +101,48 @@ class SetTransformer(nn.Module):
             for _ in range(config.layers)
         )
         self.norm = nn.LayerNorm(config.dim)
+        self.embed_others = nn.ModuleDict({name: _embedding(n_features, config.dim) for name, n_features in others})
 
-    def forward(self, inputs: Inputs, hidden: Tensor | None = None, stand_in: Tensor | None = None) -> BackboneOutput:
+    def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
         """Embed a batch of sets.
 
         Parameters
         ----------
         inputs : Inputs
-        hidden : Tensor, bool [sets, tokens], optional
-            Tokens whose own vectors are replaced, before the first layer, by `stand_in`. Features of their pairs are
-            not: a backbone with a pair bias sees them.
-        stand_in : Tensor [dim], optional
+        replace : Replacement, optional
+            Tokens that are hidden. Features of their pairs are not: a backbone with a pair bias sees them.
         """
         features = self.features(inputs)
+        first, *others = features.tokens
+        tokens = self.embed(features.tokens[first])
+        n_first = tokens.shape[1]
+        if replace is not None:
+            tokens = torch.where(replace.where.unsqueeze(-1), replace.vector.to(tokens.dtype), tokens)
+        more = [self.embed_others[name](features.tokens[name]) for name in others]
         registers = self.registers + self.embed_jet(features.jet).unsqueeze(1)
-        tokens = self.embed(features.tokens)
-        if hidden is not None and stand_in is not None:
-            tokens = torch.where(hidden.unsqueeze(-1), stand_in.to(tokens.dtype), tokens)
-        vectors = torch.cat((registers, tokens), dim=1)
-        real = nn.functional.pad(inputs.mask, (self.config.registers, 0), value=True)
+        vectors = torch.cat((registers, tokens, *more), dim=1)
+        real = nn.functional.pad(features.mask, (self.config.registers, 0), value=True)
         bias = torch.zeros_like(real, dtype=vectors.dtype).masked_fill(~real, -math.inf)[:, None, None, :]
         if self.pair_bias is not None:
-            pairs = self.pair_bias(features.momenta, inputs.mask)
+            pairs = self.pair_bias(features.momenta, features.mask)
             bias = bias + nn.functional.pad(pairs, (self.config.registers, 0, self.config.registers, 0))
         n_sets, n_tokens = real.shape
         rows = vectors.view(-1, self.dim)
         for block in self.blocks:
             rows = block(rows, (n_sets, n_tokens), bias)
         vectors = self.norm(rows).view(n_sets, n_tokens, self.dim)
-        token_vectors = vectors[:, self.config.registers :].masked_fill(~inputs.mask.unsqueeze(-1), 0.0)
+        token_vectors = vectors[:, self.config.registers :].masked_fill(~features.mask.unsqueeze(-1), 0.0)
         if self.config.embedding == "mean":
             learned = vectors[:, : self.config.registers].sum(dim=1)
             embedding = (learned + token_vectors.sum(dim=1)) / real.sum(dim=1, keepdim=True)
         else:
             embedding = vectors[:, 0]
-        return BackboneOutput(embedding + not_finite(inputs), token_vectors)
+        return BackboneOutput(embedding + not_finite(inputs), token_vectors[:, :n_first] if others else token_vectors)
+
+    def groups_by_depth(self) -> tuple[tuple[str, ...], ...]:
+        """Embedding of the inputs, each block, and the last norm."""
+        return self._by_depth((*((f"blocks.{index}",) for index in range(self.config.layers)), ("norm",)))
+
+
+def _embedding(n_features: int, dim: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(n_features, dim), nn.GELU(), nn.Linear(dim, dim))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from coffea_fm.nn.heads.head import Head, layers
+from coffea_fm.nn.heads.head import Classes, Head, HeadConfig, layers
+from coffea_fm.tokens import Level
 
 
-class ClassificationHeadConfig(BaseModel):
+class ClassificationHeadConfig(HeadConfig):
     """Shape of a classification head.
 
     Parameters
@@ -21,11 +21,13 @@ class ClassificationHeadConfig(BaseModel):
         Probability of dropping a unit of the embedding, in training.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     kind: Literal["classification"] = "classification"
     hidden: tuple[int, ...] = ()
     dropout: float = 0.0
+
+    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> ClassificationHead:  # noqa: ARG002
+        """The head."""
+        return ClassificationHead(self, level, dim, classes)
 
 
 class ClassificationHead(Head):
@@ -34,21 +36,23 @@ class ClassificationHead(Head):
     Parameters
     ----------
     config : ClassificationHeadConfig
+    level : Level
+        What has an embedding.
     dim : int
         Width of the embedding.
-    classes : int
-        Number of classes.
+    classes : tuple of str
+        Names of the classes.
     """
 
     output: ClassVar = "scores"
 
-    def __init__(self, config: ClassificationHeadConfig, dim: int, classes: int) -> None:
+    def __init__(self, config: ClassificationHeadConfig, level: Level, dim: int, classes: tuple[str, ...]) -> None:
         super().__init__()
-        self.classes = classes
-        self.layers = layers(dim, config.hidden, classes, config.dropout)
+        self.level, self.columns = level.name, classes
+        self.layers = layers(dim, config.hidden, len(classes), config.dropout)
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """Logits, [sets, classes]."""
+        """Logits, [things, classes]."""
         logits: Tensor = self.layers(embedding)
         return logits
 

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from coffea_fm.nn.dropout import Dropout
-from coffea_fm.nn.heads.event import EventHead, EventHeadConfig
-from coffea_fm.nn.heads.head import layers
-from coffea_fm.tokens import Collection
+from coffea_fm.nn.blocks.dropout import Dropout
+from coffea_fm.nn.heads.event import EventHead, EventHeadConfig, JetHeadConfig
+from coffea_fm.nn.heads.head import Classes, layers
+from coffea_fm.tokens import Level
 
 
 class DeepSetsConfig(EventHeadConfig):
@@ -28,6 +28,10 @@ class DeepSetsConfig(EventHeadConfig):
     hidden: Annotated[tuple[int, ...], Field(min_length=1)] = (128, 128, 128)
     event_hidden: tuple[int, ...] = (128,)
 
+    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: JetHeadConfig | None = None) -> DeepSets:
+        """The head."""
+        return DeepSets(self, level, dim, classes, jet_head)
+
 
 class DeepSets(EventHead):
     """Layers on each jet, their sum over jets, and layers on the sum.
@@ -35,26 +39,27 @@ class DeepSets(EventHead):
     Parameters
     ----------
     config : DeepSetsConfig
-    collection : Collection
+    level : Level
+        Events, with jets as their members.
     dim : int
         Width of the embedding.
-    jet_classes : int
-        How many scores a jet has.
-    classes : int
-        Number of classes of events.
+    classes : tuple of str
+        Classes of events.
+    jet_head : JetHeadConfig, optional
+        What gives the scores of jets, where they are read.
     """
 
     def __init__(
-        self, config: DeepSetsConfig, collection: Collection, dim: int, jet_classes: int, classes: int
+        self, config: DeepSetsConfig, level: Level, dim: int, classes: Classes, jet_head: JetHeadConfig | None = None
     ) -> None:
-        super().__init__(config.reads, collection, dim, jet_classes)
+        super().__init__(config, level, dim, classes, jet_head)
         parts: list[nn.Module] = []
         width = self.n_inputs
         for wider in config.hidden:
             parts += [nn.Linear(width, wider), nn.GELU(), Dropout(config.dropout)]
             width = wider
         self.of_jet = nn.Sequential(*parts)
-        self.of_event = layers(width, config.event_hidden, classes, config.dropout)
+        self.of_event = layers(width, config.event_hidden, len(classes), config.dropout)
 
     def logits(self, inputs: Tensor, jets: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
         """Logits, [events, classes]."""

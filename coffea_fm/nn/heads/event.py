@@ -1,37 +1,59 @@
-"""What every event head is: the jets of an event in, its class logits out."""
+"""What every head of events is: the jets of an event in, its class logits out."""
 
 from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.functional import log_softmax
 
-from coffea_fm.nn.event_features import EventFeatures
-from coffea_fm.nn.heads.head import Head, Level
-from coffea_fm.tokens import Collection
+from coffea_fm.config import Config
+from coffea_fm.errors import RecipeError
+from coffea_fm.nn.features.jets import JetsOfEventFeatures
+from coffea_fm.nn.heads.classification import ClassificationHead, ClassificationHeadConfig
+from coffea_fm.nn.heads.head import Head, HeadConfig
+from coffea_fm.nn.inputs import not_finite_members
+from coffea_fm.tokens import Level
 
-Read = Literal["embedding", "scores"]
+JET_FIELDS = ("pt", "eta", "phi", "mass", "msoftdrop")
+"""What is read of each jet by default, beside what its backbone gives."""
 _LOWEST, _SCALE = -12.0, 0.25
 """Logarithms of scores are cut and scaled so."""
 
 
-class EventHeadConfig(BaseModel):
-    """What the shapes of all event heads have in common.
+class JetHeadConfig(Config):
+    """The head of jets whose scores a head of events reads.
+
+    Parameters
+    ----------
+    config : ClassificationHeadConfig
+        Its shape.
+    classes : tuple of str
+        Names of its scores.
+    """
+
+    config: ClassificationHeadConfig
+    classes: tuple[str, ...]
+
+
+class EventHeadConfig(HeadConfig):
+    """What the shapes of all heads of events have in common.
 
     Parameters
     ----------
     reads : tuple of {"embedding", "scores"}
         What is read of each jet besides its fields: the embedding, or the scores of the jet head of the checkpoint
         that the training starts from, or both.
+    fields : tuple of str
+        Fields of the jets that are read.
     dropout : float
         Probability of dropping a unit, in training.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    reads: Annotated[tuple[Read, ...], Field(min_length=1)] = ("embedding",)
+    reads: Annotated[tuple[Literal["embedding", "scores"], ...], Field(min_length=1)] = ("embedding",)
+    fields: tuple[str, ...] = JET_FIELDS
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
@@ -40,31 +62,57 @@ class EventHead(Head):
 
     Parameters
     ----------
-    reads : tuple of {"embedding", "scores"}
-    collection : Collection
-        The jets and their fields.
+    config : EventHeadConfig
+    level : Level
+        Events, with jets as their members.
     dim : int
         Width of the embedding.
-    jet_classes : int
-        How many scores a jet has.
+    classes : tuple of str
+        Classes of events.
+    jet_head : JetHeadConfig, optional
+        What gives the scores of jets, where they are read.
 
     Attributes
     ----------
+    jet_head : ClassificationHead or None
+        Gives the scores of jets.
     n_inputs : int
         Numbers that are read of each jet.
+
+    Raises
+    ------
+    RecipeError
+        If the head reads scores and there is no jet head, or a field is absent.
     """
 
     output: ClassVar = "scores"
-    level: ClassVar[Level] = "event"
 
-    def __init__(self, reads: tuple[Read, ...], collection: Collection, dim: int, jet_classes: int) -> None:
+    def __init__(
+        self,
+        config: EventHeadConfig,
+        level: Level,
+        dim: int,
+        classes: tuple[str, ...],
+        jet_head: JetHeadConfig | None,
+    ) -> None:
         super().__init__()
-        self.collection = collection
-        self.features = EventFeatures(collection)
-        self.embedding_norm = nn.LayerNorm(dim) if "embedding" in reads else None
-        self.n_inputs = self.features.n_features + dim * ("embedding" in reads) + jet_classes * ("scores" in reads)
+        self.level, self.columns = level.name, classes
+        jets = level.members[0]
+        self.reads = (f"{jets.name}_embedding", jets.name, f"{jets.name}_mask")
+        self.features = JetsOfEventFeatures(jets, config.fields)
+        self.embedding_norm = nn.LayerNorm(dim) if "embedding" in config.reads else None
+        self.n_inputs = self.features.n_features + dim * ("embedding" in config.reads)
+        self.jet_head: ClassificationHead | None = None
+        if "scores" in config.reads:
+            if jet_head is None:
+                raise RecipeError(
+                    "head.reads: the scores of jets come from the head of the checkpoint to start from: give "
+                    "start.checkpoint one that classifies jets, or read the embedding"
+                )
+            self.jet_head = jet_head.config.build(jets, dim, jet_head.classes)
+            self.n_inputs += len(jet_head.classes)
 
-    def forward(self, embedding: Tensor, jets: Tensor, mask: Tensor, log_scores: Tensor | None = None) -> Tensor:
+    def forward(self, embedding: Tensor, jets: Tensor, mask: Tensor) -> Tensor:
         """Logits.
 
         Parameters
@@ -72,9 +120,7 @@ class EventHead(Head):
         embedding : Tensor [events, jets, dim]
         jets : Tensor, float32 [events, jets, fields]
         mask : Tensor, bool [events, jets]
-            True for real jets. What stands in the others never matters.
-        log_scores : Tensor [events, jets, jet_classes], optional
-            Logarithms of the scores of the jets, where they are read.
+            True where there is a jet. What stands in the other slots never matters.
 
         Returns
         -------
@@ -84,10 +130,10 @@ class EventHead(Head):
         parts = [self.features(jets, mask)]
         if self.embedding_norm is not None:
             parts.append(self.embedding_norm(embedding))
-        if log_scores is not None:
-            parts.append(log_scores.clamp(min=_LOWEST) * _SCALE)
+        if self.jet_head is not None:
+            parts.append(log_softmax(self.jet_head(embedding), dim=-1).clamp(min=_LOWEST) * _SCALE)
         inputs = torch.cat(parts, dim=-1).masked_fill(~mask.unsqueeze(-1), 0.0)
-        return self.logits(inputs, jets, mask) + _not_finite(embedding, mask) + _not_finite(jets, mask)
+        return self.logits(inputs, jets, mask) + not_finite_members(embedding, mask) + not_finite_members(jets, mask)
 
     def logits(self, inputs: Tensor, jets: Tensor, mask: Tensor) -> Tensor:
         """Logits from what is read of the jets, [events, jets, n_inputs], 0 for padding."""
@@ -96,7 +142,3 @@ class EventHead(Head):
     def answer(self, result: Tensor) -> Tensor:
         """Probabilities that add up to 1."""
         return result.softmax(dim=-1)
-
-
-def _not_finite(values: Tensor, mask: Tensor) -> Tensor:
-    return (values.masked_fill(~mask.unsqueeze(-1), 0.0) * 0.0).sum(dim=(1, 2)).unsqueeze(-1)

@@ -9,10 +9,11 @@ import torch
 from pydantic import PositiveInt, model_validator
 from torch import Tensor, nn
 
-from coffea_fm.nn.backbones.set_transformer import Block
-from coffea_fm.nn.heads.event import EventHead, EventHeadConfig
-from coffea_fm.nn.pair_bias import PairBias
-from coffea_fm.tokens import Collection
+from coffea_fm.nn.blocks.pair_bias import PairBias
+from coffea_fm.nn.blocks.transformer import Block
+from coffea_fm.nn.heads.event import EventHead, EventHeadConfig, JetHeadConfig
+from coffea_fm.nn.heads.head import Classes
+from coffea_fm.tokens import Level
 
 
 class EventTransformerConfig(EventHeadConfig):
@@ -42,6 +43,12 @@ class EventTransformerConfig(EventHeadConfig):
             raise ValueError(f"dim {self.dim} is not a multiple of heads {self.heads}; choose one that is")
         return self
 
+    def build(
+        self, level: Level, dim: int, classes: Classes = (), jet_head: JetHeadConfig | None = None
+    ) -> EventTransformer:
+        """The head."""
+        return EventTransformer(self, level, dim, classes, jet_head)
+
 
 class EventTransformer(EventHead):
     """Attention among the jets of an event and a learned token, whose vector is classified.
@@ -49,19 +56,25 @@ class EventTransformer(EventHead):
     Parameters
     ----------
     config : EventTransformerConfig
-    collection : Collection
+    level : Level
+        Events, with jets as their members.
     dim : int
         Width of the embedding.
-    jet_classes : int
-        How many scores a jet has.
-    classes : int
-        Number of classes of events.
+    classes : tuple of str
+        Classes of events.
+    jet_head : JetHeadConfig, optional
+        What gives the scores of jets, where they are read.
     """
 
     def __init__(
-        self, config: EventTransformerConfig, collection: Collection, dim: int, jet_classes: int, classes: int
+        self,
+        config: EventTransformerConfig,
+        level: Level,
+        dim: int,
+        classes: Classes,
+        jet_head: JetHeadConfig | None = None,
     ) -> None:
-        super().__init__(config.reads, collection, dim, jet_classes)
+        super().__init__(config, level, dim, classes, jet_head)
         self.embed = nn.Sequential(nn.Linear(self.n_inputs, config.dim), nn.GELU(), nn.Linear(config.dim, config.dim))
         self.event_token = nn.Parameter(0.02 * torch.randn(1, 1, config.dim))
         self.pair_bias = PairBias((32, 32), config.heads) if config.pair_bias else None
@@ -70,7 +83,7 @@ class EventTransformer(EventHead):
             for _ in range(config.layers)
         )
         self.norm = nn.LayerNorm(config.dim)
-        self.classify = nn.Linear(config.dim, classes)
+        self.classify = nn.Linear(config.dim, len(classes))
 
     def logits(self, inputs: Tensor, jets: Tensor, mask: Tensor) -> Tensor:
         """Logits, [events, classes]."""

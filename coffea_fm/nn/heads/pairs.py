@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from coffea_fm.nn.heads.head import Head, Level
+from coffea_fm.nn.heads.head import Classes, Head, HeadConfig
+from coffea_fm.tokens import Level
 
 
-class PairHeadConfig(BaseModel):
+class PairHeadConfig(HeadConfig):
     """Shape of a head that judges each pair of tokens.
 
     Parameters
@@ -22,8 +23,6 @@ class PairHeadConfig(BaseModel):
         Of the space in which the two are compared.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     kind: Literal["pairs"] = "pairs"
     truth: Annotated[tuple[str, ...], Field(min_length=1)]
     width: PositiveInt = 32
@@ -33,6 +32,10 @@ class PairHeadConfig(BaseModel):
         """Fields of the tokens that only the loss reads."""
         return self.truth
 
+    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> PairHead:  # noqa: ARG002
+        """The head."""
+        return PairHead(self, level, dim)
+
 
 class PairHead(Head):
     """A logit of each pair, the same for (i, j) and (j, i): a bilinear form of the two, and a bias of each.
@@ -40,22 +43,26 @@ class PairHead(Head):
     Parameters
     ----------
     config : PairHeadConfig
+    level : Level
+        What the tokens belong to.
     dim : int
         Width of the token vectors.
     """
 
     output: ClassVar = "pair_scores"
-    level: ClassVar[Level] = "pair"
+    pairs: ClassVar = True
+    reads = ("token_vectors",)
 
-    def __init__(self, config: PairHeadConfig, dim: int) -> None:
+    def __init__(self, config: PairHeadConfig, level: Level, dim: int) -> None:
         super().__init__()
+        self.level = level.members[0].name
         self.n_truth = len(config.truth)
         self.project = nn.Linear(dim, config.width)
         self.metric = nn.Linear(config.width, config.width, bias=False)
         self.bias = nn.Linear(dim, 1)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Logits, [sets, tokens, tokens]."""
+        """Logits, [things, tokens, tokens]."""
         projected = self.project(vectors)
         product = self.metric(projected) @ projected.transpose(1, 2)
         bias = self.bias(vectors)

@@ -5,31 +5,34 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
-from coffea_fm.nn.heads.head import Head, layers
+from coffea_fm.nn.heads.head import Classes, Head, HeadConfig, layers
+from coffea_fm.tokens import Level
 
 
-class RegressionHeadConfig(BaseModel):
+class RegressionHeadConfig(HeadConfig):
     """Shape of a regression head.
 
     Parameters
     ----------
     targets : tuple of str
-        What it tells: names of columns of the shards.
+        What it predicts: names of columns of the shards.
     hidden : tuple of int
         Widths of hidden layers; none for a linear head.
     dropout : float
         Probability of dropping a unit of the embedding, in training.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     kind: Literal["regression"] = "regression"
     targets: Annotated[tuple[str, ...], Field(min_length=1)]
     hidden: tuple[int, ...] = ()
     dropout: float = 0.0
+
+    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> RegressionHead:  # noqa: ARG002
+        """The head."""
+        return RegressionHead(self, level, dim)
 
 
 class RegressionHead(Head):
@@ -38,6 +41,8 @@ class RegressionHead(Head):
     Parameters
     ----------
     config : RegressionHeadConfig
+    level : Level
+        What has an embedding.
     dim : int
         Width of the embedding.
     """
@@ -46,15 +51,15 @@ class RegressionHead(Head):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, config: RegressionHeadConfig, dim: int) -> None:
+    def __init__(self, config: RegressionHeadConfig, level: Level, dim: int) -> None:
         super().__init__()
-        self.columns = config.targets
+        self.level, self.columns = level.name, config.targets
         self.layers = layers(dim, config.hidden, len(config.targets), config.dropout)
         self.register_buffer("mean", torch.zeros(len(config.targets)))
         self.register_buffer("deviation", torch.ones(len(config.targets)))
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """Standardised numbers, [sets, targets]."""
+        """Standardised numbers, [things, targets]."""
         numbers: Tensor = self.layers(embedding)
         return numbers
 
@@ -64,7 +69,7 @@ class RegressionHead(Head):
         return self.deviation
 
     def standardised(self, targets: Tensor) -> Tensor:
-        """What `forward` should give for these targets, [sets, targets]."""
+        """What `forward` should give for these targets, [things, targets]."""
         return (targets - self.mean) / self.deviation
 
     def answer(self, result: Tensor) -> Tensor:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
-from coffea_fm.nn.heads.head import Head, Level, layers
+from coffea_fm.nn.heads.head import Classes, Head, HeadConfig, layers
+from coffea_fm.tokens import Level
 
 
-class TokenHeadConfig(BaseModel):
+class TokenHeadConfig(HeadConfig):
     """Shape of a head that classifies each token.
 
     Parameters
@@ -25,8 +26,6 @@ class TokenHeadConfig(BaseModel):
         Probability of dropping a unit of a vector, in training.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     kind: Literal["tokens"] = "tokens"
     truth: str
     classes: Annotated[tuple[str, ...], Field(min_length=2)]
@@ -38,27 +37,33 @@ class TokenHeadConfig(BaseModel):
         """Fields of the tokens that only the loss reads."""
         return (self.truth,)
 
+    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> TokenHead:  # noqa: ARG002
+        """The head."""
+        return TokenHead(self, level, dim)
+
 
 class TokenHead(Head):
-    """Logits of each token.
+    """Logits of each token of the first group.
 
     Parameters
     ----------
     config : TokenHeadConfig
+    level : Level
+        What the tokens belong to.
     dim : int
         Width of the token vectors.
     """
 
     output: ClassVar = "token_scores"
-    level: ClassVar[Level] = "token"
+    reads = ("token_vectors",)
 
-    def __init__(self, config: TokenHeadConfig, dim: int) -> None:
+    def __init__(self, config: TokenHeadConfig, level: Level, dim: int) -> None:
         super().__init__()
-        self.columns = config.classes
+        self.level, self.columns = level.members[0].name, config.classes
         self.layers = layers(dim, config.hidden, len(config.classes), config.dropout)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Logits, [sets, tokens, classes]."""
+        """Logits, [things, tokens, classes]."""
         logits: Tensor = self.layers(vectors)
         return logits
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from coffea_fm.arrays import DoubleArray
+from coffea_fm.kinematics import pt_eta_phi, wrap
 from coffea_fm.simulation.ancestry import ancestry, weakly_decaying
 from coffea_fm.simulation.events import Events
 from coffea_fm.simulation.jets import Jets
-from coffea_fm.simulation.kinematics import Floats, pt_eta_phi, wrap
 from coffea_fm.simulation.truth import HARD, NEUTRINOS, HardParticles, match, pairs
 from coffea_fm.tokens.classes import JET_CLASSES
 
@@ -34,8 +35,8 @@ class Directions:
     """
 
     event: Ints
-    eta: Floats
-    phi: Floats
+    eta: DoubleArray
+    phi: DoubleArray
 
 
 def heavy_hadrons(events: Events) -> tuple[Directions, Directions]:

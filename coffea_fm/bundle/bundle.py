@@ -1,0 +1,44 @@
+"""A bundle in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from coffea_fm.bundle.calibration import Calibration
+from coffea_fm.bundle.manifest import Manifest, canonical_hash
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded and verified bundle.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Describes the model.
+    graphs : dict of str to bytes
+        The ONNX files by graph name.
+    source : str
+        Absolute path or URL it was asked for by.
+    calibration : Calibration
+        What was measured of the model.
+    """
+
+    manifest: Manifest
+    graphs: dict[str, bytes]
+    source: str
+    calibration: Calibration
+
+    @property
+    def checksum(self) -> str:
+        """Checksum of the model: manifest and graphs."""
+        return self.manifest.checksum
+
+    @property
+    def bundle_checksum(self) -> str:
+        """Checksum of the model and of what was measured of it."""
+        return canonical_hash([self.checksum, self.calibration.checksum])
+
+    def graph_bytes(self, name: str) -> bytes:
+        """The ONNX file of one graph."""
+        return self.graphs[name]

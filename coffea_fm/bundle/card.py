@@ -1,0 +1,103 @@
+"""The front matter of a model card: the YAML at its top, which model hubs read."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import yaml
+
+from coffea_fm.bundle.calibration import Calibration
+from coffea_fm.bundle.manifest import Manifest
+from coffea_fm.errors import BundleError
+
+CARD: Final = "README.md"
+_FENCE = "---"
+_FRONT_MATTER = re.compile(r"\A---\r?\n(.*?)^---[ \t]*\r?\n", re.MULTILINE | re.DOTALL)
+_TASK = "other"  # hubs know no task for jets
+
+
+def front_matter(manifest: Manifest, calibration: Calibration) -> dict[str, Any]:
+    """What a hub lists a model by.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    calibration : Calibration
+        What was measured; gives the results that a hub shows, if there is any.
+
+    Returns
+    -------
+    dict of str to Any
+        Keys as in https://huggingface.co/docs/hub/model-cards. The licence of somebody's weights is not known here,
+        so it is ``"unknown"`` until the author states it.
+    """
+    scores = any(output.name == "scores" for output in manifest.outputs)
+    purpose = f"{manifest.level.name}-{'tagging' if scores else 'embedding'}"
+    content: dict[str, Any] = {
+        "license": "unknown",
+        "library_name": "coffea-fm",
+        "tags": ["high-energy-physics", "coffea", "onnx", purpose],
+    }
+    return content | _results(manifest, calibration)
+
+
+def with_front_matter(text: str, content: dict[str, Any]) -> str:
+    """A card with the given front matter in place of its own, if it has one."""
+    dumped = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+    return f"{_FENCE}\n{dumped}{_FENCE}\n{_FRONT_MATTER.sub('', text)}"
+
+
+def with_results(text: str, manifest: Manifest, calibration: Calibration) -> str:
+    """A card whose front matter has the results of `calibration`; a card without front matter stays as it is.
+
+    Raises
+    ------
+    BundleError
+        If the front matter is not a YAML mapping.
+    """
+    content = read_front_matter(text)
+    return with_front_matter(text, content | _results(manifest, calibration)) if content else text
+
+
+def read_front_matter(text: str) -> dict[str, Any]:
+    """The front matter of a card; empty if it has none.
+
+    Raises
+    ------
+    BundleError
+        If it is not a YAML mapping.
+    """
+    found = _FRONT_MATTER.match(text)
+    if found is None:
+        return {}
+    damaged = f"the front matter of the model card, between the lines {_FENCE} at its top, is not a YAML mapping"
+    try:
+        content = yaml.safe_load(found[1])
+    except yaml.YAMLError as error:
+        raise BundleError(f"{damaged}: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise BundleError(damaged)
+    return content
+
+
+def _results(manifest: Manifest, calibration: Calibration) -> dict[str, Any]:
+    if calibration.accuracy is None:
+        return {}
+    metrics = [{"type": "accuracy", "name": "Accuracy", "value": round(calibration.accuracy, 4)}]
+    if calibration.expected_calibration_error is not None:
+        error = round(calibration.expected_calibration_error, 4)
+        metrics.append({"type": "expected_calibration_error", "name": "Expected calibration error", "value": error})
+    result = {
+        "task": {"type": _TASK, "name": f"Classification of {manifest.level.name}s"},
+        "dataset": {"type": "custom", "name": _data(calibration)},
+        "metrics": metrics,
+    }
+    return {"metrics": ["accuracy"], "model-index": [{"name": manifest.name, "results": [result]}]}
+
+
+def _data(calibration: Calibration) -> str:
+    """What it was measured on, in a line: a list of files is replaced by their number."""
+    files = calibration.data.split(", ")
+    place = files[0] if len(files) == 1 else f"{len(files)} files such as {files[0]}"
+    return f"{calibration.n_jets} from {place}" if calibration.n_jets else place

@@ -1,0 +1,75 @@
+"""What there is to load by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from coffea_fm.bundle.bundle import Bundle
+from coffea_fm.bundle.find import bundle_names, find_checkpoint
+from coffea_fm.bundle.load import load_bundle
+from coffea_fm.tokens import Level
+
+_KINEMATIC = ("pt", "eta", "phi", "mass")
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """One line about a bundle.
+
+    Parameters
+    ----------
+    name : str
+        By which `coffea_fm.load` finds it.
+    folder : Path
+        Where it is.
+    things : str
+        What it takes: ``"jet"`` or ``"event"``.
+    classes : tuple of str
+        Of its scores; empty for a backbone without a head.
+    ranges : dict of str to tuple of float
+        What it was trained on, by field of the jets.
+    needs : tuple of str
+        Fields of the constituents beyond their momenta, which not every format stores.
+    accuracy, n_jets : float and int, optional
+        Fraction of jets whose highest score is that of their class, and on how many that was measured.
+    checkpoint : Path, optional
+        What to fine-tune from, under the same name.
+    """
+
+    name: str
+    folder: Path
+    things: str
+    classes: tuple[str, ...]
+    ranges: dict[str, tuple[float, float]]
+    needs: tuple[str, ...]
+    accuracy: float | None
+    n_jets: int | None
+    checkpoint: Path | None
+
+
+def models() -> list[ModelSummary]:
+    """All bundles that are known by name: the shipped ones, then those in the folders of ``COFFEA_FM_PATH``."""
+    return [_summary(load_bundle(folder), name, folder) for name, folder in bundle_names().items()]
+
+
+def _summary(bundle: Bundle, name: str, folder: Path) -> ModelSummary:
+    manifest, measured = bundle.manifest, bundle.calibration
+    levels = list(manifest.level.walk())
+    scores = [output.classes for output in manifest.outputs if output.name == "scores"]
+    checkpoint = find_checkpoint(name)
+    return ModelSummary(
+        name,
+        folder,
+        manifest.level.name,
+        scores[0] if scores else (),
+        {field.name: field.trained for level in levels for field in level.fields if level.members and field.trained},
+        tuple(dict.fromkeys(name for level in levels if not level.members for name in _beyond_momenta(level))),
+        measured.accuracy,
+        measured.n_jets,
+        checkpoint if checkpoint.is_absolute() else None,
+    )
+
+
+def _beyond_momenta(level: Level) -> list[str]:
+    return [name for name in level.names if name not in _KINEMATIC]

@@ -1,0 +1,23 @@
+"""The number that analyses cut on: the scores of signal classes against those of background classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from coffea_fm.arrays import DoubleArray
+
+
+def discriminant(scores: npt.NDArray[np.floating], signal: int, background: int) -> DoubleArray:
+    """``signal / (signal + background)`` of each jet, in float64; 0 where both scores are 0.
+
+    Parameters
+    ----------
+    scores : float array of shape [n_jets, n_classes]
+        Probabilities.
+    signal, background : int
+        Columns.
+    """
+    above = scores[:, signal].astype(np.float64)
+    below = above + scores[:, background]
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)

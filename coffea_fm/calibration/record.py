@@ -1,0 +1,44 @@
+"""Write what was measured of a model into its bundle, and into the section of its card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from coffea_fm.bundle import Calibration, load_bundle, save_calibration
+from coffea_fm.bundle.card import CARD, with_results
+from coffea_fm.calibration.card import with_measured
+from coffea_fm.errors import InputError
+from coffea_fm.files import atomic
+
+
+def record(folder: Path, calibration: Calibration, measured: str) -> None:
+    """Replace the calibration of a bundle, and what its card and its front matter say was measured.
+
+    The model stays the same.
+
+    Parameters
+    ----------
+    folder : Path
+        The bundle.
+    calibration : Calibration
+        What was measured. The temperature stays as the export wrote it, since it is part of the graph.
+    measured : str
+        Markdown for the card.
+
+    Raises
+    ------
+    InputError
+        If the bundle is not a folder on this machine.
+    BundleError
+        If it is damaged, or the front matter of its card is.
+    """
+    card = folder / CARD
+    if not card.is_file():
+        raise InputError(
+            f"{folder} is not the folder of a bundle: working points cannot be written to archives or URLs"
+        )
+    bundle = load_bundle(folder)
+    text = with_results(card.read_text(encoding="utf-8"), bundle.manifest, calibration)
+    save_calibration(folder, calibration.model_copy(update={"temperature": bundle.calibration.temperature}))
+    with atomic(card) as temporary:
+        temporary.write_text(with_measured(text, measured), encoding="utf-8")

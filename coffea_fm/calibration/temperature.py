@@ -1,0 +1,46 @@
+"""The temperature that makes scores probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from coffea_fm.arrays import DoubleArray
+
+Scores = npt.NDArray[np.floating]
+Targets = npt.NDArray[np.integer]
+
+_RANGE = (0.05, 20.0)
+
+
+def best_temperature(scores: Scores, target: Targets) -> float:
+    """The temperature that makes the scores most likely (arXiv:1706.04599): above 1 if the tagger is overconfident.
+
+    ``coffea-fm export --temperature`` divides the logits by it. Find it on other jets than those of the test.
+
+    Parameters
+    ----------
+    scores : float array of shape [n_jets, n_classes]
+        Probabilities, finite.
+    target : int array of shape [n_jets]
+        True class.
+    """
+    logits = _logits(scores)
+    jets = np.arange(len(target))
+
+    def loss(log_temperature: float) -> float:
+        return float(-log_softmax(logits / np.exp(log_temperature), axis=1)[jets, target].mean())
+
+    bounds = tuple(np.log(_RANGE))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-5}).x))
+
+
+def with_temperature(scores: Scores, temperature: float) -> DoubleArray:
+    """The scores that logits divided by `temperature` would give."""
+    return np.asarray(softmax(_logits(scores) / temperature, axis=1))
+
+
+def _logits(scores: Scores) -> DoubleArray:
+    return np.log(np.maximum(scores.astype(np.float64), 1e-30))

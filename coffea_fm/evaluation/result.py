@@ -1,0 +1,103 @@
+"""The result of an evaluation, as a notebook or a terminal shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from coffea_fm.bundle import WorkingPoint
+from coffea_fm.evaluation.classification import Metrics, Scores, Targets
+from coffea_fm.evaluation.page import render_summary
+from coffea_fm.evaluation.report import write_evaluation
+from coffea_fm.evaluation.tables import headline, separation_table, working_point_table
+from coffea_fm.plots.style import SIMULATION, Label
+
+
+@dataclass(frozen=True, repr=False)
+class Evaluation:
+    """How good a bundle is on labelled jets.
+
+    Parameters
+    ----------
+    bundle, checksum : str
+        What was evaluated.
+    data : sequence of str
+        On what.
+    scores : float32 array of shape [n_jets, n_classes]
+        Of the jets with a true class; rows of NaN for jets without a score.
+    target : int64 array of shape [n_jets]
+        True class.
+    metrics : Metrics
+        Figures of merit.
+    working_points : sequence of WorkingPoint
+        Cuts, and what passes.
+    left_out : dict of str to int
+        Jets that are in none of these, by why.
+    skipped : dict of str to str
+        Why a file was left out.
+    written : list of Path
+        Files that `write` wrote.
+    """
+
+    bundle: str
+    checksum: str
+    data: Sequence[str]
+    scores: Scores
+    target: Targets
+    metrics: Metrics
+    working_points: Sequence[WorkingPoint]
+    left_out: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    written: list[Path] = field(default_factory=list)
+
+    @property
+    def measured_on(self) -> str:
+        """The data in a phrase: ``20000 jets of raw/test/a.root and 9 more``."""
+        more = f" and {len(self.data) - 1} more" if len(self.data) > 1 else ""
+        return f"{self.metrics.jets} jets of {self.data[0]}{more}"
+
+    @property
+    def remarks(self) -> list[str]:
+        """What was left out, a sentence each."""
+        jets = [f"left out: {number} jets {why}" for why, number in self.left_out.items()]
+        return [*jets, *(f"skipped: {reason}" for reason in self.skipped.values())]
+
+    def summary(self) -> dict[str, Any]:
+        """What was evaluated on what, as plain values."""
+        return {
+            "bundle": self.bundle,
+            "checksum": self.checksum,
+            "data": list(self.data),
+            "left_out": self.left_out,
+            "skipped": self.skipped,
+        }
+
+    def write(self, folder: Path, *, label: Label = SIMULATION) -> Evaluation:
+        """Write numbers, tables, figures and the page into a folder; gives the same with `written`."""
+        written = write_evaluation(
+            folder,
+            self.scores,
+            self.target,
+            self.metrics,
+            self.working_points,
+            self.summary(),
+            warnings=self.remarks,
+            label=label,
+        )
+        return replace(self, written=written)
+
+    def __repr__(self) -> str:
+        tables = (separation_table(self.metrics), working_point_table(self.working_points))
+        parts = [
+            f"{self.bundle} on {self.measured_on}",
+            headline(self.metrics),
+            *(table.markdown() for table in tables),
+            *self.remarks,
+        ]
+        return "\n\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        title = f"{self.bundle} on {self.measured_on}"
+        return render_summary(title, self.metrics, self.working_points, self.remarks)

@@ -1,0 +1,65 @@
+"""Sessions whose inputs are laid out otherwise: what must not matter to a graph, so that the check sees whether it does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from coffea_fm.bundle import Graph, Output
+from coffea_fm.tokens import Level
+from coffea_fm.tokens.padding import Arrays
+
+_EXTRA = 3
+
+
+@dataclass(frozen=True)
+class Distorted:
+    """A session that runs on members in shuffled slots, among more empty ones that hold NaN.
+
+    Parameters
+    ----------
+    session : onnxruntime.InferenceSession
+    graph : Graph
+        Which graph it runs.
+    level : Level
+        The level of the graph.
+    outputs : tuple of Output
+        Those of the model: outputs of members are put back to the slots that they belong to.
+    """
+
+    session: Any
+    graph: Graph
+    level: Level
+    outputs: tuple[Output, ...]
+
+    def get_providers(self) -> list[str]:
+        """As the session."""
+        providers: list[str] = self.session.get_providers()
+        return providers
+
+    def run(self, names: Sequence[str], arrays: Arrays) -> list[Any]:
+        """As the session, with the same results if the graph is right."""
+        arrays, order = dict(arrays), {}
+        for member in self.level.members:
+            mask = arrays.get(f"{member.name}_mask")
+            if mask is None:
+                continue
+            slots = np.random.default_rng(0).permutation(mask.shape[1] + _EXTRA)
+            order[member.name] = np.argsort(slots)[: mask.shape[1]]
+            for name in (name for name in arrays if name == member.name or name.startswith(f"{member.name}_")):
+                padded = np.pad(arrays[name], [(0, 0), (0, _EXTRA), *[(0, 0)] * (arrays[name].ndim - 2)])
+                if padded.dtype == np.float32:
+                    padded[~np.pad(mask, [(0, 0), (0, _EXTRA)])] = np.nan
+                arrays[name] = padded[:, slots]
+        results = self.session.run(names, arrays)
+        return [self._undone(name, result, order) for name, result in zip(names, results, strict=True)]
+
+    def _undone(self, name: str, result: Any, order: dict[str, Any]) -> Any:
+        first = self.level.members[0].name
+        of_members = name == "token_vectors" or any(
+            output.name == name and output.level == first for output in self.outputs
+        )
+        return result[:, order[first]] if of_members and first in order else result

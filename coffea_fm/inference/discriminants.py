@@ -1,0 +1,71 @@
+"""Discriminants and working points on awkward scores."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+import awkward as ak
+
+from coffea_fm.bundle import Calibration, WorkingPoint
+from coffea_fm.errors import BundleError, InputError
+
+
+def discriminant(scores: ak.Array, signal: str | Sequence[str], background: str | Sequence[str]) -> ak.Array:
+    """``signal / (signal + background)``: what analyses cut on; NaN where a jet has no score.
+
+    Parameters
+    ----------
+    scores : awkward.Array
+        Records of scores, as a tagger gives them.
+    signal, background : str or sequence of str
+        Classes whose scores are added.
+
+    Raises
+    ------
+    InputError
+        If a class is not among the scores, or on both sides: names the nearest.
+    """
+    above, below = _names(signal), _names(background)
+    for name in (*above, *below):
+        if name not in scores.fields:
+            nearest = difflib.get_close_matches(name, scores.fields, n=1, cutoff=0)
+            meant = f"; did you mean {nearest[0]!r}?" if nearest else ""
+            raise InputError(f"there is no score {name!r}{meant} The scores are {', '.join(scores.fields)}")
+    if common := set(above) & set(below):
+        raise InputError(f"{', '.join(sorted(common))} cannot be both signal and background of a discriminant")
+    numerator = _sum(scores, above)
+    return numerator / (numerator + _sum(scores, below))
+
+
+def find_working_point(calibration: Calibration, name: str, bundle: str) -> WorkingPoint:
+    """The working point of that name.
+
+    Raises
+    ------
+    BundleError
+        If none was measured, or none has that name: names the nearest.
+    """
+    known = {point.name: point for point in calibration.working_points}
+    if name in known:
+        return known[name]
+    if not known:
+        raise BundleError(
+            f"the bundle {bundle!r} has no working points: measure them with 'coffea-fm evaluate --record', or cut on "
+            "tagger.discriminant"
+        )
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
+    raise BundleError(
+        f"the bundle {bundle!r} has no working point {name!r}; did you mean {nearest!r}? It has {', '.join(known)}"
+    )
+
+
+def _names(classes: str | Sequence[str]) -> tuple[str, ...]:
+    return (classes,) if isinstance(classes, str) else tuple(classes)
+
+
+def _sum(scores: ak.Array, names: tuple[str, ...]) -> ak.Array:
+    total = scores[names[0]]
+    for name in names[1:]:
+        total = total + scores[name]
+    return total

@@ -1,0 +1,40 @@
+"""Embeddings that were kept, in place of what a backbone reads."""
+
+from __future__ import annotations
+
+import awkward as ak
+import numpy as np
+
+from coffea_fm.errors import InputError
+from coffea_fm.inference.arrays import flatten_vectors, vectors_of
+from coffea_fm.tokens import Level, Packed, pack
+from coffea_fm.tokens.jagged import Rewrap
+from coffea_fm.tokens.pack import chosen_members, gather
+
+_FIELD = "coffea_fm_embedding"
+
+
+def pack_vectors(embedding: ak.Array, dim: int) -> tuple[Packed, Rewrap]:
+    """Things of which only the embedding is known; raises `InputError` if these are not vectors of that width."""
+    vectors, rewrap = flatten_vectors(embedding, dim)
+    nothing = np.zeros((len(vectors), 0))
+    return Packed(nothing.astype(np.float32), nothing.astype(np.bool_), known={"embedding": vectors}), rewrap
+
+
+def pack_embedded(embedding: ak.Array, jets: ak.Array, level: Level, dim: int) -> tuple[Packed, Rewrap]:
+    """Events whose jets have the fields of the level, and their embedding in place of constituents.
+
+    Raises
+    ------
+    InputError
+        If there is not one embedding for each jet.
+    """
+    (member,) = level.members
+    try:
+        embedded = ak.with_field(jets, embedding, _FIELD)
+    except (ValueError, TypeError) as error:
+        raise InputError("the embeddings do not fit the jets: select both alike, one embedding for each jet") from error
+    events = gather({member.name: embedded})
+    packed, rewrap = pack(events, level)
+    vectors = vectors_of(chosen_members(events, member).rows.field(_FIELD), dim)
+    return packed.with_known((member.name,), {"embedding": vectors}), rewrap

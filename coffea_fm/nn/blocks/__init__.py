@@ -1,0 +1,1 @@
+"""Parts that networks share: attention, feed-forward blocks, the bias from pairs, dropout, low-rank adapters."""

@@ -1,0 +1,122 @@
+"""Multi-head attention on padded sets."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear, scaled_dot_product_attention
+
+from coffea_fm.nn.blocks.dropout import dropout
+
+
+class Attention(nn.Module):
+    """Self-attention, or attention of one token to its set.
+
+    Constant factors are applied to the weights, not to the activations: less work, and none at all in an exported graph.
+
+    Parameters
+    ----------
+    dim : int
+        Width of the vectors, a multiple of `heads`.
+    heads : int
+    dropout : float
+        Probability of dropping an attention weight of the self-attention, in training.
+    """
+
+    def __init__(self, dim: int, heads: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dim = dim
+        self.heads = heads
+        self.dropout = dropout
+        self.project_in = nn.Linear(dim, 3 * dim)
+        self.project_out = nn.Linear(dim, dim)
+
+    def forward(self, rows: Tensor, shape: tuple[int, int], bias: Tensor, scale: Tensor | None = None) -> Tensor:
+        """Let each vector attend to all of its set.
+
+        Parameters
+        ----------
+        rows : Tensor [sets * tokens, dim]
+            The vectors of all sets as one matrix, which matrix products take best.
+        shape : tuple of int
+            Numbers of sets and of tokens.
+        bias : Tensor [sets, heads or 1, tokens or 1, tokens]
+            Added to the logits; minus infinity for padding.
+        scale : Tensor [heads], optional
+            Factor of each ``dim / heads`` columns of the result.
+
+        Returns
+        -------
+        Tensor [sets * tokens, dim]
+        """
+        (query_weight, key_weight, value_weight), (query_bias, key_bias, value_bias) = self._projections()
+        if torch.onnx.is_in_onnx_export():
+            query, key, value = (
+                linear(rows, query_weight, query_bias),
+                linear(rows, key_weight, key_bias),
+                linear(rows, value_weight, value_bias),
+            )
+        else:
+            weight = torch.cat((query_weight, key_weight, value_weight))
+            query, key, value = linear(rows, weight, torch.cat((query_bias, key_bias, value_bias))).chunk(3, dim=-1)
+        probability = self.dropout if self.training else 0.0
+        query, key, value = (self._split(part, *shape) for part in (query, key, value))
+        mixed = _mix(query, key, value, bias.to(query.dtype), probability)
+        return self._project_out(mixed.transpose(1, 2).reshape(-1, self.dim), scale)
+
+    def gather(self, token: Tensor, vectors: Tensor, bias: Tensor, scale: Tensor | None = None) -> Tensor:
+        """Let one token of each set attend to vectors of the set, without projecting each of them.
+
+        The projections are linear, so the one query is taken to the space of the vectors and their weighted mean to
+        that of the values; the bias of the keys adds the same to all logits and drops out.
+
+        Parameters
+        ----------
+        token : Tensor [sets, 1, dim]
+        vectors : Tensor [sets, tokens, dim]
+        bias : Tensor [sets, 1, tokens]
+            Added to the logits; minus infinity for padding.
+        scale : Tensor [heads], optional
+            Factor of each ``dim / heads`` columns of the result.
+
+        Returns
+        -------
+        Tensor [sets, 1, dim]
+        """
+        (query_weight, key_weight, value_weight), (query_bias, _, value_bias) = self._projections()
+        query = self._split(linear(token, query_weight, query_bias), token.shape[0], 1)
+        query = (query @ self._by_head(key_weight)).squeeze(2)
+        weights = (query @ vectors.transpose(1, 2) + bias.to(query.dtype)).softmax(dim=-1)
+        values = (weights @ vectors).unsqueeze(2) @ self._by_head(value_weight).transpose(1, 2)
+        return self._project_out(values.transpose(1, 2).flatten(2) + value_bias, scale)
+
+    def _projections(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        factor = (self.dim // self.heads) ** -0.5
+        query_weight, *weights = self.project_in.weight.chunk(3)
+        query_bias, *biases = self.project_in.bias.chunk(3)
+        return (query_weight * factor, *weights), (query_bias * factor, *biases)
+
+    def _project_out(self, vectors: Tensor, scale: Tensor | None) -> Tensor:
+        weight: Tensor = self.project_out.weight
+        bias: Tensor = self.project_out.bias
+        if scale is not None:
+            rows = scale.repeat_interleave(self.dim // self.heads)
+            weight, bias = weight * rows.unsqueeze(1), bias * rows
+        return linear(vectors, weight, bias)
+
+    def _split(self, vectors: Tensor, sets: int, tokens: int) -> Tensor:
+        return vectors.view(sets, tokens, self.heads, self.dim // self.heads).transpose(1, 2)
+
+    def _by_head(self, weight: Tensor) -> Tensor:
+        return weight.view(self.heads, -1, self.dim)
+
+
+def _mix(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, probability: float) -> Tensor:
+    # torch 2.13's fused attention for CPU takes 20 times as long backward in bfloat16 as the three operations do, and
+    # has no dropout; its softmax in bfloat16 takes twice as long as in float32.
+    plain = query.device.type == "cpu" and (query.dtype is torch.bfloat16 or probability > 0)
+    if plain or torch.onnx.is_in_onnx_export():
+        logits = (query @ key.transpose(-2, -1)).add_(bias)
+        weights = logits.float().softmax(dim=-1).to(value.dtype)
+        return dropout(weights, probability) @ value
+    return scaled_dot_product_attention(query, key, value, bias, probability, scale=1.0)

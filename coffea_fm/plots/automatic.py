@@ -1,0 +1,90 @@
+"""Figures of everything that a processor filled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hist import BaseHist
+from matplotlib.figure import Figure
+
+from coffea_fm.names import safe_path
+from coffea_fm.plots.categories import NOMINAL, Comparison, comparisons
+from coffea_fm.plots.shapes import shapes_figure, single_figure
+from coffea_fm.plots.stack import stack_figure
+from coffea_fm.plots.style import SIMULATION, Label, save
+from coffea_fm.plots.variations import variations_figure
+
+DATA = "data"
+"""The process that is observed rather than expected."""
+
+
+def label_of(output: Any) -> Label:
+    """The label of a processor's figures: its output may name one ``luminosity`` (fb⁻¹) and one ``energy`` (TeV)."""
+    found = output if isinstance(output, Mapping) else {}
+    return replace(SIMULATION, luminosity=_one_number(found.get("luminosity")), energy=_one_number(found.get("energy")))
+
+
+def draw_histograms(
+    histograms: Mapping[str, BaseHist[Any]],
+    folder: Path,
+    *,
+    label: Label = SIMULATION,
+) -> tuple[list[Path], dict[str, str]]:
+    """Draw every histogram by each of its categories, as PNG and as PDF.
+
+    Parameters
+    ----------
+    histograms : mapping of str to hist.BaseHist
+        By name.
+    folder : Path
+        Where the figures go.
+    label : Label
+        What stands above the frames. With a luminosity, contents are expected events and processes are stacked;
+        without one, their shapes are compared.
+
+    Returns
+    -------
+    written : list of Path
+        The figures.
+    failed : dict of str to str
+        Why a figure is not drawn, in a sentence, by its name. Nothing is raised: figures come last in a run, and one
+        that fails costs nothing else.
+    """
+    written: list[Path] = []
+    failed: dict[str, str] = {}
+    for name, histogram in histograms.items():
+        figure_name = name
+        try:
+            for comparison in comparisons(histogram):
+                figure_name = f"{name}_by_{comparison.name}"
+                figure = _figure(comparison, label, name.rpartition("/")[2])
+                written += save(figure, folder / safe_path(figure_name))
+        except Exception as error:  # noqa: BLE001 - whatever matplotlib or hist make of a user's histogram
+            reason = " ".join(str(error).split()) or type(error).__name__
+            failed[figure_name] = f"the figure {figure_name} is not drawn: {reason[:200]}"
+    return written, failed
+
+
+def _figure(comparison: Comparison, label: Label, text: str) -> Figure:
+    parts = comparison.parts
+    if comparison.kind == "variations":
+        nominal = parts[NOMINAL]
+        others = {name: part for name, part in parts.items() if name != NOMINAL}
+        return variations_figure(nominal, others, label=label, text="\n".join(filter(None, (text, comparison.by))))
+    if comparison.kind == "processes" and label.luminosity is not None:
+        data = parts.get(DATA)
+        backgrounds = {name: part for name, part in parts.items() if name != DATA}
+        status = label.status if data is None else ""
+        return stack_figure(backgrounds, data=data, label=replace(label, status=status), text=text)
+    if len(parts) == 1:
+        return single_figure(next(iter(parts.values())), label=label, text=text)
+    return shapes_figure(parts, label=label, legend=comparison.by, text=text)
+
+
+def _one_number(value: object) -> float | None:
+    if isinstance(value, set | frozenset | list | tuple) and len(value) == 1:
+        (value,) = value
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

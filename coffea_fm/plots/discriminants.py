@@ -1,0 +1,66 @@
+"""The distribution that is cut on, for signal, background and the rest, with the cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from hist import BaseHist
+from matplotlib.figure import Figure
+
+from coffea_fm.plots.bins import Bins
+from coffea_fm.plots.names import tex_name
+from coffea_fm.plots.style import COLORS, SIMULATION, Label, fit_range, note, one_panel, style
+
+
+@style()
+def discriminant_figure(
+    histograms: Mapping[str, BaseHist[Any]],
+    cuts: Mapping[str, float] | None = None,
+    *,
+    label: Label = SIMULATION,
+    text: str = "",
+) -> Figure:
+    """Draw the shapes of a discriminant, and its working points as vertical lines.
+
+    Parameters
+    ----------
+    histograms : mapping of str to hist.BaseHist
+        By true class.
+    cuts : mapping of str to float, optional
+        By the name that stands beside the line.
+    label : Label
+        What stands above the frame.
+    text : str
+        What is shown, for the upper left corner.
+
+    Raises
+    ------
+    InputError
+        If a histogram has no positive area.
+    """
+    figure, axes = one_panel(replace(label, luminosity=None))
+    shapes = {name: bins.over(bins.area) for name, bins in ((name, Bins.of(part)) for name, part in histograms.items())}
+    fit_range(axes, np.concatenate([shape.values for shape in shapes.values()]))
+    gaps = axes.get_yscale() == "log"
+    for color, (name, shape) in zip(COLORS, shapes.items(), strict=False):
+        shape.draw(axes, color=color, label=tex_name(name), gaps=gaps)
+    for name, cut in (cuts or {}).items():
+        axes.axvline(cut, ymax=0.72, color="0.3", linewidth=1, linestyle=":")
+        axes.text(
+            cut,
+            0.72,
+            f"{name} ",
+            transform=axes.get_xaxis_transform(),
+            rotation=90,
+            ha="right",
+            va="top",
+            fontsize="xx-small",
+        )
+    first = next(iter(shapes.values()))
+    axes.set(xlabel=first.quantity, ylabel=first.per_bin, xlim=(first.edges[0], first.edges[-1]))
+    note(axes, "\n".join(part for part in (text, "normalised to unit area") if part))
+    axes.legend(loc="upper right", fontsize="x-small")
+    return figure

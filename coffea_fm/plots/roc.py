@@ -1,0 +1,75 @@
+"""ROC curves with their statistical bands and working points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from coffea_fm.arrays import DoubleArray
+from coffea_fm.plots.names import tex_name
+from coffea_fm.plots.style import COLORS, MOST_CURVES, SIMULATION, Label, style, write_label
+
+
+@dataclass(frozen=True)
+class RocCurve:
+    """One curve.
+
+    Parameters
+    ----------
+    signal, background : float64 array of shape [n]
+        Efficiencies, in the order of the cut; both end at 1.
+    low, high : float64 array of shape [n]
+        Interval of the background efficiency.
+    auc : float
+        Area under the curve.
+    points : sequence of tuple of float
+        Signal and background efficiency of each working point.
+    """
+
+    signal: DoubleArray
+    background: DoubleArray
+    low: DoubleArray
+    high: DoubleArray
+    auc: float
+    points: Sequence[tuple[float, float]] = ()
+
+
+@style()
+def roc_figure(curves: Mapping[str, RocCurve], background: str, *, label: Label = SIMULATION) -> Figure:
+    """Background efficiency against signal efficiency, one curve a signal class; lower is better.
+
+    Parameters
+    ----------
+    curves : mapping of str to RocCurve
+        By signal class, at least one; more than `MOST_CURVES` are shared out over panels.
+    background : str
+        The background class.
+    label : Label
+        What stands above the frame; efficiencies have no luminosity.
+    """
+    n_panels = math.ceil(len(curves) / MOST_CURVES)
+    each = math.ceil(len(curves) / n_panels)
+    figure = Figure(figsize=(6.4 * n_panels, 5.6), layout="constrained")
+    panels = figure.subplots(1, n_panels, sharey=True, squeeze=False)[0]
+    names = list(curves)
+    lowest = min(curve.background[curve.background > 0].min() for curve in curves.values())
+    for at, panel in enumerate(panels):
+        for color, name in zip(COLORS, names[at * each : (at + 1) * each], strict=False):
+            _draw(panel, name, curves[name], color)
+        write_label(panel, replace(label, luminosity=None))
+        panel.set(xlim=(0, 1), yscale="log", ylim=(min(0.5 * lowest, 0.1), 1), xlabel="Signal efficiency")
+        panel.legend(title="Signal (AUC)", loc="upper left", fontsize="x-small")
+    panels[0].set_ylabel(f"{tex_name(background)} efficiency")
+    return figure
+
+
+def _draw(panel: Axes, name: str, curve: RocCurve, color: str) -> None:
+    seen = curve.background > 0
+    panel.fill_between(curve.signal[seen], curve.low[seen], curve.high[seen], color=color, alpha=0.2, linewidth=0)
+    panel.plot(curve.signal[seen], curve.background[seen], color=color, label=f"{tex_name(name)} ({curve.auc:.4f})")
+    for signal, background in curve.points:
+        panel.plot(signal, background, marker="o", markersize=5, color=color, markeredgecolor="black")

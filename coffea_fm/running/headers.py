@@ -1,0 +1,142 @@
+"""Read the headers of all files, on the workers, before the first event is processed."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import uproot
+from coffea.processor.executor import ExecutorBase, ParquetFileContext, WorkItem
+
+from coffea_fm.errors import InputError
+from coffea_fm.running.failures import refuse_truncated
+from coffea_fm.running.fileset import Dataset, Fileset, Steps
+from coffea_fm.running.locations import identity
+
+_TREES = ["TTree", "ROOT::RNTuple", "ROOT::Experimental::RNTuple"]
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a dataset, and the tree in it.
+
+    coffea's own class of this kind cannot be a key where a name has a letter outside of ASCII.
+    """
+
+    dataset: str
+    filename: str
+    treename: str
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the header of a file says.
+
+    Parameters
+    ----------
+    file : File
+    entries : int
+        Of its tree.
+    identifier : bytes
+        UUID of the file: copies have the same.
+    """
+
+    file: File
+    entries: int
+    identifier: bytes
+
+    def chunks(self, dataset: Dataset, chunksize: int) -> list[WorkItem]:
+        """Ranges of about equal size: of all entries, or of the steps that the fileset asks for.
+
+        Raises
+        ------
+        InputError
+            If the steps go beyond the entries.
+        """
+        steps: Steps = dataset.steps.get(self.file.filename, ((0, self.entries),))
+        if steps and steps[-1][1] > self.entries:
+            raise InputError(
+                f"the fileset asks for entries up to {steps[-1][1]} of {self.file.filename}, which has {self.entries}: "
+                "the file is another than that of the steps; run coffea's preprocess again"
+            )
+        ranges = [part for start, stop in steps for part in _split(start, stop, chunksize)]
+        return [self._item(dataset, *part) for part in ranges]
+
+    def nothing(self, dataset: Dataset) -> WorkItem:
+        """A chunk without entries."""
+        return self._item(dataset, 0, 0)
+
+    def _item(self, dataset: Dataset, start: int, stop: int) -> WorkItem:
+        file = self.file
+        return WorkItem(
+            file.dataset, file.filename, file.treename, start, stop, self.identifier, dict(dataset.metadata)
+        )
+
+
+def read_headers(fileset: Fileset, executor: ExecutorBase, data_format: str) -> tuple[list[Header], dict[File, str]]:
+    """Headers of all files.
+
+    Returns
+    -------
+    headers : list of Header
+        In the order of the fileset.
+    failed : dict of File to str
+        Why a file was skipped.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read and is not to be skipped, has no such tree, or is a copy of another.
+    """
+    files = [File(name, file, tree) for name, dataset in fileset.items() for file, tree in dataset.files.items()]
+    reader = executor.copy(desc="Reading headers", unit="file", function_name="get_metadata", compression=None)
+    found, _ = reader(files, partial(_read, data_format), None)
+    headers = [Header(file, *found["found"][file]) for file in files if file in found.get("found", {})]
+    _refuse_copies(headers)
+    return headers, found.get("failed", {})
+
+
+def _read(data_format: str, file: File) -> dict[str, Any]:
+    """Number of entries and identifier of one file, read on a worker."""
+    if data_format == "parquet":
+        with ParquetFileContext(file.filename) as parquet:
+            return {"found": {file: (int(parquet.num_entries), _identifier(file.filename))}}
+    with uproot.open({file.filename: None}, timeout=60) as root:
+        refuse_truncated(file.filename, root.file.source.num_bytes, root.file.fEND)
+        trees = root.keys(cycle=False, filter_classname=_TREES)
+        if file.treename not in trees:
+            has = ", ".join(dict.fromkeys(trees)) or "no tree at all"
+            raise InputError(f"{file.filename} has no tree {file.treename!r}: it has {has}; give --treename")
+        return {"found": {file: (int(root[file.treename].num_entries), root.file.fUUID)}}
+
+
+def _identifier(path: str) -> bytes:
+    """For files that have no UUID: two are the same only if their place is."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, identity(path)).bytes
+
+
+def _refuse_copies(headers: Sequence[Header]) -> None:
+    """Copies have one UUID; parts of one file, which steps keep apart, have one place."""
+    seen: dict[tuple[bytes, str, int], File] = {}
+    for header in headers:
+        file = header.file
+        before = seen.setdefault((header.identifier, file.treename, header.entries), file)
+        if before is file or not header.entries or not any(header.identifier):
+            continue
+        if identity(before.filename) != identity(file.filename):
+            raise InputError(
+                f"{file.filename} (dataset {file.dataset!r}) is a copy of {before.filename} ({before.dataset!r}), with "
+                "the same UUID: its events would count double; leave one out"
+            )
+
+
+def _split(start: int, stop: int, size: int) -> list[tuple[int, int]]:
+    """As coffea does: parts of about equal size."""
+    if stop <= start:
+        return []
+    step = math.ceil((stop - start) / max(round((stop - start) / size), 1))
+    return [(at, min(at + step, stop)) for at in range(start, stop, step)]

@@ -1,0 +1,69 @@
+"""What kind of file one is, by its first bytes, where its name promises data."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+from coffea_fm.running.locations import DATA
+
+_GZIP = b"\x1f\x8b"
+_DATA = (b"root", b"PAR1")
+_OTHERS = {
+    _GZIP: "is gzip-compressed: unpack it first",
+    b"PK\x03\x04": "is a zip archive: unpack it first",
+    b"\x89HDF": "is an HDF5 file: convert it to ROOT or parquet first",
+}
+_LARGEST_TEXT = 1 << 28
+
+
+def text_of(path: Path) -> str | None:
+    """The text of a file, gzip-compressed or not; None if it is something else, or empty.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        start = file.read(4)
+    if not start or start.startswith(_DATA) or path.stat().st_size > _LARGEST_TEXT:
+        return None
+    try:
+        content = path.read_bytes()
+        if not start.startswith(_GZIP):
+            return content.decode()
+        with gzip.open(path) as unpacked:
+            if unpacked.read(4).startswith(_DATA):
+                return None
+        return gzip.decompress(content).decode()
+    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error):
+        return None
+
+
+def lines_of_files(text: str) -> list[str]:
+    """The files of a text with one a line, if that is what it is."""
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not line.startswith("#")]
+    return lines if all(DATA.search(line) or "/" in line or ".root:" in line for line in lines) else []
+
+
+def other_kind(path: Path) -> str | None:
+    """What a file of this machine is instead of ROOT or parquet, and what to do; None if it may be damaged data."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+        text = text_of(path)
+    except OSError:
+        return None
+    for signature, what in _OTHERS.items():
+        if start.startswith(signature):
+            return what
+    if text is not None and text.lstrip().startswith(("{", "[")):
+        return "is JSON, and no ROOT file: give a fileset as the only thing of its kind, not among the files of another"
+    if text is not None and lines_of_files(text):
+        return "is a list of files, and no ROOT file: give the list in place of a fileset, not among the files of one"
+    if text is not None and not DATA.search(path.name):
+        return "is text, and no ROOT file: give ROOT or parquet files, a list of them, or a fileset as JSON"
+    return None

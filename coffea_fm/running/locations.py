@@ -1,0 +1,107 @@
+"""Where files are: patterns, folders and lists in place of files, ``file.root:tree``, and what makes two the same."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from glob import glob, has_magic
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from coffea_fm.errors import RecipeError
+
+DATA = re.compile(r"\.(root|parquet|parq)(\.\d+)?$")
+"""How the name of a data file ends; grid jobs append numbers."""
+_WITH_TREE = re.compile(r"^(?P<path>.+\.root(?:\.\d+)?):(?P<tree>[^:]+)$")
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file, and the tree in it where the name says so.
+
+    Parameters
+    ----------
+    path : str
+        Absolute path or URL.
+    treename : str
+        Empty if it is not given.
+    """
+
+    path: str
+    treename: str = ""
+
+
+def expand(names: Iterable[str], folder: Path, where: str) -> list[DataFile]:
+    """The files that names stand for, in order.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Paths, URLs, patterns with ``*``, ``?`` or ``[...]``, folders of ROOT or parquet files; ``file.root:tree``.
+    folder : Path
+        Where relative paths start.
+    where : str
+        What errors call the place that names them.
+
+    Raises
+    ------
+    RecipeError
+        If nothing matches a pattern, or a folder has no data files.
+    """
+    found: list[DataFile] = []
+    for name in names:
+        local = local_path(name)
+        match = _WITH_TREE.match(name) if local is None or not (folder / local).exists() else None
+        path, tree = (match["path"], match["tree"]) if match else (name, "")
+        local = local_path(path)
+        if local is None:
+            found.append(DataFile(path, tree))
+            continue
+        absolute = Path(os.path.expanduser(folder / Path(local).expanduser())).absolute()  # noqa: PTH111
+        if has_magic(path) and not absolute.exists():
+            matches = sorted(glob(str(absolute)))  # noqa: PTH207 - absolute patterns
+            if not matches:
+                raise RecipeError(f"{where}: no file matches {absolute}")
+            found += [DataFile(matched, tree) for matched in matches]
+        elif absolute.is_dir():
+            found += [DataFile(str(file), tree) for file in files_in(absolute, where)]
+        else:
+            found.append(DataFile(str(absolute), tree))
+    return found
+
+
+def files_in(folder: Path, where: str) -> list[Path]:
+    """ROOT files in a folder and below, or parquet files where there are no others; hidden ones are left out.
+
+    Raises
+    ------
+    RecipeError
+        If there are none.
+    """
+    files = sorted(path for path in folder.rglob("*") if DATA.search(path.name) and not path.name.startswith("."))
+    root = [path for path in files if ".root" in path.suffixes]
+    if not files:
+        raise RecipeError(
+            f"{where}: the folder {folder} has no ROOT or parquet files: give the files, or another folder"
+        )
+    return root or files
+
+
+def local_path(name: str) -> str | None:
+    """The path of a file of this machine; None for a URL of elsewhere."""
+    if "://" not in name:
+        return name
+    parts = urlsplit(name)
+    return unquote(parts.path) if parts.scheme == "file" and parts.netloc in ("", "localhost") else None
+
+
+def identity(path: str) -> str:
+    """The same for every spelling of a file: links and ``..`` are followed, URLs normalised."""
+    local = local_path(path)
+    if local is not None:
+        return os.path.realpath(local)
+    parts = urlsplit(path)
+    return f"{parts.scheme.lower()}://{parts.netloc.lower()}{posixpath.normpath('/' + parts.path.lstrip('/'))}?{parts.query}"

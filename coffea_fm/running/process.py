@@ -1,0 +1,39 @@
+"""What is done with one chunk: the processor's ``process``, and its output made fit to leave the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+
+import awkward as ak
+from coffea.processor import ProcessorABC, column_accumulator
+
+from coffea_fm.running.merging import Merging
+
+
+@dataclass(frozen=True)
+class Process:
+    """For `coffea.processor.Runner`: process a chunk, and let the outputs of chunks be added by `Merging`."""
+
+    processor: ProcessorABC
+
+    def __call__(self, events: Any) -> Merging | None:
+        """The output of a chunk; what it has not yet read of the file is read now, before the file is closed."""
+        output = self.processor.process(events)
+        _read(output)
+        return None if output is None else Merging(output)
+
+
+def _read(output: Any) -> None:
+    if isinstance(output, column_accumulator):
+        output = output.value
+    if isinstance(output, ak.Array):
+        ak.materialize(output)  # also fills the array that was given
+    elif isinstance(output, Mapping):
+        for value in output.values():
+            _read(value)
+    elif isinstance(output, list | tuple | AbstractSet):
+        for value in output:
+            _read(value)

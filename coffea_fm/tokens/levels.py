@@ -1,0 +1,178 @@
+"""What a model reads, as a tree: one kind of thing a level, and the lists of other things that belong to each."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from coffea_fm.errors import RecipeError
+from coffea_fm.tokens.fields import CATALOGUES, JET_FIELDS, Field
+
+
+@dataclass(frozen=True)
+class Level:
+    """One kind of thing that a model reads, and the ragged lists of things that belong to each.
+
+    A token is a level without members. A model of jets has a jet on top, with its constituents as members; a model of
+    events has an event on top, whose members are jets.
+
+    Parameters
+    ----------
+    name : str
+        Of one thing at the top (``"jet"``, ``"event"``); below it, of the field that holds the list
+        (``"constituents"``, ``"FatJet"``).
+    fields : tuple of Field
+        Raw fields of each thing, with their units; columns of the packed matrix, in order.
+    members : tuple of Level
+        Lists of things under each.
+    order : str
+        The things of one parent are sorted by this field, descending and stable; ``"stored"`` leaves them as given.
+    minimum : int
+        A parent with fewer of them has no score.
+    maximum : int, optional
+        Of more of them, the first in `order` are read; all by default.
+    """
+
+    name: str
+    fields: tuple[Field, ...] = ()
+    members: tuple[Level, ...] = ()
+    order: str = "stored"
+    minimum: int = 0
+    maximum: int | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the fields."""
+        return tuple(field.name for field in self.fields)
+
+    @property
+    def missing_names(self) -> tuple[str, ...]:
+        """Names of the fields that single things may lack: the columns of the packed ``missing`` mask."""
+        return tuple(field.name for field in self.fields if field.missing)
+
+    def walk(self) -> Iterator[Level]:
+        """Every level from this one down, depth first."""
+        yield self
+        for member in self.members:
+            yield from member.walk()
+
+    def path(self, name: str) -> tuple[str, ...]:
+        """Names of the members that lead from this level to another; empty for itself.
+
+        Raises
+        ------
+        KeyError
+            If there is no such level.
+        """
+        if name == self.name:
+            return ()
+        for member in self.members:
+            if any(level.name == name for level in member.walk()):
+                return (member.name, *member.path(name))
+        raise KeyError(name)
+
+    def find(self, name: str) -> Level:
+        """The level of that name, this one or one below; raises `KeyError` if there is none."""
+        for level in self.walk():
+            if level.name == name:
+                return level
+        raise KeyError(name)
+
+    def map(self, change: Callable[[Level], Level]) -> Level:
+        """The tree with every level changed, members first."""
+        return change(replace(self, members=tuple(member.map(change) for member in self.members)))
+
+
+def token_level(
+    name: str, fields: Iterable[str], *, order: str = "pt", minimum: int = 0, maximum: int | None = 128
+) -> Level:
+    """A level of tokens with canonical fields, e.g. the constituents of a jet.
+
+    Raises
+    ------
+    RecipeError
+        If `name` or a field is not a canonical one, or `order` is not one of the fields.
+    """
+    if name not in CATALOGUES:
+        raise RecipeError(f"unknown tokens {name!r}: choose one of {', '.join(CATALOGUES)}")
+    return _checked(Level(name, choose_fields(CATALOGUES[name], fields, name), (), order, minimum, maximum))
+
+
+def jet_level(
+    members: Iterable[Level],
+    fields: Iterable[str],
+    *,
+    name: str = "jet",
+    order: str = "stored",
+    minimum: int = 0,
+    maximum: int | None = None,
+) -> Level:
+    """A level of jets with canonical fields: the top of a model of jets, or a member of events.
+
+    Raises
+    ------
+    RecipeError
+        If a field is not a canonical one, `order` is not one of the fields, or the numbers of jets contradict.
+    """
+    chosen = choose_fields(JET_FIELDS, fields, "jet")
+    return _checked(Level(name, chosen, tuple(members), order, minimum, maximum))
+
+
+def with_truth(level: Level, names: Iterable[str]) -> Level:
+    """The level with further fields at the end of its first members: truth, which no model can read.
+
+    A recipe names its inputs among the canonical fields, and these are none.
+
+    Raises
+    ------
+    RecipeError
+        If a name is that of a canonical field.
+    """
+    first, *others = level.members
+    fields = tuple(Field(name, "1") for name in names)
+    for field in fields:
+        if field.name in CATALOGUES[first.name]:
+            raise RecipeError(
+                f"{first.name}.{field.name} is an input of models and cannot be truth: choose another field"
+            )
+    return replace(level, members=(replace(first, fields=first.fields + fields), *others))
+
+
+def without_ranges(level: Level) -> Level:
+    """The level without the ranges that a model was trained on."""
+
+    def plain(part: Level) -> Level:
+        return replace(part, fields=tuple(replace(field, trained=None) for field in part.fields))
+
+    return level.map(plain)
+
+
+def choose_fields(catalogue: dict[str, Field], names: Iterable[str], what: str) -> tuple[Field, ...]:
+    """Canonical fields by name.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such field: names the nearest.
+    """
+    names = tuple(names)
+    for name in names:
+        if name not in catalogue:
+            (nearest,) = difflib.get_close_matches(name, catalogue, n=1, cutoff=0)
+            raise RecipeError(
+                f"unknown {what} field {name!r}; did you mean {nearest!r}? There are {', '.join(catalogue)}"
+            )
+    return tuple(catalogue[name] for name in names)
+
+
+def _checked(level: Level) -> Level:
+    if level.order != "stored" and level.order not in level.names:
+        listed = ", ".join(level.names) or "none"
+        raise RecipeError(f"{level.name} are ordered by {level.order!r}, which is not among their fields ({listed})")
+    if level.maximum is not None and not max(level.minimum, 1) <= level.maximum:
+        raise RecipeError(
+            f"{level.name}: at least {level.minimum} and at most {level.maximum} of them are read: "
+            "the maximum must be 1 or more, and not below the minimum"
+        )
+    return level

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import logging
+import math
+
+import pytest
+import torch
+from padded_jets import cut, with_tokens
+
+from coffea_fm.errors import InputError
+from coffea_fm.nn.backbones.particle_transformer import ParticleTransformer, ParticleTransformerConfig
+from coffea_fm.nn.backbones.weaver import from_weaver_state
+from coffea_fm.nn.checkpoint import NetworkConfig
+from coffea_fm.nn.heads.classification import ClassificationHeadConfig
+from coffea_fm.nn.kinematics import Momenta, pair_features
+
+SMALL = ParticleTransformerConfig(dim=16, embed=(16,), pair_hidden=(8,), layers=2, class_layers=1, heads=2)
+
+
+def cartesian(inputs, dtype):
+    pt, eta, phi, mass = inputs.tokens.values.double()[..., :4].unbind(-1)
+    energy = (pt.square() * eta.cosh().square() + mass.square()).sqrt()
+    vectors = torch.stack([pt * phi.cos(), pt * phi.sin(), pt * eta.sinh(), energy], dim=1)
+    return (vectors * inputs.tokens.mask.unsqueeze(1)).to(dtype)
+
+
+@pytest.fixture(scope="module")
+def weaver():
+    module = pytest.importorskip("weaver.nn.model.ParticleTransformer")
+    logging.getLogger("weaver").setLevel(logging.ERROR)
+    torch.manual_seed(1)
+    network = module.ParticleTransformer(17, 10, use_pre_activation_pair=False, trim=False)  # as published for JetClass
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.BatchNorm1d):
+            layer.running_mean.normal_(0, 0.3)
+            layer.running_var.uniform_(0.5, 2)
+    for name, parameter in network.named_parameters():
+        if name.endswith(("c_attn", "w_resid")):
+            torch.nn.init.uniform_(parameter, 0.5, 1.5)
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def model(weaver, level):
+    config = NetworkConfig(
+        level=level, backbone=ParticleTransformerConfig(), head=ClassificationHeadConfig(), classes=tuple("abcdefghij")
+    )
+    model = config.build()
+    backbone, head = from_weaver_state(weaver.state_dict())
+    model.backbone.load_state_dict(backbone)
+    model.head.load_state_dict(head)
+    return model.eval()
+
+
+def test_has_the_published_number_of_parameters(model):
+    assert sum(parameter.numel() for parameter in model.parameters()) == 2_143_486
+
+
+@torch.no_grad()
+def test_agrees_with_weaver(weaver, model, jets):
+    """The reference computes in double precision: in single, its m² of collinear pairs is rounding noise."""
+    inputs = jets([40, 3, 25, 17, 1], multiple=8)
+    features = model.backbone.features(inputs).tokens["constituents"].transpose(1, 2)
+    expected = weaver.double()(features.double(), cartesian(inputs, torch.float64), inputs.tokens.mask.unsqueeze(1))
+    weaver.float()
+    assert expected.std() > 0.1
+    torch.testing.assert_close(model(inputs).double(), expected, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_agrees_with_weaver_in_single_precision_given_its_pair_features(weaver, model, jets, monkeypatch):
+    inputs = jets([40, 3, 25, 17, 1], multiple=8)
+    features = model.backbone.features(inputs).tokens["constituents"].transpose(1, 2)
+    momenta = torch.stack(model.backbone.features(inputs).momenta, dim=1)
+
+    def ours(a, b):
+        return pair_features(Momenta(*a.unbind(1)), Momenta(*b.unbind(1))).movedim(-1, 1)
+
+    monkeypatch.setattr(weaver.pair_embed, "pairwise_lv_fts", ours)
+    expected = weaver(features, momenta, inputs.tokens.mask.unsqueeze(1))
+    torch.testing.assert_close(model(inputs), expected, atol=1e-5, rtol=0)
+
+
+def test_older_and_wrapped_names_are_understood(weaver):
+    state = weaver.state_dict()
+    older = {f"mod.{name.replace('in_proj.', 'in_proj_')}": tensor for name, tensor in state.items()}
+    assert from_weaver_state(older)[0].keys() == from_weaver_state(state)[0].keys()
+    with pytest.raises(InputError, match=r"'sv_embed\.0\.weight' is not a weight"):
+        from_weaver_state({"sv_embed.0.weight": torch.zeros(1)})
+
+
+@pytest.fixture(params=["jetclass", "full", "kinematic"])
+def network(request, level):
+    return ParticleTransformer(SMALL.model_copy(update={"features": request.param}), level).eval()
+
+
+def test_permutation_of_tokens_permutes_vectors_only(network, jets):
+    inputs = jets([9])
+    order = torch.randperm(9)
+    moved = with_tokens(inputs, values=inputs.tokens.values[:, order], missing=inputs.tokens.missing[:, order])
+    before, after = network(inputs), network(moved)
+    torch.testing.assert_close(after.embedding, before.embedding, atol=1e-5, rtol=0)
+    torch.testing.assert_close(after.token_vectors, before.token_vectors[:, order], atol=1e-5, rtol=0)
+
+
+def test_padding_and_neighbours_do_not_matter(network, jets):
+    lengths = [5, 17, 0, 1]
+    together = jets(lengths, multiple=8)
+    tokens = together.tokens
+    dirty = with_tokens(together, values=tokens.values.masked_fill(~tokens.mask.unsqueeze(-1), math.nan))
+    output = network(dirty)
+    assert output.embedding.isfinite().all()
+    for row, length in enumerate(lengths):
+        single = network(cut(together, row, length))
+        torch.testing.assert_close(output.embedding[row], single.embedding[0], atol=1e-5, rtol=0)
+        torch.testing.assert_close(output.token_vectors[row, :length], single.token_vectors[0], atol=1e-5, rtol=0)
+        assert torch.all(output.token_vectors[row, length:] == 0)
+
+
+def test_training_statistics_ignore_padding(level, jets):
+    tight, loose = (ParticleTransformer(SMALL, level).train() for _ in range(2))
+    loose.load_state_dict(tight.state_dict())
+    tight(jets([7, 12]))
+    loose(jets([7, 12], multiple=32))
+    for (name, a), (_, b) in zip(tight.named_buffers(), loose.named_buffers(), strict=True):
+        torch.testing.assert_close(a, b, msg=name)
+
+
+def test_not_a_number_stays_in_its_jet(network, jets):
+    inputs = jets([4, 6, 3])
+    before = network(inputs).embedding
+    inputs.tokens.values[1, 2, 0] = math.nan
+    after = network(inputs).embedding
+    assert after[1].isnan().all()
+    torch.testing.assert_close(after[[0, 2]], before[[0, 2]])
+
+
+def test_gradients_are_finite_and_reach_everything(network, jets):
+    network.train()
+    inputs = jets([6, 0, 11])
+    inputs.tokens.values[0, :2, :4] = 0.0
+    output = network(inputs)
+    (output.embedding.square().sum() + output.token_vectors.square().sum()).backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
