@@ -231,7 +231,7 @@ def test_a_signal_that_is_not_there(settings):
         make_workspace(analysis.predictions, analysis.settings, "Y", analysis.closures, observe=False)
 
 
-def test_negative_bins_of_simulation_are_told(settings):
+def test_negative_bins_of_simulation_are_warned_of(settings):
     def negate(histogram):
         place = [list(histogram.axes[0]).index("TT"), list(histogram.axes[1]).index("nominal"), 3]
         histogram.view(flow=False).value[*place, :2] = -1.0
@@ -259,7 +259,7 @@ def test_settings_with_a_mistake(tmp_path):
         read_settings(path)
 
 
-def test_names_that_settings_and_histograms_do_not_share_are_told(settings):
+def test_names_that_settings_and_histograms_do_not_share_are_listed(settings):
     misspelt = settings.model_copy(update={"backgrounds": {"TTbar": 0.06}})
     assert analysis_of(settings).left_out(["X"]) == {"processes": [], "backgrounds": [], "systematics": ["nowhere"]}
     found = analysis_of(misspelt).left_out([])

@@ -127,3 +127,5 @@ def test_the_spread_is_not_cut_at_the_bound():
     bounded = Injection(0.0, np.maximum(gauss, 0), failed=0, at_bound=0.5)
     assert bounded.bias == pytest.approx(0, abs=0.05)
     assert bounded.spread == pytest.approx(1, abs=0.05)
+    assert bounded.remark is None
+    assert "bias of 0.99" in Injection(0.0, gauss + 1, failed=0, at_bound=0.0).remark
