@@ -23,8 +23,8 @@ def bundle(tmp_path):
 def test_info_tells_inputs_with_units_outputs_and_graphs(bundle):
     result = CliRunner().invoke(main, ["info", str(bundle)])
     assert result.exit_code == 0
-    assert "reads jets.constituents: at most 128, ordered by pt\n  pt [GeV], eta" in result.stdout
-    assert "gives scores: QCD, Hbb," in result.stdout
+    assert "reads constituents of each jet: at most 128, at least 1, ordered by pt\n  pt [GeV], eta" in result.stdout
+    assert "gives scores of each jet: QCD, Hbb," in result.stdout
     assert "graph classifier.onnx: constituents, constituents_mask -> embedding, scores" in result.stdout
 
 
@@ -32,7 +32,7 @@ def test_info_of_a_bundle_of_events_tells_its_jets(tmp_path):
     graphs = {"backbone": backbone_bytes(), "event-head": event_head_bytes()}
     save_bundle(tmp_path / "events", event_manifest("events"), graphs, "")
     result = CliRunner().invoke(main, ["info", str(tmp_path / "events")])
-    assert "reads of each event 2 to 3 FatJet, ordered by pt:\n  pt [GeV], mass [GeV]" in result.stdout
+    assert "reads FatJet of each event: at most 3, at least 2, ordered by pt" in result.stdout
     assert "gives scores of each event: background, signal" in result.stdout
 
 
@@ -45,9 +45,11 @@ def test_evaluate_refuses_a_bundle_of_events(tmp_path):
     assert not (tmp_path / "o").exists()
 
 
-def test_info_as_json_is_the_manifest(bundle):
-    result = CliRunner().invoke(main, ["info", str(bundle), "--json"])
-    assert json.loads(result.stdout) == json.loads((bundle / "manifest.json").read_text())
+def test_info_as_json_is_the_manifest_and_the_calibration(bundle):
+    content = json.loads(CliRunner().invoke(main, ["info", str(bundle), "--json"]).stdout)
+    for name in ("manifest", "calibration"):
+        assert content[name] == json.loads((bundle / f"{name}.json").read_text())
+    assert content["bundle_checksum"] != content["manifest"]["checksum"]
 
 
 def test_info_of_an_edited_bundle_is_one_sentence(bundle):
@@ -72,23 +74,23 @@ def test_evaluate_writes_the_figures_of_merit_of_the_labelled_jets(tmp_path, bun
     assert (output / "report.html").exists()
 
 
-def test_demo_tags_the_shipped_sample_on_worker_processes(tmp_path, bundle, monkeypatch):
-    """With a bundle and a sample of this test in place of the shipped ones."""
-    shipped = {"exports": bundle, "samples": tmp_path / "samples"}
-    shipped["samples"].mkdir()
-    make_nano(shipped["samples"] / "jets.root", 120)
+def test_demo_tags_the_shipped_sample_on_worker_processes(tmp_path, monkeypatch):
+    """With a sample of this test in place of the shipped ones."""
+    samples = tmp_path / "samples"
+    samples.mkdir()
+    (samples / "jets.root").touch()
     called = {}
 
     def run(*arguments, **options):
         called.update(options, arguments=arguments)
         return RunResult({}, {"jets": 1}, 1.0, 1, 1, written={"counts": "out/cutflow.json"})
 
-    monkeypatch.setattr("coffea_fm.running.commands.shipped", lambda kind, _name="": shipped[kind])
+    monkeypatch.setattr("coffea_fm.running.commands.shipped", lambda _: samples)
     monkeypatch.setattr("coffea_fm.running.commands.run", run)
     monkeypatch.setattr("coffea_fm.running.commands.draw_tagging", lambda *_, **__: {"roc": one_panel()[0]})
     result = CliRunner().invoke(main, ["demo", "-o", str(tmp_path / "out")])
     assert result.exit_code == 0, result.stderr
-    assert called["arguments"][:2] == ("tag_jets", [str(shipped["samples"] / "jets.root")])
-    assert (called["dask"], called["options"]) == ("local", {"bundle": str(bundle)})
+    assert called["arguments"][:2] == ("tag_jets", [str(samples / "jets.root")])
+    assert (called["dask"], called["options"]) == ("local", {"bundle": "jet-classifier-small"})
     assert "wrote out/cutflow.json" in result.stdout
     assert f"wrote 1 figures, as PNG and PDF, to {tmp_path / 'out' / 'plots'}" in result.stdout
