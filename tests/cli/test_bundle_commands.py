@@ -32,7 +32,7 @@ def test_info_of_a_bundle_of_events_tells_its_jets(tmp_path):
     graphs = {"backbone": backbone_bytes(), "event-head": event_head_bytes()}
     save_bundle(tmp_path / "events", event_manifest("events"), graphs, "")
     result = CliRunner().invoke(main, ["info", str(tmp_path / "events")])
-    assert "reads FatJet of each event: at most 3, at least 2, ordered by pt" in result.stdout
+    assert "reads FatJet of each event: at most 3, at least 2, ordered by pt\n" in result.stdout
     assert "gives scores of each event: background, signal" in result.stdout
 
 

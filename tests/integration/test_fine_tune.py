@@ -17,17 +17,17 @@ from typer.testing import CliRunner
 import coffea_fm
 from coffea_fm.analysis.histogram_files import read_histograms
 from coffea_fm.cli import main
+from coffea_fm.nn.checkpoint import load_checkpoint
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shards import ShardDataset
 from coffea_fm.shipped import shipped
 from coffea_fm.tokens import pack
 from coffea_fm.tokens.padding import pad
-from coffea_fm.training.checkpoint import load_checkpoint
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "fine-tune.md"
-LONG = "seen_jets: 20_000, validate_every: 5_000"
-SHORT = "seen_jets: 400, validate_every: 400, precision: fp32, batch_tokens: 2000"
+LONG = "seen: 20_000, validate_every: 5_000"
+SHORT = "seen: 400, validate_every: 400, precision: fp32, batch_tokens: 2000"
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
