@@ -11,9 +11,9 @@ from typing import Any
 from coffea.processor import ProcessorABC
 
 from coffea_fm import collector
+from coffea_fm.classes import CLASSES_OF_LABEL
 from coffea_fm.errors import RecipeError
 from coffea_fm.shards.collect import FIELDS, JET
-from coffea_fm.tokens import CLASSES_OF_LABEL
 
 
 class CollectJets(ProcessorABC):  # type: ignore[misc]

@@ -13,14 +13,15 @@ import numpy as np
 import pyarrow.parquet as pq
 from study import PROJECT, Study
 
-from coffea_fm.analysis.fileset import read_fileset_settings, simulated_fileset
+from coffea_fm.analysis.fileset import simulated_fileset
+from coffea_fm.analysis.fileset_settings import read_fileset_settings
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.errors import InputError
 from coffea_fm.shards import ShardDataset, Source, write_shard
 from coffea_fm.shards.metadata import read_metadata
 from coffea_fm.simulation.hh4b.processes import EVENT_PROCESSES, SIGNALS
 from coffea_fm.simulation.hh4b.production import EventSettings, produce_events
 from coffea_fm.simulation.production import SimulationSettings, produce
-from coffea_fm.tokens.classes import JET_CLASSES
 
 TAGGER = PROJECT / "exports" / "jet-classifier-small"
 """Orders the two jets, and gives the events of the study nothing else."""

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from quantised import STORED, quantise
 
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.shards import ShardDataset, Source, write_shard
 from coffea_fm.simulation.production import SimulationSettings, produce
-from coffea_fm.tokens.classes import JET_CLASSES
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "jets"
 VALIDATION_SHARE = 0.2

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from coffea.nanoevents import NanoEventsFactory
 
-from coffea_fm.analysis.fileset import read_fileset_settings, simulated_fileset
+from coffea_fm.analysis.fileset import simulated_fileset
+from coffea_fm.analysis.fileset_settings import read_fileset_settings
 from coffea_fm.running.processors import load_processor
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shipped import shipped
