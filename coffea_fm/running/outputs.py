@@ -18,8 +18,7 @@ from coffea.processor import ProcessorABC
 from coffea_fm.analysis.histogram_files import HISTOGRAMS, write_histograms
 from coffea_fm.files import atomic
 from coffea_fm.names import safe_path
-from coffea_fm.plots.automatic import draw_histograms, label_of
-from coffea_fm.plots.style import Label
+from coffea_fm.plots.automatic import draw_histograms, label_of, signals_of
 from coffea_fm.running.accumulated import Parts, take_apart
 from coffea_fm.running.failures import sentence
 from coffea_fm.running.merging import not_added
@@ -78,7 +77,7 @@ def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, p
         done.not_written |= parts.left_out
         _write_files(parts, folder, done)
         if plots:
-            _write_plots(parts, folder / "plots", label_of(output), done)
+            _write_plots(parts, folder / "plots", output, done)
     result = replace(result, written=done.written, not_written=done.not_written, failures=done.failures)
     if folder is not None:
         with done.step("summary.json"), atomic(folder / "summary.json") as path:
@@ -129,9 +128,10 @@ def _is_plain(array: Any) -> bool:
     return not (isinstance(array, ak.Array) and array.fields)
 
 
-def _write_plots(parts: Parts, folder: Path, label: Label, done: _Finish) -> None:
+def _write_plots(parts: Parts, folder: Path, output: Any, done: _Finish) -> None:
     with done.step("the figures"):
-        figures, not_drawn = draw_histograms(parts.histograms, folder, label=label)
+        label, signals = label_of(output), signals_of(output)
+        figures, not_drawn = draw_histograms(parts.histograms, folder, label=label, signals=signals)
         done.written["plots"] = [str(path) for path in figures]
         done.not_written |= not_drawn
 
