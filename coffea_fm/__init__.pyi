@@ -12,9 +12,9 @@ from .running.commands import run as run
 from .running.evaluate import evaluate as evaluate
 from .running.options import RunOptions as RunOptions
 from .running.result import RunResult as RunResult
-from .shards.collector import Collector as Collector
 from .shards.collect import collector as collector
 from .shards.collect import event_collector as event_collector
+from .shards.collector import Collector as Collector
 from .simulation import simulate as simulate
 from .training.commands import finetune as finetune
 from .training.commands import pretrain as pretrain
