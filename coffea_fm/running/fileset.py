@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from coffea_fm.errors import RecipeError
+from coffea_fm.files import identity
 from coffea_fm.names import nearest
-from coffea_fm.running.locations import DataFile, expand, identity
+from coffea_fm.running.locations import DataFile, expand
 
 Steps = tuple[tuple[int, int], ...]
 

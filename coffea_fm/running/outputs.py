@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -55,7 +55,8 @@ def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, p
     result : RunResult
         From `coffea_fm.running.execute.execute`.
     processor : ProcessorABC
-        Its ``postprocess`` is called; should it fail, the output stays as it was accumulated.
+        Its ``postprocess`` is called; should it fail, the output stays as it was accumulated. Sentences in its output
+        under ``notes`` become notes of the run.
     folder : Path, optional
         Where files go; files of the same names are replaced, others stay.
     plots : bool
@@ -71,7 +72,7 @@ def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, p
         done.failures[name] = f"{name}: {values.reason}; its {len(values)} parts are kept as a list"
     saved = _save_accumulated(result.output, done)
     output = _postprocess(processor, result.output, saved, done)
-    result = replace(result, output=output, folder=folder)
+    result = replace(result, output=output, folder=folder, notes=[*result.notes, *_notes(output)])
     if folder is not None:
         parts = take_apart(output)
         done.not_written |= parts.left_out
@@ -83,6 +84,12 @@ def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, p
         with done.step("summary.json"), atomic(folder / "summary.json") as path:
             path.write_text(_json(result.summary()))
     return result
+
+
+def _notes(output: Any) -> list[str]:
+    """Sentences of the processor about its output."""
+    notes = output.get("notes") if isinstance(output, Mapping) else None
+    return [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []
 
 
 def _save_accumulated(output: Any, done: _Finish) -> bytes | None:

@@ -90,8 +90,6 @@ class RunResult:
             f"{self.seconds:.1f} s, {self.n_events / max(self.seconds, 1e-9):.0f} events/s",
             *(f"skipped: {reason}" for reason in self.skipped.values()),
         ]
-        if self.skipped or self.events_skipped:
-            lines.append("weights that a fileset takes from all of its files include what was skipped: make it again")
         if self.events_skipped:
             lines.append(f"events skipped in damaged ranges: {self.events_skipped}")
         if self.empty_files:

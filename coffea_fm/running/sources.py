@@ -10,9 +10,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from coffea_fm.errors import RecipeError
+from coffea_fm.files import local_path
 from coffea_fm.running.fileset import Dataset, Fileset, check_fileset, parse_fileset
 from coffea_fm.running.kinds import lines_of_files, other_kind, text_of
-from coffea_fm.running.locations import DATA, DataFile, expand, files_in, local_path
+from coffea_fm.running.locations import DATA, DataFile, expand, files_in
 
 PathLike = str | os.PathLike[str]
 
