@@ -17,5 +17,5 @@ from .shards.collect import event_collector as event_collector
 from .shards.collector import Collector as Collector
 from .simulation import simulate as simulate
 from .statistics.limit import limit as limit
-from .training.commands import finetune as finetune
-from .training.commands import pretrain as pretrain
+from .training.train import finetune as finetune
+from .training.train import pretrain as pretrain

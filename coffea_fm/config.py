@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from coffea_fm.errors import RecipeError
 
@@ -69,11 +70,29 @@ def config_error(error: ValidationError, model: type[BaseModel]) -> str:
     problem = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     holder, keys = _follow(model, problem["loc"])
     path = ".".join(keys)
+    if problem["type"].startswith("union_tag"):
+        return _wrong_kind(problem, path)
     if problem["type"] != "extra_forbidden" or holder is None:
         return f"{path + ': ' if path else ''}{problem['msg'].removeprefix('Value error, ')}"
     known = _known_keys(holder)
     nearest = difflib.get_close_matches(keys[-1], known, n=1, cutoff=0)[0]
     return f"unknown key {path!r}; did you mean {nearest!r}? The keys there are {', '.join(known)}"
+
+
+def _wrong_kind(problem: ErrorDetails, path: str) -> str:
+    """Say which kind of a section was meant: one of several models is chosen by a key such as ``kind``."""
+    context = problem["ctx"]
+    key = context["discriminator"].strip("'")
+    if problem["type"] == "union_tag_invalid":
+        kinds = [kind.strip("'") for kind in context["expected_tags"].split(", ")]
+        nearest = difflib.get_close_matches(context["tag"], kinds, n=1, cutoff=0)[0]
+        return f"unknown {path}.{key} {context['tag']!r}; did you mean {nearest!r}? Choose one of {', '.join(kinds)}"
+    given = problem["input"]
+    names = [name for name in given if isinstance(name, str)] if isinstance(given, dict) else []
+    nearest = difflib.get_close_matches(key, names, n=1)
+    if nearest:
+        return f"unknown key '{path}.{nearest[0]}'; did you mean {key!r}?"
+    return f"{path}: the key {key!r} is missing, which says what kind of {path.rsplit('.', maxsplit=1)[-1]} it is"
 
 
 def _known_keys(model: type[BaseModel]) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from coffea_fm.errors import InputError
 from coffea_fm.names import nearest
 
+CLONE: Final = "run 'git clone https://github.com/coffea-fm/coffea-fm'"
 Kind = Literal["processors", "models", "exports", "samples"]
 
 _PACKAGE = Path(__file__).parent
@@ -37,5 +38,6 @@ def shipped(kind: Kind, name: str = "") -> Path:
             present = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith(("_", ".")))
             suffix = Path(name).suffix
             hint = nearest(name, [entry for entry in present if suffix in ("", Path(entry).suffix)], f"{folder} holds")
-            raise InputError(f"there is no {name!r} among the shipped {kind}: {hint}")
+            more = f"; for all that the wheel has no room for, {CLONE}" if root != _PACKAGE.parent else ""
+            raise InputError(f"there is no {name!r} among the shipped {kind}: {hint}{more}")
     raise InputError(f"this installation of coffea-fm has no {kind}: reinstall it, or run from a checkout")

@@ -10,11 +10,10 @@ from data import events_of
 from study import MODELS, UNTRAINED, Study, merged
 
 from coffea_fm.errors import RecipeError
-from coffea_fm.shards import EventDataset
-from coffea_fm.training.checkpoint import load_checkpoint
-from coffea_fm.training.embeddings import embed_shards
-from coffea_fm.training.recipe import Recipe
-from coffea_fm.training.train import train
+from coffea_fm.nn.checkpoint import load_checkpoint
+from coffea_fm.shards import ShardDataset
+from coffea_fm.training import Recipe, load_recipe, pretrain
+from coffea_fm.training.data.embeddings import embed_shards
 
 VALIDATIONS = 6
 
@@ -29,7 +28,7 @@ def pretraining_recipe(study: Study, name: str) -> Recipe:
     content |= {"name": name, "backbone": study.backbone}
     content["data"] |= {part: str(shards / folder) for part, folder in folders.items()}
     content = merged(merged(content, {"training": study.pretraining}), asked)
-    content["training"]["validate_every"] = -(-content["training"]["seen_jets"] // VALIDATIONS)
+    content["training"]["validate_every"] = -(-content["training"]["seen"] // VALIDATIONS)
     return Recipe.model_validate(content)
 
 
@@ -37,19 +36,22 @@ def pretrained(study: Study, name: str) -> Path:
     """Folder of the checkpoint, trained now unless it was."""
 
     def trained() -> dict[str, Any]:
-        result = train(pretraining_recipe(study, name), study.work / "pretrained", show_progress=False)
+        result = pretrain(pretraining_recipe(study, name), study.work / "pretrained", show_progress=False)
         if not result.finished:
             raise RecipeError(f"the pretraining of {name} was interrupted: start the study again to go on")
-        return {"checkpoint": str(result.folder / study.pretrainings[name]["keep"]), **result.best}
+        return {"checkpoint": str(result.folder / study.pretrainings[name]["keep"]), **result.metrics}
 
     return Path(study.result(f"pretrained/{name}", trained)["checkpoint"])
 
 
 def prepare_backbone(study: Study, name: str) -> None:
     """Pretrain a backbone, and embed all jets of the events with it."""
-    model, config = load_checkpoint(pretrained(study, name))
+    model, _ = load_checkpoint(pretrained(study, name))
+    event = load_recipe(MODELS / "hh4b-frozen-embedding" / "recipe.yaml").event
+    assert event is not None
+    level = event.build(model.level, [event.order])
     for sample in ("train", "test"):
-        embed_shards(model, EventDataset(events_of(study, sample), config.spec), cache=embeddings(study))
+        embed_shards(model, ShardDataset(events_of(study, sample), level), cache=embeddings(study))
 
 
 def embeddings(study: Study) -> Path:

@@ -111,7 +111,7 @@ class Results:
         """One row a setting: what ``results.csv`` holds; errors are those of the test events."""
         rows = []
         for setting, content in self.measured.items():
-            row = {**setting._asdict(), **{name: content[name] for name in ("rate", "seen_events", "limit")}}
+            row = {**setting._asdict(), **{name: content[name] for name in ("rate", "seen", "limit")}}
             for name, (value, *replicas) in content["figures"].items():
                 row |= {name: value, f"{name}_error": float(np.nanstd(replicas))}
             rows.append(row)

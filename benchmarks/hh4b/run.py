@@ -77,7 +77,7 @@ def measured(study: Study, setting: Setting) -> dict[str, Any]:
     sample = TestSample.read(events_of(study, "test"))
     return {
         "rate": rate,
-        "seen_events": result.seen_jets,
+        "seen": result.seen,
         "validation_loss": result.best["loss"],
         "limit": limit_on_mu(sample, scores, study.limit),
         "figures": figures(sample, scores, study.replicas, study.limit["signal"]),

@@ -75,7 +75,7 @@ large jets above 250 GeV and soft-drop masses above 30 GeV. Every row has the sa
 validation events: they stop the training, and with {study.rates_at:,} labels they choose the learning rates of each row among
 four. Scratch and frozen rows see twice the events that end-to-end rows see.
 
-Backbones are pretrained on {study.pretraining["seen_jets"]:,} seen jets of 250 to 1500 GeV: *ten-classes* and *self-supervised* (masked
+Backbones are pretrained on {study.pretraining["seen"]:,} seen jets of 250 to 1500 GeV: *ten-classes* and *self-supervised* (masked
 particle modelling) on all of the sample, *hbb* on its {jets["Hbb"]:,} H → bb and {jets["QCD"]:,} QCD jets, *hbb-few* on
 {2 * study.jets["few"] * jets["per_file"]:,} of these; *none* is random.
 

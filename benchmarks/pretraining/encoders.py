@@ -11,11 +11,10 @@ from study import MODELS, Study, merged
 from vocabularies import trained_vocabulary
 
 from coffea_fm.errors import RecipeError
-from coffea_fm.nn.build import build_backbone
+from coffea_fm.nn.checkpoint import load_checkpoint
 from coffea_fm.shards import ShardDataset
-from coffea_fm.training.checkpoint import load_checkpoint
-from coffea_fm.training.recipe import Recipe
-from coffea_fm.training.train import train
+from coffea_fm.training import pretrain
+from coffea_fm.training.recipe.recipe import Recipe
 
 VALIDATIONS = 4
 REFERENCES = ("random", "scratch")
@@ -38,9 +37,9 @@ def recipe_of(study: Study, name: str) -> Recipe:
         "backbone": study.backbone,
         "data": content["data"] | {part: str(shards / f"{part}{suffix}") for part in ("train", "validation")},
     }
-    content = merged(content, {"training": {"seen_jets": study.seen_jets, **study.training}})
+    content = merged(content, {"training": {"seen": study.seen, **study.training}})
     content = merged(content, asked)
-    content["training"]["validate_every"] = -(-content["training"]["seen_jets"] // VALIDATIONS)
+    content["training"]["validate_every"] = -(-content["training"]["seen"] // VALIDATIONS)
     return Recipe.model_validate(content)
 
 
@@ -52,7 +51,7 @@ def jets_of(study: Study, name: str) -> str:
 
 def pretrained(study: Study, name: str) -> Path:
     """Folder of the checkpoint, trained now unless it was."""
-    result = train(recipe_of(study, name), study.work / "encoders", show_progress=False)
+    result = pretrain(recipe_of(study, name), study.work / "encoders", show_progress=False)
     if not result.finished:
         raise RecipeError(f"the pretraining of {name} was interrupted: start the study again to go on")
     return result.folder / ("best" if name.startswith("supervised") else "last")
@@ -62,13 +61,13 @@ def encoder(study: Study, name: str) -> torch.nn.Module:
     """The backbone, to embed jets with."""
     if name in REFERENCES:
         torch.manual_seed(0)
-        return build_backbone(_config(study), ShardDataset(study.work / "shards" / "test").spec)
+        return _config(study).build(ShardDataset(study.work / "shards" / "test").level)
     return load_checkpoint(pretrained(study, name))[0].backbone
 
 
 def _config(study: Study) -> Any:
     from pydantic import TypeAdapter
 
-    from coffea_fm.nn.build import BackboneConfig
+    from coffea_fm.nn.backbones import AnyBackboneConfig
 
-    return TypeAdapter(BackboneConfig).validate_python(study.backbone)
+    return TypeAdapter(AnyBackboneConfig).validate_python(study.backbone)

@@ -11,8 +11,8 @@ from figures_of_merit import figures, target_of
 from study import Study
 from vectors import predict
 
-from coffea_fm.training.checkpoint import load_checkpoint
-from coffea_fm.training.recipe import Recipe
+from coffea_fm.nn.checkpoint import load_checkpoint
+from coffea_fm.training.recipe.recipe import Recipe
 from coffea_fm.training.train import TrainingResult, train
 
 FIELDS = ("pt", "eta", "phi", "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
@@ -25,7 +25,7 @@ def fine_tune(study: Study, name: str, n_labels: int, seed: int, way: str) -> di
     """Train everything from this encoder on so many labelled jets, and judge it, once also out of domain."""
     result = train_on_labels(study, name, n_labels, seed, way)
     model, _ = load_checkpoint(result.folder / "best")
-    found: dict[str, Any] = {"validation": result.best, "seen_jets": result.seen_jets}
+    found: dict[str, Any] = {"validation": result.metrics, "seen": result.seen}
     whole = n_labels == LABELS_OF_CHOICE and way == chosen_way(study, name)
     for part in TEST_SETS if whole else TEST_SETS[:1]:
         shards = part + jets_of(study, name)
@@ -73,7 +73,7 @@ def losses_of_ways(study: Study, name: str) -> dict[str, float]:
 
     def loss(way: str) -> float:
         return float(
-            np.mean([train_on_labels(study, name, LABELS_OF_CHOICE, seed, way).best["loss"] for seed in seeds])
+            np.mean([train_on_labels(study, name, LABELS_OF_CHOICE, seed, way).metrics["loss"] for seed in seeds])
         )
 
     return study.result(f"ways/{name}", lambda: {way: loss(way) for way in study.ways})

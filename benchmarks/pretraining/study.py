@@ -20,7 +20,7 @@ class Study:
 
     work: Path
     backbone: dict[str, Any]
-    seen_jets: int
+    seen: int
     training: dict[str, Any]
     labels: list[int]
     seeds: dict[int, int]

@@ -67,7 +67,7 @@ def introduction(study: Study) -> str:
     return f"""# Pretraining: what it buys
 
 `make benchmark-pretraining`. Every encoder is the same network ({study.backbone["kind"]}, dim {study.backbone["dim"]},
-{study.backbone["layers"]} layers), pretrained on {study.seen_jets:,} seen jets of the same 120,000, without labels unless it says
+{study.backbone["layers"]} layers), pretrained on {study.seen:,} seen jets of the same 120,000, without labels unless it says
 supervised. Means over label sets of different seeds ± standard error of the mean; every encoder was pretrained once, so
 that differences between pretrainings of other seeds are not in these errors. Rungs of the ladder have seen 100,000 jets. A fifth of the labels are validation
 jets: they stop the training, and choose, at 1,000 labels, between two ways of full fine-tuning, which are tried for

@@ -14,9 +14,9 @@ from lightning_fabric import Fabric
 import coffea_fm
 from coffea_fm.nn.batches import Examples
 from coffea_fm.shards import ShardDataset
-from coffea_fm.training.loop import Training
-from coffea_fm.training.parallel import launch
-from coffea_fm.training.recipe import Recipe
+from coffea_fm.training.loop.loop import Training
+from coffea_fm.training.loop.parallel import launch
+from coffea_fm.training.recipe.recipe import Recipe
 
 FIELDS = ("pt", "eta", "phi", "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
 MICRO_TOKENS = {"particle-transformer": 2048, "set-transformer": 4096}
@@ -47,7 +47,7 @@ def rate(kind: str, precision: str, folder: Path, batch: int, steps: int, proces
             "inputs": {"fields": FIELDS},
             "backbone": {"kind": kind},
             "method": {"kind": "supervised"},
-            "training": {"seen_jets": 10**9, "precision": precision, "micro_tokens": MICRO_TOKENS[kind]},
+            "training": {"seen": 10**9, "precision": precision, "micro_tokens": MICRO_TOKENS[kind]},
             "data": {"train": str(folder), "validation": str(folder)},
         }
     )
@@ -62,7 +62,7 @@ def timed_steps(fabric: Fabric, recipe: Recipe, batch: int, steps: int, turn: in
         training = Training(recipe, Path(run), fabric)
         data = training.data
         examples = Examples.of(*data.read(data.row_groups), training.weights)
-        order = np.random.default_rng(turn).permutation(data.n_jets)
+        order = np.random.default_rng(turn).permutation(data.n_sets)
         parts = [examples.take(order[start : start + batch]) for start in range(0, (steps + warm_up) * batch, batch)]
         for part in parts[:warm_up]:
             training.step(part, threading.Event())

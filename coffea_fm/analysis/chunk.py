@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import awkward as ak
 import numpy as np
@@ -18,6 +18,17 @@ from coffea_fm.arrays import BoolArray, DoubleArray
 ScaleFactors = Mapping[str, Mapping[str, DoubleArray]]
 """By tagger, then by ``nominal``, ``up`` and ``down``; float64 [n_events]."""
 Regions = npt.NDArray[np.str_]
+
+
+class Calibrated(Protocol):
+    """A tagger with scale factors."""
+
+    @property
+    def name(self) -> str:
+        """Of the variation of its scale factors."""
+
+    def weights(self, jets: ak.Array) -> dict[str, DoubleArray]:
+        """Scale factors of events by ``nominal``, ``up`` and ``down``; float64 [n_events]."""
 
 
 class Chunk:
@@ -59,7 +70,7 @@ class Chunk:
         self.histograms = {name: region_histogram(*axes) for name, axes in histograms.items()}
         self._blinded = list(blinded) if self.sample.is_data else []
 
-    def scale_factors(self, tagger: Any, jets: ak.Array) -> dict[str, dict[str, DoubleArray]]:
+    def scale_factors(self, tagger: Calibrated, jets: ak.Array) -> dict[str, dict[str, DoubleArray]]:
         """Scale factors of a tagger for simulated events; none for data."""
         return {} if self.sample.kind == "data" else {tagger.name: tagger.weights(jets)}
 

@@ -7,68 +7,18 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import uproot
-from pydantic import ConfigDict, Field
 
-from coffea_fm.analysis.normalisation import normalisation
+from coffea_fm.analysis.fileset_settings import FilesetSettings, Process
+from coffea_fm.analysis.normalisation import normalisation, total_weights
 from coffea_fm.analysis.sample import Kind
-from coffea_fm.config import Config, read_config
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.files import refuse_repeated
 
 _FILE = re.compile(r"(\w+)_\d+\.root")
 _TREE = "Events"
-
-
-class Process(Config):
-    """How the files of one process become a dataset.
-
-    Parameters
-    ----------
-    process : str
-        Its name in the histograms; by default that in the names of the files.
-    signal : bool
-        Whether the events are signal, whose cross section is given when the fileset is made.
-    mass : float, optional
-        Of the resonance that a signal is, GeV.
-    drop : str
-        Name of a boolean field of the events that another process stands for.
-    beside : str
-        That other process: events are dropped only if it is in the fileset.
-    """
-
-    model_config = ConfigDict(allow_inf_nan=False)
-
-    process: str = ""
-    signal: bool = False
-    mass: Annotated[float, Field(gt=0)] | None = None
-    drop: str = ""
-    beside: str = ""
-
-
-class FilesetSettings(Config):
-    """What an analysis says of its simulated files.
-
-    Parameters
-    ----------
-    processes : dict of str to Process
-        By the first part of the files' names, ``PROCESS_INDEX.root``.
-    """
-
-    processes: dict[str, Process] = Field(min_length=1)
-
-
-def read_fileset_settings(path: Path) -> FilesetSettings:
-    """Read the settings of a fileset.
-
-    Raises
-    ------
-    RecipeError
-        If there is no such file, or a key is unknown or missing.
-    """
-    return read_config(path, FilesetSettings, "fileset settings")
 
 
 def make_fileset(
@@ -130,7 +80,7 @@ def simulated_fileset(
     settings : FilesetSettings
         Which processes there are.
     signal_cross_section : float
-        Of each signal, decays included, pb: what mu = 1 means. Backgrounds have the one that their files store.
+        Of each signal, decays included, pb: what mu = 1 means. Backgrounds have that of the settings, or of their files.
     kind : {"simulation", "pseudo-data"}
         What the events stand for.
     variation : str
@@ -172,7 +122,7 @@ def simulated_fileset(
                 "process": settings.processes[name].process or name,
                 "kind": kind,
                 **({"variation": variation} if variation else {}),
-                **_normalisation(paths, signal_cross_section if settings.processes[name].signal else None),
+                **_normalisation(paths, settings.processes[name], signal_cross_section),
                 **_about(settings.processes[name], chosen),
             },
         }
@@ -182,11 +132,11 @@ def simulated_fileset(
     return fileset
 
 
-def _normalisation(paths: Sequence[Path], cross_section: float | None) -> dict[str, float]:
-    known = normalisation(paths)
+def _normalisation(paths: Sequence[Path], process: Process, signal_cross_section: float) -> dict[str, float]:
+    known = signal_cross_section if process.signal else process.cross_section
     return {
-        "cross_section": known.cross_section if cross_section is None else cross_section,
-        "sum_of_weights": known.sum_of_weights,
+        "cross_section": normalisation(paths).cross_section if known is None else known,
+        "sum_of_weights": total_weights(paths),
         "events": sum(number for _, _, number in uproot.num_entries([f"{path}:{_TREE}" for path in paths])),
     }
 

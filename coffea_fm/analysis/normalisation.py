@@ -49,6 +49,24 @@ def sum_of_weights(file: Any) -> float | None:
     return float(file["Runs"][_SUM].array(library="np").sum())
 
 
+def total_weights(files: Iterable[str | Path]) -> float:
+    """Sum of the weights of everything that was generated for several files.
+
+    Raises
+    ------
+    InputError
+        If a file does not store it.
+    """
+    total = 0.0
+    for path in files:
+        with uproot.open(path) as file:
+            weights = sum_of_weights(file)
+        if weights is None:
+            raise InputError(f"{path} has no Runs/{_SUM}, the sum of generated weights that NanoAOD stores")
+        total += weights
+    return total
+
+
 def normalisation(files: Iterable[str | Path]) -> Normalisation:
     """Read the normalisation of files of one process, which together stand for its cross section.
 
@@ -62,15 +80,16 @@ def normalisation(files: Iterable[str | Path]) -> Normalisation:
     InputError
         If there is no file, one has no cross section, or they differ in it: they are of several processes or settings.
     """
-    sections, total = set(), 0.0
-    for path in files:
+    paths, sections = list(files), set()
+    for path in paths:
         with uproot.open(path) as file:
-            weights = sum_of_weights(file)
-            if weights is None or _SECTION not in file["Runs"]:
-                raise InputError(f"{path} has no Runs/{_SECTION}: it is not a file of 'coffea-fm simulate hh4b'")
+            if "Runs" not in file or _SECTION not in file["Runs"]:
+                raise InputError(
+                    f"{path} has no Runs/{_SECTION}, as files of 'coffea-fm simulate hh4b' do: give the cross section "
+                    "of its process in the settings of the fileset"
+                )
             stored = file["Runs"].arrays([_SECTION, _ERROR], library="np")
         sections |= set(zip(stored[_SECTION].tolist(), stored[_ERROR].tolist(), strict=True))
-        total += weights
     if not sections:
         raise InputError("there are no files to read a cross section from: give those of one process")
     if len(sections) > 1:
@@ -78,4 +97,4 @@ def normalisation(files: Iterable[str | Path]) -> Normalisation:
             f"the files have {len(sections)} different cross sections: they are of several processes or settings; "
             "read those of one process at a time"
         )
-    return Normalisation(*sections.pop(), total)
+    return Normalisation(*sections.pop(), total_weights(paths))

@@ -10,10 +10,11 @@ from typing import Final
 
 from coffea_fm.bundle.read import MANIFEST, is_remote
 from coffea_fm.errors import BundleError, InputError
-from coffea_fm.shipped import shipped
+from coffea_fm.shipped import CLONE, shipped
 
 SEARCH_PATH: Final = "COFFEA_FM_PATH"
 CHECKPOINT: Final = "config.json"
+WEIGHTS: Final = "model.safetensors"
 
 
 def find_bundle(source: str | os.PathLike[str]) -> str:
@@ -61,13 +62,19 @@ def find_checkpoint(source: str | os.PathLike[str]) -> Path:
     Raises
     ------
     InputError
-        If `source` is a bundle, which cannot be trained on: names the checkpoint to take instead.
+        If `source` is a bundle, which cannot be trained on: names the checkpoint to take instead. If the weights did not
+        come with this installation: says where they are.
     """
     path, name = Path(source), Path(source).name
-    if _is_bare(os.fspath(source)) and (found := _shipped_checkpoint(name)):
+    if _is_bare(os.fspath(source)) and (found := shipped_checkpoint(name)):
+        if not (found / WEIGHTS).is_file():
+            raise InputError(
+                f"the weights of {name!r} do not travel in the wheel, to keep it small: {CLONE}, "
+                f"and give the checkpoint as the path of its folder models/{name}/checkpoint"
+            )
         return found
     if (path / MANIFEST).is_file():
-        instead = f"start from {name!r}, its checkpoint" if _shipped_checkpoint(name) else "give runs/NAME/best"
+        instead = f"start from {name!r}, its checkpoint" if shipped_checkpoint(name) else "give runs/NAME/best"
         raise InputError(f"{path} is a bundle, which holds no weights to train on: {instead}")
     return path
 
@@ -89,7 +96,8 @@ def _folders() -> Iterator[Path]:
             yield Path(folder).expanduser()
 
 
-def _shipped_checkpoint(name: str) -> Path | None:
+def shipped_checkpoint(name: str) -> Path | None:
+    """Folder of the checkpoint of a shipped model; None if it has none. The weights may have stayed in the repository."""
     checkpoint = shipped("models") / name / "checkpoint"
     return checkpoint if (checkpoint / CHECKPOINT).is_file() else None
 

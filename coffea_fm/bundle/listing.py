@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coffea_fm.bundle.bundle import Bundle
-from coffea_fm.bundle.find import bundle_names, find_checkpoint
+from coffea_fm.bundle.find import WEIGHTS, bundle_names, shipped_checkpoint
 from coffea_fm.bundle.load import load_bundle
 from coffea_fm.tokens import Level
 
@@ -34,7 +34,7 @@ class ModelSummary:
     accuracy, n_jets : float and int, optional
         Fraction of jets whose highest score is that of their class, and on how many that was measured.
     checkpoint : Path, optional
-        What to fine-tune from, under the same name.
+        What to fine-tune from, under the same name; None where its weights did not come with the installation.
     """
 
     name: str
@@ -57,7 +57,7 @@ def _summary(bundle: Bundle, name: str, folder: Path) -> ModelSummary:
     manifest, measured = bundle.manifest, bundle.calibration
     levels = list(manifest.level.walk())
     scores = [output.classes for output in manifest.outputs if output.name == "scores"]
-    checkpoint = find_checkpoint(name)
+    checkpoint = shipped_checkpoint(name)
     return ModelSummary(
         name,
         folder,
@@ -67,7 +67,7 @@ def _summary(bundle: Bundle, name: str, folder: Path) -> ModelSummary:
         tuple(dict.fromkeys(name for level in levels if not level.members for name in _beyond_momenta(level))),
         measured.accuracy,
         measured.n_jets,
-        checkpoint if checkpoint.is_absolute() else None,
+        checkpoint if checkpoint and (checkpoint / WEIGHTS).is_file() else None,
     )
 
 

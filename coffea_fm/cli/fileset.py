@@ -31,7 +31,8 @@ def fileset(
     """Write the fileset of simulated events: a dataset a process, with cross section and sum of generated weights."""
     import json
 
-    from coffea_fm.analysis.fileset import make_fileset, read_fileset_settings
+    from coffea_fm.analysis.fileset import make_fileset
+    from coffea_fm.analysis.fileset_settings import read_fileset_settings
     from coffea_fm.files import atomic
     from coffea_fm.shipped import shipped
 

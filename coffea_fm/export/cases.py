@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,10 +10,14 @@ import numpy as np
 from coffea_fm.arrays import BoolArray, FloatArray, IntArray
 from coffea_fm.tokens import Level, Members, Packed
 
+Change = Callable[[FloatArray, IntArray, IntArray], None]
+"""Changes values of members; the other two are where the first of each parent stands, and the parent of each."""
+
 BATCHES = (1, 2, 7, 64)
 _LENGTHS = np.array([9, 30, 2, 17, 4, 40, 12])
 """How many members the things of the adversarial batches have, at most."""
 _REAL = 16
+"""How many things go through the whole chain as they are."""
 _MOST = 128
 """Of members without a maximum."""
 
@@ -72,31 +76,39 @@ def cases(packed: Packed, level: Level) -> Iterator[Case]:
 
 
 def _adversarial(packed: Packed, level: Level) -> Iterator[Case]:
-    counts = _LENGTHS
     for member in level.members:
         if not packed.members[member.name].things.values.size:
             continue
-        changed = _with_members(packed, level, counts)
-        values, first = changed.members[member.name].things.values, changed.members[member.name].offsets[:-1]
-        gev = np.flatnonzero([field.unit == "GeV" for field in member.fields])
-        values[first] = 0.0
-        yield _case(f"first of {member.name} all zero", changed, level)
-        if not member.members:
-            changed = _with_members(packed, level, counts)
-            changed.members[member.name].things.values[:, gev] = 0.0
-            yield _case(f"{member.name} without momentum", changed, level)
-        changed = _with_members(packed, level, counts)
-        values = changed.members[member.name].things.values
-        values[np.ix_(first, gev)] = 1e6
-        values[np.ix_(first[::2], gev)] = 1e30
-        yield _case(f"first of {member.name} of huge momentum", changed, level)
-        changed = _with_members(packed, level, counts)
-        values = changed.members[member.name].things.values
-        values[:] = values[np.repeat(first, changed.members[member.name].counts)]
-        yield _case(f"{member.name} all the same", changed, level)
+        for name, change in _changes(member).items():
+            changed = _with_members(packed, level, _LENGTHS)
+            members = changed.members[member.name]
+            change(members.things.values, members.offsets[:-1], members.parents)
+            yield _case(f"{member.name}: {name}", changed, level)
     for name in (level.name, *(member.name for member in level.members)):
         for value in (np.nan, np.inf):
             yield from _not_finite(packed, level, name, value)
+
+
+def _changes(member: Level) -> dict[str, Change]:
+    """What is done to the values of members; each parent has one at least."""
+    gev = np.flatnonzero([field.unit == "GeV" for field in member.fields])
+
+    def zeros(values: FloatArray, first: IntArray, _: IntArray) -> None:
+        values[first] = 0.0
+
+    def no_momentum(values: FloatArray, _: IntArray, __: IntArray) -> None:
+        values[:, gev] = 0.0
+
+    def huge(values: FloatArray, first: IntArray, _: IntArray) -> None:
+        values[np.ix_(first, gev)] = 1e6
+        values[np.ix_(first[::2], gev)] = 1e30
+
+    def all_the_same(values: FloatArray, first: IntArray, parents: IntArray) -> None:
+        values[:] = values[first[parents]]
+
+    changes: dict[str, Change] = {"one of zeros": zeros, "one of huge momentum": huge, "all the same": all_the_same}
+    # Which of several jets without momentum is the hardest is a matter of their order.
+    return changes if member.members else {**changes, "none has momentum": no_momentum}
 
 
 def _not_finite(packed: Packed, level: Level, name: str, value: float) -> Iterator[Case]:
@@ -113,6 +125,11 @@ def _not_finite(packed: Packed, level: Level, name: str, value: float) -> Iterat
         changed.members[name].things.values[changed.members[name].offsets[:-1][rows], rows] = value
     undefined = np.append(np.ones(n_fields, np.bool_), False)
     yield Case(f"{value} in each field of {name}", changed, level, undefined)
+    if not own and (known := changed.members[name].things.known):
+        changed = _with_members(packed, level, np.resize(_LENGTHS, n_fields + 1))
+        for vectors in changed.members[name].things.known.values():
+            vectors[changed.members[name].offsets[:-1][:n_fields], 0] = value
+        yield Case(f"{value} in {', '.join(known)} of {name}", changed, level, undefined)
 
 
 def _case(name: str, packed: Packed, level: Level) -> Case:

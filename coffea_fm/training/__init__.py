@@ -1,3 +1,8 @@
 """Training: a recipe, a loop over shards, and checkpoints that resume exactly."""
 
 from __future__ import annotations
+
+from coffea_fm.training.recipe.recipe import Recipe, load_recipe
+from coffea_fm.training.train import TrainingResult, finetune, pretrain
+
+__all__ = ["Recipe", "TrainingResult", "finetune", "load_recipe", "pretrain"]

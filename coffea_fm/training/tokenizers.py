@@ -9,20 +9,21 @@ from typing import Any
 
 import yaml
 
-from coffea_fm.config import read_config
+from coffea_fm.config import Config, read_config
 from coffea_fm.errors import RecipeError
 from coffea_fm.files import atomic
-from coffea_fm.pretraining.tokenizers import inspection
-from coffea_fm.pretraining.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
-from coffea_fm.pretraining.tokenizers.load import KMEANS, KMeansDescription, Tokenizer, load_tokenizer
+from coffea_fm.methods.parts.tokenizers import inspection
+from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
+from coffea_fm.methods.parts.tokenizers.load import Tokenizer, TokenizerDescription, load_tokenizer
+from coffea_fm.nn.checkpoint import WEIGHTS, save_tensors
 from coffea_fm.shards import ShardDataset
-from coffea_fm.training.checkpoint import WEIGHTS, save_tensors
-from coffea_fm.training.recipe import load_recipe
-from coffea_fm.training.sections import DataConfig, InputsConfig, Section
-from coffea_fm.training.train import train
+from coffea_fm.training.recipe.inputs import InputsConfig
+from coffea_fm.training.recipe.recipe import load_recipe
+from coffea_fm.training.recipe.sections import DataConfig
+from coffea_fm.training.train import pretrain
 
 
-class KMeansRecipe(Section):
+class KMeansRecipe(Config):
     """The recipe of a k-means tokenizer; that of a VQ-VAE is one of an ordinary training.
 
     Parameters
@@ -66,7 +67,7 @@ def make_tokenizer(
     Raises
     ------
     RecipeError
-        If the recipe is none of a tokenizer.
+        If the recipe is not one of a tokenizer.
     """
     if _is_kmeans(Path(recipe)):
         folder, validation = _fit(Path(recipe), Path(runs))
@@ -75,7 +76,7 @@ def make_tokenizer(
         training = load_recipe(recipe)
         if training.method.kind != "vq-vae":
             raise RecipeError(f"{recipe}: method.kind is {training.method.kind}; that of a tokenizer is vq-vae")
-        result = train(training, runs, processes=processes, show_progress=show_progress)
+        result = pretrain(training, runs, processes=processes, show_progress=show_progress)
         folder, finished, validation = result.folder, result.finished, training.data.validation
     account: dict[str, Any] = {"folder": str(folder), "tokenizer": str(folder / "best"), "finished": finished}
     return account | _inspect(folder, validation) if finished else account
@@ -91,20 +92,18 @@ def _is_kmeans(path: Path) -> bool:
 
 def _fit(path: Path, runs: Path) -> tuple[Path, Path]:
     recipe = read_config(path, KMeansRecipe, "recipe")
-    spec = recipe.inputs.spec()
-    tokenizer = KMeansTokenizer(recipe.tokenizer, spec)
-    tokenizer.fit(ShardDataset(recipe.data.train, spec), recipe.seed)
+    level = recipe.inputs.build()
+    tokenizer = KMeansTokenizer(recipe.tokenizer, level)
+    tokenizer.fit(ShardDataset(recipe.data.train, level), recipe.seed)
     folder = runs / recipe.name
     save_tensors(folder / "best" / WEIGHTS, tokenizer.state_dict())
-    with atomic(folder / "best" / KMEANS) as temporary:
-        description = KMeansDescription(tokenizer=recipe.tokenizer, spec=spec)
-        temporary.write_text(description.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    TokenizerDescription(tokenizer=recipe.tokenizer, level=level).write(folder / "best")
     return folder, recipe.data.validation
 
 
 def _inspect(folder: Path, validation: Path) -> dict[str, Any]:
     tokenizer: Tokenizer = load_tokenizer(folder / "best")
-    seen = inspection.inspect(tokenizer, ShardDataset(validation, tokenizer.spec))
+    seen = inspection.inspect(tokenizer, ShardDataset(validation, tokenizer.level))
     numbers = inspection.summary(tokenizer, seen)
     with atomic(folder / "inspection.json") as temporary:
         temporary.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")

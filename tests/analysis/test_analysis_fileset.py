@@ -8,7 +8,8 @@ import pytest
 import uproot
 from typer.testing import CliRunner
 
-from coffea_fm.analysis.fileset import make_fileset, read_fileset_settings, simulated_fileset
+from coffea_fm.analysis.fileset import make_fileset, simulated_fileset
+from coffea_fm.analysis.fileset_settings import read_fileset_settings
 from coffea_fm.analysis.normalisation import normalisation
 from coffea_fm.analysis.sample import Sample
 from coffea_fm.cli import main
@@ -79,10 +80,10 @@ def test_a_file_in_two_datasets_is_refused(copies):
 
 def test_settings_of_other_samples(tmp_path):
     settings = tmp_path / "fileset.yaml"
-    settings.write_text("processes: {ttbar: {process: TT}}")
+    settings.write_text("processes: {ttbar: {process: TT, cross_section: 500}}")
     with uproot.recreate(tmp_path / "ttbar_7.root") as file:
         file.mktree("Events", {"genWeight": [1.0, 2.0]})
-        file.mktree("Runs", {"genEventSumw": [10.0], "crossSection": [500.0], "crossSectionError": [1.0]})
+        file.mktree("Runs", {"genEventSumw": [4.0, 6.0]})
     found = simulated_fileset(tmp_path, read_fileset_settings(settings), signal_cross_section=1)
     about = {"cross_section": 500.0, "sum_of_weights": 10.0, "events": 2}
     assert found["ttbar"]["metadata"] == {"process": "TT", "kind": "simulation", "signal": False, **about}

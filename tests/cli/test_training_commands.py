@@ -19,7 +19,7 @@ def recipe(tmp_path: Path) -> dict[str, object]:
         "inputs": {"fields": list(FIELDS)},
         "backbone": {"kind": "set-transformer", "dim": 8, "layers": 1, "heads": 1},
         "method": {"kind": "supervised"},
-        "training": {"seen_jets": 80, "precision": "fp32"},
+        "training": {"seen": 80, "precision": "fp32"},
         "data": {"train": shards, "validation": shards},
     }
 

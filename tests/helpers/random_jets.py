@@ -13,6 +13,7 @@ from coffea_fm.tokens import Level, Members, Packed, jet_level, token_level
 FIELDS = ("pt", "eta", "phi", "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
 LEVEL = jet_level((token_level("constituents", FIELDS, minimum=1),), ("pt_raw", "eta", "phi", "mass_raw"))
 CLASSES = ("narrow", "wide")
+COLUMN = {name: index for index, name in enumerate(FIELDS)}
 
 
 def random_jets(n_jets: int, seed: int = 0, wide: int | None = None) -> tuple[Packed, np.ndarray]:
@@ -81,3 +82,25 @@ def assert_same(left: Packed, right: Packed) -> None:
     for name, members in left.members.items():
         np.testing.assert_array_equal(members.counts, right.members[name].counts)
         assert_same(members.things, right.members[name].things)
+
+
+def packed_jets(values: np.ndarray, counts: np.ndarray, missing: np.ndarray, jet: np.ndarray) -> Packed:
+    """Jets of given constituents, those of the first jet first."""
+    members = {"constituents": Members(np.asarray(counts, np.int64), Packed(values, missing))}
+    return Packed(jet, np.zeros((len(jet), 0), dtype=bool), members)
+
+
+def column(packed: Packed, name: str) -> np.ndarray:
+    return packed.members["constituents"].things.values[:, COLUMN[name]].astype(np.float64)
+
+
+def sums(packed: Packed, values: np.ndarray) -> np.ndarray:
+    """Sum over the tokens of each jet, of jets that all have one."""
+    return np.add.reduceat(values, packed.members["constituents"].offsets[:-1], axis=0)
+
+
+def momenta(packed: Packed) -> np.ndarray:
+    """Four-momentum of each jet, as the sum of its tokens."""
+    pt, eta, phi, mass = (column(packed, name) for name in ("pt", "eta", "phi", "mass"))
+    p = np.stack((pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)), axis=1)
+    return sums(packed, np.column_stack((p, np.sqrt((p**2).sum(axis=1) + mass**2))))

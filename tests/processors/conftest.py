@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from coffea.nanoevents import NanoEventsFactory
 
-from coffea_fm.analysis.fileset import read_fileset_settings, simulated_fileset
+from coffea_fm.analysis.fileset import simulated_fileset
+from coffea_fm.analysis.fileset_settings import read_fileset_settings
 from coffea_fm.running.processors import load_processor
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shipped import shipped
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # for tiny_bundles
 sys.path.insert(0, str(Path(__file__).parents[2] / "processors"))  # for the modules of hh4b
 
 Open = Callable[..., Any]

@@ -7,6 +7,7 @@ from coffea.nanoevents import NanoEventsFactory
 from made import expected_scores, make_bundle, make_nano
 
 import coffea_fm
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.errors import InputError
 from coffea_fm.running.execute import execute
 from coffea_fm.running.executors import make_executor
@@ -15,7 +16,6 @@ from coffea_fm.running.sources import read_fileset
 from coffea_fm.running.truth import Truth
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shards.write import write_shard
-from coffea_fm.tokens.classes import JET_CLASSES
 from coffea_fm.tokens.pack import pack
 
 TRUTH = Truth.of("label", "", JET_CLASSES)

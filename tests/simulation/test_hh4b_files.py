@@ -13,13 +13,13 @@ import uproot
 from coffea.nanoevents import NanoEventsFactory
 
 from coffea_fm.analysis.normalisation import normalisation
-from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.classes import JET_CLASSES
+from coffea_fm.errors import RecipeError
 from coffea_fm.kinematics import wrap
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.simulation.hh4b.production import EventSettings, first_event, produce_events, write_event_file
 from coffea_fm.simulation.hh4b.selection import SELECTION
 from coffea_fm.simulation.sample_files import Part
-from coffea_fm.tokens.classes import JET_CLASSES
 
 SMALL = EventSettings(seed=3, events_per_file=30)
 COMMAND = [sys.executable, "-c", "from coffea_fm.cli import main; main()", "simulate", "hh4b"]
@@ -155,19 +155,6 @@ def test_complete_files_are_kept_and_other_settings_refused(sample: Path) -> Non
     assert produce_events(sample, SMALL, ("X1000", "QCD"), events_per_process=10, workers=1) == []
     with pytest.raises(RecipeError, match="spectrum = flat, not falling"):
         produce_events(sample, replace(SMALL, spectrum="falling"), ("QCD",), 10, 1)
-
-
-def test_normalisation_refuses_what_does_not_belong_together(sample: Path, tmp_path: Path) -> None:
-    one = sample / "X1000_0000.root"
-    assert normalisation([one, one]).sum_of_weights == 2 * normalisation([one]).sum_of_weights
-    with pytest.raises(InputError, match="3 different cross sections"):
-        normalisation(sample.glob("*.root"))
-    with pytest.raises(InputError, match="no files"):
-        normalisation([])
-    with uproot.recreate(tmp_path / "other.root") as file:
-        file.mktree("Events", {"x": np.zeros(1)})
-    with pytest.raises(InputError, match=r"no Runs/crossSection"):
-        normalisation([tmp_path / "other.root"])
 
 
 @pytest.mark.parametrize(

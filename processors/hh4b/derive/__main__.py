@@ -2,19 +2,21 @@
 
 The truth calibrates; a second sample, made with another tune of Pythia, stands for data: where it differs from the
 first, that is the uncertainty, and the scale factor of a tagger. So these are corrections of this simulation, and of
-nothing else.
+nothing else. In the folder that holds ``hh4b``:
 
-cd processors && python -m hh4b.derive NOMINAL SHIFTED --jets exports/jet-classifier-small --output FILE.json
+python -m hh4b.derive NOMINAL SHIFTED --jets BUNDLE --output FILE.json
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from correctionlib import schemav2
 
+from coffea_fm.errors import CoffeaFMError
 from coffea_fm.files import atomic
 
 from ..taggers import JetTagger, large_r_tagger, small_r_tagger
@@ -56,4 +58,7 @@ def derive(
 
 
 if __name__ == "__main__":
-    typer.run(derive)
+    try:
+        typer.run(derive)
+    except CoffeaFMError as error:
+        sys.exit(f"hh4b.derive: {error}")

@@ -1,0 +1,82 @@
+"""JetCLR (arXiv:2108.04253): two changed versions of a jet are closer to each other than to any other jet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import PositiveFloat
+from torch import Tensor
+
+from coffea_fm.methods.method import Method, MethodConfig
+from coffea_fm.methods.parts.losses.nt_xent import nt_xent
+from coffea_fm.methods.parts.projector import Projector, ProjectorConfig
+from coffea_fm.methods.parts.views import Changes, augment
+from coffea_fm.methods.parts.views.joint import Views, embed, padded_views
+from coffea_fm.methods.parts.views.rotation import Rotation
+from coffea_fm.methods.parts.views.smearing import Smearing
+from coffea_fm.methods.parts.views.splitting import Splitting
+from coffea_fm.methods.parts.views.translation import Translation
+from coffea_fm.nn.batches import Examples
+from coffea_fm.nn.model import Model
+from coffea_fm.tokens import Level
+
+
+class JetCLRConfig(MethodConfig):
+    """The method ``jetclr``.
+
+    Parameters
+    ----------
+    first, second : tuple of Change
+        How the two views are made. By default those of the public code: both are turned and moved, the second one is
+        also split and smeared.
+    projector : ProjectorConfig
+        What the views are compared in.
+    temperature : float
+        Of the contrastive loss.
+    """
+
+    kind: Literal["jetclr"] = "jetclr"
+    first: Changes = (Rotation(), Translation())
+    second: Changes = (Rotation(), Splitting(), Smearing(), Translation())
+    projector: ProjectorConfig = ProjectorConfig()
+    temperature: PositiveFloat = 0.1
+
+    def build(self, model: Model) -> JetCLR:  # noqa: D102
+        return JetCLR(self, model)
+
+
+class JetCLR(Method):
+    """Contrastive loss among all jets of a step (of each process by itself).
+
+    Parameters
+    ----------
+    config : JetCLRConfig
+    model : Model
+        Its backbone is trained.
+    """
+
+    metrics: ClassVar = ("loss", "found")
+
+    def __init__(self, config: JetCLRConfig, model: Model) -> None:
+        super().__init__(model)
+        self.config = config
+        self.projector = Projector(config.projector, model.backbone.dim)
+
+    def parts(  # noqa: D102
+        self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
+    ) -> Iterator[Views]:
+        versions = [
+            augment(examples.packed, level, changes, random) for changes in (self.config.first, self.config.second)
+        ]
+        yield padded_views(examples, [versions], level, micro_tokens, device)
+
+    def forward(self, part: Views) -> dict[str, Tensor]:
+        """Loss of each jet, and the share of its views that find each other."""
+        (groups,) = part.views
+        first, second = self.projector(embed(self.model.backbone, groups, len(part.weight))).float()
+        with torch.autocast(first.device.type, enabled=False):
+            loss, found = nt_xent(first, second, self.config.temperature)
+        return {"loss": loss, "found": found}

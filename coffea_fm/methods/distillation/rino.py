@@ -1,0 +1,60 @@
+"""RINO (arXiv:2509.07486): a jet looks the same at every resolution, from a few exclusive-kT subjets to its particles."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, PositiveInt
+
+from coffea_fm.methods.parts.self_distillation import SelfDistillation, SelfDistillationConfig
+from coffea_fm.methods.parts.views import Changes, augment
+from coffea_fm.methods.parts.views.clustering import coarse
+from coffea_fm.nn.model import Model
+from coffea_fm.tokens import Level, Packed
+
+Counts = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+
+
+class RINOConfig(SelfDistillationConfig):
+    """The method ``rino``.
+
+    Parameters
+    ----------
+    teacher_subjets : tuple of int
+        Subjets of the views that the teacher sees; the student sees them, too.
+    student_subjets : tuple of int
+        Subjets of further views that only the student sees, besides the particles themselves.
+    changes : tuple of Change
+        Made to each view by itself.
+    """
+
+    several_groups: ClassVar = False
+    kind: Literal["rino"] = "rino"
+    teacher_subjets: Counts = (1, 2, 3, 4)
+    student_subjets: Counts = (8, 16, 32, 64)
+    changes: Changes = ()
+
+    def build(self, model: Model) -> RINO:  # noqa: D102
+        return RINO(self, model)
+
+
+class RINO(SelfDistillation):
+    """Self-distillation between resolutions.
+
+    Parameters
+    ----------
+    config : RINOConfig
+    model : Model
+        Its backbone is the student's.
+    """
+
+    def __init__(self, config: RINOConfig, model: Model) -> None:
+        coarsest = len(config.teacher_subjets)
+        super().__init__(config, model, range(coarsest), range(coarsest + len(config.student_subjets) + 1))
+        self.config = config
+
+    def versions(self, packed: Packed, level: Level, random: np.random.Generator) -> list[Packed]:
+        """Subjets, and last the particles."""
+        views = coarse(packed, level, (*self.config.teacher_subjets, *self.config.student_subjets))
+        return [augment(view, level, self.config.changes, random) for view in (*views, packed)]

@@ -1,0 +1,3 @@
+"""Methods that learn to reproduce jets."""
+
+from __future__ import annotations

@@ -1,0 +1,100 @@
+"""Masked particle modelling: predict particles that are hidden from those that are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal, cast
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from coffea_fm.methods.method import Method, MethodConfig
+from coffea_fm.methods.parts.decoders.masked import Position, build_predictor
+from coffea_fm.methods.parts.decoders.stack import DecoderConfig
+from coffea_fm.methods.parts.masked_jets import MaskedJets, masked_parts
+from coffea_fm.methods.parts.targets.table import TargetsConfig
+from coffea_fm.methods.parts.targets.target import Target
+from coffea_fm.nn.batches import Examples
+from coffea_fm.nn.model import Model
+from coffea_fm.shards import ShardDataset
+from coffea_fm.tokens import Level
+
+
+class MaskedConfig(MethodConfig):
+    """The method ``masked-particle-modelling``.
+
+    Parameters
+    ----------
+    hidden : float
+        Fraction of the particles of a jet that is hidden; at least one is, and one is not.
+    exclude : bool
+        Keep hidden particles out of the encoder and let a decoder predict them (MPM v2, arXiv:2409.12589);
+        otherwise one learned vector takes their place in the encoder (MPM v1, arXiv:2401.13537).
+    position : {"subset", "all", "none"}
+        What the prediction is told of the order of the particles.
+    decoder : DecoderConfig
+        Size of the decoder, if there is one.
+    targets : TargetsConfig
+        What is predicted.
+    """
+
+    several_groups: ClassVar = False
+    kind: Literal["masked-particle-modelling"] = "masked-particle-modelling"
+    hidden: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    exclude: bool = True
+    position: Position = "subset"
+    decoder: DecoderConfig | None = None
+    targets: TargetsConfig
+
+    @model_validator(mode="after")
+    def _decoder_needs_exclude(self) -> MaskedConfig:
+        if self.decoder is not None and not self.exclude:
+            raise ValueError("there is no decoder where hidden particles are replaced: take it out, or exclude them")
+        return self
+
+    def build(self, model: Model) -> MaskedParticleModelling:  # noqa: D102
+        return MaskedParticleModelling(self, model)
+
+
+class MaskedParticleModelling(Method):
+    """Weighted sum of the losses of all targets, a mean over the hidden particles of each jet.
+
+    Parameters
+    ----------
+    config : MaskedConfig
+    model : Model
+    """
+
+    metrics: ClassVar = ("loss", "particle", "id")
+
+    def __init__(self, config: MaskedConfig, model: Model) -> None:
+        super().__init__(model)
+        self.hidden = config.hidden
+        backbone = model.backbone
+        decoder = (config.decoder or DecoderConfig()) if config.exclude else None
+        self.predictor = build_predictor(backbone, decoder, config.position)
+        self.targets = cast(
+            "dict[str, Target]",
+            nn.ModuleDict(config.targets.build(backbone.level, self.predictor.dim, backbone.dim)),
+        )
+
+    def prepare(self, data: ShardDataset, seed: int) -> None:
+        """Let the targets look at the training jets."""
+        for target in self.targets.values():
+            target.prepare(data, seed)
+
+    def parts(
+        self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
+    ) -> Iterator[MaskedJets]:
+        """Hide particles; jets with as many visible ones pass together."""
+        return masked_parts(examples, level, self.hidden, micro_tokens, device, random)
+
+    def forward(self, part: MaskedJets) -> dict[str, Tensor]:
+        """Loss, and its parts from the id and from all other targets, of each jet."""
+        predicted = self.predictor(self.model.backbone, part)
+        losses = {"particle": torch.zeros_like(part.weight), "id": torch.zeros_like(part.weight)}
+        for name, target in self.targets.items():
+            losses["id" if name == "id" else "particle"] += target.weight * part.mean_of_hidden(target(predicted, part))
+        return {"loss": losses["particle"] + losses["id"], **losses}

@@ -1,0 +1,120 @@
+"""Jets of which some particles are hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from coffea_fm.arrays import BoolArray, IntArray
+from coffea_fm.nn.batches import Examples
+from coffea_fm.nn.grouping import cheapest_groups
+from coffea_fm.nn.inputs import Inputs, Members, only_member
+from coffea_fm.tokens import Level, pad
+from coffea_fm.tokens.padding import padded_length
+
+
+class Particles(NamedTuple):
+    """Some particles of each jet, in the order of the inputs (by pT, unless a recipe says otherwise).
+
+    Attributes
+    ----------
+    inputs : Inputs
+        Raw fields, padded.
+    place : Tensor, int64 [jets, tokens]
+        Which particle of its jet each is.
+    """
+
+    inputs: Inputs
+    place: Tensor
+
+    @property
+    def mask(self) -> Tensor:
+        """True for real particles, bool [jets, tokens]."""
+        return self.inputs.tokens.mask
+
+
+class MaskedJets(NamedTuple):
+    """Jets that pass through a network at once. Hidden and visible particles together are all.
+
+    Attributes
+    ----------
+    whole : Inputs
+        All particles.
+    visible, hidden : Particles
+    weight : Tensor, float32 [jets]
+    """
+
+    whole: Inputs
+    visible: Particles
+    hidden: Particles
+    weight: Tensor
+
+    @classmethod
+    def of(cls, whole: Inputs, hidden: Tensor, weight: Tensor) -> MaskedJets:
+        """Hide those particles, bool [jets, tokens]."""
+        return cls(whole, _taken(whole, whole.tokens.mask & ~hidden), _taken(whole, hidden), weight)
+
+    def of_hidden(self, values: Tensor) -> Tensor:
+        """What belongs to hidden particles, without padding: [jets, hidden, ...] to [n_hidden, ...]."""
+        return values[self.hidden.mask]
+
+    def jet_of_hidden(self) -> Tensor:
+        """Which jet each hidden particle belongs to, int64 [n_hidden]."""
+        return self.hidden.mask.nonzero()[:, 0]
+
+    def mean_of_hidden(self, values: Tensor) -> Tensor:
+        """Mean over the hidden particles of each jet, float32 [jets], of [n_hidden]; 0 for a jet without any."""
+        mask = self.hidden.mask
+        padded = torch.zeros(mask.shape, device=values.device).masked_scatter(mask, values.float())
+        return padded.sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+
+
+def hidden_count(lengths: IntArray, fraction: float) -> IntArray:
+    """``floor(fraction n)`` of the n particles of a jet, but at least one, and never the last visible one."""
+    floor = np.floor(fraction * lengths + 1e-9).astype(np.int64)
+    count: IntArray = np.minimum(np.maximum(floor, 1), np.maximum(lengths - 1, 0))
+    return count
+
+
+def choose_hidden(mask: BoolArray, fraction: float, random: np.random.Generator) -> BoolArray:
+    """Choose particles at random, bool [jets, tokens], as many as `hidden_count` says, among those of the mask."""
+    rank = np.where(mask, random.random(mask.shape), 2.0).argsort(axis=1).argsort(axis=1)
+    hidden: BoolArray = rank < hidden_count(mask.sum(axis=1), fraction)[:, np.newaxis]
+    return hidden
+
+
+def masked_parts(
+    examples: Examples,
+    level: Level,
+    fraction: float,
+    micro_tokens: int,
+    device: torch.device,
+    random: np.random.Generator,
+) -> Iterator[MaskedJets]:
+    """Group jets by how many particles will stay visible, at most `micro_tokens` a group, and hide the others."""
+    lengths = examples.packed.n_tokens
+    for rows in cheapest_groups(lengths - hidden_count(lengths, fraction), micro_tokens):
+        part = examples.take(rows)
+        arrays = pad(part.packed, level)
+        hidden = choose_hidden(arrays[f"{only_member(level).name}_mask"], fraction, random)
+        yield MaskedJets.of(
+            Inputs.from_arrays(arrays, level, device),
+            torch.as_tensor(hidden, device=device),
+            torch.as_tensor(part.weight, device=device),
+        )
+
+
+def _taken(whole: Inputs, chosen: Tensor) -> Particles:
+    """The chosen particles of each jet, moved to the front of a shorter batch."""
+    length = int(padded_length(np.asarray(int(chosen.sum(dim=1).max()))))
+    place = (~chosen).byte().argsort(dim=1, stable=True)[:, :length]
+    ((name, tokens),) = whole.members.items()
+    values, missing = (
+        array.gather(1, place.unsqueeze(-1).expand(-1, -1, array.shape[-1]))
+        for array in (tokens.values, tokens.missing)
+    )
+    return Particles(whole._replace(members={name: Members(values, chosen.gather(1, place), missing)}), place)

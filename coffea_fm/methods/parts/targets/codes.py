@@ -1,0 +1,111 @@
+"""Which code a tokenizer gives a hidden particle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, NonNegativeFloat
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from coffea_fm.methods.parts.decoders.masked import Predicted
+from coffea_fm.methods.parts.masked_jets import MaskedJets
+from coffea_fm.methods.parts.targets.target import Readout, Surroundings, Target, TargetConfig
+from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
+from coffea_fm.methods.parts.tokenizers.load import Tokenizer, load_tokenizer
+from coffea_fm.shards import ShardDataset
+
+
+class KMeansTargetConfig(TargetConfig):
+    """Codes of a k-means tokenizer.
+
+    Parameters
+    ----------
+    codes : int
+        How many; the centres are found when the training begins.
+    tokenizer : Path, optional
+        A trained tokenizer to take instead, such as ``runs/NAME/best``; it has its own `codes` and fields.
+    summary : float
+        Factor, within the loss, of how often each code occurs in the jet, read off the embedding; 0 in
+        arXiv:2409.12589.
+    """
+
+    codes: Annotated[int, Field(ge=2)] = 2048
+    tokenizer: Path | None = None
+    summary: NonNegativeFloat = 1.0
+
+    def build(self, around: Surroundings) -> CodeTarget:  # noqa: D102
+        if self.tokenizer is not None:
+            return CodeTarget(load_tokenizer(self.tokenizer, around.level), around, self, fit=False)
+        tokenizer = KMeansTokenizer(KMeansConfig(codes=self.codes, fields=around.fields), around.level)
+        return CodeTarget(tokenizer, around, self, fit=True)
+
+
+class VQTargetConfig(TargetConfig):
+    """Codes of a trained VQ-VAE.
+
+    Parameters
+    ----------
+    tokenizer : Path
+        Its folder, such as ``runs/NAME/best``.
+    summary : float
+        As for k-means.
+    """
+
+    tokenizer: Path
+    summary: NonNegativeFloat = 1.0
+
+    def build(self, around: Surroundings) -> CodeTarget:  # noqa: D102
+        return CodeTarget(load_tokenizer(self.tokenizer, around.level), around, self, fit=False)
+
+
+CodeConfig = KMeansTargetConfig | VQTargetConfig
+
+
+class CodeTarget(Target):
+    """Cross-entropy of logits that are linear in the vectors, and of such that are linear in the embedding.
+
+    The latter are a guess of how often each code occurs in the whole jet: so the embedding, of the visible particles,
+    has to tell what the jet is made of, in a form that a linear model can read. Where only particles are predicted
+    nothing asks that of it, and probes find less in it than in that of an untrained network.
+
+    Parameters
+    ----------
+    tokenizer : KMeansTokenizer or VQTokenizer
+    around : Surroundings
+    config : KMeansTargetConfig or VQTargetConfig
+    fit : bool
+        Find the centres when the training begins.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, around: Surroundings, config: CodeConfig, *, fit: bool) -> None:
+        super().__init__(config.weight)
+        self.summary = config.summary
+        self.tokenizer = tokenizer.requires_grad_(False).eval()
+        self.logits = Readout(nn.Linear(around.dim, tokenizer.n_codes))
+        self.summary_logits = nn.Linear(around.embedding_dim, tokenizer.n_codes)
+        self._fit = fit
+
+    def train(self, mode: bool = True) -> Self:
+        """The tokenizer never trains."""
+        super().train(mode)
+        self.tokenizer.eval()
+        return self
+
+    def prepare(self, data: ShardDataset, seed: int) -> None:
+        """Find the centres, if they are not given."""
+        if self._fit and isinstance(self.tokenizer, KMeansTokenizer):
+            self.tokenizer.fit(data, seed)
+
+    def forward(self, predicted: Predicted, part: MaskedJets) -> Tensor:
+        """Loss of each hidden particle, float32 [n_hidden]."""
+        codes = self.tokenizer.codes(part.whole)
+        own = part.of_hidden(codes.gather(1, part.hidden.place))
+        loss = cross_entropy(self.logits(predicted.vectors), own, reduction="none")
+        if self.summary:
+            guess = self.summary_logits(predicted.embedding).float().log_softmax(dim=1).gather(1, codes)
+            mask = part.whole.tokens.mask
+            summary = -guess.masked_fill(~mask, 0.0).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+            loss = loss + self.summary * summary[part.jet_of_hidden()]
+        return loss

@@ -1,0 +1,67 @@
+"""What kind of particle a hidden one is."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import PositiveFloat
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from coffea_fm.errors import RecipeError
+from coffea_fm.methods.parts.decoders.masked import Predicted
+from coffea_fm.methods.parts.masked_jets import MaskedJets
+from coffea_fm.methods.parts.targets.target import Readout, Surroundings, Target, TargetConfig
+from coffea_fm.nn.inputs import only_member
+from coffea_fm.tokens import Level
+
+KINDS = (-211, -13, -11, 11, 13, 22, 130, 211)
+"""Values of ``pdgId`` that particle-flow candidates have."""
+
+
+class IdentityTargetConfig(TargetConfig):
+    """The particle's kind, one of eight.
+
+    Parameters
+    ----------
+    weight : float
+        Factor of the loss (arXiv:2409.12589 takes 0.3).
+    """
+
+    weight: PositiveFloat = 0.3
+
+    def build(self, around: Surroundings) -> IdentityTarget:  # noqa: D102
+        return IdentityTarget(around.level, around.dim, self.weight)
+
+
+class IdentityTarget(Target):
+    """Cross-entropy of logits, linear in the vectors, for charge and kind together.
+
+    Parameters
+    ----------
+    level : Level
+    dim : int
+        Width of the vectors.
+    weight : float
+
+    Raises
+    ------
+    RecipeError
+        If the inputs have no ``pdgId``.
+    """
+
+    kinds: Tensor
+
+    def __init__(self, level: Level, dim: int, weight: float) -> None:
+        super().__init__(weight)
+        names = only_member(level).names
+        if "pdgId" not in names:
+            raise RecipeError("method.targets.id needs the field pdgId: add it to inputs.fields")
+        self._column = names.index("pdgId")
+        self.register_buffer("kinds", torch.tensor(KINDS, dtype=torch.float32), persistent=False)
+        self.logits = Readout(nn.Linear(dim, len(KINDS)))
+
+    def forward(self, predicted: Predicted, part: MaskedJets) -> Tensor:
+        """Loss of each hidden particle, float32 [n_hidden]."""
+        kind = part.of_hidden(part.hidden.inputs.tokens.values[..., self._column].contiguous())
+        index = torch.searchsorted(self.kinds, kind).clamp(max=len(KINDS) - 1)
+        return cross_entropy(self.logits(predicted.vectors), index, reduction="none")

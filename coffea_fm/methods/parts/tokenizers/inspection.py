@@ -1,0 +1,133 @@
+"""How good a tokenizer is: how many codes it uses, how evenly, and how well its codes tell the particles."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from coffea_fm.arrays import DoubleArray, IntArray
+from coffea_fm.methods.parts.tokenizers.fields import unit_of
+from coffea_fm.methods.parts.tokenizers.load import Tokenizer
+from coffea_fm.methods.parts.tokenizers.sample import sample_jets
+from coffea_fm.nn.batches import Examples, padded_batches
+from coffea_fm.shards import ShardDataset
+
+
+class Usage(NamedTuple):
+    """How codes are used.
+
+    Attributes
+    ----------
+    occupancy : float
+        Fraction of the codes that occur at all.
+    perplexity : float
+        Exponential of the entropy of the code's frequencies, from 1 to the number of codes: how many equally frequent
+        codes would tell as much.
+    """
+
+    occupancy: float
+    perplexity: float
+
+
+class Inspection(NamedTuple):
+    """What was seen.
+
+    Attributes
+    ----------
+    counts : int64 array of shape [codes]
+        Particles of each code.
+    truth, restored : float arrays of shape [n_particles, fields]
+        In the units of the fields; NaN where a particle lacks one.
+    scaled_error : float array of shape [n_particles, fields]
+        Differences of the scaled numbers.
+    """
+
+    counts: IntArray
+    truth: DoubleArray
+    restored: DoubleArray
+    scaled_error: DoubleArray
+
+
+def code_usage(counts: IntArray) -> Usage:
+    """Occupancy and perplexity of codes that occur that often, int64 [codes]."""
+    shares = counts[counts > 0] / counts.sum()
+    return Usage(float(np.mean(counts > 0)), float(np.exp(-np.sum(shares * np.log(shares)))))
+
+
+@torch.no_grad()
+def inspect(tokenizer: Tokenizer, data: ShardDataset, n_jets: int = 10000) -> Inspection:
+    """Run a tokenizer over some jets."""
+    packed = sample_jets(data, n_jets)
+    examples = Examples(packed, {}, np.ones(len(packed), dtype=np.float32))
+    counts = np.zeros(tokenizer.n_codes, dtype=np.int64)
+    columns: list[tuple[DoubleArray, ...]] = []
+    for batch in padded_batches(examples, data.level, 16384):
+        inputs = batch.inputs
+        codes = tokenizer.codes(inputs)[inputs.tokens.mask]
+        counts += np.bincount(codes.numpy(), minlength=tokenizer.n_codes)
+        values, present = (part[inputs.tokens.mask] for part in tokenizer.fields.raw(inputs))
+        scaled, restored = (
+            tokenizer.fields(inputs)[inputs.tokens.mask],
+            tokenizer.reconstruct(inputs)[inputs.tokens.mask],
+        )
+        parts = (values, tokenizer.fields.invert(restored), restored - scaled)
+        columns.append(tuple(part.double().masked_fill(~present, torch.nan).numpy() for part in parts))
+    truth, restored_values, error = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    return Inspection(counts, truth, restored_values, error)
+
+
+def summary(tokenizer: Tokenizer, seen: Inspection) -> dict[str, Any]:
+    """Numbers to print and store.
+
+    For each field: ``resolution``, half of the interval that holds the central 68% of the differences, in the field's
+    unit, ``spread``, the same of the field itself; ``scaled_rms``, the root mean square of the differences after scaling.
+    """
+    usage = code_usage(seen.counts)
+    fields = {}
+    for index, name in enumerate(tokenizer.fields.names):
+        error, truth = (seen.restored - seen.truth)[:, index], seen.truth[:, index]
+        fields[name] = {
+            "unit": unit_of(name),
+            "resolution": _half_width(error),
+            "spread": _half_width(truth),
+            "scaled_rms": float(np.sqrt(np.nanmean(seen.scaled_error[:, index] ** 2))),
+        }
+    return {
+        "codes": tokenizer.n_codes,
+        "particles": int(seen.counts.sum()),
+        "occupancy": usage.occupancy,
+        "perplexity": usage.perplexity,
+        "fields": fields,
+    }
+
+
+def figure(tokenizer: Tokenizer, seen: Inspection) -> Figure:
+    """How often each code occurs, and each field as it is and as its codes tell it."""
+    names = tokenizer.fields.names
+    columns = 4
+    rows = -(-(len(names) + 1) // columns)
+    drawing = Figure(figsize=(4 * columns, 3.2 * rows), layout="constrained")
+    axes = drawing.subplots(rows, columns, squeeze=False).flatten()
+    axes[0].plot(np.sort(seen.counts)[::-1])
+    axes[0].set(xlabel="Codes, by frequency", ylabel="Particles", yscale="symlog")
+    for index, name in enumerate(names):
+        pair = [values[:, index][~np.isnan(values[:, index])] for values in (seen.truth, seen.restored)]
+        low, high = np.quantile(pair[0], [0.01, 0.99])
+        bins = np.geomspace(low, high, 41) if name == "pt" else np.linspace(low, high, 41)
+        for values, label in zip(pair, ("true", "from codes"), strict=True):
+            axes[index + 1].hist(values, bins, histtype="step", label=label)
+        unit = unit_of(name)
+        axes[index + 1].set(xlabel=name if unit == "1" else f"{name} [{unit}]", ylabel="Particles")
+        axes[index + 1].set(xscale="log" if name == "pt" else "linear")
+    axes[1].legend()
+    for unused in axes[len(names) + 1 :]:
+        unused.remove()
+    return drawing
+
+
+def _half_width(values: DoubleArray) -> float:
+    low, high = np.nanquantile(values, [0.16, 0.84])
+    return float(high - low) / 2

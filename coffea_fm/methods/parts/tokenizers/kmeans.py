@@ -1,0 +1,90 @@
+"""The k-means tokenizer: a particle's code is its nearest centre."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import PositiveInt
+from sklearn.cluster import MiniBatchKMeans
+from torch import Tensor, nn
+
+from coffea_fm.config import Config
+from coffea_fm.methods.parts.tokenizers.fields import DEFAULT_FIELDS, FITTED_JETS, FieldName, ParticleFields
+from coffea_fm.methods.parts.tokenizers.sample import sample_jets
+from coffea_fm.nn.inputs import Inputs
+from coffea_fm.shards import ShardDataset
+from coffea_fm.tokens import Level, pad
+
+BATCH = 16384
+
+
+class KMeansConfig(Config):
+    """The tokenizer ``k-means``.
+
+    Parameters
+    ----------
+    codes : int
+        How many centres (MPM v2 takes 16384).
+    fields : tuple of str
+        Numbers of a particle that span the space.
+    """
+
+    kind: Literal["k-means"] = "k-means"
+    codes: PositiveInt = 2048
+    fields: tuple[FieldName, ...] = DEFAULT_FIELDS
+
+
+class KMeansTokenizer(nn.Module):
+    """Nearest centres in the space of scaled numbers, where each number counts the same.
+
+    Parameters
+    ----------
+    config : KMeansConfig
+    level : Level
+
+    Attributes
+    ----------
+    n_codes : int
+    """
+
+    centres: Tensor
+
+    def __init__(self, config: KMeansConfig, level: Level) -> None:
+        super().__init__()
+        self.level = level
+        self.n_codes = config.codes
+        self.fields = ParticleFields(level, config.fields)
+        self.register_buffer("centres", torch.zeros(config.codes, len(config.fields)))
+
+    def fit(self, data: ShardDataset, seed: int) -> None:
+        """Find quantiles and centres on some training jets."""
+        self.fields.fit(data)
+        inputs = Inputs.from_arrays(pad(sample_jets(data, FITTED_JETS), self.level), self.level)
+        particles = self.fields(inputs)[inputs.tokens.mask].numpy()
+        means = MiniBatchKMeans(self.n_codes, batch_size=BATCH, n_init=1, max_iter=10, random_state=seed)
+        self.centres.copy_(torch.from_numpy(means.fit(particles).cluster_centers_))
+
+    @torch.no_grad()
+    def codes(self, inputs: Inputs) -> Tensor:
+        """The code of each particle, int64 [jets, tokens]."""
+        return nearest(self.fields(inputs), self.centres)
+
+    def reconstruct(self, inputs: Inputs) -> Tensor:
+        """What the codes tell of the particles: scaled numbers, float32 [jets, tokens, fields]."""
+        return self.centres[self.codes(inputs)]
+
+
+@torch.no_grad()
+def nearest(vectors: Tensor, centres: Tensor) -> Tensor:
+    """Index of the nearest centre of each vector, int64 [...], in single precision whatever the network's.
+
+    Parameters
+    ----------
+    vectors : Tensor [..., dim]
+    centres : Tensor [centres, dim]
+    """
+    with torch.autocast(vectors.device.type, enabled=False):
+        rows, centres = vectors.float().reshape(-1, vectors.shape[-1]), centres.float()
+        offsets = centres.square().sum(dim=1) / 2
+        return torch.addmm(offsets, rows, centres.T, alpha=-1).argmin(dim=1).view(vectors.shape[:-1])

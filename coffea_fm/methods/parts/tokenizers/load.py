@@ -1,0 +1,82 @@
+"""Write and read trained tokenizers, whatever their kind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from coffea_fm.config import Config
+from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.files import atomic
+from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
+from coffea_fm.methods.parts.tokenizers.vq import VQTokenizer, VQTokenizerConfig
+from coffea_fm.nn.backbones import AnyBackboneConfig
+from coffea_fm.nn.checkpoint import WEIGHTS, load_tensors
+from coffea_fm.tokens import Level
+
+Tokenizer = KMeansTokenizer | VQTokenizer
+DESCRIPTION = "tokenizer.json"
+
+
+class TokenizerDescription(Config):
+    """What the weights of a tokenizer do not say.
+
+    Parameters
+    ----------
+    tokenizer : KMeansConfig or VQTokenizerConfig
+    level : Level
+        What it reads of a jet.
+    backbone : BackboneConfig, optional
+        The encoder of a VQ-VAE.
+    """
+
+    tokenizer: Annotated[KMeansConfig | VQTokenizerConfig, Field(discriminator="kind")]
+    level: Level
+    backbone: AnyBackboneConfig | None = None
+
+    def build(self) -> Tokenizer:
+        """The tokenizer, with random weights."""
+        if isinstance(self.tokenizer, KMeansConfig):
+            return KMeansTokenizer(self.tokenizer, self.level)
+        if self.backbone is None:
+            raise RecipeError("a VQ-VAE has an encoder, and its description names none")
+        return VQTokenizer(self.tokenizer, self.backbone.build(self.level))
+
+    def write(self, folder: Path) -> None:
+        """Put it beside the weights in a folder."""
+        with atomic(folder / DESCRIPTION) as temporary:
+            temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def load_tokenizer(folder: str | os.PathLike[str], level: Level | None = None) -> Tokenizer:
+    """The tokenizer in a folder such as ``runs/NAME/best``, in evaluation mode.
+
+    Parameters
+    ----------
+    folder : path-like
+        Written by ``coffea-fm tokenizer``.
+    level : Level, optional
+        What it has to read.
+
+    Raises
+    ------
+    RecipeError
+        If there is none, or it reads other inputs than `level`.
+    """
+    path = Path(folder)
+    try:
+        description = TokenizerDescription.model_validate_json((path / DESCRIPTION).read_text(encoding="utf-8"))
+        tokenizer = description.build()
+        tokenizer.load_state_dict(load_tensors(path / WEIGHTS)[0])
+    except OSError as error:
+        raise RecipeError(
+            f"there is no tokenizer in {path} ({error.strerror}): make one with 'coffea-fm tokenizer'"
+        ) from error
+    except (ValidationError, RuntimeError, InputError) as error:
+        raise RecipeError(f"the tokenizer {path} does not fit this coffea-fm: {error}") from error
+    if level is not None and description.level != level:
+        raise RecipeError(f"the tokenizer {path} reads other inputs than this recipe: give both the same 'inputs'")
+    return tokenizer.eval()

@@ -1,0 +1,116 @@
+"""Coarse views: subjets in the place of constituents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import PositiveInt
+
+from coffea_fm.arrays import BoolArray, DoubleArray, FloatArray, IntArray
+from coffea_fm.methods.parts.views.base import BaseChange, sort_tokens
+from coffea_fm.methods.parts.views.exclusive_kt import exclusive_subjets
+from coffea_fm.nn.inputs import only_member
+from coffea_fm.tokens import Level, Members, Packed
+
+ELECTRON, MUON = 11.0, 13.0
+
+
+class Clustering(BaseChange):
+    """Replace the constituents of each jet by so many exclusive-kT subjets, as RINO (arXiv:2509.07486); see `coarse`.
+
+    Parameters
+    ----------
+    subjets : int
+    """
+
+    kind: Literal["clustering"] = "clustering"
+    subjets: PositiveInt = 8
+
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: ARG002, D102
+        return coarse(packed, level, (self.subjets,))[0]
+
+
+def coarse(packed: Packed, level: Level, counts: Sequence[int]) -> list[Packed]:
+    """The jets at several resolutions, from one clustering of each.
+
+    A subjet has the sum of the four-momenta and of the charges. Its d0 and dz are the means over the constituents
+    that have them, with the errors of these means, and missing if none has. Its type is that of a muon or else an
+    electron in it, else the type that all its constituents share, else 0: one canonical field cannot hold the
+    "or" of all types that RINO uses. A jet of no more constituents than subjets stays as it is.
+
+    Parameters
+    ----------
+    packed : Packed
+        Jets with ``pt``, ``eta``, ``phi`` and ``mass`` of their tokens.
+    level : Level
+        Describes `packed`.
+    counts : sequence of int
+        Subjets of each view.
+    """
+    group = only_member(level)
+    tokens = packed.members[group.name]
+    momenta = _momenta(tokens, group)
+    falling = np.unique(np.asarray(counts, dtype=np.int64))[::-1].copy()
+    labels = exclusive_subjets(momenta, tokens.offsets, falling)
+    views = {
+        int(count): replace(packed, members={group.name: _merged(tokens, group, momenta, label)})
+        for count, label in zip(falling, labels, strict=True)
+    }
+    return [views[count] for count in counts]
+
+
+def _momenta(tokens: Members, group: Level) -> DoubleArray:
+    pt, eta, phi, mass = (
+        tokens.things.values[:, group.names.index(name)].astype(np.float64) for name in ("pt", "eta", "phi", "mass")
+    )
+    momentum = np.stack((pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)), axis=1)
+    energy = np.sqrt(np.square(momentum).sum(axis=1) + mass**2)
+    return np.concatenate((momentum, energy[:, np.newaxis]), axis=1)
+
+
+def _merged(tokens: Members, group: Level, momenta: DoubleArray, label: IntArray) -> Members:
+    """One token for all tokens of the same label."""
+    if len(label) == 0:
+        return tokens
+    order = np.argsort(label, kind="stable")
+    starts = np.flatnonzero(np.diff(label[order], prepend=-1))
+    several = np.diff(starts, append=len(order)) > 1
+    values, missing = tokens.things.values[order], tokens.things.missing[order]
+    px, py, pz, energy = np.add.reduceat(momenta[order], starts, axis=0).T
+    pt = np.hypot(px, py)
+    columns = {
+        "pt": pt,
+        "eta": np.arcsinh(pz / np.maximum(pt, 1e-30)),
+        "phi": np.arctan2(py, px),
+        "mass": np.sqrt(np.maximum(energy**2 - pz**2 - pt**2, 0.0)),
+    }
+    merged = values[starts]
+    for column, name in enumerate(group.names):
+        present = ~missing[:, group.missing_names.index(name)] if name in group.missing_names else None
+        found = columns[name] if name in columns else _combined(name, values[:, column], present, starts)
+        merged[several, column] = found[several]
+    counts = np.bincount(tokens.parents[order[starts]], minlength=len(tokens.counts))
+    absent = np.logical_and.reduceat(missing, starts, axis=0)
+    return sort_tokens(Members(counts, Packed(merged, absent)), group)
+
+
+def _combined(name: str, values: FloatArray, present: BoolArray | None, starts: IntArray) -> npt.NDArray[np.floating]:
+    """The value of each subjet, float [n_subjets]."""
+    if name == "charge":
+        return np.add.reduceat(values, starts)
+    if name == "pdgId":
+        kind = np.abs(values)
+        least, most = np.minimum.reduceat(kind, starts), np.maximum.reduceat(kind, starts)
+        result = np.where(least == most, most, 0.0)
+        for lepton in (ELECTRON, MUON):
+            result[np.logical_or.reduceat(kind == lepton, starts)] = lepton
+        return result
+    weight = np.ones(len(values)) if present is None else present.astype(np.float64)
+    number = np.maximum(np.add.reduceat(weight, starts), 1.0)
+    if name.endswith("_error"):
+        return np.sqrt(np.add.reduceat(weight * np.square(values, dtype=np.float64), starts)) / number
+    return np.add.reduceat(weight * values, starts) / number

@@ -1,0 +1,36 @@
+"""Resolution of the jet's own momentum."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from pydantic import PositiveFloat
+
+from coffea_fm.methods.parts.views.base import BaseChange
+from coffea_fm.tokens import Level, Packed
+
+
+class Resolution(BaseChange):
+    """Multiply pt and mass of the jet itself by a log-normal factor each; the constituents stay.
+
+    All views of a jet share these two numbers, which no other jet has to the last digit: without this, a network can
+    tell which views belong together and look at no constituent.
+
+    Parameters
+    ----------
+    width : float
+        Standard deviation of the logarithm of the factors.
+    """
+
+    kind: Literal["resolution"] = "resolution"
+    width: PositiveFloat = 0.2
+
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: D102
+        values = packed.values.copy()
+        for quantity in ("pt", "mass"):
+            columns = [level.names.index(name) for name in (quantity, f"{quantity}_raw") if name in level.names]
+            if columns:
+                values[:, columns] *= np.exp(random.normal(0.0, self.width, len(packed)))[:, np.newaxis]
+        return replace(packed, values=values)

@@ -1,0 +1,37 @@
+"""Smearing of soft constituents."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import PositiveFloat
+
+from coffea_fm.arrays import FloatArray, IntArray
+from coffea_fm.methods.parts.views.base import BaseChange, Coordinates, Floats, move_tokens
+from coffea_fm.tokens import Level, Packed
+
+SMALLEST_PT = 0.1
+
+
+class Smearing(BaseChange):
+    """Displace each constituent in eta and phi by a normal of width ``strength / pt``, as JetCLR (arXiv:2108.04253).
+
+    A constituent's contribution to the jet's momentum moves by `strength` GeV whatever its pt, so that the change is
+    infrared safe.
+
+    Parameters
+    ----------
+    strength : float
+        In GeV; pt counts as at least 0.1 GeV.
+    """
+
+    kind: Literal["smearing"] = "smearing"
+    strength: PositiveFloat = 0.1
+
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: D102
+        def smeared(eta: Floats, phi: Floats, pt: FloatArray, _: IntArray) -> Coordinates:
+            shift = random.normal(size=(2, len(pt))) * (self.strength / np.maximum(pt, SMALLEST_PT))
+            return eta + shift[0], phi + shift[1]
+
+        return move_tokens(packed, level, level.members[:1], smeared)

@@ -1,0 +1,3 @@
+"""Methods that learn from labels."""
+
+from __future__ import annotations

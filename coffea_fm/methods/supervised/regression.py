@@ -1,0 +1,68 @@
+"""Supervised regression: numbers of each jet, such as a mass, from its embedding."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import smooth_l1_loss
+
+from coffea_fm.errors import InputError
+from coffea_fm.methods.method import Method, MethodConfig
+from coffea_fm.nn.batches import Batch
+from coffea_fm.nn.heads.regression import RegressionHead
+from coffea_fm.nn.model import Model
+from coffea_fm.shards import ShardDataset
+
+
+class RegressionConfig(MethodConfig):
+    """The method ``regression``; the head names its targets."""
+
+    heads: ClassVar = {"jet": ("regression",)}
+    kind: Literal["regression"] = "regression"
+
+    def build(self, model: Model) -> Regression:  # noqa: D102
+        return Regression(model)
+
+
+class Regression(Method):
+    """Smooth L1 loss of standardised targets.
+
+    Parameters
+    ----------
+    model : Model
+        Its head is a regression head.
+
+    Attributes
+    ----------
+    metrics : tuple of str
+        ``error`` is the absolute difference in units of the standard deviation of the training jets.
+    """
+
+    metrics: ClassVar = ("loss", "error")
+
+    @property
+    def head(self) -> RegressionHead:
+        """The model's head."""
+        return cast("RegressionHead", self.model.head)
+
+    def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002
+        """Take mean and standard deviation of the targets from the training jets."""
+        columns = data.scalars(*self.head.columns)
+        numbers = np.stack([columns[name] for name in self.head.columns]).astype(np.float64)
+        for name, values in zip(self.head.columns, numbers, strict=True):
+            if not np.isfinite(values).all() or np.ptp(values) == 0:
+                raise InputError(
+                    f"{name} of the jets in {data.folder} is not finite, or all the same: collect them again"
+                )
+        self.head.mean.copy_(torch.from_numpy(numbers.mean(axis=1)))
+        self.head.deviation.copy_(torch.from_numpy(numbers.std(axis=1)))
+
+    def forward(self, part: Batch) -> dict[str, Tensor]:
+        """Mean loss and error of the targets of each jet."""
+        targets = torch.stack([part.columns[name].float() for name in self.head.columns], dim=1)
+        found, wanted = self.model(part.inputs).float(), self.head.standardised(targets)
+        loss = smooth_l1_loss(found, wanted, reduction="none").mean(dim=1)
+        return {"loss": loss, "error": (found - wanted).abs().mean(dim=1)}

@@ -1,1 +1,0 @@
-"""Methods of training a backbone: one file a method, over shared parts."""

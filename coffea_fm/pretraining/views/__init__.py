@@ -1,7 +1,0 @@
-"""Other versions of the same jets: packed in, packed out, one file a change."""
-
-from __future__ import annotations
-
-from coffea_fm.pretraining.views.changes import Change, Changes, augment
-
-__all__ = ["Change", "Changes", "augment"]

@@ -1,0 +1,3 @@
+"""From shards to weighted, shuffled batches."""
+
+from __future__ import annotations

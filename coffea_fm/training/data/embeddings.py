@@ -1,0 +1,176 @@
+"""Embeddings of whole folders of shards, computed once and kept on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from coffea_fm.arrays import FloatArray, IntArray
+from coffea_fm.errors import InputError
+from coffea_fm.files import atomic
+from coffea_fm.nn.batches import Examples, padded_batches
+from coffea_fm.nn.checkpoint import load_checkpoint
+from coffea_fm.nn.model import Model, embedded_level
+from coffea_fm.shards import RowGroup, ShardDataset
+from coffea_fm.shards.read import Columns
+from coffea_fm.tokens import Level, Packed
+from coffea_fm.tokens.jagged import offsets_of, ranges
+
+MICRO_TOKENS = 4096
+
+
+@torch.no_grad()
+def embed_shards(
+    model: Model, dataset: ShardDataset, *, cache: Path | None = None, device: torch.device | str = "cpu"
+) -> FloatArray:
+    """Embeddings of all jets of a data set, in single precision.
+
+    Parameters
+    ----------
+    model : Model
+        Its backbone is used in evaluation mode, without any augmentation.
+    dataset : ShardDataset
+        Jets, or events of jets, with the fields that the backbone reads.
+    cache : Path, optional
+        Folder where the embeddings are kept; the same weights on the same shards are not computed twice.
+    device : torch.device
+        Where the model is.
+
+    Returns
+    -------
+    float32 array of shape [n_jets, dim]
+        In the order of ``dataset.row_groups``, of events one after the other; NaN for a jet with a number that is not
+        finite.
+
+    Raises
+    ------
+    InputError
+        If the first fields of the jets are not those that the network reads.
+    """
+    path = None if cache is None else cache / f"{content_hash(model, dataset)}.npy"
+    if path is not None and path.exists():
+        return np.asarray(np.load(path), dtype=np.float32)
+    training = model.training
+    model.eval()
+    jets, reads = embedded_level(dataset.level), model.backbone.level.names
+    if jets.names[: len(reads)] != reads:
+        raise InputError(f"the network reads {', '.join(reads)} of a jet, and is given {', '.join(jets.names)}")
+    way = dataset.level.path(jets.name)
+    vectors = np.concatenate([_embed(model, packed.at(way), jets, device) for packed, _ in dataset])
+    model.train(training)
+    if path is not None:
+        with atomic(path) as temporary, temporary.open("wb") as file:
+            np.save(file, vectors)
+    return vectors
+
+
+def embeddings_of(
+    checkpoint: str | os.PathLike[str], shards: str | os.PathLike[str], *, cache: Path | None = None
+) -> tuple[FloatArray, Columns]:
+    """Embeddings of the jets of a folder of shards by a checkpoint, and what else is stored of each jet.
+
+    Parameters
+    ----------
+    checkpoint : path-like
+        Folder such as ``runs/NAME/best``.
+    shards : path-like
+        Folder of shards.
+    cache : Path, optional
+        Where embeddings are kept; ``embeddings`` in the folder of the checkpoint by default.
+
+    Returns
+    -------
+    embeddings : float32 array of shape [n_jets, dim]
+    columns : dict of str to array of shape [n_jets]
+        ``target``, ``weight``, ``pt_raw``, ...
+    """
+    model, _ = load_checkpoint(checkpoint)
+    dataset = ShardDataset(shards, model.level)
+    vectors = embed_shards(model, dataset, cache=Path(checkpoint) / "embeddings" if cache is None else cache)
+    return vectors, dataset.scalars(*dataset.scalar_names)
+
+
+def content_hash(model: Model, dataset: ShardDataset) -> str:
+    """SHA-256 of the backbone's weights and configuration, of what it reads of a jet, and of the shards' bytes.
+
+    Of the fields of the jet itself only those before corrections count, which take the place of the others: further
+    ones are there for heads.
+    """
+    jets = embedded_level(dataset.level)
+    read = replace(jets, fields=tuple(field for field in jets.fields if field.name.endswith("_raw")))
+    digest = sha256(f"{model.backbone.config!r} {read!r}".encode())
+    for name, tensor in model.backbone.state_dict().items():
+        digest.update(name.encode() + tensor.numpy(force=True).tobytes())
+    for path in dict.fromkeys(group.path for group in dataset.row_groups):
+        digest.update(sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+class EmbeddedShards(ShardDataset):
+    """Shards whose jets have their embedding, as ``known["embedding"]``.
+
+    Tokens of jets at the top are still read, because they say which jets are batched together; those of jets of events
+    are not.
+
+    Parameters
+    ----------
+    dataset : ShardDataset
+        The shards.
+    vectors : float32 array of shape [n_jets, dim]
+        From `embed_shards`, of all their jets, whether their rows are chosen or not.
+    """
+
+    def __init__(self, dataset: ShardDataset, vectors: FloatArray) -> None:
+        jets = embedded_level(dataset.level)
+        self._way = dataset.level.path(jets.name)
+        bare = dataset.level.map(lambda level: replace(level, members=()) if level.name == jets.name else level)
+        level = bare if self._way else dataset.level
+        whole = ShardDataset(dataset.folder, level)
+        counts = np.ones(whole.n_sets, dtype=np.int64)
+        if self._way:
+            counts = np.concatenate([_jets_below(packed, self._way) for packed, _ in whole])
+        super().__init__(dataset.folder, level, dataset.chosen)
+        chosen = np.arange(len(counts)) if self.chosen is None else np.flatnonzero(self.chosen)
+        rows = ranges(offsets_of(counts)[:-1][chosen], counts[chosen])
+        ends = np.cumsum([group.n_sets for group in self.row_groups])[:-1]
+        parts = np.split(vectors[rows], offsets_of(counts[chosen])[ends])
+        self._vectors = dict(zip(self.row_groups, parts, strict=True))
+
+    def read(self, row_groups: Sequence[RowGroup]) -> tuple[Packed, Columns]:
+        """The rows of these row groups, in this order, with the embeddings of their jets."""
+        packed, columns = super().read(row_groups)
+        return _with_embedding(
+            packed, self._way, np.concatenate([self._vectors[group] for group in row_groups])
+        ), columns
+
+
+def _jets_below(packed: Packed, way: Sequence[str]) -> IntArray:
+    """How many jets each row has, int64 [n_rows]; 1 if the rows are jets."""
+    if not way:
+        return np.ones(len(packed), dtype=np.int64)
+    members = packed.members[way[0]]
+    total = offsets_of(_jets_below(members.things, way[1:]))[members.offsets]
+    return np.diff(total)
+
+
+def _with_embedding(packed: Packed, way: Sequence[str], vectors: FloatArray) -> Packed:
+    if not way:
+        return replace(packed, known={**packed.known, "embedding": vectors})
+    members = packed.members[way[0]]
+    things = _with_embedding(members.things, way[1:], vectors)
+    return replace(packed, members={**packed.members, way[0]: replace(members, things=things)})
+
+
+def _embed(model: Model, packed: Packed, level: Level, device: torch.device | str) -> FloatArray:
+    vectors = np.empty((len(packed), model.backbone.dim), dtype=np.float32)
+    examples = Examples(packed, {"row": np.arange(len(packed))}, np.ones(len(packed), dtype=np.float32))
+    for batch in padded_batches(examples, level, MICRO_TOKENS, device):
+        rows = batch.columns["row"].numpy(force=True)
+        vectors[rows] = model.backbone(batch.inputs).embedding.numpy(force=True)
+    return vectors

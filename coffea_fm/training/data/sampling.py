@@ -1,0 +1,108 @@
+"""The order in which examples are seen: a function of seed and position, so that a run resumes where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from coffea_fm.arrays import IntArray
+from coffea_fm.nn.batches import Examples
+from coffea_fm.shards import RowGroup, ShardDataset
+from coffea_fm.training.data.weights import Weights
+
+
+class Stream(IntEnum):
+    """Separate random streams of one seed."""
+
+    ROW_GROUPS = 0
+    EXAMPLES = 1
+    STEP = 2
+    VALIDATION = 3
+
+
+@dataclass(frozen=True, order=True)
+class Position:
+    """The next batch to train on: `batch` of shuffled block `block` of pass `epoch` over the data."""
+
+    epoch: int = 0
+    block: int = 0
+    batch: int = 0
+
+
+def generator(seed: int, stream: Stream, *place: int) -> np.random.Generator:
+    """Random numbers that depend on nothing but the arguments."""
+    return np.random.default_rng([seed, stream, *place])
+
+
+def batches(
+    dataset: ShardDataset,
+    weights: Weights,
+    *,
+    batch_tokens: int,
+    batch_size: int | None = None,
+    shuffle: int,
+    seed: int,
+    start: Position,
+) -> Iterator[tuple[Position, Examples]]:
+    """Batches without end, from a position on.
+
+    Each pass splits the row groups at random into blocks of about `shuffle` rows, reads one block at a time, and
+    shuffles its rows. With `batch_size`, batches have that many rows, however many tokens these have.
+
+    Yields
+    ------
+    following : Position
+        Where to start to continue after this batch.
+    examples : Examples
+        Rows with about `batch_tokens` tokens.
+    """
+    position = start
+    while True:
+        blocks = shuffled_blocks(dataset.row_groups, shuffle, generator(seed, Stream.ROW_GROUPS, position.epoch))
+        packed, columns = dataset.read(blocks[position.block])
+        examples = Examples.of(packed, columns, weights)
+        order = generator(seed, Stream.EXAMPLES, position.epoch, position.block).permutation(len(packed))
+        if batch_size is None:
+            parts = split_by_tokens(order, packed.n_tokens, batch_tokens)
+        else:
+            parts = split_by_tokens(order, np.ones(len(packed), dtype=np.int64), batch_size)
+        for index in range(position.batch, len(parts)):
+            if index + 1 < len(parts):
+                following = Position(position.epoch, position.block, index + 1)
+            elif position.block + 1 < len(blocks):
+                following = Position(position.epoch, position.block + 1)
+            else:
+                following = Position(position.epoch + 1)
+            yield following, examples.take(parts[index])
+        position = following
+
+
+def shuffled_blocks(row_groups: Sequence[RowGroup], shuffle: int, random: np.random.Generator) -> list[list[RowGroup]]:
+    """Split row groups at random into blocks, each with its share of every kind.
+
+    Shards often hold one class each. Row groups of the same targets are therefore spread evenly over the pass, at a
+    random phase, so that the blocks are alike.
+    """
+    order = random.permutation(len(row_groups))
+    places = np.empty(len(row_groups))
+    kinds = np.array([row_groups[index].targets for index in order])
+    for kind in np.unique(kinds, axis=0):
+        members = np.flatnonzero((kinds == kind).all(axis=1))
+        places[members] = (np.arange(len(members)) + random.random(len(members))) / len(members)
+    spread = [row_groups[index] for index in order[np.argsort(places, kind="stable")]]
+    ends = np.cumsum([group.n_sets for group in spread])
+    n_blocks = max(1, round(int(ends[-1]) / shuffle))
+    block_of = np.minimum((ends - 1) * n_blocks // ends[-1], n_blocks - 1)
+    blocks = [[spread[index] for index in np.flatnonzero(block_of == block)] for block in range(n_blocks)]
+    return [block for block in blocks if block]
+
+
+def split_by_tokens(order: IntArray, lengths: IntArray, batch_tokens: int) -> list[IntArray]:
+    """Cut shuffled rows into batches of nearly equal numbers of tokens, about `batch_tokens` each."""
+    ends = np.cumsum(np.maximum(lengths[order], 1))
+    n_batches = max(1, round(int(ends[-1]) / batch_tokens))
+    cuts = np.searchsorted(ends, np.arange(1, n_batches) * (ends[-1] / n_batches), side="left") + 1
+    return [part for part in np.split(order, cuts) if len(part)]

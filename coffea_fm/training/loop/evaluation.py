@@ -1,0 +1,81 @@
+"""Examples through a method, to train or to validate it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from coffea_fm.methods.method import Method
+from coffea_fm.nn.batches import Examples, padded_batches
+from coffea_fm.nn.model import Model
+from coffea_fm.shards import ShardDataset
+from coffea_fm.tokens import Level
+from coffea_fm.training.data.sampling import Stream, generator, split_by_tokens
+from coffea_fm.training.data.weights import Weights
+from coffea_fm.training.loop.collapse import embedding_rank, embedding_spread
+from coffea_fm.training.loop.parallel import added
+from coffea_fm.training.recipe.sections import TrainingConfig
+
+WATCHED = 2000
+"""Jets, or events, of which the embeddings are watched."""
+
+
+def metrics_of_parts(
+    method: Method,
+    examples: Examples,
+    level: Level,
+    micro_tokens: int,
+    fabric: Fabric,
+    random: np.random.Generator,
+) -> Iterator[tuple[Any, Tensor]]:
+    """Each part of the examples of a step, and their metrics, float32 [metrics, n].
+
+    All randomness, also that of layers, comes from `random`.
+    """
+    torch.manual_seed(int(random.integers(2**63)))
+    for part in method.parts(examples, level, micro_tokens, fabric.device, random):
+        with fabric.autocast():
+            metrics = method(part)
+        yield part, torch.stack([metrics[name] for name in method.metrics])
+
+
+@torch.no_grad()
+def validation_metrics(
+    method: Method, data: ShardDataset, weights: Weights, config: TrainingConfig, fabric: Fabric
+) -> dict[str, float]:
+    """Weighted means of the metrics, shared among the processes, and how much the embeddings of jets differ."""
+    sums = torch.zeros(len(method.metrics) + 1, device=fabric.device)
+    embeddings: list[Tensor] = []
+    watched = -(-WATCHED // len(data.row_groups))
+    for index, (packed, columns) in enumerate(data):
+        examples = Examples.of(packed, columns, weights)
+        steps = split_by_tokens(np.arange(len(packed)), packed.n_tokens, config.batch_tokens)
+        for number, rows in enumerate(steps):
+            if number % fabric.world_size == fabric.global_rank:
+                random = generator(config.seed, Stream.VALIDATION, index, number)
+                taken = examples.take(rows)
+                for part, metrics in metrics_of_parts(method, taken, data.level, config.micro_tokens, fabric, random):
+                    sums[:-1] += (metrics * part.weight).sum(dim=1)
+                    sums[-1] += part.weight.sum()
+        first = examples.take(np.arange(min(watched, len(packed))))
+        embeddings += _embeddings(method.model, first, data.level, config.micro_tokens, fabric.device)
+    sums = added(fabric, sums)
+    means = dict(zip(method.metrics, (sums[:-1] / sums[-1]).tolist(), strict=True))
+    vectors = torch.cat(embeddings)
+    return means | {"embedding_rank": embedding_rank(vectors), "embedding_spread": embedding_spread(vectors)}
+
+
+def _embeddings(
+    model: Model, examples: Examples, level: Level, micro_tokens: int, device: torch.device
+) -> Iterator[Tensor]:
+    """Embeddings of jets, float32 [n, dim]."""
+    for batch in padded_batches(examples, level, micro_tokens, device):
+        known, jets = model.known(batch.inputs), model.backbone.level.name
+        yield (
+            known["embedding"] if "embedding" in known else known[f"{jets}_embedding"][known[f"{jets}_mask"]]
+        ).float()

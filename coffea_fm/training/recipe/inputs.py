@@ -1,0 +1,127 @@
+"""The sections of a recipe that say what the model reads: ``inputs`` of a jet, and ``event`` for the jets of an event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from coffea_fm.config import Config
+from coffea_fm.tokens import Level, jet_level, token_level
+
+_RAW = {"pt": "pt_raw", "mass": "mass_raw"}
+"""Canonical names of the momenta before jet energy corrections."""
+
+
+class GroupConfig(Config):
+    """A group of tokens, such as the constituents of a jet.
+
+    Parameters
+    ----------
+    fields : tuple of str
+        Canonical fields of the tokens.
+    max_tokens : int
+        How many of each jet are read.
+    order : str
+        The field that they are sorted by, descending; ``stored`` for the order in which they are given.
+    """
+
+    fields: Annotated[tuple[str, ...], Field(min_length=1)]
+    max_tokens: PositiveInt = 128
+    order: str = "pt"
+
+
+class InputsConfig(Config):
+    """Which raw fields of a jet the model reads.
+
+    Parameters
+    ----------
+    level : {"jet"}
+        What has tokens.
+    groups : dict of str to GroupConfig
+        Groups of tokens by name, e.g. ``{constituents: {...}, vertices: {...}}``. A jet without any token of the first
+        group has no score.
+    tokens : str
+        Name of the group, if there is only one: then the following keys can be given in place of `groups`.
+    fields, max_tokens, order : object
+        See `GroupConfig`.
+    jet : tuple of str
+        Canonical fields of the jet itself.
+    momentum : {"uncorrected", "corrected"}
+        Which ``pt`` and ``mass`` of the jet are meant: those before or after jet energy corrections.
+    """
+
+    level: Literal["jet"] = "jet"
+    groups: dict[str, GroupConfig] = {}
+    tokens: str = "constituents"
+    fields: tuple[str, ...] = ()
+    max_tokens: PositiveInt = 128
+    order: str = "pt"
+    jet: tuple[str, ...] = ("pt", "eta", "phi", "mass")
+    momentum: Literal["uncorrected", "corrected"] = "uncorrected"
+
+    @model_validator(mode="after")
+    def _one_way_to_name_tokens(self) -> Self:
+        if not self.groups and not self.fields:
+            raise ValueError("fields: name the fields of the tokens to read, or give groups")
+        flat = [name for name in ("tokens", "fields", "max_tokens", "order") if name in self.model_fields_set]
+        if self.groups and any(getattr(self, name) != type(self).model_fields[name].default for name in flat):
+            raise ValueError(f"{flat[0]}: where groups are given, each has its own; take this key out")
+        return self
+
+    def build(self) -> Level:
+        """The jets that these names mean.
+
+        Raises
+        ------
+        RecipeError
+            If a name is not a canonical one.
+        """
+        groups = self.groups or {
+            self.tokens: GroupConfig(fields=self.fields, max_tokens=self.max_tokens, order=self.order)
+        }
+        members = [
+            token_level(name, group.fields, order=group.order, minimum=int(index == 0), maximum=group.max_tokens)
+            for index, (name, group) in enumerate(groups.items())
+        ]
+        raw = _RAW if self.momentum == "uncorrected" else {}
+        return jet_level(members, [raw.get(name, name) for name in self.jet])
+
+
+class EventConfig(Config):
+    """The jets of an event that a model reads together.
+
+    Parameters
+    ----------
+    collection : str
+        Their name: the tagger is called with it, ``tagger(events, FatJet=jets)``.
+    order : str
+        The field that jets are sorted by, descending; ``stored`` for the order in which they are given.
+    minimum, maximum : int
+        Events with fewer jets have no score; of more, the first are read.
+    """
+
+    collection: str = "FatJet"
+    order: str = "pt"
+    minimum: PositiveInt = 1
+    maximum: PositiveInt = 5
+
+    def build(self, jets: Level, fields: Iterable[str]) -> Level:
+        """Events of such jets, which have further fields for the head.
+
+        Raises
+        ------
+        RecipeError
+            If a name is not a canonical one, or the numbers contradict.
+        """
+        names = dict.fromkeys([*jets.names, *fields])
+        members = jet_level(
+            jets.members,
+            names,
+            name=self.collection,
+            order=self.order,
+            minimum=self.minimum,
+            maximum=self.maximum,
+        )
+        return Level("event", (), (members,))

@@ -1,5 +1,0 @@
-from __future__ import annotations
-
-from training.conftest import content, make_recipe, one_thread, shards, train_data
-
-__all__ = ["content", "make_recipe", "one_thread", "shards", "train_data"]
