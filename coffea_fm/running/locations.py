@@ -80,7 +80,8 @@ def files_in(folder: Path, where: str) -> list[Path]:
     RecipeError
         If there are none.
     """
-    files = sorted(path for path in folder.rglob("*") if DATA.search(path.name) and not path.name.startswith("."))
+    found = sorted(path for path in folder.rglob("*") if DATA.search(path.name) and path.is_file())
+    files = [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     root = [path for path in files if ".root" in path.suffixes]
     if not files:
         raise RecipeError(

@@ -47,7 +47,9 @@ class _Finish:
             _log.debug("%s failed", name, exc_info=error)
 
 
-def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, plots: bool = True) -> RunResult:
+def finish(
+    result: RunResult, processor: ProcessorABC, folder: Path | None, *, plots: bool = True, arrays: bool = True
+) -> RunResult:
     """Finish a run: ``postprocess``, and all files.
 
     Parameters
@@ -61,6 +63,8 @@ def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, p
         Where files go; files of the same names are replaced, others stay.
     plots : bool
         Draw the histograms.
+    arrays : bool
+        Write arrays as parquet; else they are in ``output.coffea`` alone.
 
     Returns
     -------
@@ -76,6 +80,9 @@ def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, p
     if folder is not None:
         parts = take_apart(output)
         done.not_written |= parts.left_out
+        if not arrays:
+            done.not_written |= {name: f"{name} is an array, which only output.coffea holds" for name in parts.arrays}
+            parts.arrays.clear()
         _write_files(parts, folder, done)
         if plots:
             _write_plots(parts, folder / "plots", output, done)
