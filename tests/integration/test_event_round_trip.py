@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from coffea.nanoevents import NanoEventsFactory
-from test_fine_tune import BLOCK, call, commands
+from pages import BLOCK, call, commands
 
 import coffea_fm
 from coffea_fm.analysis.histogram_files import read_histograms

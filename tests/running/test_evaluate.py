@@ -31,15 +31,16 @@ def test_record_writes_working_points_into_the_bundle_and_keeps_the_rest(tmp_pat
     before = load_bundle(bundle)
     result = coffea_fm.evaluate(bundle, tmp_path / "test.root", record=True, quiet=True)
     after = load_bundle(bundle)
-    assert after.manifest.working_points == tuple(result.working_points)
-    assert {point.name for point in after.manifest.working_points} >= {"Hbb_loose", "Tbl_loose"}
-    assert after.manifest.calibration.data == f"{result.metrics.jets} jets of {tmp_path / 'test.root'}"
+    assert after.calibration.working_points == tuple(result.working_points)
+    assert {point.name for point in after.calibration.working_points} >= {"Hbb_loose", "Tbl_loose"}
+    assert after.calibration.temperature is None
+    assert after.calibration.data == f"{result.metrics.jets} jets of {tmp_path / 'test.root'}"
     assert after.graphs == before.graphs
-    assert after.manifest.inputs == before.manifest.inputs
-    assert result.checksum == after.checksum != before.checksum
+    assert result.checksum == after.checksum == before.checksum
+    assert after.bundle_checksum != before.bundle_checksum
     card = (bundle / "README.md").read_text()
     assert card.startswith("# Counting\n\n## Measured\n")
-    assert "Hbb / (Hbb + QCD) > " in card
+    assert "Hbb / (Hbb + QCD) >= " in card
 
 
 def test_truth_may_be_any_column_and_what_is_left_out_is_counted(tmp_path, bundle):
