@@ -72,6 +72,7 @@ def test_help_lists_the_commands_without_heavy_imports():
 def test_commands_are_those_of_the_architecture():
     assert COMMANDS == (
         "demo",
+        "models",
         "simulate",
         "collect",
         "tokenizer",
@@ -83,6 +84,7 @@ def test_commands_are_those_of_the_architecture():
         "run",
         "limit",
         "info",
+        "hub",
     )
 
 
