@@ -16,5 +16,6 @@ from .shards.collect import collector as collector
 from .shards.collect import event_collector as event_collector
 from .shards.collector import Collector as Collector
 from .simulation import simulate as simulate
+from .statistics.limit import limit as limit
 from .training.train import finetune as finetune
 from .training.train import pretrain as pretrain

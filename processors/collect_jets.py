@@ -11,9 +11,9 @@ from typing import Any
 from coffea.processor import ProcessorABC
 
 from coffea_fm import collector
+from coffea_fm.classes import CLASSES_OF_LABEL
 from coffea_fm.errors import RecipeError
 from coffea_fm.shards.collect import FIELDS, JET
-from coffea_fm.tokens import CLASSES_OF_LABEL
 
 
 class CollectJets(ProcessorABC):  # type: ignore[misc]
@@ -39,6 +39,8 @@ class CollectJets(ProcessorABC):  # type: ignore[misc]
         Further fields of the constituents, for methods that learn about constituents.
     max_tokens : int
         How many constituents to keep, by falling pT.
+    vertices : sequence of str
+        Fields of secondary vertices to keep as well.
     """
 
     def __init__(
@@ -52,13 +54,16 @@ class CollectJets(ProcessorABC):  # type: ignore[misc]
         columns: Sequence[str] = ("msoftdrop",),
         truth: Sequence[str] = (),
         max_tokens: int = 128,
+        vertices: Sequence[str] = (),
     ) -> None:
         classes = classes or CLASSES_OF_LABEL.get(label)
         if classes is None:
             raise RecipeError(
                 f"what the numbers in {label!r} mean is not known: name the classes, classes=[first, second]"
             )
-        self.collect = collector(folder, classes, fields=fields, jet=jet, truth=truth, max_tokens=max_tokens)
+        self.collect = collector(
+            folder, classes, fields=fields, jet=jet, truth=truth, max_tokens=max_tokens, vertices=vertices
+        )
         self.collection, self.label, self.columns = collection, label, tuple(columns)
 
     def process(self, events: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from coffea.processor import ProcessorABC
 
 import coffea_fm
 from coffea_fm.calibration.discriminant import discriminant
-from coffea_fm.tokens.classes import JET_CLASSES
+from coffea_fm.classes import JET_CLASSES
 
 MASS = "Jet soft-drop mass [GeV]"
 

@@ -11,13 +11,13 @@ import torch
 from jets import LEVEL, load_jets
 
 from coffea_fm.bundle import Provenance
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.export import export_model
 from coffea_fm.inference import Tagger, load
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
 from coffea_fm.nn.backbones.weaver import from_weaver_state
 from coffea_fm.nn.checkpoint import NetworkConfig
 from coffea_fm.nn.heads.classification import ClassificationHeadConfig
-from coffea_fm.tokens.classes import JET_CLASSES
 from coffea_fm.tokens.pack import pack
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from quantised import STORED, quantise
 
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.shards import ShardDataset, Source, write_shard
 from coffea_fm.simulation.production import SimulationSettings, produce
-from coffea_fm.tokens.classes import JET_CLASSES
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "jets"
 VALIDATION_SHARE = 0.2
@@ -85,5 +85,5 @@ def labelled(work: Path, n_labels: int, seed: int, jets: str = "") -> Path:
             numbers = {column: columns[column][chosen] for column in STORED}
             source = Source(dataset=name, file=f"{n_labels}-{seed}", start=0, stop=len(chosen))
             path = folder / name / source.shard_name
-            write_shard(path, packed.take(chosen), data.spec, columns=numbers, classes=data.classes, source=source)
+            write_shard(path, packed.take(chosen), data.level, columns=numbers, classes=data.classes, source=source)
     return folder

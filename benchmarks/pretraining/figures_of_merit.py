@@ -7,8 +7,8 @@ import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 from study import Study
 
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.shards import ShardDataset
-from coffea_fm.tokens.classes import JET_CLASSES
 
 Floats = npt.NDArray[np.float32]
 

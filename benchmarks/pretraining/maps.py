@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from study import Study
 from vectors import embed
 
-from coffea_fm.tokens.classes import JET_CLASSES
+from coffea_fm.classes import JET_CLASSES
 
 JETS = 3000
 

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from figures_of_merit import target_of
 from study import Study
 
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.evaluation.probes import linear_probe
-from coffea_fm.tokens.classes import JET_CLASSES
 
 BACKGROUND, SIGNAL = JET_CLASSES.index("QCD"), JET_CLASSES.index("Tbqq")
 SAMPLE = 5000

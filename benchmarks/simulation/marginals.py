@@ -20,7 +20,7 @@ import numpy as np
 import uproot
 from numpy.typing import NDArray
 
-from coffea_fm.tokens.classes import JET_CLASSES
+from coffea_fm.classes import JET_CLASSES
 
 HERE = Path(__file__).parent
 QUANTILES = np.array([0.05, 0.25, 0.5, 0.75, 0.95])

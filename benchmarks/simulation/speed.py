@@ -15,9 +15,9 @@ from pathlib import Path
 
 import awkward as ak
 
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.simulation.nano import write_nano
 from coffea_fm.simulation.sample import simulate
-from coffea_fm.tokens.classes import JET_CLASSES
 
 HERE = Path(__file__).parent
 

@@ -30,9 +30,9 @@ def limit(
     as_json: Json = False,
 ) -> None:
     """Fit the histograms of an analysis with pyhf: expected limit, ranking, closure of the background, figures."""
-    from coffea_fm.statistics.limit import limit as run
+    import coffea_fm
 
-    found = run(
+    found = coffea_fm.limit(
         analysed,
         signal=signal,
         settings=settings,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from coffea_fm.tokens.classes import JET_CLASSES
+from coffea_fm.classes import JET_CLASSES
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 

@@ -11,8 +11,8 @@ import awkward as ak
 import numpy as np
 
 from coffea_fm.arrays import IntArray
+from coffea_fm.classes import CLASSES_OF_LABEL
 from coffea_fm.errors import InputError, RecipeError
-from coffea_fm.tokens.classes import CLASSES_OF_LABEL
 
 _NO_CLASS = "no true class"
 

@@ -10,12 +10,12 @@ from coffea.nanoevents.methods import base, vector
 from coffea.nanoevents.schemas import BaseSchema
 from coffea.nanoevents.schemas.base import listarray_form
 
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.schemas.columns import leaf, operation, optional, positive
 from coffea_fm.schemas.gather import record
 from coffea_fm.schemas.jets import Constituents
 from coffea_fm.schemas.kinematics import azimuth, invariant_mass, mass_of_energy, pseudorapidity, transverse_momentum
 from coffea_fm.schemas.registry import PREFIX, Array, Form, Stack, flat, register
-from coffea_fm.tokens.classes import JET_CLASSES
 
 behavior: dict[Any, Any] = {**base.behavior, **vector.behavior}
 behavior.update(ak._util.copy_behaviors("PtEtaPhiMLorentzVector", "Jet", behavior))
@@ -41,7 +41,7 @@ class JetClassSchema(BaseSchema):  # type: ignore[misc]
     ``events.Jet`` is a list of exactly one jet per entry, so that what is written for jets in events works as it is.
     Its fields are ``pt``, ``eta``, ``phi``, ``mass`` (from ``jet_energy``), ``msoftdrop`` (``jet_sdmass``),
     ``nConstituents``, the other ``jet_*`` without their prefix, the ``label_*`` flags, ``label`` (int, index into
-    :data:`coffea_fm.tokens.classes.JET_CLASSES`, -1 where no flag is set), and ``constituents``. A file's own
+    :data:`coffea_fm.classes.JET_CLASSES`, -1 where no flag is set), and ``constituents``. A file's own
     ``jet_label`` (188 classes in JetClass-II) keeps its whole name. All other branches stay fields of the events.
 
     Notes

@@ -10,9 +10,9 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
+from coffea_fm.classes import FINE_SPLIT, JET_CLASSES
 from coffea_fm.kinematics import wrap
 from coffea_fm.simulation.truth import HARD, NEUTRINOS
-from coffea_fm.tokens.classes import FINE_SPLIT, JET_CLASSES
 
 PRONG_DISTANCE = 0.2
 """Decay products closer than this in (eta, phi) are one prong."""
@@ -22,7 +22,7 @@ Ints = NDArray[np.int64]
 
 
 def fine_labels(jets: ak.Array, hard: ak.Array) -> NDArray[np.int32]:
-    """Index of each jet in `coffea_fm.tokens.classes.FINE_CLASSES`.
+    """Index of each jet in `coffea_fm.classes.FINE_CLASSES`.
 
     Parameters
     ----------

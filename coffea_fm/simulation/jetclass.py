@@ -8,9 +8,9 @@ import awkward as ak
 import numpy as np
 import uproot
 
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.kinematics import wrap
 from coffea_fm.simulation.quantise import quantise
-from coffea_fm.tokens.classes import JET_CLASSES
 
 _IMPACT = {"d0val": "d0", "d0err": "d0_error", "dzval": "dz", "dzerr": "dz_error"}
 _SPECIES = {

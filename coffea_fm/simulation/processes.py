@@ -56,4 +56,4 @@ PROCESSES = {
     "Tbqq": Process((*_TOP_PAIR, f"24:onIfAny = {_QUARKS}"), 6),
     "Tbl": Process((*_TOP_PAIR, f"24:onIfAny = {_LEPTONS}"), 6, highest=2.0),
 }
-"""The process of every class in `coffea_fm.tokens.classes.JET_CLASSES`."""
+"""The process of every class in `coffea_fm.classes.JET_CLASSES`."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.errors import RecipeError
 from coffea_fm.files import atomic
 from coffea_fm.simulation.sample_files import SETTINGS_FILE, Amount, Part, take_first, write_files
-from coffea_fm.tokens.classes import JET_CLASSES
 
 __all__ = ["SETTINGS_FILE", "SimulationSettings", "produce", "write_part"]
 

@@ -8,6 +8,7 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.simulation.ancestry import ancestry
 from coffea_fm.simulation.detector import detect
 from coffea_fm.simulation.events import Events
@@ -16,7 +17,6 @@ from coffea_fm.simulation.jets import RADIUS, Jets, cluster
 from coffea_fm.simulation.processes import PROCESSES
 from coffea_fm.simulation.records import candidate_records, hard_records
 from coffea_fm.simulation.truth import hard_particles, match
-from coffea_fm.tokens.classes import JET_CLASSES
 
 MAX_ETA = 2.0
 

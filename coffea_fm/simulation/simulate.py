@@ -50,8 +50,8 @@ def jets(
     list of Path
         The files written now.
     """
+    from coffea_fm.classes import JET_CLASSES
     from coffea_fm.simulation.production import SimulationSettings, produce
-    from coffea_fm.tokens.classes import JET_CLASSES
 
     settings = SimulationSettings(pt, seed, jets_per_file, layout, spectrum, tuple(pythia))
     names = tuple(JET_CLASSES if classes is None else classes)

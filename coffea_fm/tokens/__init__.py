@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from coffea_fm.tokens.classes import CLASSES_OF_LABEL, FINE_CLASSES, JET_CLASSES
 from coffea_fm.tokens.fields import CONSTITUENT_FIELDS, JET_FIELDS, VERTEX_FIELDS, Field
 from coffea_fm.tokens.jagged import flatten
 from coffea_fm.tokens.levels import Level, jet_level, token_level
@@ -11,10 +10,7 @@ from coffea_fm.tokens.packed import Members, Packed
 from coffea_fm.tokens.padding import array_names, length_buckets, pad
 
 __all__ = [
-    "CLASSES_OF_LABEL",
     "CONSTITUENT_FIELDS",
-    "FINE_CLASSES",
-    "JET_CLASSES",
     "JET_FIELDS",
     "VERTEX_FIELDS",
     "Field",

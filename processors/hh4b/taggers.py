@@ -14,9 +14,9 @@ from coffea_fm.analysis.corrections import Corrections
 from coffea_fm.analysis.folds import by_fold, in_order, require_folds
 from coffea_fm.analysis.variations import Jets
 from coffea_fm.arrays import DoubleArray, IntArray
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.inference.tagger import Tagger
-from coffea_fm.tokens.classes import JET_CLASSES
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,21 @@ def test_the_library_shows_its_surface_and_stays_light():
         "import cloudpickle; assert cloudpickle.loads(cloudpickle.dumps(coffea_fm)) is coffea_fm"
     )
     output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    names = {"collect", "demo", "export", "finetune", "load", "pretrain", "report", "run", "simulate", "RunOptions"}
+    names = {
+        "collect",
+        "demo",
+        "evaluate",
+        "limit",
+        "models",
+        "export",
+        "finetune",
+        "load",
+        "pretrain",
+        "report",
+        "run",
+        "simulate",
+        "RunOptions",
+    }
     assert names <= set(output.split())
 
 

@@ -10,7 +10,8 @@ import uproot
 from onnx import TensorProto, helper, numpy_helper
 
 from coffea_fm.bundle import Graph, Manifest, Output, save_bundle
-from coffea_fm.tokens import JET_CLASSES, jet_level, token_level
+from coffea_fm.classes import JET_CLASSES
+from coffea_fm.tokens import jet_level, token_level
 
 CENTRES = 5.0 + 3.0 * np.arange(len(JET_CLASSES))
 """Class k has this many constituents, give or take two; the bundle's scores fall with the distance squared."""

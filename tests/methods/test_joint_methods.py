@@ -11,6 +11,7 @@ import pytest
 import torch
 from random_jets import LEVEL, random_jets
 
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.methods.contrastive.jetclr import JetCLRConfig
 from coffea_fm.methods.distillation.dino import DINOConfig
 from coffea_fm.methods.distillation.rino import RINOConfig
@@ -21,7 +22,6 @@ from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
 from coffea_fm.nn.batches import Examples
 from coffea_fm.nn.checkpoint import NetworkConfig, load_tensors
 from coffea_fm.shipped import shipped
-from coffea_fm.tokens import JET_CLASSES
 from coffea_fm.training import pretrain
 from coffea_fm.training.loop import loop
 from coffea_fm.training.recipe.recipe import Recipe, load_recipe

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from coffea_fm.classes import FINE_CLASSES, JET_CLASSES
 from coffea_fm.plots.names import discriminant_formula, display_name, tex_name
-from coffea_fm.tokens.classes import FINE_CLASSES, JET_CLASSES
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from coffea.nanoevents import NanoEventsFactory
 
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.errors import RecipeError
 from coffea_fm.running.processors import load_processor
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shards import ShardDataset
 from coffea_fm.shipped import shipped
-from coffea_fm.tokens import JET_CLASSES
 
 
 def collect_jets(**options: object) -> Any:

@@ -6,11 +6,11 @@ import sys
 import awkward as ak
 import numpy as np
 import pytest
-from coffea_fm.shards.events import EventDataset
 
 import coffea_fm
 from coffea_fm.analysis.normalisation import normalisation
 from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.shards import ShardDataset
 
 pytestmark = pytest.mark.filterwarnings("ignore::coffea_fm.errors.InputWarning")
 LUMINOSITY = 138.0
@@ -237,7 +237,7 @@ def test_collected_events_are_those_that_are_selected(hh4b, open_events, tmp_pat
     selected = analyse(hh4b(), events)["cutflow"]["X1000"]["boosted"]
     counts = hh4b(folder=str(tmp_path)).process(events)["cutflow"]["X1000"]
     assert counts["collected_written"] == selected
-    data = EventDataset(tmp_path)
+    data = ShardDataset(tmp_path)
     columns = data.scalars("target", "weight", "fold", "event", "second_mass")
     assert set(columns["target"]) == {1}
     np.testing.assert_array_equal(columns["fold"], columns["event"].astype(np.uint64) % 3)

@@ -7,7 +7,7 @@ from importlib import import_module
 import awkward as ak
 import numpy as np
 import pytest
-from tiny_bundles import COLLECTION, backbone_bytes, event_head_bytes, event_manifest
+from tiny_bundles import backbone_bytes, event_head_bytes, event_manifest
 
 import coffea_fm
 from coffea_fm.analysis.chunk import Chunk
@@ -86,7 +86,7 @@ def test_scores_of_a_variation_are_those_of_its_jets(hh4b, open_events, event_bu
     for variation in ("nominal", "jet_energy_scale_up"):
         jets = large.shifted(variation)
         at_once = processor.event.score(jets, folds(events))
-        direct = tagger(events, **{COLLECTION.name: jets})
+        direct = tagger(events, FatJet=jets)
         expected = ak.to_numpy(direct.signal / (direct.signal + direct.background))
         np.testing.assert_allclose(at_once, expected, rtol=1e-5)
     nominal, shifted = (processor.event.score(large.shifted(name), folds(events)) for name in large.energy)

@@ -7,13 +7,13 @@ from coffea.nanoevents import NanoEventsFactory
 from made import expected_scores, make_bundle, make_nano
 
 import coffea_fm
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.running.evaluate import evaluate
 from coffea_fm.running.execute import execute
 from coffea_fm.running.executors import make_executor
 from coffea_fm.running.processors import load_processor
 from coffea_fm.running.sources import read_fileset
 from coffea_fm.schemas import PFNanoAODSchema
-from coffea_fm.tokens.classes import JET_CLASSES
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_histograms_and_cutflow_are_those_of_the_selected_jets(tmp_path, bundle)
         "events": 300,
         "all_jets": len(written),
         "jets": len(jets),
-        "without_tokens": int(np.sum(counts == 0)),
+        "without_constituents": int(np.sum(counts == 0)),
         "not_finite": 0,
         "out_of_range": 0,
     }

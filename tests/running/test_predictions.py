@@ -7,6 +7,7 @@ from coffea.nanoevents import NanoEventsFactory
 from made import expected_scores, make_bundle, make_nano
 
 import coffea_fm
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.errors import InputError
 from coffea_fm.running.execute import execute
 from coffea_fm.running.executors import make_executor
@@ -15,7 +16,6 @@ from coffea_fm.running.sources import read_fileset
 from coffea_fm.running.truth import Truth
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shards.write import write_shard
-from coffea_fm.tokens.classes import JET_CLASSES
 from coffea_fm.tokens.pack import pack
 
 TRUTH = Truth.of("label", "", JET_CLASSES)
@@ -57,14 +57,14 @@ def test_shards_give_the_same_under_their_own_order_of_classes(tmp_path, bundle)
     file = {str(tmp_path / "a.root"): "Events"}
     events = NanoEventsFactory.from_root(file, schemaclass=PFNanoAODSchema, mode="virtual").events()
     tagger = coffea_fm.load(bundle)
-    packed, _ = pack(ak.flatten(events.FatJet)[with_label], tagger.manifest.inputs)
+    packed, _ = pack(ak.flatten(events.FatJet)[with_label], tagger.manifest.level)
     backwards = JET_CLASSES[::-1]
     target = np.array([backwards.index(JET_CLASSES[label]) for label in written.label[with_label]], np.int32)
     columns = {"target": target, "weight": np.ones(len(target), np.float32)}
     write_shard(
         tmp_path / "shards" / "a.parquet",
         packed,
-        tagger.manifest.inputs,
+        tagger.manifest.level,
         columns=columns,
         classes=backwards,
         source=_source(),

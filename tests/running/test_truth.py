@@ -4,9 +4,9 @@ import awkward as ak
 import numpy as np
 import pytest
 
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.running.truth import Truth
-from coffea_fm.tokens.classes import JET_CLASSES
 
 KNOWN = ("b", "c", "light")
 

@@ -10,9 +10,9 @@ from coffea.nanoevents import NanoEventsFactory
 from coffea.nanoevents.trace import trace_with_length_zero_array, trace_with_typetracer
 from selection_checks import check_runner, check_selections, closure, fingerprint
 
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.errors import InputError
 from coffea_fm.schemas.jetclass import JetClassSchema
-from coffea_fm.tokens.classes import JET_CLASSES
 
 PARQUET = "real/JetClassII_example.parquet"
 ROOT = "jets/train_Tbl_0.root"

@@ -4,9 +4,9 @@ import awkward as ak
 import numpy as np
 import pytest
 
+from coffea_fm.classes import FINE_CLASSES, JET_CLASSES
 from coffea_fm.simulation.fine_classes import count_prongs, fine_labels
 from coffea_fm.simulation.sample import simulate
-from coffea_fm.tokens.classes import FINE_CLASSES, JET_CLASSES
 
 
 def jet(name: str, decay: list[tuple[int, float, float]], *, b: int = 0, c: int = 0, matched: int = 0) -> str:

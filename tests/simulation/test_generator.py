@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.errors import RecipeError
 from coffea_fm.simulation.events import Events
 from coffea_fm.simulation.generator import BEAM_ENERGY, generate
 from coffea_fm.simulation.processes import PROCESSES, Process
-from coffea_fm.tokens.classes import JET_CLASSES
 
 
 def test_every_class_has_a_process() -> None:

@@ -13,13 +13,13 @@ import uproot
 from coffea.nanoevents import NanoEventsFactory
 
 from coffea_fm.analysis.normalisation import normalisation
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.errors import RecipeError
 from coffea_fm.kinematics import wrap
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.simulation.hh4b.production import EventSettings, first_event, produce_events, write_event_file
 from coffea_fm.simulation.hh4b.selection import SELECTION
 from coffea_fm.simulation.sample_files import Part
-from coffea_fm.tokens.classes import JET_CLASSES
 
 SMALL = EventSettings(seed=3, events_per_file=30)
 COMMAND = [sys.executable, "-c", "from coffea_fm.cli import main; main()", "simulate", "hh4b"]

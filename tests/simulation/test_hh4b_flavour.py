@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.simulation.events import Events
 from coffea_fm.simulation.hh4b.flavour import Directions, count_in, decay_of, heavy_hadrons, nearest, parton_of
 from coffea_fm.simulation.jets import Jets
 from coffea_fm.simulation.truth import HardParticles
-from coffea_fm.tokens.classes import JET_CLASSES
 
 
 def jets(*axes: tuple[int, float, float]) -> Jets:

@@ -8,9 +8,9 @@ import pytest
 import uproot
 from coffea.nanoevents import NanoEventsFactory, PFNanoAODSchema
 
+from coffea_fm.classes import FINE_CLASSES, JET_CLASSES
 from coffea_fm.simulation.jetclass import write_jetclass
 from coffea_fm.simulation.nano import write_nano
-from coffea_fm.tokens.classes import FINE_CLASSES, JET_CLASSES
 
 
 class Schema(PFNanoAODSchema):  # type: ignore[misc]

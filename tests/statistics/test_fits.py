@@ -5,28 +5,15 @@ import json
 import numpy as np
 import pyhf
 import pytest
-from known_yields import make_histogram
+from known_yields import analysis_of
 
-from coffea_fm.analysis.counts import Counts
 from coffea_fm.errors import InputError, InputWarning, RecipeError
-from coffea_fm.statistics.analysis import prepare
-from coffea_fm.statistics.inputs import Inputs
 from coffea_fm.statistics.likelihood import Likelihood
 from coffea_fm.statistics.postfit import background, channel_of, yield_tables
 from coffea_fm.statistics.ranking import rank
 from coffea_fm.statistics.settings import read_settings
 from coffea_fm.statistics.upper_limits import expected_limit, observed_limit
 from coffea_fm.statistics.workspace import make_workspace
-from coffea_fm.statistics.yields import Filled
-
-
-def analysis_of(settings, *, with_data=False, mu=0.0, observe=False, change=None):
-    histogram = make_histogram(with_data=with_data, mu=mu)
-    if change is not None:
-        change(histogram)
-    coarse = settings.model_copy(update={"minimal_effective_events": 1000.0})
-    inputs = Inputs({"boosted/mass": Filled(histogram, "boosted/mass")}, 100.0, Counts(cross_section={"X": {0.01}}))
-    return prepare(inputs, coarse, observe=observe)
 
 
 def workspace_of(analysis):
@@ -231,7 +218,7 @@ def test_a_signal_that_is_not_there(settings):
         make_workspace(analysis.predictions, analysis.settings, "Y", analysis.closures, observe=False)
 
 
-def test_negative_bins_of_simulation_are_told(settings):
+def test_negative_bins_of_simulation_are_warned_of(settings):
     def negate(histogram):
         place = [list(histogram.axes[0]).index("TT"), list(histogram.axes[1]).index("nominal"), 3]
         histogram.view(flow=False).value[*place, :2] = -1.0
@@ -259,7 +246,7 @@ def test_settings_with_a_mistake(tmp_path):
         read_settings(path)
 
 
-def test_names_that_settings_and_histograms_do_not_share_are_told(settings):
+def test_names_that_settings_and_histograms_do_not_share_are_listed(settings):
     misspelt = settings.model_copy(update={"backgrounds": {"TTbar": 0.06}})
     assert analysis_of(settings).left_out(["X"]) == {"processes": [], "backgrounds": [], "systematics": ["nowhere"]}
     found = analysis_of(misspelt).left_out([])

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coffea_fm.arrays import DoubleArray
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.kinematics import pt_eta_phi, wrap
 from coffea_fm.simulation.ancestry import ancestry, weakly_decaying
 from coffea_fm.simulation.events import Events
 from coffea_fm.simulation.jets import Jets
 from coffea_fm.simulation.truth import HARD, NEUTRINOS, HardParticles, match, pairs
-from coffea_fm.tokens.classes import JET_CLASSES
 
 HADRON_PT = 5.0
 _TOP, _HIGGS, _Z, _W = 6, 25, 23, 24

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from coffea.nanoevents import NanoEventsFactory
 
 from coffea_fm.arrays import DoubleArray
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.errors import InputError
 from coffea_fm.schemas import PFNanoAODSchema
-from coffea_fm.tokens.classes import JET_CLASSES
 
 from ..taggers import JetTagger
 

@@ -11,11 +11,11 @@ import torch
 from random_jets import CLASSES, LEVEL
 from trainings import assert_same_state, run_state, stop_after
 
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.nn.blocks.low_rank import add_low_rank, merged_state
 from coffea_fm.nn.checkpoint import load_checkpoint, save_checkpoint
 from coffea_fm.shipped import shipped
-from coffea_fm.tokens import JET_CLASSES
 from coffea_fm.training import finetune, load_recipe, pretrain
 from coffea_fm.training.loop.adaptation import Part, part_of, rate_factor, starting_point
 from coffea_fm.training.recipe.recipe import Recipe
