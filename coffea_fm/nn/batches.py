@@ -1,4 +1,4 @@
-"""Packed examples to padded tensors, grouped by length. One recursive function serves jets, events and any other level."""
+"""Packed examples to padded tensors, grouped by length, for jets, events and any other level."""
 
 from __future__ import annotations
 
