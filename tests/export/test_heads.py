@@ -127,7 +127,7 @@ def test_pairs_are_symmetric_and_only_in_the_graphs(bundle):
     logits = network_outputs(model, packed)[1]
     torch.testing.assert_close(logits, logits.transpose(1, 2))
     assert tagger.manifest.output("pair_scores").pairs
-    with pytest.raises(BundleError, match="for pairs of constituents, which a tagger does not give"):
+    with pytest.raises(BundleError, match="per pair of constituents, which a tagger cannot return"):
         tagger(as_awkward(packed))
     assert len(tagger.embed(as_awkward(packed))) == 6
 

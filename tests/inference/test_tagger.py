@@ -210,7 +210,7 @@ def test_the_pickle_is_small_or_carries_the_bundle(
         path.unlink()
     bundle.rmdir()
     monkeypatch.setattr(process_cache, "_bundles", {})  # as in a worker that has just started
-    with pytest.raises(BundleError, match=r"the worker .* does not see the bundle .*ship='bytes'"):
+    with pytest.raises(BundleError, match=r"the worker .* cannot see the bundle .*ship='bytes'"):
         pickle.loads(small)(jets)
     assert same(pickle.loads(large)(jets), expected)
 
