@@ -204,7 +204,7 @@ def test_a_model_of_jets_takes_no_collections(bundle: Path, jets: ak.Array) -> N
     jet_tagger = coffea_fm.load(bundle)
     with pytest.raises(InputError, match=r"was given FatJet: call tagger\(jets\), because its model takes jets"):
         jet_tagger(jets.pt, FatJet=jets)
-    with pytest.raises(InputError, match="those of jets: give the embeddings alone"):
+    with pytest.raises(InputError, match="are per jet: pass the embeddings alone"):
         jet_tagger.score(jet_tagger.embed(jets), jets)
 
 

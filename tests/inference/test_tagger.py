@@ -187,7 +187,7 @@ def test_a_missing_field_is_named_with_collection_and_bundle(
 
 
 def test_events_in_the_place_of_their_jets_are_told(bundle: Path, jets: ak.Array) -> None:
-    with pytest.raises(InputError, match=r"these are whole events: give it the jets, such as events\.FatJet"):
+    with pytest.raises(InputError, match=r"these are whole events: pass the jets, such as events\.FatJet"):
         coffea_fm.load(bundle)(ak.zip({"FatJet": jets}, depth_limit=1))
 
 
