@@ -79,7 +79,7 @@ def test_commands_on_a_headless_bundle(bundle, tmp_path):
     assert "gives embedding of each jet: vector of 32" in told.stdout
     refused = CliRunner().invoke(main, ["evaluate", tagger.source, "x.root", "-o", str(tmp_path / "out")])
     assert (refused.exit_code, len(refused.stderr.splitlines())) == (1, 1)
-    assert "no scores of classes to evaluate, only embedding" in refused.stderr
+    assert "no class scores to evaluate, only embedding" in refused.stderr
 
 
 def test_regression_is_in_the_units_of_its_target(bundle):

@@ -105,7 +105,7 @@ def test_jets_and_events_are_told_apart(tmp_path: Path) -> None:
     write_random_events(tmp_path / "events", (5,))
     with pytest.raises(InputError, match="hold events, but jets were requested"):
         ShardDataset(tmp_path / "events", LEVEL)
-    with pytest.raises(InputError, match="hold jets, and events are to be read"):
+    with pytest.raises(InputError, match="hold jets, but events were requested"):
         ShardDataset(tmp_path / "jets", EVENTS)
 
 

@@ -152,5 +152,5 @@ def test_what_does_not_fit_is_named(events: ak.Array, jets: ak.Array, tmp_path: 
         collect(jets[1:], events=events)
     with pytest.raises(RecipeError, match="ordered by 'btag'"):
         coffea_fm.event_collector(tmp_path, order="btag")
-    with pytest.raises(RecipeError, match="FatJet: at least 3 and at most 2 of them"):
+    with pytest.raises(RecipeError, match="FatJet: the minimum is 3 and the maximum 2"):
         coffea_fm.event_collector(tmp_path, minimum=3, maximum=2)

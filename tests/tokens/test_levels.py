@@ -147,5 +147,5 @@ def test_levels_that_contradict() -> None:
         token_level("hits", ("pt",))
     with pytest.raises(RecipeError, match="the minimum is 3 and the maximum 2"):
         events_with(minimum=3, maximum=2)
-    with pytest.raises(RecipeError, match="at least 0 and at most 0 of them are read"):
+    with pytest.raises(RecipeError, match="the minimum is 0 and the maximum 0"):
         events_with(minimum=0, maximum=0)
