@@ -1,0 +1,84 @@
+"""Efficiencies against quantities of a jet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from coffea_fm.arrays import DoubleArray
+from coffea_fm.plots.names import tex_name
+from coffea_fm.plots.style import COLORS, MOST_CURVES, SIMULATION, Label, note, style, write_label
+
+Curves = Mapping[str, "Efficiencies"]
+
+
+class Efficiencies(Protocol):
+    """Efficiency and its interval in bins, NaN where nothing is known."""
+
+    @property
+    def edges(self) -> DoubleArray: ...
+    @property
+    def efficiency(self) -> DoubleArray: ...
+    @property
+    def low(self) -> DoubleArray: ...
+    @property
+    def high(self) -> DoubleArray: ...
+
+
+@style()
+def profile_figure(
+    panels: Mapping[str, Curves], *, label: Label = SIMULATION, text: str = "", legend: str = ""
+) -> Figure:
+    """Draw efficiencies, a panel a quantity, on one logarithmic axis.
+
+    Parameters
+    ----------
+    panels : mapping of str to mapping of str to Efficiencies
+        By the label of the quantity, then by the legend entry; at most `MOST_CURVES` of a panel are drawn.
+    label : Label
+        What stands above the frames; efficiencies have no luminosity.
+    text : str
+        What is shown.
+    legend : str
+        Head of the legend.
+    """
+    figure = Figure(figsize=(4.9 * len(panels), 4.6), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for panel, (quantity, curves) in zip(axes, panels.items(), strict=True):
+        for color, (name, curve) in zip(COLORS[:MOST_CURVES], curves.items(), strict=False):
+            _draw(panel, curve, color, tex_name(name))
+        panel.set(xlabel=quantity, yscale="log")
+        write_label(panel, replace(label, luminosity=None))
+    lowest, highest = _range([curve for curves in panels.values() for curve in curves.values()])
+    axes[0].set(ylabel="Efficiency", ylim=(0.5 * lowest, highest * (highest / lowest) ** 0.35 * 1.6))
+    axes[0].legend(title=legend or None, loc="upper right", fontsize="x-small")
+    note(axes[-1], text)
+    return figure
+
+
+def _draw(panel: Axes, curve: Efficiencies, color: str, name: str) -> None:
+    centres, width = (curve.edges[1:] + curve.edges[:-1]) / 2, np.diff(curve.edges)
+    seen = np.isfinite(curve.efficiency) & (curve.efficiency > 0)
+    errors = (curve.efficiency - curve.low, curve.high - curve.efficiency)
+    panel.errorbar(
+        centres[seen],
+        curve.efficiency[seen],
+        yerr=[part[seen] for part in errors],
+        xerr=width[seen] / 2,
+        fmt="o",
+        markersize=4,
+        linewidth=1.2,
+        color=color,
+        label=name,
+    )
+
+
+def _range(curves: list[Efficiencies]) -> tuple[float, float]:
+    values = np.concatenate([curve.efficiency[np.isfinite(curve.efficiency)] for curve in curves])
+    values = values[values > 0]
+    return (float(values.min()), float(values.max())) if len(values) else (0.01, 1.0)
