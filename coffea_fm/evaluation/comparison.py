@@ -53,9 +53,7 @@ class Comparison:
 
     def write(self, folder: Path, *, label: Label = SIMULATION) -> Comparison:
         """Write the page, tables and figures of the comparison, and each evaluation into a folder of its own."""
-        parts = {
-            name: part.write(folder / safe_name(name), label=label) for name, part in self.evaluations.items()
-        }
+        parts = {name: part.write(folder / safe_name(name), label=label) for name, part in self.evaluations.items()}
         content = {
             "bundles": {name: part.summary() for name, part in parts.items()},
             "differences": {name: asdict(part) for name, part in self.differences.items()},
@@ -92,5 +90,8 @@ class Comparison:
 def _about(parts: Mapping[str, Evaluation]) -> dict[str, str]:
     return {
         "data": ", ".join(next(iter(parts.values())).data),
-        **{name: f"checksum {part.checksum}; its own page is {safe_name(name)}/report.html" for name, part in parts.items()},
+        **{
+            name: f"checksum {part.checksum}; its own page is {safe_name(name)}/report.html"
+            for name, part in parts.items()
+        },
     }

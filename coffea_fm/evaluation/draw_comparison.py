@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 
 from coffea_fm.calibration.discriminant import discriminant
+from coffea_fm.calibration.working_points import passes
 from coffea_fm.evaluation.discrimination import Roc, roc
 from coffea_fm.evaluation.draw import drawn_curve
-from coffea_fm.evaluation.draw_jets import chosen_points, passes
+from coffea_fm.evaluation.draw_jets import chosen_points
 from coffea_fm.evaluation.jets import LABELS
 from coffea_fm.evaluation.result import Evaluation
 from coffea_fm.evaluation.sculpting import edges_of, efficiency_profile
 from coffea_fm.evaluation.significance import significance_improvement
 from coffea_fm.plots.names import tex_name
-from coffea_fm.plots.profiles import profile_figure
+from coffea_fm.plots.profiles import Profile, profile_figure
 from coffea_fm.plots.roc import roc_figure
 from coffea_fm.plots.significance import significance_figure
 from coffea_fm.plots.style import SIMULATION, Label
@@ -38,7 +39,9 @@ def draw_comparison(evaluations: Mapping[str, Evaluation], *, label: Label = SIM
             continue
         curves = {tagger: _curve(evaluation, name) for tagger, evaluation in evaluations.items()}
         drawn = {
-            tagger: drawn_curve(curve, evaluations[tagger].metrics.against_background[name].auc, _marks(evaluations[tagger], name))
+            tagger: drawn_curve(
+                curve, evaluations[tagger].metrics.against_background[name].auc, _marks(evaluations[tagger], name)
+            )
             for tagger, curve in curves.items()
         }
         figures[f"roc_{name}"] = roc_figure(drawn, first.background, signal=name, label=label)
@@ -74,7 +77,7 @@ def _profiles(evaluations: Mapping[str, Evaluation], name: str, label: Label) ->
     first = next(iter(evaluations.values()))
     if not first.jets.variables or any(point is None for point in points.values()):
         return None
-    panels: dict[str, dict[str, object]] = {LABELS[variable]: {} for variable in first.jets.variables}
+    panels: dict[str, dict[str, Profile]] = {LABELS[variable]: {} for variable in first.jets.variables}
     level = ""
     for tagger, evaluation in evaluations.items():
         point = points[tagger]
@@ -86,4 +89,4 @@ def _profiles(evaluations: Mapping[str, Evaluation], name: str, label: Label) ->
         for variable, values in evaluation.jets.variables.items():
             panels[LABELS[variable]][tagger] = efficiency_profile(values[is_background], passed, edges_of(values))
     text = f"{tex_name(first.metrics.background)} jets\n{tex_name(name)} tag ({level})"
-    return profile_figure(panels, label=label, text=text, legend="Tagger")  # type: ignore[arg-type]
+    return profile_figure(panels, label=label, text=text, legend="Tagger")

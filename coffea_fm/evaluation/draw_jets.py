@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from coffea_fm.arrays import BoolArray, DoubleArray
 from coffea_fm.bundle import WorkingPoint
 from coffea_fm.calibration.discriminant import discriminant
+from coffea_fm.calibration.working_points import passes
 from coffea_fm.evaluation.classification import Metrics, Scores, Targets
 from coffea_fm.evaluation.discrimination import roc
 from coffea_fm.evaluation.embedding_map import principal_map
@@ -93,12 +94,6 @@ def chosen_points(points: Sequence[WorkingPoint]) -> dict[str, WorkingPoint]:
         if not point.name.endswith("_tight"):
             chosen[point.signal[0]] = point
     return chosen
-
-
-def passes(scores: Scores, classes: Sequence[str], point: WorkingPoint) -> BoolArray:
-    """Which jets pass a working point of one class against another."""
-    (signal,), (background,) = point.signal, point.background
-    return discriminant(scores, classes.index(signal), classes.index(background)) >= point.cut
 
 
 def _masses(

@@ -10,8 +10,8 @@ from typing import Any
 
 from coffea_fm.bundle import WorkingPoint
 from coffea_fm.evaluation.classification import Metrics, Scores, Targets
-from coffea_fm.evaluation.draw import draw_evaluation
 from coffea_fm.evaluation.domain_shift import Shift
+from coffea_fm.evaluation.draw import draw_evaluation
 from coffea_fm.evaluation.jets import JetData
 from coffea_fm.evaluation.page import render_page
 from coffea_fm.evaluation.sculpting import Divergence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,31 +10,18 @@ import numpy.typing as npt
 from scipy.spatial.distance import jensenshannon
 
 from coffea_fm.arrays import BoolArray, DoubleArray
+from coffea_fm.bundle import WorkingPoint
+from coffea_fm.calibration.working_points import passes
+from coffea_fm.evaluation.classification import Metrics, Scores, Targets
 from coffea_fm.evaluation.intervals import efficiency_interval
+from coffea_fm.evaluation.jets import JetData
+from coffea_fm.plots.profiles import Profile
 
 _BINS = 12
 _MASS_BINS = 25
 _TRIALS = 200
 
 Values = npt.NDArray[np.floating]
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Efficiency of a cut in bins of a quantity.
-
-    Parameters
-    ----------
-    edges : float64 array of shape [n_bins + 1]
-        Bins.
-    efficiency, low, high : float64 array of shape [n_bins]
-        Fraction that passes, and its 68% interval (Clopper-Pearson); NaN where no jet is.
-    """
-
-    edges: DoubleArray
-    efficiency: DoubleArray
-    low: DoubleArray
-    high: DoubleArray
 
 
 @dataclass(frozen=True)
@@ -104,9 +91,38 @@ def divergence(values: Values, passed: BoolArray, *, seed: int = 0) -> Divergenc
     """
     edges = np.append(np.append(-np.inf, edges_of(values, _MASS_BINS)[1:-1]), np.inf)
     before, after = np.histogram(values, edges)[0], np.histogram(values[passed], edges)[0]
-    drawn = np.random.default_rng(seed).multivariate_hypergeometric(before, int(after.sum()), _TRIALS, method="marginals")
+    drawn = np.random.default_rng(seed).multivariate_hypergeometric(
+        before, int(after.sum()), _TRIALS, method="marginals"
+    )
     blind = [_divergence(before, counts) for counts in drawn]
     return Divergence(_divergence(before, after), float(np.quantile(blind, 0.95)), int(after.sum()))
+
+
+def sculpting(
+    scores: Scores, target: Targets, metrics: Metrics, points: Sequence[WorkingPoint], jets: JetData
+) -> dict[str, Divergence]:
+    """What each working point does to the mass of the background; empty if the jets have no mass.
+
+    Parameters
+    ----------
+    scores : float array of shape [n_jets, n_classes]
+        Rows of NaN are left out.
+    target : int array of shape [n_jets]
+        True class.
+    metrics : Metrics
+        Says which class is the background.
+    points : sequence of WorkingPoint
+        Cuts.
+    jets : JetData
+        Kinematics.
+    """
+    if not (name := mass_of(jets.variables)):
+        return {}
+    chosen = (target == metrics.classes.index(metrics.background)) & np.isfinite(scores).all(axis=1)
+    chosen &= np.isfinite(jets.variables[name])
+    values = jets.variables[name][chosen]
+    passed = {point.name: passes(scores[chosen], metrics.classes, point) for point in points}
+    return {key: divergence(values, part) for key, part in passed.items() if part.any()}
 
 
 def mass_of(variables: Mapping[str, Values]) -> str:

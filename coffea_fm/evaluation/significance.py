@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from coffea_fm.arrays import DoubleArray
 from coffea_fm.evaluation.discrimination import Roc
 from coffea_fm.evaluation.intervals import efficiency_interval
+from coffea_fm.plots.significance import SignificanceCurve
 
 FEWEST = 10
 """Background jets that must pass: with fewer the curve is noise, and its maximum a fluctuation."""
 _MOST_POINTS = 400
-
-
-@dataclass(frozen=True)
-class SignificanceCurve:
-    """Significance improvement ``ε_S / √ε_B`` (arXiv:1010.3698) against the signal efficiency.
-
-    Parameters
-    ----------
-    signal, value : float64 array of shape [n]
-        Signal efficiency and improvement.
-    low, high : float64 array of shape [n]
-        68% interval, of the background that passes.
-    """
-
-    signal: DoubleArray
-    value: DoubleArray
-    low: DoubleArray
-    high: DoubleArray
 
 
 def significance_improvement(curve: Roc) -> SignificanceCurve:

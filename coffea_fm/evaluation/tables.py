@@ -149,7 +149,15 @@ def versus_table(metrics: Mapping[str, Metrics], differences: Mapping[str, Paire
                 )
             )
     rejected = f"{name(background)} rejection at {efficiency:.0%} efficiency"
-    columns = ("class", "tagger", f"AUC vs {name(background)}", f"minus {first}", rejected, "68% interval", f"over {first}")
+    columns = (
+        "class",
+        "tagger",
+        f"AUC vs {name(background)}",
+        f"minus {first}",
+        rejected,
+        "68% interval",
+        f"over {first}",
+    )
     return Table(f"Each class against {name(background)}", columns, tuple(rows))
 
 
@@ -169,7 +177,12 @@ def sculpting_table(divergences: Mapping[str, Divergence]) -> Table:
 def shift_tables(shift: Shift) -> list[Table]:
     """Two-sample tests, and efficiencies in both data."""
     tests = tuple(
-        (test.selection, f"{test.jets[0]} and {test.jets[1]}", f"{test.auc:.3f}", "{:.3f} to {:.3f}".format(*test.interval))
+        (
+            test.selection,
+            f"{test.jets[0]} and {test.jets[1]}",
+            f"{test.auc:.3f}",
+            "{:.3f} to {:.3f}".format(*test.interval),
+        )
         + (f"{test.p_value:.2f}",)
         for test in shift.tests
     )
@@ -187,7 +200,10 @@ def shift_tables(shift: Shift) -> list[Table]:
     columns = ("working point", "jets", "efficiency", "efficiency in the other data")
     return [
         Table(
-            f"Domain shift to {shift.data}", ("jets", "compared", "AUC of the test", "68% interval", "p-value"), tests, note
+            f"Domain shift to {shift.data}",
+            ("jets", "compared", "AUC of the test", "68% interval", "p-value"),
+            tests,
+            note,
         ),
         Table(f"Working points in {shift.data}", columns, points, "With 68% intervals."),
     ]

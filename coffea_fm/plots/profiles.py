@@ -1,10 +1,9 @@
-"""Efficiencies against quantities of a jet."""
+"""Profile against quantities of a jet."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,31 +13,34 @@ from coffea_fm.arrays import DoubleArray
 from coffea_fm.plots.names import tex_name
 from coffea_fm.plots.style import COLORS, MOST_CURVES, SIMULATION, Label, note, style, write_label
 
-Curves = Mapping[str, "Efficiencies"]
 
+@dataclass(frozen=True)
+class Profile:
+    """Efficiency of a cut in bins of a quantity.
 
-class Efficiencies(Protocol):
-    """Efficiency and its interval in bins, NaN where nothing is known."""
+    Parameters
+    ----------
+    edges : float64 array of shape [n_bins + 1]
+        Bins.
+    efficiency, low, high : float64 array of shape [n_bins]
+        Fraction that passes, and its 68% interval (Clopper-Pearson); NaN where no jet is.
+    """
 
-    @property
-    def edges(self) -> DoubleArray: ...
-    @property
-    def efficiency(self) -> DoubleArray: ...
-    @property
-    def low(self) -> DoubleArray: ...
-    @property
-    def high(self) -> DoubleArray: ...
+    edges: DoubleArray
+    efficiency: DoubleArray
+    low: DoubleArray
+    high: DoubleArray
 
 
 @style()
 def profile_figure(
-    panels: Mapping[str, Curves], *, label: Label = SIMULATION, text: str = "", legend: str = ""
+    panels: Mapping[str, Mapping[str, Profile]], *, label: Label = SIMULATION, text: str = "", legend: str = ""
 ) -> Figure:
     """Draw efficiencies, a panel a quantity, on one logarithmic axis.
 
     Parameters
     ----------
-    panels : mapping of str to mapping of str to Efficiencies
+    panels : mapping of str to mapping of str to Profile
         By the label of the quantity, then by the legend entry; at most `MOST_CURVES` of a panel are drawn.
     label : Label
         What stands above the frames; efficiencies have no luminosity.
@@ -61,7 +63,7 @@ def profile_figure(
     return figure
 
 
-def _draw(panel: Axes, curve: Efficiencies, color: str, name: str) -> None:
+def _draw(panel: Axes, curve: Profile, color: str, name: str) -> None:
     centres, width = (curve.edges[1:] + curve.edges[:-1]) / 2, np.diff(curve.edges)
     seen = np.isfinite(curve.efficiency) & (curve.efficiency > 0)
     errors = (curve.efficiency - curve.low, curve.high - curve.efficiency)
@@ -78,7 +80,7 @@ def _draw(panel: Axes, curve: Efficiencies, color: str, name: str) -> None:
     )
 
 
-def _range(curves: list[Efficiencies]) -> tuple[float, float]:
+def _range(curves: list[Profile]) -> tuple[float, float]:
     values = np.concatenate([curve.efficiency[np.isfinite(curve.efficiency)] for curve in curves])
     values = values[values > 0]
     return (float(values.min()), float(values.max())) if len(values) else (0.01, 1.0)

@@ -65,7 +65,12 @@ def roc_figure(
         for color, name in zip(COLORS, names[at * each : (at + 1) * each], strict=False):
             _draw(panel, name, curves[name], color)
         write_label(panel, replace(label, luminosity=None))
-        panel.set(xlim=(0, 1), yscale="log", ylim=(min(0.5 * lowest, 0.1), 1), xlabel=f"{tex_name(signal) or 'Signal'} efficiency")
+        panel.set(
+            xlim=(0, 1),
+            yscale="log",
+            ylim=(min(0.5 * lowest, 0.1), 1),
+            xlabel=f"{tex_name(signal) or 'Signal'} efficiency",
+        )
         panel.legend(title="Tagger (AUC)" if signal else "Signal (AUC)", loc="upper left", fontsize="x-small")
     panels[0].set_ylabel(f"{tex_name(background)} efficiency")
     return figure

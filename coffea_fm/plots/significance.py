@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 from matplotlib.figure import Figure
 
@@ -14,28 +13,33 @@ from coffea_fm.plots.names import tex_name
 from coffea_fm.plots.style import COLORS, MOST_CURVES, SIMULATION, Label, note, style, write_label
 
 
-class Curve(Protocol):
-    """Improvement with its interval against the signal efficiency."""
+@dataclass(frozen=True)
+class SignificanceCurve:
+    """Significance improvement ``ε_S / √ε_B`` (arXiv:1010.3698) against the signal efficiency.
 
-    @property
-    def signal(self) -> DoubleArray: ...
-    @property
-    def value(self) -> DoubleArray: ...
-    @property
-    def low(self) -> DoubleArray: ...
-    @property
-    def high(self) -> DoubleArray: ...
+    Parameters
+    ----------
+    signal, value : float64 array of shape [n]
+        Signal efficiency and improvement.
+    low, high : float64 array of shape [n]
+        68% interval, of the background that passes.
+    """
+
+    signal: DoubleArray
+    value: DoubleArray
+    low: DoubleArray
+    high: DoubleArray
 
 
 @style()
 def significance_figure(
-    curves: Mapping[str, Curve], *, legend: str = "Signal", label: Label = SIMULATION, text: str = ""
+    curves: Mapping[str, SignificanceCurve], *, legend: str = "Signal", label: Label = SIMULATION, text: str = ""
 ) -> Figure:
     """Significance improvement against signal efficiency, with 68% bands.
 
     Parameters
     ----------
-    curves : mapping of str to Curve
+    curves : mapping of str to SignificanceCurve
         By signal class or tagger, at least one; more than `MOST_CURVES` are shared out over panels.
     legend : str
         What the curves are.

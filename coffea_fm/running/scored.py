@@ -62,6 +62,11 @@ class Scored:
     left_out: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
 
+    def targets(self, known: Sequence[str]) -> IntArray:
+        """The true class as an index into the classes of one tagger; -1 where it is not known."""
+        columns = np.array([list(known).index(name) for name in self.classes], dtype=np.int64)
+        return np.where(self.target >= 0, columns[self.target], -1)
+
     def common(self) -> Scored:
         """Only jets that every tagger could score; the others are counted."""
         scored = {name: np.isfinite(scores).all(axis=1) for name, scores in self.scores.items()}
@@ -153,7 +158,9 @@ def score(
     return _scored(names, known, {**joined([output]), "left_out": left_out}, result.skipped)
 
 
-def _scored(names: list[str], known: tuple[str, ...], output: dict[str, Any], skipped: dict[str, str] | None = None) -> Scored:
+def _scored(
+    names: list[str], known: tuple[str, ...], output: dict[str, Any], skipped: dict[str, str] | None = None
+) -> Scored:
     embedding = output["embedding"]
     jets = {
         name: JetData(output["variables"], output["embedded"], embedding[name])

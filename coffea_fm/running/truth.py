@@ -81,9 +81,7 @@ class Truth:
             raise InputError(f"{collection}_{self.column} does not hold whole numbers, so it is no true class")
         return np.where(np.isin(numbers, list(self.classes)), numbers, -1)
 
-    def columns(
-        self, numbers: IntArray, known: Sequence[str], n_bundles: int = 1
-    ) -> tuple[IntArray, dict[str, int]]:
+    def columns(self, numbers: IntArray, known: Sequence[str], n_bundles: int = 1) -> tuple[IntArray, dict[str, int]]:
         """Column of the scores for each number, and jets that have none by the reason.
 
         Parameters
