@@ -9,6 +9,7 @@ import hist
 import numpy as np
 from matplotlib.figure import Figure
 
+from coffea_fm.arrays import BoolArray
 from coffea_fm.bundle import WorkingPoint
 from coffea_fm.calibration.discriminant import discriminant
 from coffea_fm.calibration.reliability import Reliability
@@ -54,7 +55,7 @@ def draw_evaluation(
     label : Label
         What stands above the frames.
     """
-    scored = np.isfinite(scores).all(axis=1)
+    scored: BoolArray = np.isfinite(scores).all(axis=1)
     scores, target = scores[scored], target[scored]
     jets = (jets or JetData()).take(scored)
     column = metrics.classes.index(metrics.background)

@@ -73,8 +73,9 @@ def _marks(evaluation: Evaluation, name: str) -> list[tuple[float, float]]:
 
 def _profiles(evaluations: Mapping[str, Evaluation], name: str, label: Label) -> Figure | None:
     """Background that passes the tag of one class against each quantity."""
-    points = {tagger: chosen_points(part.working_points).get(name) for tagger, part in evaluations.items()}
     first = next(iter(evaluations.values()))
+    total = first.metrics.jets_by_class[first.metrics.background]
+    points = {tagger: chosen_points(part.working_points, total).get(name) for tagger, part in evaluations.items()}
     if not first.jets.variables or any(point is None for point in points.values()):
         return None
     panels: dict[str, dict[str, Profile]] = {LABELS[variable]: {} for variable in first.jets.variables}

@@ -16,7 +16,7 @@ from coffea_fm.evaluation.classification import Metrics, Scores, Targets
 from coffea_fm.evaluation.discrimination import roc
 from coffea_fm.evaluation.embedding_map import principal_map
 from coffea_fm.evaluation.jets import LABELS, JetData
-from coffea_fm.evaluation.sculpting import edges_of, efficiency_profile, mass_of
+from coffea_fm.evaluation.sculpting import MASS_BINS, edges_of, efficiency_profile, mass_of
 from coffea_fm.evaluation.significance import significance_improvement
 from coffea_fm.plots.names import tex_name
 from coffea_fm.plots.points import points_figure
@@ -25,6 +25,8 @@ from coffea_fm.plots.shapes import shapes_figure
 from coffea_fm.plots.significance import significance_figure
 from coffea_fm.plots.style import SIMULATION, Label
 
+_ENOUGH = 100
+"""Background jets that pass the working point that is shown, if there are so many: fewer have no shape."""
 _MOST_POINTS = 2000
 """Points of one class in the map; more hide one another."""
 
@@ -66,9 +68,10 @@ def draw_jets(
             curves[name] = curve
     if curves:
         figures["significance"] = significance_figure(curves, label=label)
-    passed = {name: passes(scores, metrics.classes, point) for name, point in chosen_points(points).items()}
+    chosen = chosen_points(points, int(is_background.sum()))
+    passed = {name: passes(scores, metrics.classes, point) for name, point in chosen.items()}
     if jets.variables:
-        for name, point in chosen_points(points).items():
+        for name, point in chosen.items():
             parts = {name: target == metrics.classes.index(name), metrics.background: is_background}
             panels = {
                 LABELS[variable]: {
@@ -87,12 +90,22 @@ def draw_jets(
     return figures
 
 
-def chosen_points(points: Sequence[WorkingPoint]) -> dict[str, WorkingPoint]:
-    """The working point of each signal class that figures show: medium, or the tightest looser one that there is."""
+def chosen_points(points: Sequence[WorkingPoint], n_background: int) -> dict[str, WorkingPoint]:
+    """The working point of each signal class that figures show: the tightest with enough background, else the loosest.
+
+    Parameters
+    ----------
+    points : sequence of WorkingPoint
+        From the loosest to the tightest of each class.
+    n_background : int
+        Background jets before the cut.
+    """
     chosen: dict[str, WorkingPoint] = {}
     for point in points:
-        if not point.name.endswith("_tight"):
+        if point.background_efficiency * n_background >= _ENOUGH:
             chosen[point.signal[0]] = point
+        else:
+            chosen.setdefault(point.signal[0], point)
     return chosen
 
 
@@ -104,8 +117,8 @@ def _masses(
     metrics: Metrics,
     label: Label,
 ) -> Figure:
-    edges = edges_of(values[is_background], 25)
-    axis = hist.axis.Regular(25, edges[0], edges[-1], name="mass", label=LABELS[name])
+    edges = edges_of(values[is_background], MASS_BINS)
+    axis = hist.axis.Regular(MASS_BINS, edges[0], edges[-1], name="mass", label=LABELS[name])
     parts = {"before any tag": is_background, **{f"{key}": chosen & is_background for key, chosen in passed.items()}}
     histograms = {
         key: hist.Hist(axis, storage=hist.storage.Weight(), label="Jets").fill(values[part])

@@ -36,4 +36,4 @@ def standardised(vectors: FloatArray) -> DoubleArray:
     """Columns of mean 0 and variance 1; 0 where a column is constant."""
     centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
     spread = centred.std(axis=0)
-    return centred / np.where(spread > 1e-12, spread, 1.0)
+    return np.asarray(centred / np.where(spread > 1e-12, spread, 1.0), dtype=np.float64)

@@ -95,7 +95,7 @@ def render_summary(
 def template(name: str) -> Template:
     """A template of this package."""
     loader = PackageLoader("coffea_fm.evaluation", ".")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).gettemplate(name)
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template(name)
 
 
 def _tiles(metrics: Metrics) -> dict[str, str]:

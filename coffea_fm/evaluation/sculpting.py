@@ -17,8 +17,8 @@ from coffea_fm.evaluation.intervals import efficiency_interval
 from coffea_fm.evaluation.jets import JetData
 from coffea_fm.plots.profiles import Profile
 
-_BINS = 12
-_MASS_BINS = 25
+_BINS = 8
+MASS_BINS = 20
 _TRIALS = 200
 
 Values = npt.NDArray[np.floating]
@@ -89,7 +89,7 @@ def divergence(values: Values, passed: BoolArray, *, seed: int = 0) -> Divergenc
     seed : int
         Of the blind draws.
     """
-    edges = np.append(np.append(-np.inf, edges_of(values, _MASS_BINS)[1:-1]), np.inf)
+    edges = np.append(np.append(-np.inf, edges_of(values, MASS_BINS)[1:-1]), np.inf)
     before, after = np.histogram(values, edges)[0], np.histogram(values[passed], edges)[0]
     drawn = np.random.default_rng(seed).multivariate_hypergeometric(
         before, int(after.sum()), _TRIALS, method="marginals"

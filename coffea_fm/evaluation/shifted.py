@@ -38,7 +38,7 @@ class Side:
     """
 
     def __init__(self, scores: Scores, target: Targets, jets: JetData) -> None:
-        scored = np.isfinite(scores).all(axis=1)
+        scored: BoolArray = np.isfinite(scores).all(axis=1)
         self.scores, self.target, self.jets = scores[scored], target[scored].astype(np.int64), jets.take(scored)
 
     def passes(self, classes: Sequence[str], point: WorkingPoint) -> BoolArray:
@@ -65,8 +65,9 @@ def measure_shift(here: Side, there: Side, classes: Sequence[str], points: Seque
     data : str
         Name of the other data.
     """
+    background = list(classes).index(points[0].background[0]) if points else 0
     tests = [_test(here, there, np.ones(len(here.target), bool), np.ones(len(there.target), bool), "all jets")]
-    for point in chosen_points(points).values():
+    for point in chosen_points(points, int((here.target == background).sum())).values():
         tests.append(_test(here, there, here.passes(classes, point), there.passes(classes, point), point.name))
     known = bool((there.target >= 0).any() and (here.target >= 0).any())
     shifts = []

@@ -182,8 +182,8 @@ def shift_tables(shift: Shift) -> list[Table]:
             f"{test.jets[0]} and {test.jets[1]}",
             f"{test.auc:.3f}",
             "{:.3f} to {:.3f}".format(*test.interval),
+            f"{test.p_value:.2f}",
         )
-        + (f"{test.p_value:.2f}",)
         for test in shift.tests
     )
     mix = "The same number of jets of each true class is taken of both. " if shift.balanced else ""

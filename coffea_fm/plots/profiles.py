@@ -36,7 +36,7 @@ class Profile:
 def profile_figure(
     panels: Mapping[str, Mapping[str, Profile]], *, label: Label = SIMULATION, text: str = "", legend: str = ""
 ) -> Figure:
-    """Draw efficiencies, a panel a quantity, on one logarithmic axis.
+    """Draw efficiencies, a panel a quantity, on one logarithmic axis; arrows are limits where no jet passes.
 
     Parameters
     ----------
@@ -52,8 +52,9 @@ def profile_figure(
     figure = Figure(figsize=(4.9 * len(panels), 4.6), layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for panel, (quantity, curves) in zip(axes, panels.items(), strict=True):
-        for color, (name, curve) in zip(COLORS[:MOST_CURVES], curves.items(), strict=False):
-            _draw(panel, curve, color, tex_name(name))
+        shown = list(curves.items())[:MOST_CURVES]
+        for at, (color, (name, curve)) in enumerate(zip(COLORS, shown, strict=False)):
+            _draw(panel, curve, color, tex_name(name), 0.15 * (at - (len(shown) - 1) / 2))
         panel.set(xlabel=quantity, yscale="log")
         write_label(panel, replace(label, luminosity=None))
     lowest, highest = _range([curve for curves in panels.values() for curve in curves.values()])
@@ -63,20 +64,25 @@ def profile_figure(
     return figure
 
 
-def _draw(panel: Axes, curve: Profile, color: str, name: str) -> None:
-    centres, width = (curve.edges[1:] + curve.edges[:-1]) / 2, np.diff(curve.edges)
+def _draw(panel: Axes, curve: Profile, color: str, name: str, aside: float) -> None:
+    """Points, moved aside by a fraction of a bin so that curves do not hide one another; arrows where none passes."""
+    width = np.diff(curve.edges)
+    centres = (curve.edges[1:] + curve.edges[:-1]) / 2 + aside * width
     seen = np.isfinite(curve.efficiency) & (curve.efficiency > 0)
     errors = (curve.efficiency - curve.low, curve.high - curve.efficiency)
     panel.errorbar(
         centres[seen],
         curve.efficiency[seen],
         yerr=[part[seen] for part in errors],
-        xerr=width[seen] / 2,
         fmt="o",
         markersize=4,
         linewidth=1.2,
         color=color,
         label=name,
+    )
+    none = curve.efficiency == 0
+    panel.errorbar(
+        centres[none], curve.high[none], yerr=0.4 * curve.high[none], uplims=True, fmt="none", linewidth=1, ecolor=color
     )
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from coffea_fm.arrays import DoubleArray
@@ -53,6 +54,7 @@ def significance_figure(
     figure = Figure(figsize=(6.4 * n_panels, 5.2), layout="constrained")
     panels = figure.subplots(1, n_panels, sharey=True, squeeze=False)[0]
     names = list(curves)
+    left = np.floor(10 * min(curve.signal.min() for curve in curves.values()) - 0.5) / 10
     for at, panel in enumerate(panels):
         for color, name in zip(COLORS, names[at * each : (at + 1) * each], strict=False):
             curve = curves[name]
@@ -60,7 +62,7 @@ def significance_figure(
             panel.plot(curve.signal, curve.value, color=color, label=tex_name(name))
         panel.axhline(1, color="0.5", linewidth=1, linestyle="--")
         write_label(panel, replace(label, luminosity=None))
-        panel.set(xlim=(0, 1), ylim=(0, 1.25 * max(curve.high.max() for curve in curves.values())))
+        panel.set(xlim=(max(left, 0), 1), ylim=(0, 1.4 * max(curve.high.max() for curve in curves.values())))
         panel.set_xlabel("Signal efficiency")
         panel.legend(title=legend, loc="upper right", fontsize="x-small")
     note(panels[0], text)

@@ -23,7 +23,7 @@ from coffea_fm.inference import Tagger
 from coffea_fm.plots.style import Label
 from coffea_fm.running.commands import FilesetLike
 from coffea_fm.running.options import PathLike, RunKeywords, RunOptions, shows_run_options
-from coffea_fm.running.scored import Labelled, Scored, load_taggers, score
+from coffea_fm.running.scored import Labelled, Scored, load_taggers, names_of, score
 
 
 @shows_run_options
@@ -85,6 +85,7 @@ def evaluate(
     """
     options = RunOptions.of(keywords)
     taggers = load_taggers([bundle], background)
+    _refuse_the_same(data, against)
     if output is not None:
         prepare_folder(Path(output))
     labelled = Labelled(collection, truth, classes)
@@ -140,6 +141,7 @@ def compare(
         raise InputError("a comparison needs at least two bundles: coffea_fm.evaluate is for one")
     options = RunOptions.of(keywords)
     taggers = load_taggers(bundles, background)
+    _refuse_the_same(data, against)
     if output is not None:
         prepare_folder(Path(output))
     labelled = Labelled(collection, truth, classes)
@@ -187,6 +189,12 @@ def _shifted(evaluations: Mapping[str, Evaluation], other: Scored) -> dict[str, 
         shift = measure_shift(here, there, known, part.working_points, _phrase(other.data))
         shifted[name] = replace(part, shift=shift)
     return shifted
+
+
+def _refuse_the_same(data: FilesetLike, against: FilesetLike | None) -> None:
+    both = set() if against is None else set(names_of(data)) & set(names_of(against))
+    if both:
+        raise InputError(f"{min(both)} is in both data: a shift is tested between different jets")
 
 
 def _phrase(data: Sequence[str]) -> str:

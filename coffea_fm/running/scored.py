@@ -137,7 +137,7 @@ def score(
     needs_truth : bool
         Leave out jets without a true class.
     """
-    names = [os.fspath(data)] if isinstance(data, str | os.PathLike) else [os.fspath(name) for name in data]
+    names = names_of(data)
     known = common_classes(taggers)
     if len(names) == 1 and (folder := Path(names[0])).is_dir():
         return _scored(names, known, predict_shards(taggers, folder))
@@ -156,6 +156,11 @@ def score(
     output = dict(result.output)
     left_out = dict(output.pop("left_out"))
     return _scored(names, known, {**joined([output]), "left_out": left_out}, result.skipped)
+
+
+def names_of(data: FilesetLike) -> list[str]:
+    """What data are called."""
+    return [os.fspath(data)] if isinstance(data, str | os.PathLike) else [os.fspath(name) for name in data]
 
 
 def _scored(
