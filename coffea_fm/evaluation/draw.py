@@ -55,7 +55,7 @@ def draw_evaluation(
     label : Label
         What stands above the frames.
     """
-    scored: BoolArray = np.isfinite(scores).all(axis=1)
+    scored: BoolArray = np.asarray(np.isfinite(scores).all(axis=1))
     scores, target = scores[scored], target[scored]
     jets = (jets or JetData()).take(scored)
     column = metrics.classes.index(metrics.background)

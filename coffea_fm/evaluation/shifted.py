@@ -38,7 +38,7 @@ class Side:
     """
 
     def __init__(self, scores: Scores, target: Targets, jets: JetData) -> None:
-        scored: BoolArray = np.isfinite(scores).all(axis=1)
+        scored: BoolArray = np.asarray(np.isfinite(scores).all(axis=1))
         self.scores, self.target, self.jets = scores[scored], target[scored].astype(np.int64), jets.take(scored)
 
     def passes(self, classes: Sequence[str], point: WorkingPoint) -> BoolArray:
