@@ -13,6 +13,8 @@ from coffea_fm.evaluation.classification import Scores
 from coffea_fm.evaluation.intervals import LEVEL
 
 RESAMPLES = 200
+_FEWEST = 10
+"""Background jets that must pass for a ratio of rejections: resamples of fewer say nothing."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def paired(
             float(accuracy[0, index]),
             _estimate(accuracy[:, index] - accuracy[:, 0]),
             {name: _estimate(values[:, index, 0] - values[:, 0, 0]) for name, values in measured.items()},
-            _ratios(measured, index),
+            _ratios(measured, index, int((target == column).sum())),
         )
         for index, tagger in enumerate(scores)
     }
@@ -146,13 +148,13 @@ class _Sorted:
         return float(area), float(background[passing])
 
 
-def _ratios(measured: Mapping[str, DoubleArray], index: int) -> dict[str, Estimate]:
-    """Ratios of rejections, where background passes both cuts."""
+def _ratios(measured: Mapping[str, DoubleArray], index: int, n_background: int) -> dict[str, Estimate]:
+    """Ratios of rejections, where enough background passes both cuts."""
     ratios = {}
     for name, values in measured.items():
         own, first = values[:, index, 1], values[:, 0, 1]
-        if own[0] > 0 and first[0] > 0:
-            ratios[name] = _estimate(np.divide(first, own, out=np.full(len(own), np.inf), where=own > 0))
+        if min(own[0], first[0]) * n_background >= _FEWEST - 1e-6:
+            ratios[name] = _estimate(np.divide(first, own, out=np.full(len(own), np.nan), where=own > 0))
     return ratios
 
 

@@ -74,7 +74,7 @@ def test_evaluate_writes_the_figures_of_merit_of_the_labelled_jets(tmp_path, bun
     assert (output / "report.html").exists()
 
 
-def test_bundles_come_before_the_data(tmp_path, bundle, monkeypatch):
+def test_bundles_come_before_the_data(tmp_path, bundle):
     from coffea_fm.cli.evaluate import _bundles_then_data
 
     data = str(tmp_path / "test.root")
