@@ -53,7 +53,7 @@ def test_the_interval_of_a_difference_knows_that_the_jets_are_the_same():
 
 def test_the_first_differs_from_itself_by_nothing():
     scores, target = two_taggers(900)
-    first = paired(scores, target, CLASSES, "QCD", 0.5, resamples=20)["good"]
+    first = paired(scores, target, CLASSES, "QCD", 0.8, resamples=20)["good"]
     assert (first.accuracy_difference.value, first.accuracy_difference.interval) == (0, (0, 0))
     assert first.rejection_ratio["Hbb"].text(".2f") == "1.00 (1.00 to 1.00)"
 
