@@ -84,7 +84,14 @@ def draw_jets(
             figures[f"efficiency_{name}"] = profile_figure(panels, label=label, text=text, legend="True class")
     mass = mass_of(jets.variables)
     if mass and passed:
-        figures["mass_sculpting"] = _masses(mass, jets.variables[mass], is_background, passed, metrics, label)
+        figures["mass_sculpting"] = _masses(
+            mass,
+            jets.variables[mass],
+            is_background,
+            {point.name: passed[name] for name, point in chosen.items()},
+            metrics,
+            label,
+        )
     if jets.embedding.shape[-1] and len(jets.embedding) > 2:
         figures["embedding"] = _embedding(jets, target, metrics, label)
     return figures
@@ -119,7 +126,7 @@ def _masses(
 ) -> Figure:
     edges = edges_of(values[is_background], MASS_BINS)
     axis = hist.axis.Regular(MASS_BINS, edges[0], edges[-1], name="mass", label=LABELS[name])
-    parts = {"before any tag": is_background, **{f"{key}": chosen & is_background for key, chosen in passed.items()}}
+    parts = {"before any tag": is_background, **{key: part & is_background for key, part in passed.items()}}
     histograms = {
         key: hist.Hist(axis, storage=hist.storage.Weight(), label="Jets").fill(values[part])
         for key, part in parts.items()

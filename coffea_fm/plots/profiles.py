@@ -82,7 +82,7 @@ def _draw(panel: Axes, curve: Profile, color: str, name: str, aside: float) -> N
     )
     none = curve.efficiency == 0
     panel.errorbar(
-        centres[none], curve.high[none], yerr=0.4 * curve.high[none], uplims=True, fmt="none", linewidth=1, ecolor=color
+        centres[none], curve.high[none], yerr=0.4 * curve.high[none], uplims=True, fmt="none", linewidth=1, color=color
     )
 
 

@@ -54,7 +54,7 @@ def significance_figure(
     figure = Figure(figsize=(6.4 * n_panels, 5.2), layout="constrained")
     panels = figure.subplots(1, n_panels, sharey=True, squeeze=False)[0]
     names = list(curves)
-    left = np.floor(10 * min(curve.signal.min() for curve in curves.values()) - 0.5) / 10
+    left = np.floor(10 * min(curve.signal.min() for curve in curves.values())) / 10
     for at, panel in enumerate(panels):
         for color, name in zip(COLORS, names[at * each : (at + 1) * each], strict=False):
             curve = curves[name]
