@@ -70,8 +70,15 @@ class Checkpoints(CheckpointerABC):  # type: ignore[misc]
         return self.folder / self.fingerprint[:16] / f"{key[:32]}.pkl"
 
 
-def fingerprint(processor: ProcessorABC, schema: type) -> str:
+def fingerprint(processor: ProcessorABC, schema: type, besides: object = None) -> str:
     """Changes with the code of the processor, of the modules beside it and of coffea-fm, with its options, bundle and schema.
+
+    Parameters
+    ----------
+    processor : ProcessorABC
+    schema : type
+    besides : object
+        What else is done with a chunk, with a ``repr`` that tells all of it.
 
     Raises
     ------
@@ -89,7 +96,14 @@ def fingerprint(processor: ProcessorABC, schema: type) -> str:
         ) from error
     files = [_state(value) for value in vars(processor).values()]
     versions = [version(package) for package in _VERSIONS]
-    about = [type(processor).__qualname__, schema.__module__, schema.__qualname__, *versions, files]
+    about = [
+        type(processor).__qualname__,
+        schema.__module__,
+        schema.__qualname__,
+        *versions,
+        files,
+        *([repr(besides)] if besides else []),
+    ]
     digest.update(json.dumps(about).encode())
     return digest.hexdigest()
 

@@ -22,6 +22,8 @@ from coffea_fm.plots.automatic import draw_histograms, label_of
 from coffea_fm.plots.style import Label
 from coffea_fm.running.accumulated import Parts, take_apart
 from coffea_fm.running.failures import sentence
+from coffea_fm.running.friend_files import join_friends
+from coffea_fm.running.friends import Friends
 from coffea_fm.running.merging import not_added
 from coffea_fm.running.result import RunResult
 from coffea_fm.running.root_histograms import write_root
@@ -48,7 +50,15 @@ class _Finish:
             _log.debug("%s failed", name, exc_info=error)
 
 
-def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, plots: bool = True) -> RunResult:
+def finish(
+    result: RunResult,
+    processor: ProcessorABC,
+    folder: Path | None,
+    *,
+    plots: bool = True,
+    friends: Friends | None = None,
+    keep_parts: bool = False,
+) -> RunResult:
     """Finish a run: ``postprocess``, and all files.
 
     Parameters
@@ -61,6 +71,10 @@ def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, p
         Where files go; files of the same names are replaced, others stay.
     plots : bool
         Draw the histograms.
+    friends : Friends, optional
+        Join the parts that were written of these.
+    keep_parts : bool
+        And keep the parts, for a run with checkpoints.
 
     Returns
     -------
@@ -77,6 +91,8 @@ def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, p
         parts = take_apart(output)
         done.not_written |= parts.left_out
         _write_files(parts, folder, done)
+        if friends is not None:
+            result = _write_friends(result, friends, done, keep_parts=keep_parts)
         if plots:
             _write_plots(parts, folder / "plots", label_of(output), done)
     result = replace(result, written=done.written, not_written=done.not_written, failures=done.failures)
@@ -123,6 +139,18 @@ def _write_files(parts: Parts, folder: Path, done: _Finish) -> None:
                 failed = write(path, parts.histograms)
                 done.not_written |= {f"{key} in {name}": f"{key} in {name}: {why}" for key, why in failed.items()}
                 done.written.setdefault("histograms", []).append(str(folder / name))
+
+
+def _write_friends(result: RunResult, friends: Friends, done: _Finish, *, keep_parts: bool) -> RunResult:
+    notes: list[str] = []
+    with done.step("friends"):
+        joined = join_friends(friends, result.processed, keep_parts=keep_parts)
+        done.written["friends"] = joined.paths
+        done.not_written |= {f"friend of {file}": why for file, why in joined.refused.items()}
+        for name, counts in joined.counts.items():
+            lost = ", ".join(f"{count} {reason}" for reason, count in counts.items() if count and reason != "jets")
+            notes.append(f"friends of {counts['jets']} jets by {name}" + (f": {lost}" if lost else ""))
+    return replace(result, notes=[*result.notes, *notes])
 
 
 def _is_plain(array: Any) -> bool:
