@@ -11,6 +11,7 @@ from .running.commands import collect as collect
 from .running.commands import demo as demo
 from .running.commands import run as run
 from .running.evaluate import evaluate as evaluate
+from .running.merge import merge as merge
 from .running.options import RunOptions as RunOptions
 from .running.result import RunResult as RunResult
 from .shards.collect import collector as collector

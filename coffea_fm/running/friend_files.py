@@ -20,7 +20,7 @@ from coffea_fm.errors import InputError
 from coffea_fm.files import atomic
 from coffea_fm.inference.friends import KEY, TREE, FriendMetadata, FriendModel, FriendSource, friend_path
 from coffea_fm.running.friends import COUNTS, Friends
-from coffea_fm.running.processed_files import ProcessedFile, missing
+from coffea_fm.running.processed_files import ProcessedFile, missing, united
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,10 @@ def join_friends(friends: Friends, files: Iterable[ProcessedFile], *, keep_parts
 
 
 def _whole(files: Iterable[ProcessedFile]) -> list[ProcessedFile]:
-    """One entry a file: two datasets may share the entries of one."""
-    found: dict[tuple[str, str], ProcessedFile] = {}
-    for file in files:
-        before = found.setdefault((file.file, file.treename), file)
-        ranges = tuple(sorted({*before.ranges, *file.ranges}))
-        found[file.file, file.treename] = replace(before, ranges=ranges)
-    return list(found.values())
+    """One entry a file: two datasets may share the entries of one, and the first of them names its friend."""
+    listed = list(files)
+    first = {file.file: file.dataset for file in reversed(listed)}
+    return united(replace(file, dataset=first[file.file]) for file in listed)
 
 
 def _join(friends: Friends, file: ProcessedFile, targets: Sequence[Path]) -> dict[str, dict[str, int]]:

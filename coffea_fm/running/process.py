@@ -30,10 +30,10 @@ class Process:
 
     def __call__(self, events: Any) -> Merging | None:
         """The output of a chunk; what it has not yet read of the file is read now, before the file is closed."""
+        if self.friends is not None and len(events):
+            self.friends.write_part(events)  # first: a processor may replace collections by selections of them
         output = self.processor.process(events)
         _read(output)
-        if self.friends is not None and len(events):
-            self.friends.write_part(events)
         return None if output is None else Merging(output)
 
 

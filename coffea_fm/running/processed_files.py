@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -64,6 +64,16 @@ def processed_files(headers: Iterable[Header], processed: Iterable[WorkItem]) ->
         )
         for header in headers
     ]
+
+
+def united(files: Iterable[ProcessedFile]) -> list[ProcessedFile]:
+    """One entry a file and dataset, with all that was processed of it."""
+    found: dict[tuple[str, str, str], ProcessedFile] = {}
+    for file in files:
+        key = file.dataset, file.file, file.treename
+        before = found.setdefault(key, file)
+        found[key] = replace(before, ranges=tuple(sorted({*before.ranges, *file.ranges})))
+    return list(found.values())
 
 
 def joined(ranges: Iterable[tuple[int, int]]) -> list[list[int]]:

@@ -57,7 +57,7 @@ def check(path: Path, jets: ak.Array) -> None:
     )
 
 
-@pytest.mark.parametrize("settings", [{"workers": 1}, {"workers": 2}, {"dask": "local"}], ids=str)
+@pytest.mark.parametrize("settings", [{"workers": 2}, {"dask": "local"}], ids=str)
 def test_one_file_an_input_file_aligned_with_it(bundle, tmp_path, shared_data, settings):
     jets = {name: make_nano(tmp_path / f"{name}.root", n, seed=n) for name, n in (("a", 200), ("b", 30))}
     empty = shared_data / "real" / "nano_dy_empty.root"
@@ -168,6 +168,23 @@ def test_what_does_not_fit_is_refused(bundle, nano, tmp_path):
         coffea_fm.with_friend(events(nano), nano)
     with pytest.raises(InputError, match="has no friend of"):
         coffea_fm.with_friend(events(tmp_path / "other.root"), tmp_path / "out" / "friends")
+
+
+def test_a_processor_that_replaces_its_jets_changes_no_friend(bundle, nano, tmp_path):
+    code = """
+import coffea_fm
+from coffea.processor import ProcessorABC
+class Select(ProcessorABC):
+    def __init__(self, bundle): self.taggers = {"FatJet": coffea_fm.load(bundle)}
+    def process(self, events):
+        events["FatJet"] = events.FatJet[events.FatJet.pt > 900]
+        return {"jets": len(events)}
+    def postprocess(self, accumulator): ...
+"""
+    (tmp_path / "select.py").write_text(code)
+    run(bundle, nano, tmp_path / "out", tmp_path / "select.py", friends=["scores"])
+    counts = uproot.open(nano)["Events/nFatJet"].array()
+    assert ak.all(ak.num(read(tmp_path / "out" / "friends" / "nano" / "nano.root").FatJet_counting_Hbb) == counts)
 
 
 def test_any_processor_can_offer_taggers(bundle, processor, nano, tmp_path):
