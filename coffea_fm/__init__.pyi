@@ -14,6 +14,7 @@ from .running.evaluate import evaluate as evaluate
 from .running.merge import merge as merge
 from .running.options import RunOptions as RunOptions
 from .running.result import RunResult as RunResult
+from .running.skim import skim as skim
 from .shards.collect import collector as collector
 from .shards.collect import event_collector as event_collector
 from .shards.collector import Collector as Collector

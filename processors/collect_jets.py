@@ -39,6 +39,8 @@ class CollectJets(ProcessorABC):  # type: ignore[misc]
         Further fields of the constituents, for methods that learn about constituents.
     max_tokens : int
         How many constituents to keep, by falling pT.
+    vertices : sequence of str
+        Fields of secondary vertices to keep as well.
     """
 
     def __init__(
@@ -52,13 +54,16 @@ class CollectJets(ProcessorABC):  # type: ignore[misc]
         columns: Sequence[str] = ("msoftdrop",),
         truth: Sequence[str] = (),
         max_tokens: int = 128,
+        vertices: Sequence[str] = (),
     ) -> None:
         classes = classes or CLASSES_OF_LABEL.get(label)
         if classes is None:
             raise RecipeError(
                 f"what the numbers in {label!r} mean is not known: name the classes, classes=[first, second]"
             )
-        self.collect = collector(folder, classes, fields=fields, jet=jet, truth=truth, max_tokens=max_tokens)
+        self.collect = collector(
+            folder, classes, fields=fields, jet=jet, truth=truth, max_tokens=max_tokens, vertices=vertices
+        )
         self.collection, self.label, self.columns = collection, label, tuple(columns)
 
     def process(self, events: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from coffea_fm.analysis.fileset import simulated_fileset
 from coffea_fm.analysis.fileset_settings import read_fileset_settings
 from coffea_fm.classes import JET_CLASSES
 from coffea_fm.errors import InputError
-from coffea_fm.shards import EventDataset, Source, write_shard
+from coffea_fm.shards import ShardDataset, Source, write_shard
 from coffea_fm.shards.metadata import read_metadata
 from coffea_fm.simulation.hh4b.processes import EVENT_PROCESSES, SIGNALS
 from coffea_fm.simulation.hh4b.production import EventSettings, produce_events
@@ -116,15 +116,15 @@ def events_of(study: Study, name: str) -> Path:
 
 def store_events(study: Study, name: str, weight_power: float) -> None:
     """Write the collected events as one shard, with their process and with the weights that they are used with."""
-    collected = EventDataset(collected_of(study, name))
-    if name == "train" and collected.n_jets < max(study.labels):
+    collected = ShardDataset(collected_of(study, name))
+    if name == "train" and collected.n_sets < max(study.labels):
         raise InputError(
-            f"{collected.n_jets} events of the sample train are selected, and the study needs {max(study.labels)}: raise "
+            f"{collected.n_sets} events of the sample train are selected, and the study needs {max(study.labels)}: raise "
             "the numbers in study.yaml under events.samples.train"
         )
     packed, columns = collected.read(collected.row_groups)
     processes = [list(EVENT_PROCESSES).index(dataset_of(group.path)) for group in collected.row_groups]
-    columns["process"] = np.repeat(processes, [group.n_jets for group in collected.row_groups])
+    columns["process"] = np.repeat(processes, [group.n_sets for group in collected.row_groups])
     columns["weight"] = columns["weight"] ** weight_power
     source = Source(dataset=name, file="study", start=0, stop=len(packed))
     write_shard(

@@ -9,20 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import yaml
-from coffea_fm.nn.event_batches import event_batches
-from coffea_fm.nn.events import EventModel
 from data import events_of
 from pretrained import embeddings, start_of
 from study import MODELS, Setting, Study, merged
 
 from coffea_fm.errors import RecipeError
-from coffea_fm.nn.batches import Examples
+from coffea_fm.nn.batches import Examples, padded_batches
 from coffea_fm.nn.checkpoint import load_checkpoint
-from coffea_fm.shards import EventDataset
-from coffea_fm.training.data.embeddings import EmbeddedEvents, embed_shards
-from coffea_fm.training.recipe.recipe import Recipe
-from coffea_fm.training.recipe.start import FrozenStart
-from coffea_fm.training.train import TrainingResult, train
+from coffea_fm.shards import ShardDataset
+from coffea_fm.training import Recipe, TrainingResult, pretrain
+from coffea_fm.training.data.embeddings import EmbeddedShards, embed_shards
 
 MICRO_TOKENS = 4096
 
@@ -53,7 +49,7 @@ def event_recipe(study: Study, setting: Setting, rate: int) -> Recipe:
 
 def trained(study: Study, setting: Setting, rate: int) -> TrainingResult:
     """Train, unless that was done."""
-    result = train(event_recipe(study, setting, rate), embeddings(study).parent, show_progress=False)
+    result = pretrain(event_recipe(study, setting, rate), embeddings(study).parent, show_progress=False)
     if not result.finished:
         raise RecipeError(f"the training {setting.name} was interrupted: start the study again to go on")
     return result
@@ -74,18 +70,22 @@ def chosen_rate(study: Study, way: str, start: str) -> int:
 @torch.no_grad()
 def discriminants(study: Study, checkpoint: Path) -> npt.NDArray[np.float64]:
     """Logarithm of the odds of signal of all test events, float64 [n_events]."""
-    model, config = load_checkpoint(checkpoint)
-    assert isinstance(model, EventModel)
-    collection = model.head.collection
-    data = EventDataset(events_of(study, "test"), config.spec, collection)
-    if isinstance(config.recipe.start, FrozenStart):
-        data = EmbeddedEvents(data, embed_shards(model, data, cache=embeddings(study)))
-    parts = []
+    model, trained_as = load_checkpoint(checkpoint)
+    data = ShardDataset(events_of(study, "test"), model.level)
+    if trained_as.provenance["recipe"]["start"]["mode"] == "frozen":
+        data = EmbeddedShards(data, embed_shards(model, data, cache=embeddings(study)))
+    assert model.head is not None
+    logits = np.empty((data.n_sets, 2))
+    first = 0
     for packed, _ in data:
-        examples = Examples(packed, {}, np.ones(len(packed), np.float32))
-        for batch in event_batches(examples, config.spec, collection, MICRO_TOKENS):
+        row = np.arange(first, first + len(packed))
+        first += len(packed)
+        examples = Examples(packed, {"row": row}, np.ones(len(packed), np.float32))
+        for batch in padded_batches(examples, data.level, MICRO_TOKENS):
             with torch.autocast("cpu", torch.bfloat16):
-                vectors = model.embeddings(batch.inputs)
-            logits = model.logits(vectors.float(), batch.inputs.jets, batch.inputs.mask)
-            parts.append((logits[:, 1] - logits[:, 0]).double().numpy())
-    return np.concatenate(parts)
+                known = model.known(batch.inputs)
+            found = model.head(
+                *(known[name].float() if known[name].is_floating_point() else known[name] for name in model.head.reads)
+            )
+            logits[batch.columns["row"].numpy()] = found.double().numpy()
+    return logits[:, 1] - logits[:, 0]

@@ -11,10 +11,9 @@ from study import MODELS, UNTRAINED, Study, merged
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.nn.checkpoint import load_checkpoint
-from coffea_fm.shards import EventDataset
-from coffea_fm.training import pretrain
+from coffea_fm.shards import ShardDataset
+from coffea_fm.training import Recipe, load_recipe, pretrain
 from coffea_fm.training.data.embeddings import embed_shards
-from coffea_fm.training.recipe.recipe import Recipe
 
 VALIDATIONS = 6
 
@@ -47,9 +46,12 @@ def pretrained(study: Study, name: str) -> Path:
 
 def prepare_backbone(study: Study, name: str) -> None:
     """Pretrain a backbone, and embed all jets of the events with it."""
-    model, config = load_checkpoint(pretrained(study, name))
+    model, _ = load_checkpoint(pretrained(study, name))
+    event = load_recipe(MODELS / "hh4b-frozen-embedding" / "recipe.yaml").event
+    assert event is not None
+    level = event.build(model.level, [event.order])
     for sample in ("train", "test"):
-        embed_shards(model, EventDataset(events_of(study, sample), config.spec), cache=embeddings(study))
+        embed_shards(model, ShardDataset(events_of(study, sample), level), cache=embeddings(study))
 
 
 def embeddings(study: Study) -> Path:

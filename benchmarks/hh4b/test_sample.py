@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from coffea_fm.shards import EventDataset
+from coffea_fm.shards import ShardDataset
 from coffea_fm.simulation.hh4b.processes import EVENT_PROCESSES
 
 Floats = npt.NDArray[np.float64]
@@ -44,7 +44,7 @@ class TestSample:
     @lru_cache(maxsize=2)
     def read(cls, folder: Path) -> TestSample:
         """The events of a folder of shards."""
-        process, target, *numbers = EventDataset(folder).scalars(*_COLUMNS).values()
+        process, target, *numbers = ShardDataset(folder).scalars(*_COLUMNS).values()
         names = np.array(list(EVENT_PROCESSES))
         return cls(names[process], target == 1, *(column.astype(np.float64) for column in numbers))
 

@@ -85,5 +85,5 @@ def labelled(work: Path, n_labels: int, seed: int, jets: str = "") -> Path:
             numbers = {column: columns[column][chosen] for column in STORED}
             source = Source(dataset=name, file=f"{n_labels}-{seed}", start=0, stop=len(chosen))
             path = folder / name / source.shard_name
-            write_shard(path, packed.take(chosen), data.spec, columns=numbers, classes=data.classes, source=source)
+            write_shard(path, packed.take(chosen), data.level, columns=numbers, classes=data.classes, source=source)
     return folder

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 import yaml
-from coffea_fm.nn.build import build_backbone
 from study import MODELS, Study, merged
 from vocabularies import trained_vocabulary
 
@@ -62,12 +61,13 @@ def encoder(study: Study, name: str) -> torch.nn.Module:
     """The backbone, to embed jets with."""
     if name in REFERENCES:
         torch.manual_seed(0)
-        return build_backbone(_config(study), ShardDataset(study.work / "shards" / "test").spec)
+        return _config(study).build(ShardDataset(study.work / "shards" / "test").level)
     return load_checkpoint(pretrained(study, name))[0].backbone
 
 
 def _config(study: Study) -> Any:
-    from coffea_fm.nn.build import BackboneConfig
     from pydantic import TypeAdapter
 
-    return TypeAdapter(BackboneConfig).validate_python(study.backbone)
+    from coffea_fm.nn.backbones import AnyBackboneConfig
+
+    return TypeAdapter(AnyBackboneConfig).validate_python(study.backbone)

@@ -62,7 +62,7 @@ def timed_steps(fabric: Fabric, recipe: Recipe, batch: int, steps: int, turn: in
         training = Training(recipe, Path(run), fabric)
         data = training.data
         examples = Examples.of(*data.read(data.row_groups), training.weights)
-        order = np.random.default_rng(turn).permutation(data.n_jets)
+        order = np.random.default_rng(turn).permutation(data.n_sets)
         parts = [examples.take(order[start : start + batch]) for start in range(0, (steps + warm_up) * batch, batch)]
         for part in parts[:warm_up]:
             training.step(part, threading.Event())

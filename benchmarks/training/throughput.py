@@ -34,7 +34,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         data = shards_of(arguments.jets, Path(scratch))
-        weaver = weaver_trainer(data, np.random.default_rng(0).permutation(data.n_jets), BATCH)
+        weaver = weaver_trainer(data, np.random.default_rng(0).permutation(data.n_sets), BATCH)
 
         def by_weaver(cores: int, turn: int) -> float:
             torch.set_num_threads(cores)

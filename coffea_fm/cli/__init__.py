@@ -46,6 +46,7 @@ EXTRAS = {
     "pythia8mc": "simulate",
     "fastjet": "simulate",
     "onnxruntime": "cpu",
+    "cabinetry": "limit",
     "pyhf": "limit",
     "iminuit": "limit",
     "huggingface_hub": "hub",

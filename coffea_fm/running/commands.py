@@ -76,14 +76,27 @@ def run(
     InputError
         If a file cannot be read, or the processor fails. What fails after the last chunk is in ``failures`` instead.
     """
-    settings = RunOptions.of(keywords)
+    return _run(processor, fileset, output, options, RunOptions.of(keywords), friends=friends, plots=plots)
+
+
+def _run(
+    processor: ProcessorLike,
+    fileset: FilesetLike,
+    output: PathLike | None,
+    options: Mapping[str, Any] | None,
+    settings: RunOptions,
+    *,
+    friends: str | Sequence[str] = (),
+    plots: bool = False,
+    arrays: bool = True,
+) -> RunResult:
     files = as_fileset(fileset, settings.treename)
     schema = find_schema(settings.schema)
     instance = as_processor(processor, options)
     folder = None if output is None else Path(output)
     if folder is not None:
         prepare_folder(folder)
-    beside = friends_of(instance, friends, folder)
+    beside = friends_of(instance, friends, folder, keeps_parts=settings.checkpoints is not None)
     with settings.executor() as executor:
         result = execute(
             instance,
@@ -96,8 +109,7 @@ def run(
             quiet=settings.quiet,
         )
     result = replace(result, processor=describe(processor, instance, options))
-    keep_parts = settings.checkpoints is not None
-    return finish(result, instance, folder, plots=plots, friends=beside, keep_parts=keep_parts)
+    return finish(result, instance, folder, plots=plots, arrays=arrays, friends=beside)
 
 
 @shows_run_options
@@ -131,7 +143,8 @@ def collect(
     folder = Path(output)
     keywords.setdefault("chunksize", 50_000)
     given = {"folder": str(folder.absolute()), **(options or {})}
-    result = run(processor, fileset, folder, options=given, plots=False, **keywords)
+    # arrays are parquet files, and would be taken for shards
+    result = _run(processor, fileset, folder, given, RunOptions.of(keywords), arrays=False)
     shards = sorted(map(str, folder.rglob("*.parquet")))
     if not shards:
         raise InputError(

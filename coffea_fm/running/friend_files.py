@@ -42,7 +42,7 @@ class Written:
     counts: dict[str, dict[str, int]]
 
 
-def join_friends(friends: Friends, files: Iterable[ProcessedFile], *, keep_parts: bool = False) -> Written:
+def join_friends(friends: Friends, files: Iterable[ProcessedFile]) -> Written:
     """Write the friends of all files.
 
     A file of which some entries were not processed gets none: rows for them would be made up, and a friend that is
@@ -54,8 +54,6 @@ def join_friends(friends: Friends, files: Iterable[ProcessedFile], *, keep_parts
         Whose parts the workers wrote.
     files : iterable of ProcessedFile
         What was processed.
-    keep_parts : bool
-        For a run with checkpoints, which takes finished chunks from there and does not tag them again.
     """
     whole = _whole(files)
     names = Counter((file.dataset, PurePosixPath(file.file).stem) for file in whole)
@@ -73,7 +71,7 @@ def join_friends(friends: Friends, files: Iterable[ProcessedFile], *, keep_parts
             continue
         written.paths.extend(map(str, targets))
         _add(written.counts, counts)
-    if not keep_parts:
+    if not friends.keeps_parts:
         shutil.rmtree(friends.parts, ignore_errors=True)
     return written
 

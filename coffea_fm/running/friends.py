@@ -36,11 +36,14 @@ class Friends:
         With the collection that each tags.
     outputs : tuple of str
         What of each is kept.
+    keeps_parts : bool
+        After the run, too: one with checkpoints does not tag chunks again that are kept there.
     """
 
     folder: Path
     taggers: tuple[tuple[str, Tagger], ...]
     outputs: tuple[str, ...]
+    keeps_parts: bool = False
 
     @property
     def models(self) -> tuple[FriendModel, ...]:
@@ -87,7 +90,9 @@ class Friends:
             pq.write_table(table, part, compression="zstd")
 
 
-def friends_of(processor: ProcessorABC, outputs: Sequence[str] | str, folder: Path | None) -> Friends | None:
+def friends_of(
+    processor: ProcessorABC, outputs: Sequence[str] | str, folder: Path | None, *, keeps_parts: bool = False
+) -> Friends | None:
     """The friends that a run shall write, if any.
 
     Parameters
@@ -98,6 +103,8 @@ def friends_of(processor: ProcessorABC, outputs: Sequence[str] | str, folder: Pa
         Outputs of the taggers that are asked for.
     folder : Path, optional
         Of the run.
+    keeps_parts : bool
+        See `Friends`.
 
     Raises
     ------
@@ -121,7 +128,7 @@ def friends_of(processor: ProcessorABC, outputs: Sequence[str] | str, folder: Pa
         if not all(isinstance(tagger, Tagger) for tagger in several):
             raise RecipeError(f"the taggers of {type(processor).__name__} must be what coffea_fm.load gives: {_WAY}")
         taggers += [(collection, tagger) for tagger in several]
-    friends = Friends(folder.absolute() / "friends", tuple(taggers), tuple(dict.fromkeys(names)))
+    friends = Friends(folder.absolute() / "friends", tuple(taggers), tuple(dict.fromkeys(names)), keeps_parts)
     columns = Counter(column.name for model in friends.models for column in model.columns)
     if twice := [name for name, count in columns.items() if count > 1]:
         raise RecipeError(f"two taggers would both write {twice[0]}: rename one of the bundles")

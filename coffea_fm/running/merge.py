@@ -13,7 +13,7 @@ import coffea.util
 from coffea.processor import ProcessorABC
 
 from coffea_fm.errors import InputError
-from coffea_fm.files import prepare_folder, real_path
+from coffea_fm.files import identity, prepare_folder
 from coffea_fm.running.merging import Merging
 from coffea_fm.running.outputs import finish
 from coffea_fm.running.processed_files import from_fileset, refuse_twice, united
@@ -88,10 +88,10 @@ def merge(
 def _check(folders: Sequence[Path], output: Path | None) -> None:
     if len(folders) < 2:
         raise InputError("give at least two folders of runs to merge")
-    places = Counter(real_path(str(folder)) for folder in folders)
+    places = Counter(identity(str(folder)) for folder in folders)
     if twice := [place for place, count in places.items() if count > 1]:
         raise InputError(f"the run {twice[0]} is given twice: its events would count double")
-    if output is not None and real_path(str(output)) in places:
+    if output is not None and identity(str(output)) in places:
         raise InputError(f"the sum cannot be written over {output}, which is one of its parts: choose another folder")
 
 

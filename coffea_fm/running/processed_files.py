@@ -12,8 +12,8 @@ from typing import Any
 from coffea.processor.executor import WorkItem
 
 from coffea_fm.errors import InputError
+from coffea_fm.files import identity
 from coffea_fm.running.headers import Header
-from coffea_fm.running.locations import identity
 
 Ranges = tuple[tuple[int, int], ...]
 _NO_UUID = str(uuid.UUID(int=0))

@@ -25,6 +25,8 @@ def collector(
     truth: Iterable[str] = (),
     tokens: str = "constituents",
     max_tokens: int = 128,
+    vertices: Iterable[str] = (),
+    max_vertices: int = 16,
 ) -> Collector:
     """A collector of jets; make it in a processor's ``__init__``, call it in ``process``.
 
@@ -42,13 +44,17 @@ def collector(
         The group of tokens.
     max_tokens : int
         How many tokens to keep, by falling pT.
+    vertices : iterable of str
+        Canonical fields of secondary vertices, a second group of tokens; none are kept by default.
+    max_vertices : int
+        How many vertices to keep, by falling pT.
 
     Raises
     ------
     RecipeError
         If a field is not a canonical one, or the folder has no name.
     """
-    level = jet_level((token_level(tokens, fields, minimum=1, maximum=max_tokens),), jet)
+    level = jet_level(_groups(tokens, fields, max_tokens, vertices, max_vertices), jet)
     return Collector(shard_folder(folder), with_truth(level, truth), tuple(classes))
 
 
@@ -65,6 +71,8 @@ def event_collector(
     jet: Iterable[str] = JET,
     tokens: str = "constituents",
     max_tokens: int = 128,
+    vertices: Iterable[str] = (),
+    max_vertices: int = 16,
 ) -> Collector:
     """A collector of events; make it in a processor's ``__init__``, call it in ``process``.
 
@@ -88,16 +96,29 @@ def event_collector(
         The group of tokens.
     max_tokens : int
         How many tokens to keep of each jet, by falling pT.
+    vertices : iterable of str
+        Canonical fields of secondary vertices, a second group of tokens; none are kept by default.
+    max_vertices : int
+        How many vertices to keep of each jet, by falling pT.
 
     Raises
     ------
     RecipeError
         If a field is not a canonical one, or the numbers of jets contradict.
     """
-    members = (token_level(tokens, fields, minimum=1, maximum=max_tokens),)
+    members = _groups(tokens, fields, max_tokens, vertices, max_vertices)
     kept = tuple(dict.fromkeys((*jet, *features)))
     jets = jet_level(members, kept, name=collection, order=order, minimum=minimum, maximum=maximum)
     return Collector(shard_folder(folder), Level("event", members=(jets,)), tuple(classes))
+
+
+def _groups(
+    tokens: str, fields: Iterable[str], max_tokens: int, vertices: Iterable[str], max_vertices: int
+) -> tuple[Level, ...]:
+    """The groups of tokens of a jet; it must have a token of the first."""
+    first = token_level(tokens, fields, minimum=1, maximum=max_tokens)
+    second = tuple(vertices)
+    return (first, token_level("vertices", second, maximum=max_vertices)) if second else (first,)
 
 
 def shard_folder(folder: str | os.PathLike[str]) -> Path:

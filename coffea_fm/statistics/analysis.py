@@ -73,9 +73,11 @@ class Analysis:
         postfit = observed.results if observed else likelihood.fit()
         if observed:
             limit = observed_limit(likelihood, limit)
+        tests = inject(likelihood, strength, injections, seed) if injections else []
         remarks = [
             sensitivity(self.predictions, self.settings, signal).remark(strength),
             remark_on_fit(observed.results) if observed else None,
+            *(test.remark for test in tests),
         ]
         return SignalResult(
             cross_section,
@@ -86,7 +88,7 @@ class Analysis:
             expected,
             postfit,
             observed,
-            inject(likelihood, strength, injections, seed) if injections else [],
+            tests,
             [f"{signal}: {remark}" for remark in remarks if remark],
         )
 

@@ -14,6 +14,7 @@ STRENGTHS = (0.0, 1.0, 2.0)
 """In units of the expected limit."""
 _QUANTILES = (0.16, 0.5, 0.84)
 _AT_BOUND = 1e-3
+_LARGE_BIAS, _SIGNIFICANT, _FEW = 0.2, 3.0, 20
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,16 @@ class Injection:
         low, middle, high = np.quantile(self.fitted, _QUANTILES)
         return float(high - middle if low <= 0 or self.at_bound > _QUANTILES[0] else (high - low) / 2)
 
+    @property
+    def remark(self) -> str | None:
+        """A sentence about the bias, if it is large and no fluctuation."""
+        if len(self.fitted) < _FEW or abs(self.bias) <= max(_LARGE_BIAS * self.spread, _SIGNIFICANT * self.bias_error):
+            return None
+        return (
+            f"signals injected with mu = {self.injected:.3g} are found with a bias of {self.bias:.2g} ± {self.bias_error:.2g}, "
+            f"where the spread is {self.spread:.2g}: mu and its interval are biased as much"
+        )
+
 
 def inject(likelihood: Likelihood, limit: float, toys: int, seed: int) -> list[Injection]:
     """Fit toys without signal, with one as strong as the expected limit, and with one twice as strong.
@@ -90,6 +101,6 @@ def inject(likelihood: Likelihood, limit: float, toys: int, seed: int) -> list[I
                 continue
         if not fitted:
             raise InputError(f"no fit of {toys} toys with mu = {injected:.3g} converges: the model cannot be tested")
-        at_bound = float(np.mean(np.array(fitted) < _AT_BOUND * limit))
-        found.append(Injection(injected, np.array(fitted), toys - len(fitted), at_bound))
+        values = np.where(np.array(fitted) < _AT_BOUND * limit, 0.0, fitted)
+        found.append(Injection(injected, values, toys - len(fitted), float(np.mean(values == 0))))
     return found

@@ -1,6 +1,6 @@
 """The canonical raw fields: one place for names, units and plausible ranges.
 
-Every schema maps its branches to these names and units; every input specification is a choice of them.
+Every schema maps its branches to these names and units; every level of a model is a choice of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Field:
     unit : {"GeV", "mm", "rad", "e", "ns", "1"}
         Unit of the stored number.
     missing : bool
-        Whether single tokens may lack the value (the impact parameter of a photon). Such values travel as an
+        Whether single tokens may be without the value (the impact parameter of a photon). Such values travel as an
         explicit mask, never as a special number.
     plausible : tuple of float, optional
         Range of the *median* outside which the unit is probably wrong.

@@ -48,7 +48,7 @@ class Level:
 
     @property
     def missing_names(self) -> tuple[str, ...]:
-        """Names of the fields that single things may lack: the columns of the packed ``missing`` mask."""
+        """Names of the fields that single things may be without: the columns of the packed ``missing`` mask."""
         return tuple(field.name for field in self.fields if field.missing)
 
     def walk(self) -> Iterator[Level]:

@@ -186,7 +186,7 @@ def _packed(rows: Rows, level: Level) -> Packed:
         values[:, index] = numbers
         if field.missing:
             missing[:, level.missing_names.index(field.name)] = absent
-        else:
+        elif absent.any():
             values[absent, index] = np.nan
     return Packed(values, missing, {member.name: _members(rows.field(member.name), member) for member in level.members})
 

@@ -22,7 +22,7 @@ class Packed:
     values : float32 array of shape [n, n_fields]
         Raw fields, one thing after the other; 0 where missing.
     missing : bool array of shape [n, n_missing_fields]
-        Where a thing lacks a field that things of its level may lack.
+        Where a thing has no value of a field that may be missing.
     members : mapping of str to Members
         What belongs to each, by the name of the level below.
     known : mapping of str to float32 array of shape [n, dim]

@@ -75,7 +75,7 @@ def pad(packed: Packed, level: Level, multiple: int = 8) -> Arrays:
     dict of str to array
         The level's own fields under its name, float32 [n, n_fields], where it has any. For each member ``m``: ``m``
         float32 [n, length, n_fields], ``m_mask`` bool [n, length] (True where there is one), and ``m_missing`` bool
-        [n, length, n_missing_fields] where single members may lack a field. What is known of the things, such as their
+        [n, length, n_missing_fields] where single members may be without a field. What is known of the things, such as their
         ``embedding``, under its name, float32 [n, dim]; and what is known of the members, such as ``m_embedding``
         float32 [n, length, dim]. Members that are not packed are left out.
     """

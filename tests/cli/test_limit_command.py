@@ -14,7 +14,7 @@ def limit(*arguments: object):
     return CliRunner().invoke(main, ["limit", *map(str, arguments)])
 
 
-def test_what_is_not_there_is_told_in_one_sentence(tmp_path):
+def test_missing_inputs_give_one_sentence(tmp_path):
     result = limit(tmp_path, "-s", "X1000", "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert "which coffea-fm run writes: No such file or directory" in result.output

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from coffea_fm.calibration.working_points import cut_formula, working_points
+from coffea_fm.calibration.working_points import working_points
 from coffea_fm.evaluation.classification import classification_metrics
 from coffea_fm.evaluation.report import markdown
 from coffea_fm.evaluation.result import Evaluation
@@ -76,7 +76,7 @@ def test_the_page_holds_all_it_shows_and_says_what_is_absent(tmp_path):
     assert "a &lt;b&gt;" in text
     assert "The test has no jets of t → b" in text
     assert "left out: 7 jets of the class Zqq" in text
-    assert any(row[:2] == ["Hbb_loose", cut_formula(result.working_points[0])] for row in page.rows)
+    assert any(row[:2] == ["Hbb_loose", result.working_points[0].formula] for row in page.rows)
     assert [row[0] for row in page.rows if len(row) == 4 and row[0] != "true \\ predicted"].count("QCD") == 1
     assert "prefers-color-scheme: dark" in text
     assert 'name="viewport"' in text

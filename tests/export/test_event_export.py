@@ -10,17 +10,17 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from random_events import CLASSES, EVENTS, JETS, random_events
+from random_events import CLASSES, EVENTS, JETS, random_events, write_random_events
 from random_jets import as_awkward
 
 import coffea_fm
 from coffea_fm.bundle.manifest import Provenance
 from coffea_fm.errors import InputWarning
-from coffea_fm.export import ExportError, check_graphs, export_model, make_graphs
+from coffea_fm.export import ExportError, check_graphs, export_checkpoint, export_model, make_graphs
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
 from coffea_fm.nn.batches import make_inputs
-from coffea_fm.nn.checkpoint import NetworkConfig
+from coffea_fm.nn.checkpoint import NetworkConfig, save_checkpoint
 from coffea_fm.nn.heads import HeadConfig, JetHeadConfig
 from coffea_fm.nn.heads.classification import ClassificationHeadConfig
 from coffea_fm.nn.heads.deep_sets import DeepSetsConfig
@@ -156,3 +156,14 @@ def test_embeddings_alone_can_be_read(events: Packed, tmp_path: Path) -> None:
     jets = awkward_events(events)
     scores = coffea_fm.load(tmp_path / "bare")(jets, FatJet=jets)
     np.testing.assert_allclose(ak.to_numpy(scores.signal), probabilities(model, events)[:, 1], atol=1e-5)
+
+
+def test_a_checkpoint_of_events_is_exported_with_its_shards(tmp_path: Path) -> None:
+    network = NetworkConfig(level=EVENTS, backbone=TINY, head=DeepSetsConfig(hidden=(8,)), classes=CLASSES)
+    torch.manual_seed(0)
+    shards = write_random_events(tmp_path / "shards", (30, 20))
+    save_checkpoint(tmp_path / "best", network.build().state_dict(), network, {"data": str(shards), "seen": 50})
+    manifest = export_checkpoint(tmp_path / "best", tmp_path / "events")
+    assert manifest.provenance.data["seen"] == 50
+    assert manifest.level.members[0].fields[0].trained is not None
+    assert [output.level for output in manifest.outputs] == ["event", "FatJet"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import coffea_fm
+from coffea_fm.bundle import Calibration, save_calibration
 from coffea_fm.errors import BundleError, InputError, InputWarning
 from coffea_fm.inference import process_cache
 
@@ -228,3 +230,19 @@ def test_options_are_checked_at_loading(bundle: Path) -> None:
         coffea_fm.load(bundle, threads=0)
     with pytest.raises(InputError, match="ship='file'"):
         coffea_fm.load(bundle, ship="file")  # type: ignore[arg-type]
+
+
+def test_a_bundle_that_was_measured_again_is_the_same_model(bundle: Path, jets: ak.Array) -> None:
+    before = coffea_fm.load(bundle)
+    scores = before(jets)
+    save_calibration(bundle, Calibration(temperature=2.0))
+    after = coffea_fm.load(bundle)
+    assert after.calibration.temperature == 2.0
+    assert (after, after.checksum) == (before, before.checksum)
+    assert coffea_fm.report(scores) == coffea_fm.report(after(jets))
+
+
+def test_the_same_model_at_two_places_travels_from_the_one_that_was_loaded(bundle: Path, tmp_path: Path) -> None:
+    coffea_fm.load(bundle)
+    shutil.copytree(bundle, tmp_path / "copy")
+    assert coffea_fm.load(tmp_path / "copy").source == str(tmp_path / "copy")

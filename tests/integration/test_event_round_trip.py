@@ -11,22 +11,21 @@ import numpy as np
 import pytest
 import torch
 from coffea.nanoevents import NanoEventsFactory
-from coffea_fm.nn.event_batches import event_inputs
-from coffea_fm.nn.events import EventModel
-from coffea_fm.tokens.events import nest, pack_events
-from coffea_fm.training.checkpoint import load_checkpoint
-from test_fine_tune import BLOCK, call, commands
+from pages import BLOCK, call, commands
 
 import coffea_fm
 from coffea_fm.analysis.histogram_files import read_histograms
+from coffea_fm.nn.batches import make_inputs
+from coffea_fm.nn.checkpoint import load_checkpoint
 from coffea_fm.schemas import PFNanoAODSchema
-from coffea_fm.shards import EventDataset
+from coffea_fm.shards import ShardDataset
 from coffea_fm.shipped import shipped
+from coffea_fm.tokens import pack
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "fine-tune-events.md"
 SHORTER = {
-    "seen_jets: 40_000, validate_every: 10_000": "seen_jets: 400, validate_every: 400, precision: fp32, batch_tokens: 2000",
-    "seen_events: 20_000": "seen_events: 600, validate_every: 300, precision: fp32",
+    "seen: 40_000, validate_every: 10_000": "seen: 400, validate_every: 400, precision: fp32, batch_tokens: 2000",
+    "seen: 20_000": "seen: 600, validate_every: 300, precision: fp32",
 }
 FILES = sorted(shipped("samples", "hh4b").glob("X1000_*.root")) + sorted(
     shipped("samples", "hh4b").glob("QCDbb_*.root")
@@ -62,7 +61,7 @@ def selected_jets() -> dict[Path, tuple[ak.Array, ak.Array]]:
 def test_what_a_processor_collects_it_tags_with(round_trip: list[dict[str, object]], cluster: str) -> None:
     assert [min(told) for told in round_trip] == ["chunks", "best", "chunks", "best", "bundle", "chunks"]
     events = selected_jets()
-    data = EventDataset("data/events")
+    data = ShardDataset("data/events")
     numbers = np.concatenate([chunk.event[ak.num(jets) >= 2] for chunk, jets in events.values()])
     np.testing.assert_array_equal(np.sort(data.scalars("event")["event"]), np.sort(numbers))
 
@@ -71,8 +70,7 @@ def test_what_a_processor_collects_it_tags_with(round_trip: list[dict[str, objec
     call(["collect", *files, "--processor", "dihiggs.py", "--output", "data/events", "--dask", cluster])
     assert sorted(Path("data/events").glob("*.parquet")) == before
 
-    model, config = load_checkpoint("runs/events/best")
-    assert isinstance(model, EventModel)
+    model, _ = load_checkpoint("runs/events/best")
     pretrained, _ = load_checkpoint("runs/jets/best")
     moved = [
         not torch.equal(ours, theirs)
@@ -81,13 +79,12 @@ def test_what_a_processor_collects_it_tags_with(round_trip: list[dict[str, objec
     assert np.mean(moved) > 0.9
 
     tagger = coffea_fm.load("exports/events")
-    collection = model.head.collection
     expected = {"signal": np.zeros(20), "background": np.zeros(20)}
     for file, (chunk, jets) in events.items():
-        packed = pack_events(jets, config.spec, collection)
-        enough = np.flatnonzero(packed.counts)
+        packed, _ = pack(ak.zip({"FatJet": jets}, depth_limit=1), model.level)
+        enough = np.flatnonzero(packed.members["FatJet"].counts >= model.level.members[0].minimum)
         with torch.no_grad():
-            inputs = event_inputs(nest(packed, config.spec, collection).take(enough), config.spec, collection, 4096)
+            inputs = make_inputs(packed.take(enough), model.level, 4096)
             signal = torch.softmax(model(inputs), dim=1)[:, 1].numpy()
         scores = ak.to_numpy(tagger(chunk, FatJet=jets).signal)
         np.testing.assert_allclose(scores[enough], signal, atol=1e-5)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
-import shlex
 from pathlib import Path
 
 import awkward as ak
@@ -12,11 +9,10 @@ import numpy as np
 import pytest
 import torch
 from coffea.nanoevents import NanoEventsFactory
-from typer.testing import CliRunner
+from pages import BLOCK, call, commands
 
 import coffea_fm
 from coffea_fm.analysis.histogram_files import read_histograms
-from coffea_fm.cli import main
 from coffea_fm.nn.checkpoint import load_checkpoint
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.schemas import PFNanoAODSchema
@@ -28,23 +24,6 @@ from coffea_fm.tokens.padding import pad
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "fine-tune.md"
 LONG = "seen: 20_000, validate_every: 5_000"
 SHORT = "seen: 400, validate_every: 400, precision: fp32, batch_tokens: 2000"
-BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
-
-
-def commands(text: str) -> list[list[str]]:
-    """Arguments of each ``coffea-fm`` in a block of shell, file patterns expanded."""
-    lines = [shlex.split(line, comments=True) for line in text.splitlines()]
-    assert all(line[0] == "coffea-fm" for line in lines)
-    return [
-        [path for word in line[1:] for path in (sorted(map(str, Path().glob(word))) if "*" in word else [word])]
-        for line in lines
-    ]
-
-
-def call(arguments: list[str]) -> dict[str, object]:
-    result = CliRunner().invoke(main, [*arguments, "--json"])
-    assert result.exit_code == 0, f"{arguments}\n{result.output}\n{result.exception!r}"
-    return dict(json.loads(result.stdout))
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from coffea_fm.shards.events import EventDataset
-from test_fine_tune import BLOCK, call, commands
+from pages import BLOCK, call, commands
 
 from coffea_fm.analysis.histogram_files import read_histograms
+from coffea_fm.shards import ShardDataset
 from coffea_fm.shipped import shipped
 from coffea_fm.statistics.yields import Filled
 
@@ -47,7 +47,7 @@ def test_from_the_fileset_to_the_limit(tmp_path: Path, monkeypatch: pytest.Monke
     for figure in ("boosted_closure", "X1000_boosted_postfit", "X1000_discriminant", "X1000_ranking"):
         assert (Path("limit") / f"{figure}.png").stat().st_size > 10_000
 
-    collected = EventDataset(Path("data/hh4b"))
+    collected = ShardDataset(Path("data/hh4b"))
     targets = collected.scalars("target")["target"]
     assert set(targets) == {0, 1}
     assert collected.classes == ("background", "signal")

@@ -14,7 +14,6 @@ from coffea_fm.running.processors import load_processor
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shipped import shipped
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # for tiny_bundles
 sys.path.insert(0, str(Path(__file__).parents[2] / "processors"))  # for the modules of hh4b
 
 Open = Callable[..., Any]

@@ -14,6 +14,8 @@ SETTINGS = sorted(path.name for path in shipped("processors", "hh4b").glob("limi
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_regions_of_the_fit_are_those_of_the_processor(name):
     settings = read_settings(shipped("processors", f"hh4b/{name}"))
+    assert settings.experiment.energy == 13
+    assert "HH" in settings.scan.cross_section
     used = {(figure.histogram, region) for figure in settings.figures.values() for region in figure.regions}
     for plane in settings.planes.values():
         used |= {(plane.histogram, region) for region in (plane.C, plane.D)}

@@ -37,7 +37,7 @@ def test_histograms_and_cutflow_are_those_of_the_selected_jets(tmp_path, bundle)
         "events": 300,
         "all_jets": len(written),
         "jets": len(jets),
-        "without_tokens": int(np.sum(counts == 0)),
+        "without_constituents": int(np.sum(counts == 0)),
         "not_finite": 0,
         "out_of_range": 0,
     }

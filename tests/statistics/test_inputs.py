@@ -1,24 +1,12 @@
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 from known_yields import make_histogram
+from small_analysis import write_run
 
-from coffea_fm.analysis.histogram_files import write_histograms
 from coffea_fm.errors import InputError
 from coffea_fm.statistics.inputs import read_inputs
-
-
-def write_run(folder: Path, histogram: Any, dataset: str, **counts: Any) -> Path:
-    folder.mkdir()
-    write_histograms(folder / "histograms.zip", {"boosted/mass": histogram})
-    (folder / "cutflow.json").write_text(json.dumps(counts))
-    (folder / "summary.json").write_text(json.dumps({"events_by_dataset": {dataset: 1}}))
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from known_yields import SIGNAL, make_histogram
-from test_inputs import write_run
+from small_analysis import analysis_of, write_run
 
 import coffea_fm.statistics.analysis as analysis_module
 from coffea_fm.errors import InputWarning
@@ -90,8 +90,6 @@ def test_a_limit_of_a_few_events_is_commented(settings):
     assert Sensitivity(signal=20.0, background=50.0, two_sigma=0.7).remark(1.0) is None
     assert "2 signal events over 50 background events" in Sensitivity(20.0, 50.0, 0.7).remark(0.1)
     assert "asymptotic formulae do not hold" in Sensitivity(20.0, 2.0, 0.7).remark(1.0)
-    from test_fits import analysis_of
-
     analysis = analysis_of(settings)
     found = analysis_module.sensitivity(analysis.predictions, analysis.settings, "X")
     assert found.signal == pytest.approx(SIGNAL["pass_high"])
@@ -127,3 +125,5 @@ def test_the_spread_is_not_cut_at_the_bound():
     bounded = Injection(0.0, np.maximum(gauss, 0), failed=0, at_bound=0.5)
     assert bounded.bias == pytest.approx(0, abs=0.05)
     assert bounded.spread == pytest.approx(1, abs=0.05)
+    assert bounded.remark is None
+    assert "bias of 0.99" in Injection(0.0, gauss + 1, failed=0, at_bound=0.0).remark

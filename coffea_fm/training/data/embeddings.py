@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from coffea_fm.arrays import FloatArray, IntArray
+from coffea_fm.errors import InputError
 from coffea_fm.files import atomic
 from coffea_fm.nn.batches import Examples, padded_batches
 from coffea_fm.nn.checkpoint import load_checkpoint
@@ -46,13 +47,20 @@ def embed_shards(
     float32 array of shape [n_jets, dim]
         In the order of ``dataset.row_groups``, of events one after the other; NaN for a jet with a number that is not
         finite.
+
+    Raises
+    ------
+    InputError
+        If the first fields of the jets are not those that the network reads.
     """
     path = None if cache is None else cache / f"{content_hash(model, dataset)}.npy"
     if path is not None and path.exists():
         return np.asarray(np.load(path), dtype=np.float32)
     training = model.training
     model.eval()
-    jets = embedded_level(dataset.level)
+    jets, reads = embedded_level(dataset.level), model.backbone.level.names
+    if jets.names[: len(reads)] != reads:
+        raise InputError(f"the network reads {', '.join(reads)} of a jet, and is given {', '.join(jets.names)}")
     way = dataset.level.path(jets.name)
     vectors = np.concatenate([_embed(model, packed.at(way), jets, device) for packed, _ in dataset])
     model.train(training)

@@ -1,0 +1,30 @@
+"""Commands of the documentation's pages, to be run by tests."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from coffea_fm.cli import main
+
+BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+
+
+def commands(text: str) -> list[list[str]]:
+    """Arguments of each ``coffea-fm`` in a block of shell, file patterns expanded."""
+    lines = [shlex.split(line, comments=True) for line in text.splitlines()]
+    assert all(line[0] == "coffea-fm" for line in lines)
+    return [
+        [path for word in line[1:] for path in (sorted(map(str, Path().glob(word))) if "*" in word else [word])]
+        for line in lines
+    ]
+
+
+def call(arguments: list[str]) -> dict[str, object]:
+    result = CliRunner().invoke(main, [*arguments, "--json"])
+    assert result.exit_code == 0, f"{arguments}\n{result.output}\n{result.exception!r}"
+    return dict(json.loads(result.stdout))
