@@ -38,7 +38,7 @@ class Friends(ProcessorABC):  # type: ignore[misc]
     ) -> None:
         bundles = [bundle] if isinstance(bundle, str) else bundle
         self.taggers = {collection: [coffea_fm.load(one, ship=ship) for one in bundles]}
-        self.friends, self.collection = outputs, collection
+        self.friend_outputs, self.collection = outputs, collection
 
     def process(self, events: Any) -> dict[str, Any]:
         """Count the events and jets of one chunk."""

@@ -98,7 +98,7 @@ def friends_of(
     Parameters
     ----------
     processor : ProcessorABC
-        Its attribute ``taggers`` maps collections to a tagger, or to several; ``friends`` are outputs by default.
+        Its attribute ``taggers`` maps collections to a tagger, or to several; ``friend_outputs`` are what is kept by default.
     outputs : str or sequence of str
         Outputs of the taggers that are asked for.
     folder : Path, optional
@@ -114,7 +114,7 @@ def friends_of(
         If a bundle has no such output.
     """
     names = outputs.split(",") if isinstance(outputs, str) else list(outputs)
-    names = [name.strip() for name in names if name.strip()] or list(getattr(processor, "friends", ()))
+    names = [name.strip() for name in names if name.strip()] or list(getattr(processor, "friend_outputs", ()))
     if not names:
         return None
     if folder is None:

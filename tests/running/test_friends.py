@@ -12,6 +12,7 @@ import pytest
 import uproot
 from coffea.nanoevents import NanoEventsFactory
 from made import expected_scores, make_bundle, make_nano
+from pages import run_page
 from typer.testing import CliRunner
 
 import coffea_fm
@@ -121,30 +122,19 @@ def test_files_of_one_name_have_friends_of_their_own(bundle, tmp_path):
         assert "counting_embedding" in opened.FatJet.fields
 
 
-@pytest.mark.parametrize("suffix", [".root", ".parquet"])
-def test_stored_embeddings_score_as_constituents_do_which_are_not_read(tmp_path, suffix):
-    sample = shipped("samples", "Hbb.root")
-    code = """
-import awkward as ak
-import coffea_fm
-from coffea.processor import ProcessorABC, column_accumulator
-class Score(ProcessorABC):
-    def __init__(self, friend): self.friend, self.tagger = friend, coffea_fm.load("jet-classifier-small")
-    def process(self, events):
-        events = coffea_fm.with_friend(events, self.friend, self.tagger)
-        jets = events.FatJet[events.FatJet.pt > 550]
-        scores = self.tagger.score(jets.jet_classifier_small_embedding)
-        return {"Hbb": column_accumulator(ak.to_numpy(ak.flatten(scores.Hbb))), "cutflow": len(jets)}
-    def postprocess(self, accumulator): ...
-"""
-    (tmp_path / "score.py").write_text(code)
-    run("jet-classifier-small", sample, tmp_path / "out", chunksize=700)
-    friend = str(tmp_path / "out" / "friends" / "Hbb" / f"Hbb{suffix}")
-    result = coffea_fm.run(tmp_path / "score.py", sample, options={"friend": friend}, chunksize=500, quiet=True)
-    assert result.columns == ["FatJet_pt", "nFatJet"]
-    events = NanoEventsFactory.from_root({str(sample): "Events"}, schemaclass=PFNanoAODSchema).events()
+def test_stored_embeddings_score_as_constituents_do_which_are_not_read(tmp_path, monkeypatch):
+    """The commands of docs/how-to/friends.md."""
+    (tmp_path / "samples").symlink_to(shipped("samples"))
+    monkeypatch.chdir(tmp_path)
+    accounts = run_page("friends.md", "--no-plots")
+    assert accounts[-1]["columns"] == ["FatJet_pt", "nFatJet"]
+    events = NanoEventsFactory.from_root({"samples/Hbb.root": "Events"}, schemaclass=PFNanoAODSchema).events()
     expected = coffea_fm.load("jet-classifier-small")(events.FatJet[events.FatJet.pt > 550]).Hbb
-    np.testing.assert_allclose(result.output["Hbb"].value, ak.to_numpy(ak.flatten(expected)), atol=1e-6)
+    of_page = ak.from_parquet("scored/arrays/Hbb.parquet").value
+    options = {"friends": "tagged/friends/Hbb/Hbb.parquet"}
+    of_parquet = coffea_fm.run("score.py", "samples/Hbb.root", options=options, chunksize=500, quiet=True)
+    for found in (of_page, of_parquet.output["Hbb"].value):
+        np.testing.assert_allclose(ak.to_numpy(found), ak.to_numpy(ak.flatten(expected)), atol=1e-6)
 
 
 def test_what_does_not_fit_is_refused(bundle, nano, tmp_path):

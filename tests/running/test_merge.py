@@ -8,11 +8,13 @@ import shutil
 import coffea.util
 import pytest
 from made import make_nano
+from pages import run_page
 from typer.testing import CliRunner
 
 import coffea_fm
 from coffea_fm.cli import main
 from coffea_fm.errors import InputError
+from coffea_fm.shipped import shipped
 
 
 def steps(file, *ranges, dataset="tt"):
@@ -77,3 +79,11 @@ def test_what_cannot_be_added_is_refused(processor, jobs):
     ):
         coffea_fm.merge([jobs / "one", jobs / "cut"])
     assert coffea_fm.merge([jobs / "one", jobs / "cut"], processor=processor).events == {"tt": 50}
+
+
+def test_the_commands_of_the_page(tmp_path, monkeypatch):
+    (tmp_path / "samples").symlink_to(shipped("samples"))
+    monkeypatch.chdir(tmp_path)
+    *parts, whole = run_page("merge.md", "--no-plots")
+    assert whole["events"] == sum(part["events"] for part in parts) > 1000
+    assert (whole["failures"], whole["not_written"]) == ({}, {})
