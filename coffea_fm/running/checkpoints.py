@@ -109,7 +109,9 @@ def fingerprint(processor: ProcessorABC, schema: type, besides: object = None) -
 
 def _sources(processor: ProcessorABC) -> set[Path]:
     """The Python files that a processor may run: of coffea-fm, beside it, that travel with it, and of its package."""
-    names = {*cloudpickle.list_registry_pickle_by_value(), *(base.__module__ for base in type(processor).__mro__)}
+    held = [value for value in vars(processor).values() if isinstance(value, ProcessorABC)]
+    bases = [base for each in (processor, *held) for base in type(each).__mro__]
+    names = {*cloudpickle.list_registry_pickle_by_value(), *(base.__module__ for base in bases)}
     sources = set(_PACKAGE.rglob("*.py"))
     for name in names:
         file = getattr(sys.modules.get(name), "__file__", None)

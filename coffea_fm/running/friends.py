@@ -19,6 +19,7 @@ from coffea_fm.files import atomic
 from coffea_fm.inference.friends import FriendColumn, FriendModel, identifier
 from coffea_fm.inference.reports import report
 from coffea_fm.inference.tagger import Tagger
+from coffea_fm.names import nearest
 
 COUNTS = b"coffea_fm_counts"
 _WAY = 'give it an attribute taggers = {"FatJet": tagger}, or run the processor "friends"'
@@ -75,6 +76,10 @@ class Friends:
         arrays: dict[str, ak.Array] = {}
         counts: dict[str, dict[str, int]] = {}
         for collection, tagger in self.taggers:
+            if collection not in events.fields:
+                raise InputError(
+                    f"there is no collection {collection!r} to write friends of: {nearest(collection, events.fields)}"
+                )
             jets = events[collection]
             if jets.ndim != 2:
                 raise InputError(f"friends are of lists of jets, one for each event, and {collection} is {jets.type}")

@@ -69,7 +69,7 @@ def skim(
     RecipeError
         If nothing is selected, or the files are not those of CMS.
     InputError
-        If a collection is not there, or cannot be written.
+        If a collection is not there, or cannot be written; or if the skims are not where they should be at the end.
     """
     settings = RunOptions.of(keywords)
     if not issubclass(find_schema(settings.schema), NanoAODSchema | PFNanoAODSchema):
@@ -86,6 +86,12 @@ def skim(
     result = run(skimmer, fileset, folder, plots=False, **keywords)
     files = {dataset: sorted(paths) for dataset, paths in result.output["skims"].items()}
     metadata = {name: dataset.metadata for name, dataset in as_fileset(fileset, settings.treename).items()}
+    listed = [path for paths in files.values() for path in paths]
+    if absent := [path for path in listed if not Path(path).exists()]:
+        raise InputError(
+            f"{len(absent)} skims are not there, the first {absent[0]}: workers must see that folder, and checkpoints need the "
+            "skims that were written with them"
+        )
     content = {
         dataset: {
             "files": dict.fromkeys(paths, "Events"),
@@ -96,7 +102,6 @@ def skim(
     }
     with atomic(folder / "skim.json") as path:
         path.write_text(json.dumps(content, indent=2) + "\n")
-    listed = [path for paths in files.values() for path in paths]
     written = {**result.written, "skims": listed, "fileset": str(folder / "skim.json")}
     return replace(result, written=written, notes=[*result.notes, *_notes(result.output, folder, set(listed))])
 
