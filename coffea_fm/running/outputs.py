@@ -100,9 +100,15 @@ def finish(
             _write_plots(parts, folder / "plots", output, done)
     result = replace(result, written=done.written, not_written=done.not_written, failures=done.failures)
     if folder is not None:
-        with done.step("summary.json"), atomic(folder / "summary.json") as path:
-            path.write_text(_json(result.summary()))
+        with done.step("summary.json"):
+            write_summary(result, folder)
     return result
+
+
+def write_summary(result: RunResult, folder: Path) -> None:
+    """The account of a run as ``summary.json``."""
+    with atomic(folder / "summary.json") as path:
+        path.write_text(_json(result.summary()))
 
 
 def _notes(output: Any) -> list[str]:

@@ -19,6 +19,7 @@ from coffea_fm.files import atomic
 from coffea_fm.names import nearest
 from coffea_fm.running.commands import FilesetLike, ProcessorLike, run
 from coffea_fm.running.options import PathLike, RunKeywords, RunOptions, shows_run_options
+from coffea_fm.running.outputs import write_summary
 from coffea_fm.running.processors import as_processor
 from coffea_fm.running.result import RunResult
 from coffea_fm.running.schemas import find_schema
@@ -103,7 +104,9 @@ def skim(
     with atomic(folder / "skim.json") as path:
         path.write_text(json.dumps(content, indent=2) + "\n")
     written = {**result.written, "skims": listed, "fileset": str(folder / "skim.json")}
-    return replace(result, written=written, notes=[*result.notes, *_notes(result.output, folder, set(listed))])
+    result = replace(result, written=written, notes=[*result.notes, *_notes(result.output, folder, set(listed))])
+    write_summary(result, folder)
+    return result
 
 
 class Skim(ProcessorABC):  # type: ignore[misc]

@@ -73,6 +73,8 @@ def test_the_commands_of_the_page(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert len(run_page("skim.md")) > 2
     content = json.loads((tmp_path / "skimmed" / "skim.json").read_text())
+    account = json.loads((tmp_path / "skimmed" / "summary.json").read_text())
+    assert account["written"]["skims"] == list(content["data"]["files"])
     counts = json.loads((tmp_path / "skimmed" / "cutflow.json").read_text())["cutflow"]["data"]
     assert content["data"]["metadata"] == {"events": counts["selected"]}
     assert 0 < counts["selected"] < counts["events"] == 60
