@@ -63,7 +63,7 @@ class Friends:
     @property
     def parts(self) -> Path:
         """Folder of the parts."""
-        return self.folder / "parts"
+        return self.folder / ".parts"
 
     def part(self, file: str, treename: str, start: int, stop: int) -> Path:
         """The part of a chunk: another one for another model or output."""

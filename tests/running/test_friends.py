@@ -81,7 +81,7 @@ def test_one_file_an_input_file_aligned_with_it(bundle, tmp_path, shared_data, s
     with uproot.open(tmp_path / "a.root") as file:
         assert (metadata.source.uuid, metadata.source.entries) == (str(file.file.uuid), 200)
     assert metadata.models[0].checksum == coffea_fm.load(bundle).checksum
-    assert not (folder / "parts").exists()
+    assert not (folder / ".parts").exists()
 
 
 def test_chunks_that_are_run_again_replace_their_parts(bundle, nano, tmp_path):
@@ -91,7 +91,7 @@ def test_chunks_that_are_run_again_replace_their_parts(bundle, nano, tmp_path):
     for settings in ({"chunksize": 60}, {"chunksize": 7}, *2 * [{"checkpoints": tmp_path / "kept"}]):
         assert not run(bundle, nano, tmp_path / "out", **settings).not_written
         check(tmp_path / "out" / "friends" / "nano" / "nano.root", jets)
-    shutil.rmtree(tmp_path / "out" / "friends" / "parts")
+    shutil.rmtree(tmp_path / "out" / "friends" / ".parts")
     result = run(bundle, nano, tmp_path / "out", checkpoints=tmp_path / "kept")
     assert "the part of its entries 0 to" in result.not_written[f"friend of {nano}"]
     assert not (tmp_path / "out" / "friends" / "nano" / "nano.root").exists()
