@@ -1,4 +1,4 @@
-"""``coffea-fm evaluate``: how good a bundle is on labelled jets."""
+"""``coffea-fm evaluate``: evaluate a bundle on labelled jets."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ from coffea_fm.cli.output import Json, show
 def evaluate(
     bundle: Annotated[str, typer.Argument(help="Folder, .zip or URL of the bundle.")],
     data: Annotated[list[str], typer.Argument(help="A folder of shards, a fileset as JSON, or ROOT files.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for what is written.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Output folder.")],
     run_options: dict[str, Any],
-    collection: Annotated[str, typer.Option(help="The jets.")] = "FatJet",
-    truth: Annotated[str, typer.Option(help="Column of the jets with their true class.")] = "label",
+    collection: Annotated[str, typer.Option(help="Collection of jets.")] = "FatJet",
+    truth: Annotated[str, typer.Option(help="Field of the jets with the true class.")] = "label",
     classes: Annotated[
-        str, typer.Option(help="What its numbers mean: QCD,Hbb,Hcc or 0=light,4=c,5=b; known for 'label'.")
+        str, typer.Option(help="Classes of --truth: QCD,Hbb,Hcc or 0=light,4=c,5=b; known for 'label'.")
     ] = "",
-    background: Annotated[str, typer.Option(help="Class that the others are separated from.")] = "QCD",
-    efficiency: Annotated[float, typer.Option(min=0.01, max=0.99, help="Where the rejection is given.")] = 0.5,
+    background: Annotated[str, typer.Option(help="Background class.")] = "QCD",
+    efficiency: Annotated[
+        float, typer.Option(min=0.01, max=0.99, help="Signal efficiency at which to quote background rejection.")
+    ] = 0.5,
     record: Annotated[
-        bool, typer.Option("--record", help="Write calibration and working points into the bundle and its card.")
+        bool, typer.Option("--record", help="Write calibration and working points to the bundle and its card.")
     ] = False,
-    energy: Annotated[float | None, typer.Option(help="Centre-of-mass energy for the figures, TeV.")] = None,
+    energy: Annotated[float | None, typer.Option(help="Centre-of-mass energy shown in the figures, TeV.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Accuracy, AUC and background rejection of a bundle on labelled jets, with working points, figures and a page."""
+    """Accuracy, AUC and background rejection of a bundle on labelled jets, with working points and figures."""
     import coffea_fm
 
     result = coffea_fm.evaluate(
@@ -50,6 +52,6 @@ def evaluate(
     summary = {**result.summary(), **numbers, "written": [str(path) for path in result.written]}
     show(
         summary,
-        f"{result}\n\nwrote {len(result.written)} files to {output}; look at {result.written[-1]}",
+        f"{result}\n\nwrote {len(result.written)} files to {output}; open {result.written[-1]}",
         as_json=as_json,
     )

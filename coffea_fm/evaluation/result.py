@@ -1,4 +1,4 @@
-"""The result of an evaluation, as a notebook or a terminal shows it."""
+"""The result of an evaluation, with its display for notebooks and terminals."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from coffea_fm.plots.style import SIMULATION, Label
 
 @dataclass(frozen=True, repr=False)
 class Evaluation:
-    """How good a bundle is on labelled jets.
+    """The performance of a bundle on labelled jets.
 
     Parameters
     ----------
     bundle, checksum : str
-        What was evaluated.
+        Name and checksum of the bundle.
     data : sequence of str
-        On what.
+        The data, by name.
     scores : float32 array of shape [n_jets, n_classes]
-        Of the jets with a true class; rows of NaN for jets without a score.
+        Scores of the jets with a true class; NaN for jets without a score.
     target : int64 array of shape [n_jets]
         True class.
     metrics : Metrics
         Figures of merit.
     working_points : sequence of WorkingPoint
-        Cuts, and what passes.
+        Cuts with their efficiencies.
     left_out : dict of str to int
-        Jets that are in none of these, by why.
+        Number of jets left out, by reason.
     skipped : dict of str to str
-        Why a file was left out.
+        Why a file was skipped.
     written : list of Path
         Files that `write` wrote.
     """
@@ -60,12 +60,12 @@ class Evaluation:
 
     @property
     def remarks(self) -> list[str]:
-        """What was left out, a sentence each."""
+        """One sentence for each reason that jets or files were left out."""
         jets = [f"left out: {number} jets {why}" for why, number in self.left_out.items()]
         return [*jets, *(f"skipped: {reason}" for reason in self.skipped.values())]
 
     def summary(self) -> dict[str, Any]:
-        """What was evaluated on what, as plain values."""
+        """The result as plain values."""
         return {
             "bundle": self.bundle,
             "checksum": self.checksum,
@@ -75,7 +75,7 @@ class Evaluation:
         }
 
     def write(self, folder: Path, *, label: Label = SIMULATION) -> Evaluation:
-        """Write numbers, tables, figures and the page into a folder; gives the same with `written`."""
+        """Write numbers, tables, figures and the report page to a folder; returns a copy with `written` set."""
         written = write_evaluation(
             folder,
             self.scores,

@@ -1,4 +1,4 @@
-"""The tables of an evaluation, once for the terminal, the model card and the page."""
+"""Tables of an evaluation, shared by the terminal, the model card and the report page."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Table:
     Parameters
     ----------
     title : str
-        What it shows.
+        Title.
     columns : tuple of str
-        Heads.
+        Column headers.
     rows : tuple of tuple of str
         Cells.
     note : str
-        What a reader must know of it.
+        Note below the table.
     """
 
     title: str
@@ -34,7 +34,7 @@ class Table:
     note: str = ""
 
     def markdown(self) -> str:
-        """As Markdown, without the title; columns are aligned, so that it reads well in a terminal."""
+        """The table in Markdown, without the title. Columns are aligned to be readable in a terminal."""
         if not self.rows:
             return self.note
         widths = [max(map(len, cells)) for cells in zip(self.columns, *self.rows, strict=True)]
@@ -49,7 +49,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def headline(metrics: Metrics) -> str:
-    """Accuracy and calibration in sentences, and what is not among the jets."""
+    """Accuracy and calibration in sentences, and the missing classes."""
     text = (
         f"Accuracy on {metrics.jets} jets of {len(metrics.present)} classes: "
         f"{metrics.accuracy:.4f} ± {metrics.accuracy_error:.4f}"
@@ -57,12 +57,12 @@ def headline(metrics: Metrics) -> str:
         + f"; expected calibration error {metrics.reliability.expected_error:.4f}."
     )
     if metrics.absent:
-        text += f" The test has no jets of {', '.join(metrics.absent)}."
+        text += f" The test sample has no jets of {', '.join(metrics.absent)}."
     return text
 
 
 def separation_table(metrics: Metrics, name: Name = str) -> Table:
-    """AUC and rejection of each class against the background; `name` turns a class into what is shown."""
+    """AUC and rejection of each class against the background; `name` maps a class to its label."""
     background = name(metrics.background)
     rows = tuple(
         (name(key), str(separation.jets), f"{separation.auc:.4f}", *_rejection(separation.rejection))
@@ -84,13 +84,13 @@ def confusion_table(metrics: Metrics, name: Name = str) -> Table:
 
 
 def working_point_table(points: Sequence[WorkingPoint]) -> Table:
-    """Each working point with what is cut on, and what passes."""
+    """Each working point with its cut and efficiencies."""
     rows = tuple(
         (point.name, point.formula, f"{point.signal_efficiency:.3f}", f"{point.background_efficiency:.2e}")
         for point in points
     )
-    note = "" if rows else "There are none: too few jets of the background class, or none of another class."
-    columns = ("working point", "a jet passes with", "signal efficiency", "background efficiency")
+    note = "" if rows else "None: too few jets of the background class, or no jets of another class."
+    columns = ("working point", "condition", "signal efficiency", "background efficiency")
     return Table("Working points", columns, rows, note)
 
 

@@ -1,4 +1,4 @@
-"""Evaluate a bundle on labelled jets: what ``coffea-fm evaluate`` does, for scripts and notebooks."""
+"""Evaluate a bundle on labelled jets: the function behind ``coffea-fm evaluate``."""
 
 from __future__ import annotations
 
@@ -41,43 +41,43 @@ def evaluate(
     energy: float | None = None,
     **keywords: Unpack[RunKeywords],
 ) -> Evaluation:
-    """Score labelled jets, and compute all figures of merit.
+    """Score labelled jets and compute all figures of merit.
 
     Parameters
     ----------
     bundle : path-like
         Folder, .zip or URL of the bundle.
     data : path-like, sequence of path-like, or mapping
-        A folder of shards, a fileset or the JSON file of one, or the files themselves.
+        A folder of shards, a fileset or its JSON file, or data files.
     output : path-like, optional
-        Folder for numbers, tables, figures and a page; nothing is written without it.
+        Folder for numbers, tables, figures and a report page. Nothing is written by default.
     collection : str
-        The jets.
+        Collection of jets.
     truth, classes : str
-        Column of the jets with their true class, and what its numbers mean: see `coffea_fm.running.truth.Truth.of`.
-        Shards say it themselves.
+        Field of the jets with the true class, and the meaning of its values: see
+        `coffea_fm.running.truth.Truth.of`. Not needed for shards.
     background : str
-        Class that the others are separated from.
+        Background class.
     efficiency : float
-        Signal efficiency at which the rejection is given.
+        Signal efficiency at which background rejection is quoted.
     record : bool
-        Write calibration and working points into the bundle, and what was measured into its card.
+        Write calibration and working points to the bundle, and the results to its card.
     energy : float, optional
-        Centre-of-mass energy for the figures, TeV.
+        Centre-of-mass energy shown in the figures, TeV.
     **keywords
-        How the files are read, see `RunOptions`.
+        How the files are read; see `RunOptions`.
 
     Returns
     -------
     Evaluation
-        The numbers, which show themselves in a terminal and in a notebook.
+        The numbers, with a display for terminals and notebooks.
 
     Raises
     ------
     BundleError
-        If the bundle does not score classes of jets.
+        If the bundle has no scores of classes of jets.
     InputError
-        If there is nothing to evaluate, or no such class or column.
+        If there is nothing to evaluate, or a class or column does not exist.
     """
     options = RunOptions.of(keywords)
     manifest = load_bundle(bundle).manifest
@@ -120,10 +120,10 @@ def _classes(manifest: Manifest) -> tuple[str, ...]:
     classes = next((entry.classes for entry in manifest.outputs if entry.name == "scores"), ())
     if not classes:
         given = ", ".join(output.name for output in manifest.outputs)
-        raise BundleError(f"the bundle {manifest.name!r} gives no scores of classes to evaluate, only {given}")
+        raise BundleError(f"the bundle {manifest.name!r} has no class scores to evaluate, only {given}")
     if manifest.level.name != "jet":
         raise BundleError(
-            f"the bundle {manifest.name!r} scores {manifest.level.name}s, and evaluate is for jets: "
+            f"the bundle {manifest.name!r} scores {manifest.level.name}s, but evaluate is for jets: "
             "fill its scores in a processor, then use coffea-fm limit"
         )
     return classes

@@ -41,7 +41,7 @@ def test_evaluate_refuses_a_bundle_of_events(tmp_path):
     save_bundle(tmp_path / "events", event_manifest("events"), graphs, "")
     result = CliRunner().invoke(main, ["evaluate", str(tmp_path / "events"), str(tmp_path), "-o", str(tmp_path / "o")])
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
-    assert "scores events, and evaluate is for jets" in result.stderr
+    assert "scores events, but evaluate is for jets" in result.stderr
     assert not (tmp_path / "o").exists()
 
 

@@ -19,7 +19,7 @@ def test_files_that_cannot_be_read_are_left_out_and_named(tmp_path, bundle):
     make_nano(tmp_path / "test.root", 400)
     (tmp_path / "broken.root").write_bytes(b"no ROOT file")
     files = [tmp_path / "test.root", tmp_path / "broken.root"]
-    with pytest.raises(InputError, match="give --skip-bad-files to run without it"):
+    with pytest.raises(InputError, match="use --skip-bad-files to run without it"):
         coffea_fm.evaluate(bundle, files, quiet=True)
     result = coffea_fm.evaluate(bundle, files, skip_bad_files=True, quiet=True)
     assert result.remarks[-1].startswith(f"skipped: cannot read {files[1]}")
