@@ -83,6 +83,8 @@ def test_commands_are_those_of_the_architecture():
         "evaluate",
         "fileset",
         "run",
+        "skim",
+        "merge",
         "limit",
         "info",
         "hub",
