@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from coffea_fm.errors import InputError, RecipeError
 
@@ -40,9 +42,21 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def real_path(file: str) -> str:
-    """One spelling of a file: URLs as they are, paths absolute, without links and ``..``."""
-    return file if "://" in file else str(Path(file).resolve())
+def local_path(name: str) -> str | None:
+    """The path of a file of this machine; None for a URL of elsewhere."""
+    if "://" not in name:
+        return name
+    parts = urlsplit(name)
+    return unquote(parts.path) if parts.scheme == "file" and parts.netloc in ("", "localhost") else None
+
+
+def identity(path: str) -> str:
+    """The same for every spelling of a file: links and ``..`` are followed, URLs normalised."""
+    local = local_path(path)
+    if local is not None:
+        return os.path.realpath(local)
+    parts = urlsplit(path)
+    return f"{parts.scheme.lower()}://{parts.netloc.lower()}{posixpath.normpath('/' + parts.path.lstrip('/'))}?{parts.query}"
 
 
 def refuse_repeated(files: Mapping[str, Iterable[str]]) -> None:
@@ -61,13 +75,13 @@ def refuse_repeated(files: Mapping[str, Iterable[str]]) -> None:
     found: dict[str, tuple[str, str]] = {}
     for dataset, listed in files.items():
         for file in listed:
-            real = real_path(file)
-            if real in found:
-                other, before = found[real]
+            same = identity(file)
+            if same in found:
+                other, before = found[same]
                 where = f"dataset {dataset!r} lists" if other == dataset else f"datasets {other!r} and {dataset!r} list"
-                spelled = "twice" if file == before else f"twice, as {before} and as {file}"
-                raise RecipeError(f"{where} the file {real} {spelled}: its events would count twice")
-            found[real] = (dataset, file)
+                also = "" if file == before else f", also as {file}"
+                raise RecipeError(f"{where} the file {before} twice{also}: its events would count twice")
+            found[same] = (dataset, file)
 
 
 def prepare_folder(folder: str | os.PathLike[str]) -> None:

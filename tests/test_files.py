@@ -24,6 +24,8 @@ def test_every_spelling_of_a_file_is_the_same_file(tmp_path, monkeypatch, spelli
         refuse_repeated({"A": [str(tmp_path / "x.root")], "B": [spelling]})
 
 
-def test_a_url_is_the_same_only_if_it_is_spelled_alike():
-    with pytest.raises(RecipeError, match=r"datasets 'A' and 'B' list the file root://host//a\.root twice: its"):
-        refuse_repeated({"A": ["root://host//a.root"], "B": ["root://host//a.root"]})
+def test_every_spelling_of_a_url_is_the_same_file():
+    with pytest.raises(
+        RecipeError, match=r"datasets 'A' and 'B' list the file root://host//a\.root twice, also as .*: its"
+    ):
+        refuse_repeated({"A": ["root://host//a.root"], "B": ["root://HOST//d/../a.root"]})

@@ -72,7 +72,7 @@ def account(accumulated: Mapping[str, Any], luminosity: float) -> Counts:
     luminosity : float
         fb⁻¹ that simulation is normalised to.
     """
-    samples = {dataset: sample for dataset, (sample,) in accumulated["samples"].items()}
+    samples = {dataset: sample for dataset, (sample,) in accumulated.get("samples", {}).items()}
     nominal = [sample for sample in samples.values() if sample.fills_nominal]
     masses = [sample for sample in nominal if sample.mass is not None]
     return Counts(

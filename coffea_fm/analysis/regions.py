@@ -31,4 +31,5 @@ def region_histogram(regions: Sequence[str], value: Any) -> hist.Hist[Any]:
         hist.axis.StrCategory(regions, name=REGION),
         value,
         storage=hist.storage.Weight(),
+        label="Events",
     )

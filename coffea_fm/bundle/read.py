@@ -48,8 +48,9 @@ def reader(source: str) -> Read:
     except FileNotFoundError as error:
         raise BundleError(f"cannot load the bundle {source}: it does not exist; check the path") from error
     except ImportError as error:
-        package = "pip install 'coffea-fm[hub]'" if source.startswith("hf:") else "install what fsspec needs for it"
-        raise BundleError(f"cannot load the bundle {source}: {_sentence(error)}: {package}") from error
+        hub = "huggingface_hub is not installed: pip install 'coffea-fm[hub]'"
+        reason = hub if source.startswith("hf:") else _sentence(error)  # fsspec's names the package
+        raise BundleError(f"cannot load the bundle {source}: {reason}") from error
     except Exception as error:
         raise BundleError(f"cannot load the bundle {source}: {_sentence(error)}; check the address") from error
 

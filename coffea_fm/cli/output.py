@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,4 +24,6 @@ def finish(result: RunResult, summary: Mapping[str, Any], text: str = "", *, as_
     """Print what a run came to; exit with 1 if something failed after its last chunk."""
     show(summary, text or str(result), as_json=as_json)
     if result.failures:
+        if as_json:
+            print(*(f"coffea-fm: failed: {reason}" for reason in result.failures.values()), sep="\n", file=sys.stderr)
         raise typer.Exit(1)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Sequence
 from typing import Any
 
 from coffea_fm.errors import BundleError, InputError
-from coffea_fm.inference.providers import choose_providers
+from coffea_fm.inference.providers import choose_providers, owned_threads
 
 Session = Any
 
+_LOG = logging.getLogger(__name__)
 _lock = threading.Lock()
 _sessions: dict[tuple[int, str, tuple[str, ...]], Session] = {}
 
@@ -55,10 +57,15 @@ def _create(ort: Any, data: bytes, providers: tuple[str, ...]) -> Session:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
-        return ort.InferenceSession(data, options, providers=list(providers))
+        made = ort.InferenceSession(data, options, providers=list(providers))
     except Exception as error:
         reason = str(error).splitlines()[0]
         raise BundleError(f"onnxruntime {ort.__version__} cannot open a graph of the bundle: {reason}") from error
+    where = ", ".join(made.get_providers())
+    _LOG.info(
+        "onnxruntime %s runs a graph on %s; this process owns %d threads", ort.__version__, where, owned_threads()
+    )
+    return made
 
 
 def _onnxruntime() -> Any:

@@ -13,20 +13,16 @@ from coffea_fm.bundle import Bundle, Calibration, Graph, Manifest
 from coffea_fm.bundle.show import bundle_html
 from coffea_fm.errors import InputError
 from coffea_fm.inference import process_cache
-from coffea_fm.inference.arrays import assemble, is_dask, is_typetracer, to_typetracer, touch
+from coffea_fm.inference.arrays import is_dask, is_typetracer, to_typetracer, touch
 from coffea_fm.inference.chain import Chain
-from coffea_fm.inference.checks import inspect, named_otherwise, warn_once
 from coffea_fm.inference.discriminants import discriminant, find_working_point
 from coffea_fm.inference.embedded import pack_embedded, pack_vectors
 from coffea_fm.inference.providers import owned_threads
-from coffea_fm.inference.reports import Report, attach
 from coffea_fm.inference.requests import check_request, named_outputs, things_of
 from coffea_fm.inference.sessions import Session, session
+from coffea_fm.inference.tagging import Tagging
 from coffea_fm.inference.trace import branches, collection
-from coffea_fm.tokens import Level, Packed, pack
-from coffea_fm.tokens.jagged import Rewrap
 from coffea_fm.tokens.levels import without_ranges
-from coffea_fm.tokens.pack import Chosen, chosen_members
 
 
 @dataclass(frozen=True)
@@ -134,8 +130,8 @@ class Tagger:
         with self._named(given):
             things = things_of(jets, collections)
             if is_typetracer(given):
-                return to_typetracer(self._tag(touch(things, level), level, names, given, record=record))
-            return self._tag(things, level, names, given, record=record)
+                return to_typetracer(self._tagging.tag(touch(things, level), level, names, given, record=record))
+            return self._tagging.tag(things, level, names, given, record=record)
 
     def embed(self, jets: ak.Array) -> ak.Array:
         """The embedding of each jet, a float32 vector of fixed length in the layout of `jets`."""
@@ -178,7 +174,8 @@ class Tagger:
             packed, rewrap = (
                 pack_vectors(embedding, dim) if jets is None else pack_embedded(embedding, jets, level, dim)
             )
-            return self._finish(packed, level, ("scores",), rewrap, embedding if jets is None else jets)
+            given = embedding if jets is None else jets
+            return self._tagging.run(packed, level, ("scores",), rewrap, given)
 
     def discriminant(self, scores: ak.Array, signal: str | Sequence[str], background: str | Sequence[str]) -> ak.Array:
         """``signal / (signal + background)`` of scores, e.g. ``tagger.discriminant(scores, "Hbb", "QCD")``.
@@ -280,6 +277,10 @@ class Tagger:
     def _bundle(self) -> Bundle:
         return self.carried or process_cache.find(self.source, self.checksum)
 
+    @property
+    def _tagging(self) -> Tagging:
+        return Tagging(self.chain, self.checksum)
+
     def _session(self, graph: Graph) -> Session:
         return session(graph.sha256, self._bundle.graph_bytes(graph.name), self.providers)
 
@@ -290,32 +291,3 @@ class Tagger:
             yield
         except InputError as error:
             raise InputError(f"bundle {self.manifest.name!r} on {collection(jets)}: {error}") from error
-
-    def _tag(
-        self, things: ak.Array, level: Level, names: tuple[str, ...], given: ak.Array, *, record: bool
-    ) -> ak.Array:
-        packed, rewrap = pack(things, level)
-        outputs = [self.manifest.output(name) for name in names]
-        of_members = next((member for member in level.members if member.name in {out.level for out in outputs}), None)
-        members = None if of_members is None else chosen_members(things, of_members)
-        return self._finish(packed, level, names, rewrap, given, members=members, record=record)
-
-    def _finish(
-        self,
-        packed: Packed,
-        level: Level,
-        names: tuple[str, ...],
-        rewrap: Rewrap,
-        given: ak.Array,
-        *,
-        members: Chosen | None = None,
-        record: bool = False,
-    ) -> ak.Array:
-        """Check, run, and put the results back into the layout of what was given."""
-        findings = inspect(packed, level)
-        remarks = findings.remarks | named_otherwise(given, level)
-        warn_once(remarks, self.checksum, f"bundle {self.manifest.name!r} on {collection(given)}")
-        results = self.chain.run(packed, level, names, usable=findings.usable)
-        outputs = [self.manifest.output(name) for name in names]
-        tagged = assemble(results, outputs, rewrap, record=record, members=members)
-        return attach(tagged, Report(self.manifest.name, self.checksum, findings.counts))

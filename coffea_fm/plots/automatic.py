@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,18 @@ def label_of(output: Any) -> Label:
     return replace(SIMULATION, luminosity=_one_number(found.get("luminosity")), energy=_one_number(found.get("energy")))
 
 
+def signals_of(output: Any) -> frozenset[str]:
+    """The processes that are signal: those with a ``mass`` in a processor's output, as in `coffea_fm.analysis.counts`."""
+    found = output.get("mass") if isinstance(output, Mapping) else None
+    return frozenset(map(str, found)) if isinstance(found, Mapping) else frozenset()
+
+
 def draw_histograms(
     histograms: Mapping[str, BaseHist[Any]],
     folder: Path,
     *,
     label: Label = SIMULATION,
+    signals: Collection[str] = (),
 ) -> tuple[list[Path], dict[str, str]]:
     """Draw every histogram by each of its categories, as PNG and as PDF.
 
@@ -44,6 +51,8 @@ def draw_histograms(
     label : Label
         What stands above the frames. With a luminosity, contents are expected events and processes are stacked;
         without one, their shapes are compared.
+    signals : collection of str
+        Processes that are drawn as lines over the others.
 
     Returns
     -------
@@ -60,7 +69,7 @@ def draw_histograms(
         try:
             for comparison in comparisons(histogram):
                 figure_name = f"{name}_by_{comparison.name}"
-                figure = _figure(comparison, label, name.rpartition("/")[2])
+                figure = _figure(comparison, label, name.rpartition("/")[2], signals)
                 written += save(figure, folder / safe_path(figure_name))
         except Exception as error:  # noqa: BLE001 - whatever matplotlib or hist make of a user's histogram
             reason = " ".join(str(error).split()) or type(error).__name__
@@ -68,7 +77,7 @@ def draw_histograms(
     return written, failed
 
 
-def _figure(comparison: Comparison, label: Label, text: str) -> Figure:
+def _figure(comparison: Comparison, label: Label, text: str, signals: Collection[str]) -> Figure:
     parts = comparison.parts
     if comparison.kind == "variations":
         nominal = parts[NOMINAL]
@@ -76,9 +85,11 @@ def _figure(comparison: Comparison, label: Label, text: str) -> Figure:
         return variations_figure(nominal, others, label=label, text="\n".join(filter(None, (text, comparison.by))))
     if comparison.kind == "processes" and label.luminosity is not None:
         data = parts.get(DATA)
-        backgrounds = {name: part for name, part in parts.items() if name != DATA}
-        status = label.status if data is None else ""
-        return stack_figure(backgrounds, data=data, label=replace(label, status=status), text=text)
+        lines = {name: part for name, part in parts.items() if name in signals}
+        backgrounds = {name: part for name, part in parts.items() if name != DATA and name not in lines}
+        shown = label if data is None else replace(label, status="")
+        if backgrounds:
+            return stack_figure(backgrounds, signals=lines, data=data, label=shown, text=text)
     if len(parts) == 1:
         return single_figure(next(iter(parts.values())), label=label, text=text)
     return shapes_figure(parts, label=label, legend=comparison.by, text=text)

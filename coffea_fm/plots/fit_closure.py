@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from coffea_fm.arrays import DoubleArray
-from coffea_fm.plots.fit_stack import band
-from coffea_fm.plots.style import COLORS, Label, fit_range, note, style, two_panels
+from coffea_fm.plots.fit_panels import Panels
+from coffea_fm.plots.style import COLORS, Label, style, two_panels
 
 
 @style()
@@ -36,20 +34,11 @@ def closure_figure(
         What stands above the frame.
     """
     figure, main, below = two_panels(label)
-    widths, centres = np.diff(edges), (edges[1:] + edges[:-1]) / 2
-    points: dict[str, Any] = {"fmt": "o", "color": "black", "markersize": 4, "linewidth": 1}
     (expected, error), (events, spread) = predicted, counted
-    over = 1 / np.where(expected > 0, expected, np.nan)
-    relative = np.nan_to_num(error * over)
-    main.stairs(expected / widths, edges, color=COLORS[0], label="predicted")
-    main.stairs((expected + error) / widths, edges, baseline=np.maximum(expected - error, 0) / widths, **band(None))
-    main.errorbar(centres, events / widths, yerr=spread / widths, label="counted", **points)
-    below.stairs(1 + relative, edges, baseline=1 - relative, **band(None))
-    below.errorbar(centres, events * over, yerr=spread * over, **points)
-    fit_range(main, np.concatenate([expected + error, events + spread]) / np.tile(widths, 2), room=1.6)
-    main.set(ylabel="Events / GeV" if "GeV" in quantity else "Events / bin width", xlim=(edges[0], edges[-1]))
-    note(main, text)
-    main.legend(loc="upper right", fontsize="x-small")
-    below.axhline(1, color="black", linewidth=0.8)
-    below.set(ylabel="counted / predicted", xlabel=quantity, ylim=(0, 2))
+    panels = Panels(main, below, edges, expected)
+    main.stairs(expected / panels.widths, edges, color=COLORS[0], label="predicted")
+    panels.error_band(error)
+    panels.points(events, spread, "counted")
+    highest = np.concatenate([expected + error, events + spread]) / np.tile(panels.widths, 2)
+    panels.finish(highest, text=text, quantity=quantity, ratio="counted / predicted")
     return figure

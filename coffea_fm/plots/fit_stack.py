@@ -9,10 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from coffea_fm.arrays import DoubleArray
+from coffea_fm.plots.fit_panels import Panels
 from coffea_fm.plots.names import tex_name
-from coffea_fm.plots.style import COLORS, Label, fit_range, note, style, two_panels
-
-_SIGNAL = "black"
+from coffea_fm.plots.style import COLORS, Label, style, two_panels
 
 
 @style()
@@ -47,38 +46,21 @@ def region_figure(
         What stands above the frame.
     """
     figure, main, below = two_panels(label)
-    widths = np.diff(edges)
     total = np.sum(list(backgrounds.values()), axis=0)
+    panels = Panels(main, below, edges, total)
     process, strength, events = signal
     base = np.zeros_like(total)
     for color, name in zip(COLORS, sorted(backgrounds, key=lambda name: backgrounds[name].sum()), strict=False):
-        top = base + backgrounds[name]
-        main.stairs(top / widths, edges, baseline=base / widths, fill=True, color=color, label=tex_name(name))
+        top = base + backgrounds[name] / panels.widths
+        main.stairs(top, edges, baseline=base, fill=True, color=color, label=tex_name(name))
         base = top
-    low, high = np.maximum(total - error, 0), total + error
-    main.stairs(high / widths, edges, baseline=low / widths, **band("uncertainty"))
-    legend = rf"{tex_name(process)}, $\mu$ = {strength:.3g}"
-    main.stairs(events / widths, edges, baseline=None, color=_SIGNAL, linestyle="--", linewidth=2, label=legend)
-    filled = total > 0
-    over = 1 / np.where(filled, total, np.nan)
-    relative = np.nan_to_num(error * over)
-    below.stairs(1 + relative, edges, baseline=1 - relative, **band(None))
-    below.stairs(1 + events * over, edges, baseline=None, color=_SIGNAL, linestyle="--", linewidth=2)
+    panels.error_band(error, "uncertainty")
+    line: dict[str, Any] = {"baseline": None, "color": "black", "linestyle": "--", "linewidth": 2}
+    main.stairs(events / panels.widths, edges, label=rf"{tex_name(process)}, $\mu$ = {strength:.3g}", **line)
+    below.stairs(1 + events * panels.over, edges, **line)
     if data is not None:
-        points: dict[str, Any] = {"fmt": "o", "color": "black", "markersize": 4, "linewidth": 1}
-        centres = (edges[1:] + edges[:-1]) / 2
-        main.errorbar(centres, data / widths, yerr=np.sqrt(data) / widths, label="data", **points)
-        below.errorbar(centres, data * over, yerr=np.sqrt(data) * over, **points)
+        panels.points(data, np.sqrt(data), "data")
     seen = total if data is None else np.maximum(total, data)
-    fit_range(main, np.append(seen / widths, (events / widths).max()), room=1.6)
-    main.set(ylabel="Events / GeV" if "GeV" in quantity else "Events / bin width", xlim=(edges[0], edges[-1]))
-    note(main, text)
-    main.legend(loc="upper right", fontsize="x-small", ncols=2)
-    below.axhline(1, color="black", linewidth=0.8)
-    below.set(ylabel="over background", xlabel=quantity, ylim=(0, 2))
+    highest = np.append(seen / panels.widths, (events / panels.widths).max())
+    panels.finish(highest, text=text, quantity=quantity, ratio="over background")
     return figure
-
-
-def band(label: str | None) -> dict[str, Any]:
-    """How an uncertainty is drawn."""
-    return {"fill": True, "facecolor": "none", "hatch": "/////", "edgecolor": "0.35", "linewidth": 0, "label": label}

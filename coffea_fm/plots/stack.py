@@ -61,7 +61,8 @@ def stack_figure(
         base = top
     main.stairs(total + error, first.edges, baseline=np.maximum(total - error, 0), label="stat. unc.", **HATCH)
     for name, bins in lines.items():
-        main.stairs(bins.values, bins.edges, baseline=None, color="black", linestyle="--", label=tex_name(name))
+        shown = np.where(bins.values > 0, bins.values, np.nan) if main.get_yscale() == "log" else bins.values
+        main.stairs(shown, bins.edges, baseline=None, color="black", linestyle="--", label=tex_name(name))
     if observed is not None and below is not None:
         _draw_data(main, below, observed, total, error)
         below.set(xlabel=first.quantity)

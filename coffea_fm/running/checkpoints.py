@@ -51,9 +51,8 @@ class Checkpoints(CheckpointerABC):  # type: ignore[misc]
     def load(self, metadata: Mapping[str, Any], processor_instance: object) -> Any:  # noqa: ARG002
         """The output of a chunk, if it was finished by the same processor on the same file; else None."""
         path = self._path(metadata)
-        _log.info(
-            "%s: %s of %s", "kept" if path.exists() else "not kept yet", metadata["entrystart"], metadata["filename"]
-        )
+        found = "is kept" if path.exists() else "is not kept yet"
+        _log.info("the chunk from entry %d of %s %s", metadata["entrystart"], metadata["filename"], found)
         return pickle.loads(path.read_bytes()) if path.exists() else None
 
     def save(self, output: object, metadata: Mapping[str, Any], processor_instance: object) -> None:  # noqa: ARG002

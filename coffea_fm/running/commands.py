@@ -71,7 +71,19 @@ def run(
     InputError
         If a file cannot be read, or the processor fails. What fails after the last chunk is in ``failures`` instead.
     """
-    settings = RunOptions.of(keywords)
+    return _run(processor, fileset, output, options, RunOptions.of(keywords), plots=plots)
+
+
+def _run(
+    processor: ProcessorLike,
+    fileset: FilesetLike,
+    output: PathLike | None,
+    options: Mapping[str, Any] | None,
+    settings: RunOptions,
+    *,
+    plots: bool = False,
+    arrays: bool = True,
+) -> RunResult:
     files = as_fileset(fileset, settings.treename)
     schema = find_schema(settings.schema)
     instance = as_processor(processor, options)
@@ -88,7 +100,7 @@ def run(
             checkpoints=settings.checkpoints,
             quiet=settings.quiet,
         )
-    return finish(result, instance, folder, plots=plots)
+    return finish(result, instance, folder, plots=plots, arrays=arrays)
 
 
 @shows_run_options
@@ -122,7 +134,8 @@ def collect(
     folder = Path(output)
     keywords.setdefault("chunksize", 50_000)
     given = {"folder": str(folder.absolute()), **(options or {})}
-    result = run(processor, fileset, folder, options=given, plots=False, **keywords)
+    # arrays are parquet files, and would be taken for shards
+    result = _run(processor, fileset, folder, given, RunOptions.of(keywords), arrays=False)
     shards = sorted(map(str, folder.rglob("*.parquet")))
     if not shards:
         raise InputError(

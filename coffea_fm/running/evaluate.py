@@ -135,7 +135,7 @@ def _record(evaluation: Evaluation, folder: Path) -> None:
         accuracy=metrics.accuracy,
         expected_calibration_error=metrics.reliability.expected_error,
         n_jets=metrics.jets,
-        data=evaluation.measured_on,
+        data=", ".join(evaluation.data),
         working_points=tuple(points),
     )
     text = f"On {evaluation.measured_on} (`coffea-fm evaluate --record`):\n\n{markdown(metrics, points)}"

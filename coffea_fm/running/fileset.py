@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from coffea_fm.errors import RecipeError
+from coffea_fm.files import identity
 from coffea_fm.names import nearest
-from coffea_fm.running.locations import DataFile, expand, identity
+from coffea_fm.running.locations import DataFile, expand
 
 Steps = tuple[tuple[int, int], ...]
 
@@ -131,10 +133,10 @@ def _dataset(entry: object, folder: Path, treename: str, where: str) -> Dataset:
     found: dict[str, str] = {}
     steps: dict[str, Steps] = {}
     for file in files:
-        if not isinstance(file, str):
+        if not isinstance(file, str | os.PathLike):
             raise RecipeError(f"{where} names a file that is not a string: {file!r}")
         about = files[file] if isinstance(files, Mapping) else None
-        for data in expand([file], folder, where):
+        for data in expand([os.fspath(file)], folder, where):
             if data.path in found:
                 raise RecipeError(f"{where} names {data.path} twice: its events would count double")
             found[data.path] = _tree(about, data, treename)

@@ -13,9 +13,9 @@ import uproot
 from coffea.processor.executor import ExecutorBase, ParquetFileContext, WorkItem
 
 from coffea_fm.errors import InputError
+from coffea_fm.files import identity
 from coffea_fm.running.failures import refuse_truncated
 from coffea_fm.running.fileset import Dataset, Fileset, Steps
-from coffea_fm.running.locations import identity
 
 _TREES = ["TTree", "ROOT::RNTuple", "ROOT::Experimental::RNTuple"]
 

@@ -1,17 +1,16 @@
-"""Where files are: patterns, folders and lists in place of files, ``file.root:tree``, and what makes two the same."""
+"""Where files are: patterns, folders and lists in place of files, ``file.root:tree``."""
 
 from __future__ import annotations
 
 import os
-import posixpath
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from coffea_fm.errors import RecipeError
+from coffea_fm.files import local_path
 
 DATA = re.compile(r"\.(root|parquet|parq)(\.\d+)?$")
 """How the name of a data file ends; grid jobs append numbers."""
@@ -81,27 +80,11 @@ def files_in(folder: Path, where: str) -> list[Path]:
     RecipeError
         If there are none.
     """
-    files = sorted(path for path in folder.rglob("*") if DATA.search(path.name) and not path.name.startswith("."))
+    found = sorted(path for path in folder.rglob("*") if DATA.search(path.name) and path.is_file())
+    files = [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     root = [path for path in files if ".root" in path.suffixes]
     if not files:
         raise RecipeError(
             f"{where}: the folder {folder} has no ROOT or parquet files: give the files, or another folder"
         )
     return root or files
-
-
-def local_path(name: str) -> str | None:
-    """The path of a file of this machine; None for a URL of elsewhere."""
-    if "://" not in name:
-        return name
-    parts = urlsplit(name)
-    return unquote(parts.path) if parts.scheme == "file" and parts.netloc in ("", "localhost") else None
-
-
-def identity(path: str) -> str:
-    """The same for every spelling of a file: links and ``..`` are followed, URLs normalised."""
-    local = local_path(path)
-    if local is not None:
-        return os.path.realpath(local)
-    parts = urlsplit(path)
-    return f"{parts.scheme.lower()}://{parts.netloc.lower()}{posixpath.normpath('/' + parts.path.lstrip('/'))}?{parts.query}"

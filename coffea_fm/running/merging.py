@@ -51,14 +51,14 @@ class Merging:
     output: Any
 
     def __add__(self, other: Merging) -> Merging:
-        return copy.deepcopy(self).__iadd__(other)
+        return Merging(_copied(self.output)).__iadd__(other)
 
     def __iadd__(self, other: Merging) -> Self:
         self.output = _add(self.output, other.output)
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Merging:
-        return Merging(copy.deepcopy(self.output, memo))
+    def __deepcopy__(self, _: dict[int, Any]) -> Merging:
+        return Merging(_copied(self.output))
 
     def __getstate__(self) -> bytes:
         try:
@@ -94,6 +94,19 @@ def _add(first: Any, second: Any) -> Any:
         kinds = " and ".join(dict.fromkeys(type(value).__name__ for value in (first, second)))
         reason = " ".join(str(error).split())[:200].rstrip(".")
         return NotAdded([first, second], f"{kinds} of two chunks cannot be added: {type(error).__name__}: {reason}")
+
+
+def _copied(value: Any) -> Any:
+    """A copy to add to; what cannot be copied, such as an open file, is taken as it is."""
+    try:
+        if _by_key(value):
+            copied = copy.copy(value)
+            for key, part in value.items():
+                copied[key] = _copied(part)  # not by update(), which adds in a Counter
+            return copied
+        return copy.deepcopy(value)
+    except Exception:  # noqa: BLE001 - whatever the user's type makes of it
+        return value
 
 
 def _by_key(value: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,8 +18,7 @@ from coffea.processor import ProcessorABC
 from coffea_fm.analysis.histogram_files import HISTOGRAMS, write_histograms
 from coffea_fm.files import atomic
 from coffea_fm.names import safe_path
-from coffea_fm.plots.automatic import draw_histograms, label_of
-from coffea_fm.plots.style import Label
+from coffea_fm.plots.automatic import draw_histograms, label_of, signals_of
 from coffea_fm.running.accumulated import Parts, take_apart
 from coffea_fm.running.failures import sentence
 from coffea_fm.running.merging import not_added
@@ -48,7 +47,9 @@ class _Finish:
             _log.debug("%s failed", name, exc_info=error)
 
 
-def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, plots: bool = True) -> RunResult:
+def finish(
+    result: RunResult, processor: ProcessorABC, folder: Path | None, *, plots: bool = True, arrays: bool = True
+) -> RunResult:
     """Finish a run: ``postprocess``, and all files.
 
     Parameters
@@ -56,11 +57,14 @@ def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, p
     result : RunResult
         From `coffea_fm.running.execute.execute`.
     processor : ProcessorABC
-        Its ``postprocess`` is called; should it fail, the output stays as it was accumulated.
+        Its ``postprocess`` is called; should it fail, the output stays as it was accumulated. Sentences in its output
+        under ``notes`` become notes of the run.
     folder : Path, optional
         Where files go; files of the same names are replaced, others stay.
     plots : bool
         Draw the histograms.
+    arrays : bool
+        Write arrays as parquet; else they are in ``output.coffea`` alone.
 
     Returns
     -------
@@ -72,18 +76,27 @@ def finish(result: RunResult, processor: ProcessorABC, folder: Path | None, *, p
         done.failures[name] = f"{name}: {values.reason}; its {len(values)} parts are kept as a list"
     saved = _save_accumulated(result.output, done)
     output = _postprocess(processor, result.output, saved, done)
-    result = replace(result, output=output, folder=folder)
+    result = replace(result, output=output, folder=folder, notes=[*result.notes, *_notes(output)])
     if folder is not None:
         parts = take_apart(output)
         done.not_written |= parts.left_out
+        if not arrays:
+            done.not_written |= {name: f"{name} is an array, which only output.coffea holds" for name in parts.arrays}
+            parts.arrays.clear()
         _write_files(parts, folder, done)
         if plots:
-            _write_plots(parts, folder / "plots", label_of(output), done)
+            _write_plots(parts, folder / "plots", output, done)
     result = replace(result, written=done.written, not_written=done.not_written, failures=done.failures)
     if folder is not None:
         with done.step("summary.json"), atomic(folder / "summary.json") as path:
             path.write_text(_json(result.summary()))
     return result
+
+
+def _notes(output: Any) -> list[str]:
+    """Sentences of the processor about its output."""
+    notes = output.get("notes") if isinstance(output, Mapping) else None
+    return [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []
 
 
 def _save_accumulated(output: Any, done: _Finish) -> bytes | None:
@@ -129,9 +142,10 @@ def _is_plain(array: Any) -> bool:
     return not (isinstance(array, ak.Array) and array.fields)
 
 
-def _write_plots(parts: Parts, folder: Path, label: Label, done: _Finish) -> None:
+def _write_plots(parts: Parts, folder: Path, output: Any, done: _Finish) -> None:
     with done.step("the figures"):
-        figures, not_drawn = draw_histograms(parts.histograms, folder, label=label)
+        label, signals = label_of(output), signals_of(output)
+        figures, not_drawn = draw_histograms(parts.histograms, folder, label=label, signals=signals)
         done.written["plots"] = [str(path) for path in figures]
         done.not_written |= not_drawn
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+_EACH = 3
+"""Files of a kind that are named one by one."""
 
 
 @dataclass(frozen=True)
@@ -90,17 +94,13 @@ class RunResult:
             f"{self.seconds:.1f} s, {self.n_events / max(self.seconds, 1e-9):.0f} events/s",
             *(f"skipped: {reason}" for reason in self.skipped.values()),
         ]
-        if self.skipped or self.events_skipped:
-            lines.append("weights that a fileset takes from all of its files include what was skipped: make it again")
         if self.events_skipped:
             lines.append(f"events skipped in damaged ranges: {self.events_skipped}")
         if self.empty_files:
             lines.append(f"files without events: {len(self.empty_files)}")
         lines += self.notes
         for kind, paths in self.written.items():
-            figures = {Path(path).with_suffix("") for path in paths} if kind == "plots" else set()
-            each = [f"{len(figures)} figures, as PNG and PDF, to {_common(figures)}"] if figures else paths
-            lines += [f"wrote {path}" for path in (each if isinstance(each, list) else [each])]
+            lines += [f"wrote {text}" for text in _in_short(kind, [paths] if isinstance(paths, str) else paths)]
         lines += [f"not written: {reason}" for reason in self.not_written.values()]
         return "\n".join([*lines, *(f"failed: {reason}" for reason in self.failures.values())])
 
@@ -109,6 +109,10 @@ class RunResult:
         return str(self)
 
 
-def _common(paths: set[Path]) -> str:
-    """The folder that holds all of them."""
-    return os.path.commonpath([path.parent for path in paths])
+def _in_short(kind: str, paths: Sequence[str]) -> Sequence[str]:
+    """What was written: each file, or how many of them and where."""
+    if kind != "plots" and len(paths) <= _EACH:
+        return paths
+    names = {Path(path).with_suffix("") for path in paths}
+    what = "figures, as PNG and PDF," if kind == "plots" else kind
+    return [f"{len(names)} {what} to {os.path.commonpath([name.parent for name in names])}"] if names else []

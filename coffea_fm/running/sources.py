@@ -9,16 +9,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from coffea.dataset_tools import DataGroupSpec
+
 from coffea_fm.errors import RecipeError
+from coffea_fm.files import local_path
 from coffea_fm.running.fileset import Dataset, Fileset, check_fileset, parse_fileset
 from coffea_fm.running.kinds import lines_of_files, other_kind, text_of
-from coffea_fm.running.locations import DATA, DataFile, expand, files_in, local_path
+from coffea_fm.running.locations import DATA, DataFile, expand, files_in
 
 PathLike = str | os.PathLike[str]
 
 
 def as_fileset(given: PathLike | Sequence[PathLike] | Mapping[str, Any], treename: str = "Events") -> Fileset:
-    """A fileset from whatever stands for one: the fileset, its JSON file, or the data files."""
+    """A fileset from whatever stands for one: the fileset (also coffea's own type), its JSON file, or the data files."""
+    if isinstance(given, DataGroupSpec):
+        given = given.model_dump()
     if isinstance(given, Mapping):
         return parse_fileset(given, folder=Path(), treename=treename, where="the fileset")
     files = [given] if isinstance(given, str | os.PathLike) else given

@@ -68,7 +68,9 @@ def test_folders_and_processes_that_are_not_there(tmp_path):
 def test_a_file_that_is_a_link_to_another_is_refused(tmp_path):
     for name in ("TT_0000.root", "TT_0001.root"):
         (tmp_path / name).symlink_to(SAMPLES / "TT_0000.root")
-    with pytest.raises(RecipeError, match=r"dataset 'TT' lists the file .*TT_0000\.root twice, as .*would count twice"):
+    with pytest.raises(
+        RecipeError, match=r"dataset 'TT' lists the file .*TT_0000\.root twice, also as .*would count twice"
+    ):
         simulated_fileset(tmp_path, SETTINGS, signal_cross_section=1)
 
 

@@ -169,3 +169,7 @@ def test_the_run_says_what_is_missing(files: Files, tmp_path: Path) -> None:
     assert sentence in str(result)
     assert sentence in json.loads((tmp_path / "out" / "summary.json").read_text())["notes"][0]
     assert sentence in Counts.read(tmp_path / "out").notes()[0]
+
+
+def test_a_run_over_nothing_is_empty() -> None:
+    assert normalise({}, LUMINOSITY)["notes"] == []

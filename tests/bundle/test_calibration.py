@@ -93,6 +93,6 @@ def test_numbers_that_are_not_finite_are_no_measurement() -> None:
 
 def test_what_a_working_point_cuts(calibration: Calibration) -> None:
     (loose,) = calibration.working_points
-    assert loose.formula == "Hbb / (Hbb + QCD) > 0.4000"
+    assert loose.formula == "Hbb / (Hbb + QCD) >= 0.4000"
     two = loose.model_copy(update={"signal": ("Hbb", "Hcc")})
-    assert two.formula == "(Hbb + Hcc) / (Hbb + Hcc + QCD) > 0.4000"
+    assert two.formula == "(Hbb + Hcc) / (Hbb + Hcc + QCD) >= 0.4000"

@@ -76,6 +76,11 @@ def test_the_checkpoint_of_a_shipped_model_by_its_name(
     (models / "small" / "checkpoint").mkdir(parents=True)
     (models / "small" / "checkpoint" / "config.json").touch()
     monkeypatch.setattr("coffea_fm.bundle.find.shipped", lambda kind, name="": tmp_path / kind / name)
+    with pytest.raises(
+        InputError, match=r"weights of 'small' do not travel in the wheel.*git clone.*models/small/checkpoint"
+    ):
+        find_checkpoint("small")
+    (models / "small" / "checkpoint" / "model.safetensors").touch()
     assert find_checkpoint("small") == models / "small" / "checkpoint"
     assert find_checkpoint("runs/small/best") == Path("runs/small/best")
     with pytest.raises(InputError, match="is a bundle, which holds no weights to train on: start from 'small'"):

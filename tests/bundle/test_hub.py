@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
 import pytest
+from fsspec.registry import _registry
 from hub_server import Hub, serve
 from typer.testing import CliRunner
 
@@ -147,3 +149,10 @@ def test_a_folder_of_something_else_is_not_replaced(bundle: Path, tmp_path: Path
     push(bundle, REPOSITORY)
     (tmp_path / "thesis").mkdir()
     refuse(lambda: pull(REPOSITORY, tmp_path / "thesis"), "is not a bundle")
+
+
+def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    monkeypatch.delitem(_registry, "hf", raising=False)  # where it was used before
+    refuse(lambda: load_bundle(f"hf://{REPOSITORY}"), "pip install 'coffea-fm[hub]'")
+    assert "pip install 'coffea-fm[hub]'" in CliRunner().invoke(main, ["hub", "pull", REPOSITORY]).output

@@ -57,12 +57,13 @@ def test_the_demo_runs(binaries: Path, tmp_path: Path) -> None:
 
 def test_all_of_hh4b_is_there(binaries: Path, tmp_path: Path) -> None:
     code = """
+from pathlib import Path
 from coffea_fm import run
 from coffea_fm.analysis.fileset import make_fileset
 from coffea_fm.analysis.fileset_settings import read_fileset_settings
 from coffea_fm.shipped import shipped
 settings = read_fileset_settings(shipped("processors", "hh4b/fileset.yaml"))
-fileset = make_fileset(SAMPLE, settings, signal_cross_section=1, processes=["X1000"])
+fileset = make_fileset(Path(SAMPLE), settings, signal_cross_section=1, processes=["X1000"])
 found = run("hh4b", fileset, options={"jets": str(shipped("exports", "jet-classifier-small"))}, quiet=True)
 print(sorted(path.name for path in shipped("processors", "hh4b").glob("limit*.yaml")), found.notes, found.failures)
 """

@@ -4,7 +4,7 @@ import hist
 import numpy as np
 import pytest
 
-from coffea_fm.plots.automatic import draw_histograms, label_of
+from coffea_fm.plots.automatic import draw_histograms, label_of, signals_of
 from coffea_fm.plots.style import Label
 
 
@@ -58,3 +58,23 @@ def test_whatever_goes_wrong_in_a_figure_is_not_raised(tmp_path, monkeypatch):
 )
 def test_the_label_comes_from_what_the_processor_says(output, luminosity, energy):
     assert label_of(output) == Label(luminosity=luminosity, energy=energy)
+
+
+def test_signals_are_lines_over_the_stack(tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(
+        "coffea_fm.plots.automatic.stack_figure", lambda *args, **more: drawn.update(more, parts=args[0])
+    )
+    monkeypatch.setattr("coffea_fm.plots.automatic.save", lambda *_: [])
+    output = {"luminosity": {138.0}, "mass": {"tt": {1000.0}}}
+    _, failed = draw_histograms({"m": processes()}, tmp_path, label=label_of(output), signals=signals_of(output))
+    assert failed == {}
+    assert (set(drawn["parts"]), set(drawn["signals"])) == ({"QCD"}, {"tt"})
+    assert drawn["data"].values().tolist() == [1, 1]
+    assert drawn["label"] == Label(status="", luminosity=138.0)
+
+
+def test_without_backgrounds_shapes_are_compared(tmp_path):
+    label = Label(luminosity=1)
+    written, failed = draw_histograms({"m": processes()}, tmp_path, label=label, signals={"QCD", "tt"})
+    assert (len(written), failed) == (2, {})

@@ -28,7 +28,7 @@ def test_every_labelled_jet_is_written_with_its_class(tmp_path: Path) -> None:
     counts = collect_jets(folder=str(tmp_path)).process(events)["cutflow"]["Hbb"]
     data = ShardDataset(tmp_path)
     assert data.classes == JET_CLASSES
-    assert data.n_jets == counts["written"] > 5
+    assert data.n_sets == counts["written"] > 5
     assert set(data.scalars("target")["target"]) == {JET_CLASSES.index("Hbb")}
 
 

@@ -173,7 +173,7 @@ def test_jets_without_constituents_are_counted_and_never_chosen(hh4b, open_event
     emptied = ak.with_field(jets, jets.constituents[ak.local_index(jets.constituents, axis=2) < 0], "constituents")
     changed = ak.with_field(events, emptied, "FatJet")
     cutflow = analyse(hh4b(), changed)["cutflow"]["X1000"]
-    assert cutflow["txbb_without_tokens"] == cutflow["txbb_jets"] > 0
+    assert cutflow["txbb_without_constituents"] == cutflow["txbb_jets"] > 0
     assert cutflow["boosted"] == 0
 
 

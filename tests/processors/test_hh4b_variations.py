@@ -7,12 +7,11 @@ from importlib import import_module
 import awkward as ak
 import numpy as np
 import pytest
-from tiny_bundles import backbone_bytes, event_head_bytes, event_manifest
+from tiny_bundles import save_tiny_event
 
 import coffea_fm
 from coffea_fm.analysis.chunk import Chunk
 from coffea_fm.analysis.folds import FOLDS, folds
-from coffea_fm.bundle import save_bundle
 from coffea_fm.errors import RecipeError
 from coffea_fm.inference import tagger as tagger_module
 
@@ -22,14 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::coffea_fm.errors.InputWarning")
 @pytest.fixture
 def event_bundles(tmp_path):
     """One bundle a fold, alike but for their names, and so their checksums."""
-    folders = []
-    for fold in range(FOLDS):
-        folder = tmp_path / f"fold{fold}"
-        save_bundle(
-            folder, event_manifest(folder.name), {"backbone": backbone_bytes(), "event-head": event_head_bytes()}, ""
-        )
-        folders.append(str(folder))
-    return folders
+    return [str(save_tiny_event(tmp_path / f"fold{fold}", f"fold{fold}")) for fold in range(FOLDS)]
 
 
 @pytest.fixture
@@ -70,8 +62,8 @@ def test_every_backbone_runs_once_over_the_union_of_the_variations(hh4b, open_ev
     nominal = ak.sum(selected["nominal"][ak.num(jets[union]) >= 2])
     assert in_events_with_two > nominal
     assert cutflow["txbb_jets"] == in_events_with_two
-    assert rows["embedding"] == in_events_with_two + cutflow["event_jets"]
-    assert cutflow["event_jets"] <= in_events_with_two
+    assert rows["embedding"] == in_events_with_two + cutflow["event_FatJets"]
+    assert cutflow["event_FatJets"] <= in_events_with_two
     assert calls["scores"] >= FOLDS * len(variations.JET_VARIATIONS)
     events_of_heads = rows["scores"] - cutflow["txbb_jets"]
     assert 0 < events_of_heads <= len(events) * len(variations.JET_VARIATIONS)

@@ -5,10 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
+from coffea.dataset_tools import DataGroupSpec
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.running.fileset import Dataset, file_format
-from coffea_fm.running.sources import read_fileset
+from coffea_fm.running.sources import as_fileset, read_fileset
 
 
 def write(path: Path, content: object) -> list[str]:
@@ -149,3 +150,11 @@ def test_what_a_fileset_says_and_nothing_reads_is_told(tmp_path):
     content = {"tt": {"files": ["/a.root"], "metdata": {"x": 1}}}
     (unread,) = read_fileset(write(tmp_path / "f.json", content))["tt"].unread
     assert "'metdata' is not read (did you mean 'metadata'?)" in unread
+
+
+def test_filesets_of_a_notebook():
+    """Paths in place of texts, and coffea's own type."""
+    assert as_fileset({"tt": [Path("/a.root")]}) == {"tt": Dataset({"/a.root": "Events"})}
+    about = {"object_path": "Events", "steps": [[0, 10]], "num_entries": 20, "uuid": "x"}
+    group = DataGroupSpec({"tt": {"files": {"/a.root": about}, "metadata": {"x": 1}}})
+    assert as_fileset(group) == {"tt": Dataset({"/a.root": "Events"}, {"x": 1}, {"/a.root": ((0, 10),)})}

@@ -181,7 +181,7 @@ def test_copies_are_refused_before_the_run(processor, nano, tmp_path, skip):
         execute(processor, [nano, tmp_path / "copy.root"], skip=skip, options={"fail": "it was run"})
 
 
-@pytest.mark.parametrize("options", [{"workers": 1}, {"workers": 2}, {"dask": "local"}], ids=str)
+@pytest.mark.parametrize("options", [{"workers": 1}, {"dask": "local"}], ids=str)
 def test_letters_of_other_scripts(processor, tmp_path, options):
     """In the path of a file, and in the name of a dataset."""
     names = ["müller", "tt̄", "数据", "a b:c;d|e/f", "x" * 300]
@@ -198,3 +198,11 @@ def test_letters_of_other_scripts(processor, tmp_path, options):
     with uproot.open(tmp_path / "out" / "histograms.root") as file:
         stored = {f"spectra/pt/{safe_name(name, KEY)}" for name in names}
         assert set(file.keys(cycle=False, filter_classname="TH1*")) == stored
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_branches_that_coffea_cannot_read_are_left_out_where_the_schema_says_so(processor, shared_data):
+    file = shared_data / "real" / "test_FCC_Winter2023.root"
+    options = {"collection": "Jet", "minimum": 0}
+    result = coffea_fm.run(str(processor), file, options=options, schema="FCCSchema", treename="events", quiet=True)
+    assert result.output["cutflow"]["test_FCC_Winter2023"]["jets"] > 0

@@ -178,3 +178,18 @@ class Plain(ProcessorABC):
     assert (result.failures, result.not_written) == ({}, {})
     counts = json.loads((tmp_path / "out" / "cutflow.json").read_text())
     assert counts in (60, [30, 30], {}, [])
+
+
+def test_what_cannot_be_copied_or_added_costs_nothing_else(tmp_path, nano):
+    code = """
+from coffea.processor import ProcessorABC
+class Files(ProcessorABC):
+    def process(self, events): return {"file": open(__file__), "iterator": iter([1]), "n": len(events)}
+    def postprocess(self, accumulator): ...
+"""
+    (tmp_path / "files.py").write_text(code)
+    result = coffea_fm.run(tmp_path / "files.py", nano, tmp_path / "out", chunksize=30, quiet=True)
+    assert set(result.failures) == {"file", "iterator"}
+    assert json.loads((tmp_path / "out" / "cutflow.json").read_text())["n"] == 60
+    for part in result.output["file"]:
+        part.close()

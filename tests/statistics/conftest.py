@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 from known_yields import make_histogram
+from small_analysis import analysis_of, workspace_of
 
+from coffea_fm.statistics.likelihood import Likelihood
 from coffea_fm.statistics.settings import FitSettings
 from coffea_fm.statistics.yields import Filled
 
@@ -29,3 +31,10 @@ def settings() -> FitSettings:
 @pytest.fixture(scope="session")
 def filled() -> Filled:
     return Filled(make_histogram(), "boosted/mass")
+
+
+@pytest.fixture(scope="session")
+def blinded(settings):
+    analysis = analysis_of(settings)
+    workspace = workspace_of(analysis)
+    return workspace, Likelihood.of(workspace)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from known_yields import make_histogram, write_run
+from known_yields import make_histogram
+from small_analysis import write_run
 
 from coffea_fm.errors import InputError
 from coffea_fm.statistics.inputs import read_inputs

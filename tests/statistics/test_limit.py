@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from known_yields import SIGNAL, analysis_of, make_histogram, write_run
+from known_yields import SIGNAL, make_histogram
+from small_analysis import analysis_of, write_run
 
 import coffea_fm.statistics.analysis as analysis_module
 from coffea_fm.errors import InputWarning
@@ -89,7 +90,6 @@ def test_a_limit_of_a_few_events_is_commented(settings):
     assert Sensitivity(signal=20.0, background=50.0, two_sigma=0.7).remark(1.0) is None
     assert "2 signal events over 50 background events" in Sensitivity(20.0, 50.0, 0.7).remark(0.1)
     assert "asymptotic formulae do not hold" in Sensitivity(20.0, 2.0, 0.7).remark(1.0)
-
     analysis = analysis_of(settings)
     found = analysis_module.sensitivity(analysis.predictions, analysis.settings, "X")
     assert found.signal == pytest.approx(SIGNAL["pass_high"])

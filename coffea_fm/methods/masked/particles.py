@@ -75,10 +75,8 @@ class MaskedParticleModelling(Method):
         backbone = model.backbone
         decoder = (config.decoder or DecoderConfig()) if config.exclude else None
         self.predictor = build_predictor(backbone, decoder, config.position)
-        self.targets = cast(
-            "dict[str, Target]",
-            nn.ModuleDict(config.targets.build(backbone.level, self.predictor.dim, backbone.dim)),
-        )
+        targets = config.targets.build(backbone.level, self.predictor.dim, backbone.dim)
+        self.targets = cast("dict[str, Target]", nn.ModuleDict(targets))
 
     def prepare(self, data: ShardDataset, seed: int) -> None:
         """Let the targets look at the training jets."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from coffea_fm.bundle.find import find_checkpoint
@@ -12,7 +12,6 @@ from coffea_fm.nn.checkpoint import NetworkConfig, load_checkpoint
 from coffea_fm.nn.heads.classification import ClassificationHeadConfig
 from coffea_fm.nn.heads.event import EventHead, JetHeadConfig
 from coffea_fm.nn.model import Model, embedded_level
-from coffea_fm.tokens import Level
 from coffea_fm.training.recipe.recipe import Recipe
 from coffea_fm.training.recipe.start import FrozenStart, LowRankStart, StartConfig
 
@@ -66,13 +65,12 @@ def starting_point(recipe: Recipe) -> StartingPoint | None:
     folder = find_checkpoint(recipe.start.checkpoint)
     model, checkpoint = load_checkpoint(folder)
     trained = checkpoint.network
-    difference = _different_inputs(recipe, trained) or _different_backbone(recipe, trained)
-    if difference:
-        section, key, ours, theirs = difference
-        raise RecipeError(
-            f"{section}.{key} of the recipe is {ours}, and the checkpoint {recipe.start.checkpoint} was trained with "
-            f"{theirs}: copy the section {section} of its recipe"
-        )
+    for section, key, ours, theirs in _compared(recipe, trained):
+        if ours != theirs:
+            raise RecipeError(
+                f"{section}.{key} of the recipe is {ours}, and the checkpoint {recipe.start.checkpoint} was trained with "
+                f"{theirs}: copy the section {section} of its recipe"
+            )
     head = trained.head
     if trained.level.name == "event" or not isinstance(head, ClassificationHeadConfig):
         return StartingPoint(model, None)
@@ -137,34 +135,18 @@ def keeps_embeddings(model: Model, recipe: Recipe) -> bool:
     return unchanged and model.head is not None and "token_vectors" not in model.head.reads
 
 
-def _different_inputs(recipe: Recipe, trained: NetworkConfig) -> tuple[str, str, object, object] | None:
-    """The first difference in what the backbones read of a jet; their names, and numbers of jets, may differ."""
+def _compared(recipe: Recipe, trained: NetworkConfig) -> Iterator[tuple[str, str, object, object]]:
+    """Section, key, and values on both sides of all that must be the same; names and numbers of jets may differ."""
     ours, theirs = recipe.inputs.build(), embedded_level(trained.level)
-    if trained.level.name == "event":
-        theirs = replace(theirs, fields=theirs.fields[: len(ours.fields)])
-    for key, left, right in (
-        ("jet", ours.names, theirs.names),
-        ("groups", _named(ours), _named(theirs)),
-        *(pair for a, b in zip(ours.members, theirs.members, strict=False) for pair in _differences(a, b)),
-    ):
-        if left != right:
-            return "inputs", key, left, right
-    return None
-
-
-def _named(level: Level) -> list[str]:
-    return [member.name for member in level.members]
-
-
-def _differences(ours: Level, theirs: Level) -> list[tuple[str, object, object]]:
-    return [
-        ("fields", ours.names, theirs.names),
-        ("max_tokens", ours.maximum, theirs.maximum),
-        ("order", ours.order, theirs.order),
-    ]
-
-
-def _different_backbone(recipe: Recipe, trained: NetworkConfig) -> tuple[str, str, object, object] | None:
-    ours, theirs = recipe.backbone.model_dump(exclude={_FREE}), trained.backbone.model_dump(exclude={_FREE})
-    different = (key for key in {**theirs, **ours} if theirs.get(key) != ours.get(key))
-    return next((("backbone", key, ours.get(key), theirs.get(key)) for key in different), None)
+    of_jet = (
+        theirs.names[: len(ours.names)] if trained.level.name == "event" else theirs.names
+    )  # the rest is the head's
+    yield "inputs", "jet", ours.names, of_jet
+    yield "inputs", "groups", [member.name for member in ours.members], [member.name for member in theirs.members]
+    for left, right in zip(ours.members, theirs.members, strict=False):
+        yield "inputs", "fields", left.names, right.names
+        yield "inputs", "max_tokens", left.maximum, right.maximum
+        yield "inputs", "order", left.order, right.order
+    mine, before = (backbone.model_dump(exclude={_FREE}) for backbone in (recipe.backbone, trained.backbone))
+    for key in {**before, **mine}:
+        yield "backbone", key, mine.get(key), before.get(key)
