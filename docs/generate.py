@@ -16,6 +16,7 @@ from typer.cli import get_docs_for_click
 
 import coffea_fm
 from coffea_fm.bundle.listing import ModelSummary
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.cli import main
 from coffea_fm.shipped import shipped
 
@@ -27,7 +28,7 @@ PART = re.compile(r"(<!-- begin (?P<name>\w+) -->\n).*?(\n<!-- end (?P=name) -->
 
 def models_table() -> str:
     """What can be loaded by name."""
-    head = "| model | gives | made for | reads of the constituents, beside `pt eta phi mass` | accuracy |\n|---|---|---|---|---|"
+    head = "| model | gives | made for jets of | needs, beside `pt eta phi mass` of the constituents | accuracy |\n|---|---|---|---|---|"
     shipped_ones = shipped("exports")
     return "\n".join(
         [head, *(_model_row(model) for model in coffea_fm.models() if model.folder.parent == shipped_ones)]
@@ -36,13 +37,11 @@ def models_table() -> str:
 
 def _model_row(model: ModelSummary) -> str:
     card = f"[`{model.name}`]({REPOSITORY}/exports/{model.name}/README.md)"
-    gives = f"{len(model.classes)} classes: {', '.join(model.classes)}" if model.classes else "an embedding"
-    names = {"pt_raw": "pT", "eta": "η", "mass_raw": "mass"}
-    made_for = "; ".join(
-        f"{names[field]} {low:g} to {high:g}{'' if field == 'eta' else ' GeV'}"
-        for field, (low, high) in model.ranges.items()
-        if field in ("pt_raw", "eta")
+    gives = (
+        "the ten classes of JetClass" if model.classes == JET_CLASSES else ", ".join(model.classes) or "an embedding"
     )
+    (low, high), (_, eta) = model.ranges["pt_raw"], model.ranges["eta"]
+    made_for = f"{low:g} to {high:g} GeV, \\|η\\| < {eta:g}"
     needs = f"`{' '.join(model.needs)}`" if model.needs else "nothing"
     accuracy = "" if model.accuracy is None else f"{model.accuracy:.3f} on {model.n_jets:,} jets"
     return f"| {card} | {gives} | {made_for} | {needs} | {accuracy} |"

@@ -28,3 +28,8 @@ def call(arguments: list[str]) -> dict[str, object]:
     result = CliRunner().invoke(main, [*arguments, "--json"])
     assert result.exit_code == 0, f"{arguments}\n{result.output}\n{result.exception!r}"
     return dict(json.loads(result.stdout))
+
+
+def run_python(text: str, names: dict[str, object]) -> None:
+    """Run a block of python; the names that it makes stay in `names`."""
+    exec(compile(text, "a page", "exec"), names)  # noqa: S102 - a page of this repository
