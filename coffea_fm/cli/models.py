@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coffea_fm.cli.output import Json, show
@@ -17,7 +18,7 @@ def models(as_json: Json = False) -> None:
 
     found = list_models()
     content = [
-        {key: str(value) if key in ("folder", "checkpoint") else value for key, value in asdict(model).items()}
+        {key: str(value) if isinstance(value, Path) else value for key, value in asdict(model).items()}
         for model in found
     ]
     show({"models": content}, "\n\n".join(map(_describe, found)), as_json=as_json)

@@ -13,7 +13,7 @@ from coffea_fm.bundle import load_bundle
 from coffea_fm.bundle.manifest import Provenance
 from coffea_fm.cli import main
 from coffea_fm.errors import InputError
-from coffea_fm.export import export_checkpoint, export_model
+from coffea_fm.export import check, export_checkpoint, export_model
 from coffea_fm.export.ranges import with_trained_ranges
 from coffea_fm.inference.loading import load
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
@@ -78,7 +78,7 @@ def test_trained_ranges_are_rounded_outwards_and_angles_have_none():
 
 
 def test_nothing_is_written_when_the_check_fails(checkpoint, tmp_path, monkeypatch):
-    monkeypatch.setattr("coffea_fm.export.check.check_graphs.__kwdefaults__", {"temperature": 1.0, "tolerance": 0.0})
+    monkeypatch.setattr(check.check_graphs, "__kwdefaults__", {"temperature": 1.0, "tolerance": 0.0})
     with pytest.raises(ValueError, match="differs from torch"):
         export_model(checkpoint[1], random_jets(10)[0], tmp_path / "bundle", provenance=Provenance())
     assert not (tmp_path / "bundle").exists()

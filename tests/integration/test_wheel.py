@@ -75,7 +75,7 @@ print(sorted(path.name for path in shipped("processors", "hh4b").glob("limit*.ya
 def test_models_are_listed_and_what_stayed_behind_is_told(binaries: Path, tmp_path: Path) -> None:
     listed = json.loads(call(binaries / "coffea-fm", "models", "--json", cwd=tmp_path))["models"]
     assert {model["name"] for model in listed} == {path.parent.name for path in ROOT.glob("exports/*/manifest.json")}
-    assert {model["checkpoint"] for model in listed} == {"None"}
+    assert {model["checkpoint"] for model in listed} == {None}
     code = """
 from coffea_fm.bundle.find import find_checkpoint
 from coffea_fm.errors import InputError
