@@ -42,7 +42,7 @@ def _model_row(model: ModelSummary) -> str:
     )
     (low, high), (_, eta) = model.ranges["pt_raw"], model.ranges["eta"]
     made_for = f"{low:g} to {high:g} GeV, \\|η\\| < {eta:g}"
-    needs = f"`{' '.join(model.needs)}`" if model.needs else "nothing"
+    needs = " ".join(f"`{name}`" for name in model.needs) or "nothing"
     accuracy = "" if model.accuracy is None else f"{model.accuracy:.3f} on {model.n_jets:,} jets"
     return f"| {card} | {gives} | {made_for} | {needs} | {accuracy} |"
 
