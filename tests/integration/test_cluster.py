@@ -103,4 +103,4 @@ def test_a_local_cluster_runs_the_shipped_processor_in_processes(own: Path) -> N
     result = CliRunner().invoke(main, [*command, *options])
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["events"] == 120
-    assert "score/Hbb" in read_histograms(own / "out" / "histograms.zip")
+    assert "discriminant/Hbb_vs_QCD" in read_histograms(own / "out" / "histograms.zip")

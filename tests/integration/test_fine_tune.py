@@ -51,13 +51,13 @@ def test_what_a_processor_collects_it_tags_with(round_trip: list[dict[str, objec
         assert data.classes == ("QCD", "top")
         of_part = [selected[(chunk.event % 5 == 0) == is_fifth] for selected, chunk in zip(jets, chunks, strict=True)]
         expected = np.concatenate([ak.to_numpy(ak.flatten(selected.pt)) for selected in of_part])
-        np.testing.assert_array_equal(np.sort(data.scalars("pt")["pt"]), np.sort(expected))
+        np.testing.assert_array_equal(np.sort(data.scalars("pt_raw")["pt_raw"]), np.sort(expected))
 
     before = sorted(Path("data/mine").rglob("*.parquet"))
     call(["collect", *files, "--processor", "analysis.py", "--output", "data/mine", "--dask", cluster])
     assert sorted(Path("data/mine").rglob("*.parquet")) == before
 
-    model, config = load_checkpoint("runs/mine/best")
+    model, checkpoint = load_checkpoint("runs/mine/best")
     pretrained, _ = load_checkpoint("runs/pretrained/best")
     moved = [
         not torch.equal(ours, theirs)
@@ -66,11 +66,11 @@ def test_what_a_processor_collects_it_tags_with(round_trip: list[dict[str, objec
     assert np.mean(moved) > 0.9
     histogram = read_histograms(Path("tagged/histograms.zip"))["score"]
     for truth, selected in zip(("QCD", "top"), jets, strict=True):
-        packed, _ = pack(selected, config.spec)
+        packed, _ = pack(selected, model.level)
         with torch.no_grad():
-            logits = model(Inputs.from_arrays(pad(packed, config.spec), config.spec))
+            logits = model(Inputs.from_arrays(pad(packed, model.level), model.level))
         counts, _ = np.histogram(torch.softmax(logits, dim=1)[:, 1].numpy(), 20, (0, 1))
         found = histogram[{"truth": truth}].values()
         assert found.sum() == counts.sum() > 500
         assert np.abs(found - counts).sum() <= 4  # a jet at the edge of a bin may fall on either side
-    assert coffea_fm.load("exports/mine").classes == ("QCD", "top")
+    assert coffea_fm.load("exports/mine").classes == checkpoint.network.classes == ("QCD", "top")
