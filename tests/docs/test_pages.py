@@ -28,7 +28,11 @@ from coffea_fm.shipped import shipped
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = {str(path.relative_to(ROOT)): path for path in [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]}
-LONG = ("coffea-fm demo", "coffea-fm --")  # the demo has a test of its own; --install-completion writes to the home
+NOT_RUN = (  # here: the demo and real files have tests of their own, --install-completion writes into the home
+    "coffea-fm demo",
+    "coffea-fm --",
+    "coffea-fm run tag_jets delphes.root",
+)
 PROCESSOR = """
 import awkward as ak
 from coffea.processor import ProcessorABC
@@ -52,11 +56,16 @@ def test_generated_parts_are_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None
         assert path.read_text() == generate.generated(path.read_text()), f"{path.name}: run 'make docs'"
 
 
+def joined(text: str) -> list[str]:
+    """Lines of shell, those that end in a backslash with the next one."""
+    return text.replace("\\\n", " ").splitlines()
+
+
 def shell_lines(page: Path) -> Iterator[list[str]]:
-    """Words of every ``coffea-fm`` command in a page's blocks of shell, lines that go on joined."""
+    """Words of every ``coffea-fm`` command in a page's blocks of shell."""
     for language, _, text in BLOCK.findall(page.read_text()):
         if language == "bash":
-            for line in text.replace("\\\n", " ").splitlines():
+            for line in joined(text):
                 words = shlex.split(line.replace(".venv/bin/", ""), comments=True)
                 if words[:1] == ["coffea-fm"]:
                     yield words[1:]
@@ -121,12 +130,12 @@ def run_blocks(page: Path, names: dict[str, object]) -> list[dict[str, object]]:
         if language == "python":
             run_python(text, names)
         elif language == "bash":
-            ours = [line for line in text.splitlines() if line.startswith(("coffea-fm", "cp"))]
+            ours = [line for line in joined(text) if line.startswith(("coffea-fm", "cp"))]
             for line in ours:
                 if line.startswith("cp"):
                     _, _, source, copy = line.split()
                     shutil.copytree(source, copy)
-                elif not line.startswith(LONG) and "HOST" not in line:
+                elif not line.startswith(NOT_RUN) and "HOST" not in line:
                     told += [call(words) for words in commands(line)]
     return told
 
