@@ -11,9 +11,10 @@ from coffea_fm.evaluation.compared_page import render_comparison, render_compari
 from coffea_fm.evaluation.draw_comparison import draw_comparison
 from coffea_fm.evaluation.paired import Paired
 from coffea_fm.evaluation.result import Evaluation
-from coffea_fm.evaluation.tables import Table, tagger_table, versus_table
+from coffea_fm.evaluation.tables import Name, Table, shift_tables, tagger_table, versus_table
 from coffea_fm.files import atomic
 from coffea_fm.names import safe_name
+from coffea_fm.plots.names import display_name
 from coffea_fm.plots.style import SIMULATION, Label, save
 
 
@@ -47,9 +48,17 @@ class Comparison:
 
     @property
     def tables(self) -> list[Table]:
-        """Accuracy by bundle; AUC and rejection by class and bundle."""
+        """Accuracy by bundle; AUC and rejection by class and bundle; what each sees of a shift."""
+        return self._tables(str)
+
+    def _tables(self, shown: Name) -> list[Table]:
         metrics = {name: evaluation.metrics for name, evaluation in self.evaluations.items()}
-        return [tagger_table(metrics, self.differences), versus_table(metrics, self.differences)]
+        shifts = [
+            replace(table, title=f"{table.title}, as {name} sees it")
+            for name, part in self.evaluations.items()
+            for table in ([] if part.shift is None else shift_tables(part.shift))
+        ]
+        return [tagger_table(metrics, self.differences), versus_table(metrics, self.differences, shown), *shifts]
 
     def write(self, folder: Path, *, label: Label = SIMULATION) -> Comparison:
         """Write the page, tables and figures of the comparison, and each evaluation into a folder of its own."""
@@ -74,7 +83,12 @@ class Comparison:
         with atomic(page) as path:
             path.write_text(
                 render_comparison(
-                    ", ".join(parts), self.first.measured_on, self.tables, images, self.first.remarks, _about(parts)
+                    ", ".join(parts),
+                    self.first.measured_on,
+                    self._tables(display_name),
+                    images,
+                    self.first.remarks,
+                    _about(parts),
                 )
             )
         return replace(self, evaluations=parts, written=[*written, page])
@@ -84,7 +98,7 @@ class Comparison:
         return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
-        return render_comparison_summary(self.title, self.tables, self.first.remarks)
+        return render_comparison_summary(self.title, self._tables(display_name), self.first.remarks)
 
 
 def _about(parts: Mapping[str, Evaluation]) -> dict[str, str]:

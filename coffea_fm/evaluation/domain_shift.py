@@ -68,7 +68,8 @@ class Shift:
     data : str
         The other data.
     balanced : bool
-        Whether the jets that are compared have the same fractions of each true class in both.
+        Whether the jets that are compared have the same fractions of each true class in both; not so where truth is
+        missing, or they have no class in common.
     tests : list of TwoSample
         All jets, then those that pass the working point of each class; empty if the bundle gives no embedding.
     points : list of PointShift
@@ -107,7 +108,7 @@ def two_sample(here: FloatArray, there: FloatArray, selection: str = "all jets",
 
 
 def balanced_rows(here: IntArray, there: IntArray, *, seed: int = 0) -> tuple[IntArray, IntArray]:
-    """Rows of two sets of jets such that both have as many of each true class; without truth, all rows.
+    """Rows of two sets of jets such that both have as many of each true class; none without a class in common.
 
     Parameters
     ----------
@@ -116,8 +117,6 @@ def balanced_rows(here: IntArray, there: IntArray, *, seed: int = 0) -> tuple[In
     seed : int
         Of the draw.
     """
-    if not ((here >= 0).any() and (there >= 0).any()):
-        return np.arange(len(here)), np.arange(len(there))
     rng = np.random.default_rng(seed)
     rows: tuple[list[IntArray], list[IntArray]] = ([], [])
     for at in np.intersect1d(here[here >= 0], there[there >= 0]):

@@ -65,11 +65,12 @@ def measure_shift(here: Side, there: Side, classes: Sequence[str], points: Seque
     data : str
         Name of the other data.
     """
+    known = bool(np.intersect1d(here.target[here.target >= 0], there.target).size)
     background = list(classes).index(points[0].background[0]) if points else 0
-    tests = [_test(here, there, np.ones(len(here.target), bool), np.ones(len(there.target), bool), "all jets")]
+    selections = {"all jets": (np.ones(len(here.target), bool), np.ones(len(there.target), bool))}
     for point in chosen_points(points, int((here.target == background).sum())).values():
-        tests.append(_test(here, there, here.passes(classes, point), there.passes(classes, point), point.name))
-    known = bool((there.target >= 0).any() and (here.target >= 0).any())
+        selections[point.name] = here.passes(classes, point), there.passes(classes, point)
+    tests = [_test(here, there, chosen, name, balance=known) for name, chosen in selections.items()]
     shifts = []
     for point in points:
         first, second = here.passes(classes, point), there.passes(classes, point)
@@ -84,14 +85,16 @@ def measure_shift(here: Side, there: Side, classes: Sequence[str], points: Seque
     return Shift(data, known, [test for test in tests if test is not None], shifts)
 
 
-def _test(here: Side, there: Side, first: BoolArray, second: BoolArray, name: str) -> TwoSample | None:
+def _test(
+    here: Side, there: Side, chosen: tuple[BoolArray, BoolArray], name: str, *, balance: bool
+) -> TwoSample | None:
     if not (here.jets.embedding.shape[-1] and there.jets.embedding.shape[-1]):
         return None
-    (own, own_target), (other, other_target) = here.embedded(first), there.embedded(second)
-    rows, other_rows = balanced_rows(own_target, other_target)
-    if min(len(rows), len(other_rows)) < FEWEST_JETS:
-        return None
-    return two_sample(own[rows], other[other_rows], name)
+    (own, own_target), (other, other_target) = here.embedded(chosen[0]), there.embedded(chosen[1])
+    if balance:
+        rows, other_rows = balanced_rows(own_target, other_target)
+        own, other = own[rows], other[other_rows]
+    return two_sample(own, other, name) if min(len(own), len(other)) >= FEWEST_JETS else None
 
 
 def _efficiency(passed: BoolArray, part: BoolArray) -> tuple[float, float, float] | None:
