@@ -180,7 +180,7 @@ def _check(tagger: Tagger) -> None:
     manifest = tagger.manifest
     if not any(output.name == "scores" and output.classes for output in manifest.outputs):
         given = ", ".join(output.name for output in manifest.outputs)
-        raise BundleError(f"the bundle {manifest.name!r} gives no scores of classes to evaluate, only {given}")
+        raise BundleError(f"the bundle {manifest.name!r} has no class scores to evaluate, only {given}")
     if manifest.level.name != "jet":
         raise BundleError(
             f"the bundle {manifest.name!r} scores {manifest.level.name}s, and evaluate is for jets: "
