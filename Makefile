@@ -18,7 +18,8 @@ lint: .venv/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: .venv/.docs
+docs: .venv/.docs  ## the site in site/, with the parts that are made from the code
+	$(BIN)/python docs/generate.py
 	$(BIN)/mkdocs build --strict
 
 benchmark-tokens: .venv/.demo  ## packing against pad_none + concatenate

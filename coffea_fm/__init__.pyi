@@ -10,6 +10,7 @@ from .inference.tagger import Tagger as Tagger
 from .running.commands import collect as collect
 from .running.commands import demo as demo
 from .running.commands import run as run
+from .running.evaluate import compare as compare
 from .running.evaluate import evaluate as evaluate
 from .running.merge import merge as merge
 from .running.options import RunOptions as RunOptions

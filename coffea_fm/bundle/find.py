@@ -56,6 +56,16 @@ def find_bundle(source: str | os.PathLike[str]) -> str:
     )
 
 
+def is_bundle(source: str | os.PathLike[str]) -> bool:
+    """Whether something is a bundle, rather than data: a known name, a folder that holds one, or a ``.zip``."""
+    text = os.fspath(source)
+    if text.endswith(".zip"):
+        return True
+    if is_remote(text):
+        return False
+    return (Path(text).expanduser() / MANIFEST).is_file() or (_is_bare(text) and text in bundle_names())
+
+
 def find_checkpoint(source: str | os.PathLike[str]) -> Path:
     """Find the checkpoint of a shipped model by its name. Any other path is returned unchanged.
 

@@ -9,9 +9,12 @@ from typing import Any
 
 from coffea_fm.bundle import WorkingPoint
 from coffea_fm.evaluation.classification import Metrics, Scores, Targets
+from coffea_fm.evaluation.domain_shift import Shift
+from coffea_fm.evaluation.jets import JetData
 from coffea_fm.evaluation.page import render_summary
 from coffea_fm.evaluation.report import write_evaluation
-from coffea_fm.evaluation.tables import headline, separation_table, working_point_table
+from coffea_fm.evaluation.sculpting import Divergence
+from coffea_fm.evaluation.tables import Table, headline, separation_table, shift_tables, working_point_table
 from coffea_fm.plots.style import SIMULATION, Label
 
 
@@ -36,7 +39,13 @@ class Evaluation:
     left_out : dict of str to int
         Number of jets left out, by reason.
     skipped : dict of str to str
-        Why a file was skipped.
+        Why a file was left out.
+    jets : JetData
+        Kinematics and embeddings of the jets.
+    sculpting : dict of str to Divergence
+        By working point: what it does to the mass of the background.
+    shift : Shift, optional
+        How far other data are.
     written : list of Path
         Files that `write` wrote.
     """
@@ -50,6 +59,9 @@ class Evaluation:
     working_points: Sequence[WorkingPoint]
     left_out: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    jets: JetData = field(default_factory=JetData)
+    sculpting: dict[str, Divergence] = field(default_factory=dict)
+    shift: Shift | None = None
     written: list[Path] = field(default_factory=list)
 
     @property
@@ -83,10 +95,17 @@ class Evaluation:
             self.metrics,
             self.working_points,
             self.summary(),
+            jets=self.jets,
+            sculpting=self.sculpting,
+            shift=self.shift,
             warnings=self.remarks,
             label=label,
         )
         return replace(self, written=written)
+
+    @property
+    def _more_tables(self) -> list[Table]:
+        return [] if self.shift is None else shift_tables(self.shift)
 
     def __repr__(self) -> str:
         tables = (separation_table(self.metrics), working_point_table(self.working_points))
@@ -94,10 +113,11 @@ class Evaluation:
             f"{self.bundle} on {self.measured_on}",
             headline(self.metrics),
             *(table.markdown() for table in tables),
+            *(f"{table.title}\n\n{table.markdown()}" for table in self._more_tables),
             *self.remarks,
         ]
         return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
         title = f"{self.bundle} on {self.measured_on}"
-        return render_summary(title, self.metrics, self.working_points, self.remarks)
+        return render_summary(title, self.metrics, self.working_points, self.remarks, self._more_tables)

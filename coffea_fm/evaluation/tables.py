@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from coffea_fm.bundle import WorkingPoint
 from coffea_fm.evaluation.classification import Metrics
 from coffea_fm.evaluation.discrimination import Rejection
+from coffea_fm.evaluation.domain_shift import Shift
+from coffea_fm.evaluation.paired import Paired
+from coffea_fm.evaluation.sculpting import Divergence
 
 Name = Callable[[str], str]
 
@@ -100,3 +103,111 @@ def _rejection(rejection: Rejection) -> tuple[str, str]:
     low, high = rejection.interval
     digits = 0 if rejection.value >= 20 else 1
     return f"{rejection.value:.{digits}f}", f"{low:.{digits}f} to {high:.{digits}f}"
+
+
+def tagger_table(metrics: Mapping[str, Metrics], differences: Mapping[str, Paired]) -> Table:
+    """Accuracy of each tagger, and the difference to the first."""
+    first = next(iter(metrics))
+    rows = tuple(
+        (
+            name,
+            f"{differences[name].accuracy:.4f}",
+            "-" if name == first else differences[name].accuracy_difference.text("+.4f"),
+            f"{part.reliability.expected_error:.4f}",
+            f"{part.temperature:.3f}",
+        )
+        for name, part in metrics.items()
+    )
+    jets = metrics[first].jets
+    note = (
+        f"All on the same {jets} jets, among the classes that all of them score. Differences are with 68% intervals of a "
+        "bootstrap that takes the same jets for all."
+    )
+    columns = ("tagger", "accuracy", f"minus {first}", "expected calibration error", "best temperature")
+    return Table("Taggers", columns, rows, note)
+
+
+def versus_table(metrics: Mapping[str, Metrics], differences: Mapping[str, Paired], name: Name = str) -> Table:
+    """AUC and rejection by class and tagger, and their differences to the first."""
+    first = next(iter(metrics))
+    background, efficiency = metrics[first].background, metrics[first].efficiency
+    rows = []
+    for key in differences[first].auc_difference:
+        for tagger, part in metrics.items():
+            separation, difference = part.against_background[key], differences[tagger]
+            ratio = difference.rejection_ratio.get(key)
+            rejection, interval = _rejection(separation.rejection)
+            rows.append(
+                (
+                    name(key),
+                    tagger,
+                    f"{separation.auc:.4f}",
+                    "-" if tagger == first else difference.auc_difference[key].text("+.4f"),
+                    rejection,
+                    interval,
+                    "-" if tagger == first or ratio is None else ratio.text(".2f"),
+                )
+            )
+    rejected = f"{name(background)} rejection at {efficiency:.0%} efficiency"
+    columns = (
+        "class",
+        "tagger",
+        f"AUC vs {name(background)}",
+        f"minus {first}",
+        rejected,
+        "68% interval",
+        f"over {first}",
+    )
+    return Table(f"Each class against {name(background)}", columns, tuple(rows))
+
+
+def sculpting_table(divergences: Mapping[str, Divergence]) -> Table:
+    """How much each working point shapes the mass of the background."""
+    rows = tuple(
+        (name, str(part.passed), f"{part.value:.4f}", f"{part.by_chance:.4f}") for name, part in divergences.items()
+    )
+    note = (
+        "Jensen-Shannon divergence, in bits, of the background's mass before and after the cut. As few jets drawn blindly "
+        "stay below the last column in 95% of all cases."
+    )
+    columns = ("working point", "background jets that pass", "divergence", "by chance below")
+    return Table("Sculpting of the background's mass", columns, rows, note)
+
+
+def shift_tables(shift: Shift) -> list[Table]:
+    """Two-sample tests, and efficiencies in both data."""
+    tests = tuple(
+        (
+            test.selection,
+            f"{test.jets[0]} and {test.jets[1]}",
+            f"{test.auc:.3f}",
+            "{:.3f} to {:.3f}".format(*test.interval),
+            f"{test.p_value:.2f}",
+        )
+        for test in shift.tests
+    )
+    mix = "The same number of jets of each true class is taken of both. " if shift.balanced else ""
+    note = (
+        f"{mix}A logistic regression on the embedding tells the data apart with this AUC; 0.5 means that they look alike. "
+        "The p-value is of permutations."
+        if tests
+        else "Not tested: the bundle gives no embedding, or there are too few jets."
+    )
+    points = tuple(
+        (point.working_point, point.jets, _with_interval(point.here), _with_interval(point.there))
+        for point in shift.points
+    )
+    columns = ("working point", "jets", "efficiency", "efficiency in the other data")
+    return [
+        Table(
+            f"Domain shift to {shift.data}",
+            ("jets", "compared", "AUC of the test", "68% interval", "p-value"),
+            tests,
+            note,
+        ),
+        Table(f"Working points in {shift.data}", columns, points, "With 68% intervals."),
+    ]
+
+
+def _with_interval(value: tuple[float, float, float] | None) -> str:
+    return "-" if value is None else "{:.3g} ({:.3g} to {:.3g})".format(*value)

@@ -17,6 +17,7 @@ from coffea_fm.inference.arrays import is_dask, is_typetracer, to_typetracer, to
 from coffea_fm.inference.chain import Chain
 from coffea_fm.inference.discriminants import discriminant, find_working_point
 from coffea_fm.inference.embedded import pack_embedded, pack_vectors
+from coffea_fm.inference.fitting import instead
 from coffea_fm.inference.providers import owned_threads
 from coffea_fm.inference.requests import check_request, named_outputs, things_of
 from coffea_fm.inference.sessions import Session, session
@@ -290,4 +291,5 @@ class Tagger:
         try:
             yield
         except InputError as error:
-            raise InputError(f"bundle {self.manifest.name!r} on {collection(jets)}: {error}") from error
+            other = instead(jets, self.manifest)
+            raise InputError(f"bundle {self.manifest.name!r} on {collection(jets)}: {error}{other}") from error

@@ -21,6 +21,7 @@ from coffea_fm.running.fileset import Fileset, file_format
 from coffea_fm.running.friends import Friends
 from coffea_fm.running.headers import Header, read_headers
 from coffea_fm.running.merging import Merging
+from coffea_fm.running.opening import readable_branches
 from coffea_fm.running.process import Process
 from coffea_fm.running.processed_files import processed_files
 from coffea_fm.running.result import RunResult
@@ -81,7 +82,7 @@ def execute(
             first = next(iter(failed_files.values()), "it names none")
             raise InputError(f"no file of the fileset can be read; the first: {first}")
         _log.info("%d chunks of %d files on %s", len(chunks), len(headers), type(executor).__name__)
-        branches = _branches(schema, data_format)
+        branches = readable_branches(schema) if data_format == "root" else {}
         runner = Runner(executor=executor, schema=schema, format=data_format, savemetrics=True, checkpointer=kept)
         process = Process(processor, friends)
         if chunks:
@@ -118,12 +119,6 @@ def _run_on_nothing(runner: Runner, chunk: WorkItem, process: Process, branches:
     except CoffeaFMError as error:
         notes = [f"there are no events, and the processor gives no empty output for none: {error}"]
         return {"out": Merging({}), "processed": set(), "metrics": {}, "notes": notes}
-
-
-def _branches(schema: Any, data_format: str) -> dict[str, str]:
-    """A filter on names of branches, where a format has some that coffea cannot read."""
-    pattern = getattr(schema, "readable_branches", None)
-    return {"filter_name": pattern} if pattern and data_format == "root" else {}
 
 
 def _unread(fileset: Fileset, headers: Sequence[Header], chunks: Sequence[WorkItem]) -> list[str]:

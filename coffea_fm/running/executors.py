@@ -12,6 +12,7 @@ from functools import partial
 from io import StringIO
 from typing import Any
 
+import coffea.processor.executor
 from coffea.processor import DaskExecutor, FuturesExecutor, IterativeExecutor
 from coffea.processor.executor import ExecutorBase
 from coffea.util import coffea_console
@@ -23,6 +24,7 @@ from coffea_fm.errors import CoffeaFMError, InputError
 from coffea_fm.logs import LOGGER, show_logs
 from coffea_fm.parent import end_with_parent
 from coffea_fm.running.failures import NetworkError, UnreadableFileError, explain
+from coffea_fm.running.progress import run_progress
 
 _ATTEMPTS = 3
 
@@ -157,10 +159,13 @@ def progress_on_stderr(*, quiet: bool = False) -> Iterator[None]:
     # a console without a file of its own follows stdout, and must continue to
     file = None if coffea_console.file is sys.stdout else coffea_console.file
     before = file, coffea_console.quiet
+    bar = coffea.processor.executor.rich_bar
     coffea_console.file, coffea_console.quiet = sys.stderr, quiet
+    coffea.processor.executor.rich_bar = run_progress
     coffea_console.push_render_hook(_WithoutTracebacks())
     try:
         yield
     finally:
         coffea_console.pop_render_hook()
         coffea_console.file, coffea_console.quiet = before
+        coffea.processor.executor.rich_bar = bar

@@ -19,7 +19,7 @@ _RESERVED = {
     *("dataset", "filename", "treename", "entrystart", "entrystop", "fileuuid", "numentries", "uuid", "clusters"),
     *("metadata", "preload"),
 }
-_KEYS = ("files", "treename", "object_path", "metadata", "form", "compressed_form", "format", "did")
+_KEYS = ("files", "treename", "object_path", "metadata", "preload", "form", "compressed_form", "format", "did")
 _PARQUET = (".parquet", ".parq")
 
 
@@ -36,13 +36,16 @@ class Dataset:
     steps : dict of str to tuple
         Ranges of entries to process, by file; files without steps are processed completely.
     unread : tuple of str
-        One sentence for each key of the fileset that is ignored.
+        What the fileset says besides, and nothing reads, in sentences.
+    preload : frozenset of str, optional
+        Branches that coffea reads in one go before the first is asked for.
     """
 
     files: dict[str, str]
     metadata: dict[str, Any] = field(default_factory=dict)
     steps: dict[str, Steps] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
+    preload: frozenset[str] | None = None
 
 
 Fileset = dict[str, Dataset]
@@ -115,6 +118,7 @@ def file_format(fileset: Fileset) -> Literal["root", "parquet"]:
 def _dataset(entry: object, folder: Path, treename: str, where: str) -> Dataset:
     metadata: dict[str, Any] = {}
     unread: list[str] = []
+    preload: frozenset[str] | None = None
     files: object = entry
     if isinstance(entry, Mapping):
         if "files" not in entry:
@@ -122,9 +126,10 @@ def _dataset(entry: object, folder: Path, treename: str, where: str) -> Dataset:
         files = entry["files"]
         treename = entry.get("treename") or entry.get("object_path") or treename
         metadata = dict(entry.get("metadata") or {})
+        preload = _preload(entry.get("preload"), where)
         for key in sorted(set(map(str, entry)) - set(_KEYS)):
             unread.append(
-                f"{where}: {key!r} is not read ({nearest(key, _KEYS[:4], 'read are')}); put it into 'metadata'"
+                f"{where}: {key!r} is not read ({nearest(key, _KEYS[:5], 'read are')}); put it into 'metadata'"
             )
         if taken := metadata.keys() & _RESERVED:
             raise RecipeError(f"{where} has the metadata {min(taken)!r}, which coffea itself sets: rename it")
@@ -142,7 +147,15 @@ def _dataset(entry: object, folder: Path, treename: str, where: str) -> Dataset:
             found[data.path] = _tree(about, data, treename)
             if isinstance(about, Mapping) and about.get("steps") is not None:
                 steps[data.path] = _steps(about["steps"], f"{where}, file {file}")
-    return Dataset(found, metadata, steps, tuple(unread))
+    return Dataset(found, metadata, steps, tuple(unread), preload)
+
+
+def _preload(given: object, where: str) -> frozenset[str] | None:
+    if given is None:
+        return None
+    if isinstance(given, str) or not isinstance(given, Sequence) or not all(isinstance(name, str) for name in given):
+        raise RecipeError(f"{where} has a 'preload' that is not a list of names of branches")
+    return frozenset(given)
 
 
 def _tree(given: object, data: DataFile, default: str) -> str:

@@ -72,9 +72,8 @@ class Header:
 
     def _item(self, dataset: Dataset, start: int, stop: int) -> WorkItem:
         file = self.file
-        return WorkItem(
-            file.dataset, file.filename, file.treename, start, stop, self.identifier, dict(dataset.metadata)
-        )
+        about = (self.identifier, dict(dataset.metadata), dataset.preload)
+        return WorkItem(file.dataset, file.filename, file.treename, start, stop, *about)
 
 
 def read_headers(fileset: Fileset, executor: ExecutorBase, data_format: str) -> tuple[list[Header], dict[File, str]]:

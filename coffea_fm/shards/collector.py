@@ -86,7 +86,7 @@ class Collector:
         Raises
         ------
         InputError
-            If a field is missing from the jets, or a column has the wrong length.
+            If a field is missing from the jets, a column has the wrong length, or the events have no metadata.
         """
         if type(jets).__module__.startswith("dask_awkward"):
             raise InputError("dask-awkward arrays cannot be collected: run the processor with coffea's Runner")
@@ -97,12 +97,13 @@ class Collector:
         held = self._hold(things, given)
         if ak.backend(jets) == "typetracer":
             return self._trace(things, held, given)
+        source = Source.of(_metadata(events))
         packed, _ = pack(things, self.level)
         rows, _ = flatten(held)
         numbers = {name: self._numbers(rows, name) for name in given}
         numbers.setdefault("target", np.zeros(len(packed)))
         numbers.setdefault("weight", np.ones(len(packed), dtype=np.float32))
-        return self._write(packed, numbers, Source.of(events.metadata))
+        return self._write(packed, numbers, source)
 
     def _things(self, jets: ak.Array, events: ak.Array, given: Given) -> ak.Array:
         """The rows to write: the jets, or events with the fields to collect and the jets."""
@@ -173,3 +174,14 @@ class Collector:
             path.unlink(missing_ok=True)
         written = {"written": len(chosen), "negative_weight": int((numbers["weight"][chosen] < 0).sum())}
         return {f"{self.level.name}s": len(packed)} | lost | written
+
+
+def _metadata(events: Any) -> dict[str, Any]:
+    try:
+        return dict(events.metadata)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InputError(
+            "the events have no metadata, and a shard is named by dataset, file and entries: call the collector in a "
+            "processor that coffea's Runner runs, or give events=types.SimpleNamespace(metadata={'dataset': ..., "
+            "'filename': ..., 'entrystart': 0, 'entrystop': n}) beside jets of your own"
+        ) from error

@@ -135,6 +135,32 @@ def require(things: ak.Array, level: Level) -> None:
     _require(things, level, what="jets" if level.name == "jet" else level.name)
 
 
+def absent(things: ak.Array, level: Level) -> list[str]:
+    """Paths of the fields and members of a level that things do not have, e.g. ``"constituents.d0"``."""
+    paths = []
+    for name in level.names:
+        try:
+            found = _has(things, column(things.fields, name))
+        except InputError:  # corrected jets that do not say what they were before
+            found = False
+        if not found:
+            paths.append(name)
+    for member in level.members:
+        if member.name in things.fields:
+            paths += [f"{member.name}.{path}" for path in absent(things[member.name], member)]
+        else:
+            paths.append(member.name)
+    return paths
+
+
+def _has(things: ak.Array, path: Path) -> bool:
+    for name in path:
+        if name not in things.fields:
+            return False
+        things = things[name]
+    return True
+
+
 def _require(things: ak.Array, level: Level, what: str) -> None:
     for member in level.members:
         if member.name not in things.fields:

@@ -74,6 +74,20 @@ def test_evaluate_writes_the_figures_of_merit_of_the_labelled_jets(tmp_path, bun
     assert (output / "report.html").exists()
 
 
+def test_bundles_come_before_the_data(tmp_path, bundle):
+    from coffea_fm.cli.evaluate import _bundles_then_data
+
+    data = str(tmp_path / "test.root")
+    assert _bundles_then_data("a", [str(bundle), "b.zip", "jet-classifier-small", data, "c.zip"]) == (
+        ["a", str(bundle), "b.zip", "jet-classifier-small"],
+        [data, "c.zip"],
+    )
+    result = CliRunner().invoke(main, ["evaluate", str(bundle), str(bundle), "-o", str(tmp_path / "o")])
+    assert "no data are given" in result.stderr
+    command = ["evaluate", str(bundle), "b.zip", data, "-o", str(tmp_path / "o"), "--record"]
+    assert "--record writes into one bundle" in CliRunner().invoke(main, command).stderr
+
+
 def test_demo_tags_the_shipped_sample_on_worker_processes(tmp_path, monkeypatch):
     """With a sample of this test in place of the shipped ones."""
     samples = tmp_path / "samples"

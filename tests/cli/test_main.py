@@ -132,6 +132,7 @@ def test_the_library_shows_its_surface_and_stays_light():
     output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     names = {
         "collect",
+        "compare",
         "demo",
         "evaluate",
         "limit",

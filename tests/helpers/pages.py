@@ -6,7 +6,6 @@ import json
 import re
 import shlex
 from pathlib import Path
-from typing import Any
 
 from typer.testing import CliRunner
 
@@ -16,17 +15,22 @@ _PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 _BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
-def run_page(name: str, *more: str) -> list[dict[str, Any]]:
-    """Write the files that a page shows, run each ``coffea-fm`` of it with further options, and give what each told."""
-    told = []
-    blocks = _BLOCK.findall((_PAGES / name).read_text())
-    for _, title, text in blocks:
-        if title:
-            Path(title).write_text(text)
-    for line in (line for language, _, text in blocks if language == "bash" for line in text.splitlines()):
-        program, *arguments = shlex.split(line)
-        assert program == "coffea-fm"
-        result = CliRunner().invoke(main, [*arguments, *more, "--json"])
-        assert result.exit_code == 0, f"{line}\n{result.output}\n{result.exception!r}"
-        told.append(json.loads(result.stdout))
-    return told
+def commands(text: str) -> list[list[str]]:
+    """Arguments of each ``coffea-fm`` in a block of shell, file patterns expanded."""
+    lines = [shlex.split(line, comments=True) for line in text.splitlines()]
+    assert all(line[0] == "coffea-fm" for line in lines)
+    return [
+        [path for word in line[1:] for path in (sorted(map(str, Path().glob(word))) if "*" in word else [word])]
+        for line in lines
+    ]
+
+
+def call(arguments: list[str]) -> dict[str, object]:
+    result = CliRunner().invoke(main, [*arguments, "--json"])
+    assert result.exit_code == 0, f"{arguments}\n{result.output}\n{result.exception!r}"
+    return dict(json.loads(result.stdout))
+
+
+def run_python(text: str, names: dict[str, object]) -> None:
+    """Run a block of python; the names that it makes stay in `names`."""
+    exec(compile(text, "a page", "exec"), names)  # noqa: S102 - a page of this repository
