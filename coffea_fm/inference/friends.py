@@ -102,8 +102,8 @@ def _models(metadata: FriendMetadata, tagger: Tagger | None, path: Path) -> list
     if not models and tagger is not None:
         has = ", ".join(f"{model.bundle} ({model.checksum[:12]})" for model in metadata.models)
         raise InputError(
-            f"{path} holds what {has} gave, not {tagger.manifest.name} ({tagger.checksum[:12]}): "
-            "write friends of this model"
+            f"{path} was written with {has}, not with {tagger.manifest.name} ({tagger.checksum[:12]}): "
+            "write friends with this model"
         )
     return models
 

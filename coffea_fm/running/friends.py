@@ -82,7 +82,7 @@ class Friends:
                 )
             jets = events[collection]
             if jets.ndim != 2:
-                raise InputError(f"friends are of lists of jets, one for each event, and {collection} is {jets.type}")
+                raise InputError(f"friends need a list of jets per event, and {collection} is {jets.type}")
             tagged = tagger(jets, outputs=self.outputs)
             counts[f"{collection}_{tagger.manifest.name}"] = report(tagged).counts
             for path, column in _columns(collection, tagger, self.outputs).items():
@@ -123,7 +123,7 @@ def friends_of(
     if not names:
         return None
     if folder is None:
-        raise RecipeError("friends are files: give the folder that the run writes to")
+        raise RecipeError("friends need an output folder: give one")
     offered = getattr(processor, "taggers", None)
     if not isinstance(offered, Mapping) or not offered:
         raise RecipeError(f"{type(processor).__name__} offers no taggers to write friends of: {_WAY}")
@@ -160,6 +160,6 @@ def _refuse_other_than_jets(tagger: Tagger, name: str) -> None:
     if output.pairs or output.level != top or (of_events and top == manifest.level.name):
         each = manifest.level.name if of_events else "token"
         raise RecipeError(
-            f"{name} of the bundle {manifest.name!r} has no single row for each jet but for each {each}: friends hold "
-            "what belongs to jets"
+            f"the output {name!r} of the bundle {manifest.name!r} has one row per {each}, not per jet: friends store one "
+            "row per jet"
         )

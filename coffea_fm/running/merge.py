@@ -121,11 +121,11 @@ def _recorded(summaries: Mapping[str, dict[str, Any]]) -> tuple[str, dict[str, A
         if other != record:
             raise InputError(
                 f"{first} and {name} were not made by the same processor: {_described(record)}, and {_described(other)}; "
-                "to add them nevertheless, name the processor whose postprocess shall end the merge"
+                "to add them anyway, give the processor whose postprocess to run"
             )
     if "source" not in record:
         raise InputError(
-            f"{first} was made by an instance of {record.get('class')}, which its summary.json cannot hold: give it, "
+            f"{first} was run with an instance of {record.get('class')}, which summary.json cannot record: pass it, "
             "coffea_fm.merge(..., processor=...)"
         )
     return record["source"], record["options"]
@@ -137,7 +137,7 @@ def _described(record: Mapping[str, Any]) -> str:
 
 
 def _notes(summaries: Mapping[str, dict[str, Any]]) -> list[str]:
-    notes = [f"the sum of {len(summaries)} runs"]
+    notes = [f"sum of {len(summaries)} runs"]
     for name, summary in summaries.items():
         notes += [f"{name}: {note}" for note in summary["notes"]]
         notes += [f"{name}: failed: {why}" for why in summary["failures"].values()]

@@ -164,7 +164,7 @@ def _write_friends(result: RunResult, friends: Friends, done: _Finish) -> RunRes
         done.not_written |= {f"friend of {file}": why for file, why in joined.refused.items()}
         for name, counts in joined.counts.items():
             lost = ", ".join(f"{count} {reason}" for reason, count in counts.items() if count and reason != "jets")
-            notes.append(f"friends of {counts['jets']} jets by {name}" + (f": {lost}" if lost else ""))
+            notes.append(f"friends for {counts['jets']} jets ({name})" + (f": {lost}" if lost else ""))
     return replace(result, notes=[*result.notes, *notes])
 
 

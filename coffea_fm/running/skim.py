@@ -74,7 +74,7 @@ def skim(
     """
     settings = RunOptions.of(keywords)
     if not issubclass(find_schema(settings.schema), NanoAODSchema | PFNanoAODSchema):
-        raise RecipeError(f"skims are of NanoAOD and PFNano, and the schema is {settings.schema}")
+        raise RecipeError(f"only NanoAOD and PFNano files can be skimmed, and the schema is {settings.schema}")
     select = None if selection is None else as_processor(selection, options)
     if select is not None and not callable(getattr(select, "select", None)):
         raise RecipeError(
@@ -191,7 +191,7 @@ def _notes(output: Mapping[str, Any], folder: Path, listed: set[str]) -> list[st
     notes = []
     if names := sorted(output["left_out"]):
         notes.append(
-            f"not in the skims, since a tree cannot hold it or it refers to what was not kept: {', '.join(names)}"
+            f"not in the skims, because a tree cannot hold them or what they refer to was not kept: {', '.join(names)}"
         )
     others = [path for path in (folder / "skims").glob("*.root") if str(path) not in listed]
     if others:

@@ -75,7 +75,7 @@ def test_one_file_an_input_file_aligned_with_it(bundle, tmp_path, shared_data, s
     lost = sum(int(ak.sum(part.nConstituents == 0)) for part in jets.values())
     total = sum(int(ak.sum(ak.num(part))) for part in jets.values())
     assert lost
-    assert f"friends of {total} jets by FatJet_counting: {lost} without_constituents" in result.notes
+    assert f"friends for {total} jets (FatJet_counting): {lost} without_constituents" in result.notes
     metadata = read_friend_metadata(folder / "a" / "a.root")
     assert metadata == read_friend_metadata(folder / "a" / "a.parquet")
     with uproot.open(tmp_path / "a.root") as file:
@@ -146,7 +146,7 @@ def test_what_does_not_fit_is_refused(bundle, nano, tmp_path):
         about = {"dataset": "nano", "filename": str(file), **metadata}
         return NanoEventsFactory.from_root({str(file): "Events"}, schemaclass=PFNanoAODSchema, metadata=about).events()
 
-    with pytest.raises(InputError, match=r"holds what counting \(.*\) gave, not jet-classifier-small"):
+    with pytest.raises(InputError, match=r"was written with counting \(.*\), not with jet-classifier-small"):
         coffea_fm.with_friend(events(nano), friend, coffea_fm.load("jet-classifier-small"))
     with pytest.raises(InputError, match=r"is the friend of .*nano\.root \(UUID .*\), not of .*other\.root"):
         coffea_fm.with_friend(events(tmp_path / "other.root", fileuuid="1"), friend)
@@ -195,7 +195,7 @@ def test_any_processor_can_offer_taggers(bundle, processor, nano, tmp_path):
     assert len(read(tmp_path / "out" / "friends" / "nano" / "nano.parquet").fields) == len(JET_CLASSES)
     with pytest.raises(RecipeError, match="CountJets offers no taggers to write friends of: give it an attribute"):
         coffea_fm.run(processor, nano, tmp_path / "none", friends="scores", quiet=True)
-    with pytest.raises(RecipeError, match="give the folder that the run writes to"):
+    with pytest.raises(RecipeError, match="friends need an output folder"):
         run(bundle, nano, None)
     with pytest.raises(RecipeError, match="two taggers would both write FatJet_counting_QCD"):
         run([bundle, bundle], nano, tmp_path / "none")

@@ -83,7 +83,9 @@ def test_the_commands_of_the_page(tmp_path, monkeypatch):
 def test_what_cannot_be_skimmed_is_one_sentence(processor, nano, tmp_path):
     with pytest.raises(InputError, match="there is no collection 'FatJett': did you mean 'FatJet'"):
         coffea_fm.skim(nano, tmp_path / "out", min_pt={"FatJett": 300}, quiet=True)
-    with pytest.raises(RecipeError, match="skims are of NanoAOD and PFNano, and the schema is DelphesSchema"):
+    with pytest.raises(
+        RecipeError, match="only NanoAOD and PFNano files can be skimmed, and the schema is DelphesSchema"
+    ):
         coffea_fm.skim(nano, tmp_path / "out", schema="DelphesSchema")
     with pytest.raises(RecipeError, match=r"CountJets has no method select\(events\)"):
         coffea_fm.skim(nano, tmp_path / "out", selection=processor)
