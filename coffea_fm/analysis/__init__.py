@@ -1,3 +1,3 @@
-"""What analyses share: samples and their weights, region histograms, what a run hands to the fit, folds, filesets."""
+"""Tools shared by analyses: samples and weights, region histograms, inputs of the fit, folds, filesets."""
 
 from __future__ import annotations

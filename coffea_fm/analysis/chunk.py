@@ -25,32 +25,32 @@ class Calibrated(Protocol):
 
     @property
     def name(self) -> str:
-        """Of the variation of its scale factors."""
+        """Name of the variation of its scale factors."""
 
     def weights(self, jets: ak.Array) -> dict[str, DoubleArray]:
-        """Scale factors of events by ``nominal``, ``up`` and ``down``; float64 [n_events]."""
+        """Event scale factors by ``nominal``, ``up`` and ``down``; float64 [n_events]."""
 
 
 class Chunk:
-    """A chunk of events, with what is filled from it.
+    """A chunk of events, with the histograms filled from it.
 
     Parameters
     ----------
     events : awkward.Array
-        As coffea gives them to a processor, before any selection.
+        Events as passed to a processor, before any selection.
     histograms : mapping of str to (sequence of str, hist.axis)
-        Regions and distribution of each histogram, by ``category/quantity``.
+        Regions and axis of each histogram, by ``category/quantity``.
     blinded : collection of str
-        Regions that are not filled with data, nor with what stands for data.
+        Regions that are not filled with data or pseudo-data.
 
     Attributes
     ----------
     sample : Sample
-        What the events belong to.
+        Sample of the events.
     events : awkward.Array
-        Without those that another dataset stands for.
+        Events, without those covered by another dataset.
     weights : float64 [n_events]
-        Generator weights, which `coffea_fm.analysis.processed.normalise` turns into expected events when a run ends.
+        Generator weights; `coffea_fm.analysis.processed.normalise` converts them to expected events when a run ends.
     cutflow : Counter
         Events and jets counted so far.
     """
@@ -83,14 +83,14 @@ class Chunk:
         values: Mapping[str, DoubleArray],
         scale_factors: ScaleFactors,
     ) -> None:
-        """Fill the events of a category under a variation of the jets.
+        """Fill the events of a category for a variation of the jets.
 
         Parameters
         ----------
         category : str
             First part of the histograms' names.
         variation : str
-            Of the jets; under the nominal one, those of the scale factors are filled, too.
+            Variation of the jets. For the nominal one, the variations of the scale factors are filled as well.
         selected : bool [n_events]
             Which events are in the category.
         region : str [n_events]
@@ -112,7 +112,7 @@ class Chunk:
             self.cutflow.update({f"{category}_{name}": int(count) for name, count in zip(names, counts, strict=True)})
 
     def output(self) -> dict[str, Any]:
-        """What a processor returns for this chunk; `coffea_fm.analysis.processed.normalise` takes what they add up to."""
+        """Output of a processor for this chunk; `coffea_fm.analysis.processed.normalise` takes the sum over chunks."""
         nested: dict[str, dict[str, Any]] = {}
         for name, histogram in self.histograms.items():
             category, _, quantity = name.partition("/")
@@ -120,12 +120,12 @@ class Chunk:
         return {"histograms": {self.sample.dataset: nested}, **self.account()}
 
     def account(self) -> dict[str, Any]:
-        """The same without histograms."""
+        """The output without histograms."""
         account = {"cutflow": dict(self.cutflow), "samples": {self.sample}, "processed": self._processed}
         return {what: {self.sample.dataset: of_dataset} for what, of_dataset in account.items()}
 
     def _weights(self, variation: str, scale_factors: ScaleFactors) -> dict[str, DoubleArray]:
-        """Weights by the variation that they are filled under."""
+        """Weights by variation."""
         nominal = {tagger: factors[NOMINAL] for tagger, factors in scale_factors.items()}
         if variation != NOMINAL or not self.sample.fills_nominal:
             return {self.sample.variation if variation == NOMINAL else variation: self._weighted(nominal)}

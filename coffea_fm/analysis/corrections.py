@@ -1,7 +1,7 @@
-"""Corrections of jets and their uncertainties, and scale factors of taggers, read with correctionlib.
+"""Jet corrections with uncertainties, and scale factors of taggers, read with correctionlib.
 
-The corrections of jets are named after their collection: ``FatJet_energy``, ``FatJet_energy_uncertainty``,
-``FatJet_resolution_smearing``, ``FatJet_softdrop_mass``; scale factors are named after the content of a bundle.
+Jet corrections are named after the jet collection: ``FatJet_energy``, ``FatJet_energy_uncertainty``,
+``FatJet_resolution_smearing``, ``FatJet_softdrop_mass``. Scale factors are named after the checksum of the bundle.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from coffea_fm.arrays import DoubleArray
 from coffea_fm.errors import RecipeError
 from coffea_fm.inference.tagger import Tagger
 
-_EVENTS = 2**20  # so that a float64 holds the number of an event exactly
+_EVENTS = 2**20  # so that a float64 represents the event number exactly
 
 
 @dataclass(frozen=True)
 class Corrections:
-    """A file of corrections; its content travels with the processor.
+    """A file of corrections; its content is pickled with the processor.
 
     Parameters
     ----------
     content : correctionlib.CorrectionSet
         The corrections by name.
     source : str
-        Where it was read from.
+        Path of the file.
     cuts : dict of str to frozenset of float
-        Edges of the discriminant, by the name of the correction that is binned in it.
+        Bin edges of the discriminant, by the name of the correction.
     """
 
     content: correctionlib.CorrectionSet
@@ -43,12 +43,12 @@ class Corrections:
 
     @classmethod
     def read(cls, path: str | Path) -> Corrections:
-        """Read a file of correctionlib.
+        """Read a correctionlib file.
 
         Raises
         ------
         RecipeError
-            If there is no such file, or it is not one.
+            If the file does not exist, or is not a correctionlib file.
         """
         try:
             text = Path(path).read_text()
@@ -67,9 +67,9 @@ class Corrections:
         return self._of_jets(f"{collection}_energy_uncertainty", jets, abs(jets.eta), jets.pt)
 
     def smearing(self, collection: str, jets: ak.Array, events: ak.Array) -> ak.Array:
-        """Factor on the momenta of jets that makes their resolution worse by its uncertainty.
+        """Factor on the momenta of jets that degrades their resolution by its uncertainty.
 
-        The same jet is smeared alike in every run: the random number is a hash of what is stored of it.
+        A jet is smeared in the same way in every run: the random number is a hash of its stored values.
         """
         number = ak.broadcast_arrays(events.event % _EVENTS, jets.pt)[0]
         random = self._of_jets("random", jets, number, jets.eta, jets.phi)
@@ -81,14 +81,14 @@ class Corrections:
         return self._of_jets(f"{collection}_softdrop_mass", jets, systematic, jets.pt)
 
     def scale_factors(self, tagger: Tagger, systematic: str, *inputs: DoubleArray) -> DoubleArray:
-        """Ratio of the efficiency in data to that in simulation; float64 [n_jets].
+        """Ratio of the efficiencies in data and simulation; float64 [n_jets].
 
         Parameters
         ----------
         tagger : Tagger
             The bundle.
         systematic : {"nominal", "up", "down"}
-            The scale factor, or one that is shifted by its uncertainty.
+            The nominal scale factor, or one shifted by its uncertainty.
         *inputs : float64 [n_jets]
             Transverse momentum (GeV) and discriminant.
         """
@@ -100,7 +100,7 @@ class Corrections:
         Raises
         ------
         RecipeError
-            If there are none for its content.
+            If there are none for the bundle's checksum.
         """
         if scale_factor_name(tagger) not in list(self.content):
             raise RecipeError(
@@ -110,12 +110,12 @@ class Corrections:
             )
 
     def require_cuts(self, tagger: Tagger, cuts: Sequence[float]) -> None:
-        """Refuse cuts on the discriminant of a bundle that its scale factors were not derived for.
+        """Refuse cuts on the discriminant for which the scale factors were not derived.
 
         Raises
         ------
         RecipeError
-            If a cut is not an edge of theirs.
+            If a cut is not a bin edge of the scale factors.
         """
         edges = self.cuts[scale_factor_name(tagger)]
         if edges and not edges.issuperset(cuts):
@@ -147,5 +147,5 @@ def _edges(node: Any) -> Iterator[float]:
 
 
 def scale_factor_name(tagger: Tagger) -> str:
-    """Name of the scale factors of a bundle: they belong to its content, not to its name."""
+    """Name of the scale factors of a bundle, which depend on its content, not on its name."""
     return f"scale_factor_{tagger.checksum[:12]}"

@@ -1,4 +1,4 @@
-"""What a run hands to the fit beside histograms: luminosity, cross sections, and how much of each dataset was processed."""
+"""Inputs of the fit besides histograms: luminosity, cross sections, and the processed part of each dataset."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _COMPLETE = 1 - 1e-6
 
 
 class Processed(Config):
-    """How much of a dataset a run processed.
+    """The processed part of a dataset.
 
     Parameters
     ----------
     kind : {"simulation", "pseudo-data", "data"}
-        Of the sample.
+        Kind of the sample.
     events : int
         Events read from files, before any selection.
     sum_of_weights : float
-        Of everything that was generated for these events; simulation is normalised to it. For data, their number.
+        Sum of all weights generated for these events, used to normalise simulation. For data, the number of events.
     share : float, optional
-        Of what the fileset lists: of the generated weights, for data of the events. None if the fileset does not say.
+        Processed fraction of the generated weights in the fileset (for data, of the events). None if unknown.
     luminosity : float, optional
-        Of all files of a dataset of data, fb⁻¹, if the fileset gives it.
+        Luminosity of all files of a data dataset, fb⁻¹, if the fileset has it.
     from_events : bool
-        Whether some of the files do not store what was generated, so that it is the sum of the weights in them.
+        Whether some files do not store the generated sum of weights, so that the weights of their events are summed.
     """
 
     kind: Kind
@@ -43,7 +43,7 @@ class Processed(Config):
     from_events: bool = False
 
     def notes(self, dataset: str) -> list[str]:
-        """What a person must know of a dataset that is incomplete, one sentence each."""
+        """Warnings about an incomplete dataset, one sentence each."""
         notes = []
         if self.share is not None and self.share < _COMPLETE:
             if self.kind == "data":
@@ -59,20 +59,20 @@ class Processed(Config):
         if self.from_events:
             notes.append(
                 f"files of {dataset} do not store the sum of generated weights: its histograms are normalised to the "
-                "events in them, which gives too much if events were dropped when they were made"
+                "events in them, which overestimates the yields if events were removed earlier"
             )
         return notes
 
 
 class Counts(Config):
-    """What ``cutflow.json`` of a run holds for the fit; further keys are ignored.
+    """The part of ``cutflow.json`` that the fit uses; other keys are ignored.
 
     Parameters
     ----------
     luminosity : frozenset of float
-        fb⁻¹ that simulation is normalised to: one, unless there are only data, or runs disagree.
+        Luminosity that simulation is normalised to, fb⁻¹. One value, unless there are only data, or runs disagree.
     cross_section, mass : dict of str to frozenset of float
-        By process, pb and GeV: one each, unless datasets disagree. Only signals have a mass.
+        By process, pb and GeV. One value each, unless datasets disagree. Only signals have a mass.
     processed : dict of str to Processed
         By dataset.
     """
@@ -86,23 +86,23 @@ class Counts(Config):
 
     @classmethod
     def read(cls, folder: Path) -> Counts:
-        """Read them from the folder of a run.
+        """Read from the folder of a run.
 
         Raises
         ------
         InputError
-            If the file is missing or does not hold them.
+            If the file is missing or invalid.
         """
         path = folder / FILE
         try:
             return cls.model_validate(json.loads(path.read_text()))
         except ValidationError as error:
-            raise InputError(f"{path} is not what coffea-fm run writes: {config_error(error, cls)}") from error
+            raise InputError(f"{path} is not written by coffea-fm run: {config_error(error, cls)}") from error
         except (OSError, ValueError) as error:
             raise InputError(f"cannot read {path}, which coffea-fm run writes: {error}") from error
 
     def __add__(self, other: Counts) -> Counts:
-        """Those of two runs over other datasets each."""
+        """Combine two runs over different datasets."""
         return Counts(
             luminosity=self.luminosity | other.luminosity,
             cross_section=_union(self.cross_section, other.cross_section),
@@ -111,7 +111,7 @@ class Counts(Config):
         )
 
     def notes(self) -> list[str]:
-        """What a person must know of datasets that are incomplete, one sentence each."""
+        """Warnings about incomplete datasets, one sentence each."""
         return [note for dataset, processed in self.processed.items() for note in processed.notes(dataset)]
 
 

@@ -1,4 +1,4 @@
-"""Make a fileset of simulated files, with what their weights need."""
+"""Create a fileset of simulated files, with the metadata for their normalisation."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ def make_fileset(
     processes: Sequence[str] = (),
     pseudo_data_processes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """A fileset of simulation, of the same made with other settings, and of what stands for data.
+    """Create a fileset of simulation, optionally with a varied simulation and pseudo-data.
 
     Parameters
     ----------
     folder : Path
-        Of the simulation; this and all else as for `simulated_fileset`.
+        Folder of the simulation; for the other parameters see `simulated_fileset`.
     shifted : Path, optional
-        Folder with the same processes, made with other settings.
+        Folder with the same processes, simulated with other settings.
     variation : str
-        Name of what `shifted` varies.
+        Name of the variation in `shifted`.
     pseudo_data : Path, optional
-        Folder with independent events that stand for data.
+        Folder with independent events to use as pseudo-data.
     pseudo_data_processes : sequence of str
-        Those of the pseudo-data; by default as `processes`.
+        Processes in the pseudo-data; by default as `processes`.
 
     Raises
     ------
     InputError, RecipeError
-        As `simulated_fileset`; and if two of the folders have a file in common.
+        As for `simulated_fileset`, and if two of the folders share a file.
     """
     read = partial(simulated_fileset, settings=settings, signal_cross_section=signal_cross_section)
     content = read(folder, processes=processes)
@@ -71,39 +71,39 @@ def simulated_fileset(
     variation: str = "",
     processes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Datasets of the files in a folder, one a process, as `coffea_fm.running.fileset.read_fileset` takes them.
+    """Create the datasets of the files in a folder, one per process, for `coffea_fm.running.fileset.read_fileset`.
 
     Parameters
     ----------
     folder : Path
-        Files ``PROCESS_INDEX.root``.
+        Folder of files ``PROCESS_INDEX.root``.
     settings : FilesetSettings
-        Which processes there are.
+        The processes.
     signal_cross_section : float
-        Of each signal, decays included, pb: what mu = 1 means. Backgrounds have that of the settings, or of their files.
+        Cross section of each signal at mu = 1, including decays, pb. Backgrounds use that of the settings or their files.
     kind : {"simulation", "pseudo-data"}
-        What the events stand for.
+        What the events are used as.
     variation : str
-        Name of the variation, if the sample was made with other settings.
+        Name of the variation, if the sample was simulated with other settings.
     processes : sequence of str
-        Some of those that are there; all by default.
+        Processes to include; by default all in the folder.
 
     Returns
     -------
     dict
-        By dataset, its ``files`` and the ``metadata`` that `coffea_fm.analysis.sample.Sample` describes.
+        For each dataset its ``files`` and ``metadata``, see `coffea_fm.analysis.sample.Sample`.
 
     Raises
     ------
     InputError
         If the folder has no such files.
     RecipeError
-        If it has none of a process that is asked for, or a file twice.
+        If a requested process has no files, or a file is listed twice.
     """
     files = _files(folder, settings)
     if not files:
         raise InputError(
-            f"{folder} has no files PROCESS_INDEX.root of {', '.join(settings.processes)}: make them with "
+            f"{folder} has no files PROCESS_INDEX.root of {', '.join(settings.processes)}: create them with "
             "'coffea-fm simulate hh4b'"
         )
     missing = [name for name in processes if name not in files]

@@ -1,4 +1,4 @@
-"""What an analysis says of its simulated files, as YAML."""
+"""Settings for the simulated files of an analysis, from YAML."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from coffea_fm.config import Config, read_config
 
 
 class Process(Config):
-    """How the files of one process become a dataset.
+    """Settings for the dataset of one process.
 
     Parameters
     ----------
     process : str
-        Its name in the histograms; by default that in the names of the files.
+        Name in the histograms; by default that in the file names.
     cross_section : float, optional
-        pb; by default what the files store, which those of ``coffea-fm simulate hh4b`` do.
+        Cross section in pb; by default that in the files, as written by ``coffea-fm simulate hh4b``.
     signal : bool
-        Whether the events are signal, whose cross section is given when the fileset is made.
+        Whether the process is signal, whose cross section is set when the fileset is created.
     mass : float, optional
-        Of the resonance that a signal is, GeV.
+        Mass of the resonance of a signal, GeV.
     drop : str
-        Name of a boolean field of the events that another process stands for.
+        Name of a boolean field that is true for events covered by another process.
     beside : str
-        That other process: events are dropped only if it is in the fileset.
+        Name of that process. Events are only dropped if it is in the fileset.
     """
 
     model_config = ConfigDict(allow_inf_nan=False)
@@ -40,12 +40,12 @@ class Process(Config):
 
 
 class FilesetSettings(Config):
-    """What an analysis says of its simulated files.
+    """Settings for the simulated files of an analysis.
 
     Parameters
     ----------
     processes : dict of str to Process
-        By the first part of the files' names, ``PROCESS_INDEX.root``.
+        By the first part of the file names, ``PROCESS_INDEX.root``.
     """
 
     processes: dict[str, Process] = Field(min_length=1)
@@ -57,6 +57,6 @@ def read_fileset_settings(path: Path) -> FilesetSettings:
     Raises
     ------
     RecipeError
-        If there is no such file, or a key is unknown or missing.
+        If the file does not exist, or a key is unknown or missing.
     """
     return read_config(path, FilesetSettings, "fileset settings")

@@ -1,4 +1,4 @@
-"""Folds by event number: what an event trained is never what scores it."""
+"""Folds by event number, so that no event is scored by a model that was trained on it."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ def folds(events: ak.Array) -> npt.NDArray[np.int64]:
 
 
 def require_folds(bundles: int) -> None:
-    """Refuse a number of bundles that is neither one nor that of the folds.
+    """Check that there is one bundle, or one per fold.
 
     Raises
     ------
     RecipeError
-        If it is another.
+        If there is another number of bundles.
     """
     if bundles not in (1, FOLDS):
         raise RecipeError(
-            f"{bundles} bundles were given for {FOLDS} folds: give one for each fold, each trained on the other "
-            "folds, or a single one that was trained on none of these events"
+            f"{bundles} bundles were given for {FOLDS} folds: give one per fold, each trained on the other "
+            "folds, or a single one that was not trained on any of these events"
         )
 
 
 def by_fold(
     functions: Sequence[Callable[..., ak.Array]], fold: npt.NDArray[np.int64], *arrays: Any
 ) -> list[tuple[npt.NDArray[np.int64], ak.Array]]:
-    """Apply to the events of each fold the function of that fold.
+    """Apply the function of each fold to its events.
 
     Parameters
     ----------
     functions : sequence of callable
-        One a fold, or one for all events.
+        One per fold, or one for all events.
     fold : int64 [n_events]
         See `folds`.
     *arrays : array
-        Arguments of the functions, one entry an event.
+        Arguments of the functions, with one entry per event.
 
     Returns
     -------
     list of (int64 [n], awkward.Array)
-        For each function, which events it was given and what it returned; `in_order` puts them together.
+        For each function, the indices of its events and the return value; `in_order` combines them.
     """
     require_folds(len(functions))
     groups = (
@@ -63,6 +63,6 @@ def by_fold(
 
 
 def in_order(parts: Sequence[tuple[npt.NDArray[np.int64], ak.Array]]) -> ak.Array:
-    """What `by_fold` gave, in the order of the events."""
+    """Combine the results of `by_fold` in the order of the events."""
     rows, values = zip(*parts, strict=True)
     return ak.concatenate(values)[np.argsort(np.concatenate(rows))]

@@ -1,4 +1,4 @@
-"""Histograms of a run in one file, with every axis: the zip format of the unified histogram interface."""
+"""Store the histograms of a run in one file, with all axes, in the zip format of the unified histogram interface."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ HISTOGRAMS = "histograms.zip"
 
 
 def write_histograms(path: Path, histograms: Mapping[str, BaseHist[Any]]) -> dict[str, str]:
-    """Write histograms by their names; `read_histograms` reads them back.
+    """Write histograms by name; `read_histograms` reads them back.
 
     Returns
     -------
     dict of str to str
-        Why a histogram is not in the file, by name.
+        Why a histogram could not be written, by name.
     """
     failed = {}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
@@ -40,7 +40,7 @@ def write_histograms(path: Path, histograms: Mapping[str, BaseHist[Any]]) -> dic
 
 
 def read_histograms(path: str | os.PathLike[str]) -> dict[str, hist.Hist[Any]]:
-    """Read the histograms of a run back, by their names.
+    """Read the histograms of a run, by name.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def read_histograms(path: str | os.PathLike[str]) -> dict[str, hist.Hist[Any]]:
     Raises
     ------
     InputError
-        If the file is not there, or not such a file.
+        If the file does not exist, or is not a histogram file.
     """
     where = Path(path)
     where = where / HISTOGRAMS if where.is_dir() else where

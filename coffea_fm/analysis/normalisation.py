@@ -1,4 +1,4 @@
-"""What was generated for the events of a file: the tree ``Runs`` of simulated NanoAOD holds it."""
+"""Generated weights and cross section of a file, from the tree ``Runs`` of simulated NanoAOD."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _SUM, _SECTION, _ERROR = "genEventSumw", "crossSection", "crossSectionError"
 
 @dataclass(frozen=True)
 class Normalisation:
-    """What turns ``genWeight`` into a cross section.
+    """Conversion of ``genWeight`` to a cross section.
 
     Attributes
     ----------
     cross_section, cross_section_error : float
-        Of everything that was generated, pb; the error is statistical.
+        Total generated cross section in pb, with its statistical error.
     sum_of_weights : float
-        Of everything that was generated for the files, also of what the selection dropped.
+        Sum of all weights generated for the files, including events that the selection dropped.
     """
 
     cross_section: float
@@ -32,17 +32,17 @@ class Normalisation:
 
     @property
     def pb_per_weight(self) -> float:
-        """Cross section of ``genWeight`` 1: events expected are this times their weights times the luminosity."""
+        """Cross section per unit of ``genWeight``; multiply by weight and luminosity to get expected events."""
         return self.cross_section / self.sum_of_weights
 
 
 def sum_of_weights(file: Any) -> float | None:
-    """Sum of the weights of everything that was generated for an open file, or None if it does not store that.
+    """Sum of all weights generated for an open file, or None if the file does not store it.
 
     Parameters
     ----------
     file : uproot.ReadOnlyDirectory
-        A file of NanoAOD: what its ``Runs/genEventSumw`` counts, a skim keeps.
+        NanoAOD file. ``Runs/genEventSumw`` is kept by skims.
     """
     if "Runs" not in file or _SUM not in file["Runs"]:
         return None
@@ -50,7 +50,7 @@ def sum_of_weights(file: Any) -> float | None:
 
 
 def total_weights(files: Iterable[str | Path]) -> float:
-    """Sum of the weights of everything that was generated for several files.
+    """Sum of all weights generated for several files.
 
     Raises
     ------
@@ -68,17 +68,17 @@ def total_weights(files: Iterable[str | Path]) -> float:
 
 
 def normalisation(files: Iterable[str | Path]) -> Normalisation:
-    """Read the normalisation of files of one process, which together stand for its cross section.
+    """Read the normalisation of all files of one process.
 
     Parameters
     ----------
     files : iterable of path-like
-        Files of ``coffea-fm simulate hh4b``, all of them of one process.
+        Files of ``coffea-fm simulate hh4b``, all of one process.
 
     Raises
     ------
     InputError
-        If there is no file, one has no cross section, or they differ in it: they are of several processes or settings.
+        If there are no files, one has no cross section, or the cross sections differ, e.g. for several processes.
     """
     paths, sections = list(files), set()
     for path in paths:
@@ -91,7 +91,7 @@ def normalisation(files: Iterable[str | Path]) -> Normalisation:
             stored = file["Runs"].arrays([_SECTION, _ERROR], library="np")
         sections |= set(zip(stored[_SECTION].tolist(), stored[_ERROR].tolist(), strict=True))
     if not sections:
-        raise InputError("there are no files to read a cross section from: give those of one process")
+        raise InputError("there are no files to read a cross section from: give the files of one process")
     if len(sections) > 1:
         raise InputError(
             f"the files have {len(sections)} different cross sections: they are of several processes or settings; "

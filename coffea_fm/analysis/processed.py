@@ -1,9 +1,9 @@
-"""How much of a dataset was processed: added up over chunks, and the yields normalised to it at the end.
+"""The processed part of each dataset: summed over chunks, then used to normalise the yields at the end of a run.
 
-Yields are normalised to the weights that were generated for the events that a run processed, not to those that were
-generated for all files of a fileset: a file that was skipped, or a fileset with some of the files, changes the
-statistical error and not the yield. That happens when a run ends (a processor calls `normalise` in ``postprocess``):
-before, not everything is added up; after, datasets that share a process cannot be told apart.
+Yields are normalised to the weights generated for the processed events, not to those generated for all files of a
+fileset. A skipped file, or a fileset with only some of the files, changes the statistical error but not the yield.
+Normalisation happens at the end of a run (a processor calls `normalise` in ``postprocess``): earlier, the sums are
+incomplete; later, datasets that share a process cannot be separated.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ Histograms = Mapping[str, Mapping[str, hist.Hist[Any]]]
 
 
 def processed(sample: Sample, events: ak.Array) -> dict[str, float]:
-    """What one chunk adds to the account of its dataset, in numbers that coffea adds up.
+    """Contribution of one chunk to the account of its dataset, as numbers that coffea can add.
 
     Parameters
     ----------
     sample : Sample
-        Of the chunk.
+        Sample of the chunk.
     events : awkward.Array
         The chunk, before any selection, with coffea's metadata.
 
     Returns
     -------
     dict of str to float
-        ``events``; ``sum_of_weights``, the chunk's share (by number of events) of what was generated for its file, or
-        for the dataset where the file does not store it; where neither is known the sum of the weights of the chunk, and
-        ``from_events`` then counts its events.
+        ``events``, and ``sum_of_weights``: the chunk's fraction (by number of events) of the weights generated for its
+        file, or for the dataset if the file does not store them. If neither is known, it is the sum of the weights of
+        the chunk, and ``from_events`` counts its events.
     """
     n_events = len(events)
     if sample.kind == "data":
@@ -53,7 +53,7 @@ def processed(sample: Sample, events: ak.Array) -> dict[str, float]:
 
 @lru_cache
 def _generated_by_event(filename: str, treename: str, uuid: str) -> float | None:  # noqa: ARG001 - for the cache
-    """Generated weights for each event of a file; None if it does not store them. Each process reads a file once."""
+    """Generated weights per event of a file; None if not stored. Each process reads a file only once."""
     if not filename or filename.endswith((".parquet", ".parq")):
         return None
     with uproot.open(filename) as file:
@@ -63,12 +63,12 @@ def _generated_by_event(filename: str, treename: str, uuid: str) -> float | None
 
 
 def account(accumulated: Mapping[str, Any], luminosity: float) -> Counts:
-    """What the chunks of a run add up to.
+    """Sum the accounts of all chunks of a run.
 
     Parameters
     ----------
     accumulated : mapping
-        With ``samples``, a set of one `Sample` by dataset, and ``processed``, what `processed` gave, by dataset.
+        With ``samples``, a set of one `Sample` per dataset, and ``processed``, the sums of `processed` per dataset.
     luminosity : float
         fb⁻¹ that simulation is normalised to.
     """
@@ -84,25 +84,25 @@ def account(accumulated: Mapping[str, Any], luminosity: float) -> Counts:
 
 
 def normalise(accumulated: Mapping[str, Any], luminosity: float) -> dict[str, Any]:
-    """What a processor returns at the end of a run.
+    """Normalise the output of a processor at the end of a run.
 
     Parameters
     ----------
     accumulated : mapping
-        As for `account`, and ``histograms`` by dataset, category and quantity; all else is kept.
+        As for `account`, and ``histograms`` by dataset, category and quantity. All other keys are kept.
     luminosity : float
         fb⁻¹
 
     Returns
     -------
     dict
-        Histograms by category and quantity, in expected events, all datasets in one; `Counts` as plain values;
-        ``notes``, sentences on what is missing; and what else was accumulated.
+        Histograms of all datasets by category and quantity, in expected events; `Counts` as plain values; ``notes``,
+        sentences about missing parts; and all other accumulated values.
 
     Raises
     ------
     InputError
-        If the weights of a dataset do not add up to something positive.
+        If the sum of weights of a dataset is not positive.
     """
     counts = account(accumulated, luminosity)
     output: dict[str, Any] = {}
@@ -126,7 +126,7 @@ def _add(output: dict[str, Any], categories: Histograms, factor: float) -> None:
 def _total(sample: Sample, summed: Mapping[str, float]) -> Processed:
     events, weights = int(summed["events"]), float(summed["sum_of_weights"])
     if sample.sum_of_weights and events == sample.events:
-        weights = sample.sum_of_weights  # files without any event have generated weights, too, and no chunk
+        weights = sample.sum_of_weights  # files without events have no chunk, but they have generated weights
     listed = sample.events if sample.kind == "data" else sample.sum_of_weights
     return Processed(
         kind=sample.kind,

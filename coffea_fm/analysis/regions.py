@@ -1,4 +1,4 @@
-"""The histogram that an analysis hands to the fit: yields by process, variation and region."""
+"""The histograms that the fit uses: yields by process, variation and region."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 import hist
 
 PROCESS, VARIATION, REGION, VALUE = AXES = ("process", "variation", "region", "value")
-"""Names of its axes, in their order: three of categories, and the distribution that is fitted."""
+"""Names of the axes, in order: three category axes, and the variable to fit."""
 NOMINAL = "nominal"
-"""The variation under which everything is filled; systematics are NAME_up and NAME_down, or NAME alone."""
+"""The nominal variation; systematics are NAME_up and NAME_down, or only NAME."""
 DATA = "data"
-"""The process that stands for data, real or pseudo."""
+"""The process name of data and pseudo-data."""
 
 
 def region_histogram(regions: Sequence[str], value: Any) -> hist.Hist[Any]:
-    """An empty histogram with the axes of `AXES` and weights.
+    """Create an empty weighted histogram with the axes `AXES`.
 
     Parameters
     ----------
     regions : sequence of str
         All regions of the category.
     value : hist.axis
-        The distribution; it must be named ``value``.
+        Axis of the variable to fit; its name must be ``value``.
     """
     return hist.Hist(
         hist.axis.StrCategory([], growth=True, name=PROCESS),

@@ -1,4 +1,4 @@
-"""What a fileset says of a dataset, and the generator weights of its events."""
+"""The metadata of a dataset in a fileset, and the generator weights of its events."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ _FB_PER_PB = 1e3
 
 
 class Sample(Config):
-    """A dataset, as the metadata of its fileset describe it; ``coffea-fm fileset`` writes them.
+    """A dataset, described by its metadata in the fileset, as written by ``coffea-fm fileset``.
 
     Parameters
     ----------
     dataset : str
-        Its name in the fileset.
+        Name in the fileset.
     process : str
-        Its name in the histograms, which several datasets may share; by default that of the dataset.
+        Name in the histograms, which several datasets may share; by default the name of the dataset.
     kind : {"simulation", "pseudo-data", "data"}
-        Pseudo-data are simulated events that stand for data: weighted, but blinded and without variations.
+        Pseudo-data are simulated events used as data: weighted, but blinded and without variations.
     cross_section : float, optional
-        Of everything that was generated, pb; for a signal that of mu = 1. Simulation and pseudo-data need it.
+        Total generated cross section, pb; for a signal that at mu = 1. Required for simulation and pseudo-data.
     sum_of_weights : float, optional
-        Of everything that was generated for all files of the dataset. It tells how much of it a run missed.
+        Sum of all weights generated for all files of the dataset, to compute which fraction a run processed.
     events : int, optional
-        Stored in all files of the dataset; for data it tells how many of them a run missed.
+        Number of events in all files of the dataset; for data, to compute which fraction a run processed.
     luminosity : float, optional
-        Of all files of a dataset of data, fb⁻¹.
+        Luminosity of all files of a data dataset, fb⁻¹.
     signal : bool
         Whether the events are signal.
     mass : float, optional
-        Of the resonance that a signal is, GeV.
+        Mass of the resonance of a signal, GeV.
     variation : str
-        Under which its events are filled: ``nominal``, with all variations of objects and weights; another name for
-        a sample that is itself a variation, such as another tune.
+        Variation that the events are filled as: ``nominal``, with all variations of objects and weights, or another name
+        for a sample that is itself a variation, such as another tune.
     drop : str
-        Name of a boolean field of the events: where it is true, another dataset stands for the event.
+        Name of a boolean field that is true for events covered by another dataset.
     """
 
     model_config = ConfigDict(allow_inf_nan=False)
@@ -65,18 +65,18 @@ class Sample(Config):
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> Sample:
-        """The sample that a chunk of events belongs to.
+        """Return the sample of a chunk of events.
 
         Parameters
         ----------
         metadata : mapping
-            ``events.metadata``: what the fileset says of the dataset, with the name of the dataset. Other keys are the
-            user's own, and ignored.
+            ``events.metadata``: the metadata of the dataset in the fileset, with the name of the dataset. Other keys are
+            ignored.
 
         Raises
         ------
         RecipeError
-            If a value is not valid, or simulation has no cross section.
+            If a value is invalid, or simulation has no cross section.
         """
         dataset = str(metadata["dataset"])
         given = {name: metadata[name] for name in cls.model_fields if name in metadata}
@@ -86,19 +86,19 @@ class Sample(Config):
             raise RecipeError(f"the metadata of dataset {dataset!r}: {config_error(error, cls)}") from error
         if sample.kind != "data" and sample.cross_section is None:
             raise RecipeError(
-                f"dataset {dataset!r} has no cross_section in its metadata, which turns its weights into events: "
+                f"dataset {dataset!r} has no cross_section in its metadata, which is needed to normalise its weights: "
                 "write the fileset with coffea-fm fileset, or mark it as data with kind: data"
             )
         return sample
 
     @property
     def is_data(self) -> bool:
-        """Whether the events are blinded: data, and what stands for them."""
+        """Whether the events are data or pseudo-data, which are blinded."""
         return self.kind != "simulation"
 
     @property
     def fills_nominal(self) -> bool:
-        """Whether the events are simulation without a variation of their own: they are filled under all variations."""
+        """Whether the events are nominal simulation, which is filled for all variations."""
         return not self.is_data and self.variation == NOMINAL
 
     @property
@@ -108,7 +108,7 @@ class Sample(Config):
 
     @property
     def generated_by_event(self) -> float | None:
-        """Generated weights for each stored event, if the fileset gives both sums."""
+        """Generated weights per stored event, if the fileset has both sums."""
         return self.sum_of_weights / self.events if self.sum_of_weights and self.events else None
 
     def generator_weights(self, events: ak.Array) -> DoubleArray:
@@ -117,7 +117,7 @@ class Sample(Config):
         Raises
         ------
         InputError
-            If a weight is not finite: the sum of weights would not be finite either.
+            If a weight is not finite, because the sum of weights would not be finite either.
         """
         if self.kind == "data":
             return np.ones(len(events))
@@ -126,7 +126,7 @@ class Sample(Config):
         if bad:
             raise InputError(
                 f"genWeight is not a finite number in {bad} of {len(events)} events of dataset {self.dataset!r}: "
-                "their file cannot be normalised, make or copy it again"
+                "the file cannot be normalised, create or copy it again"
             )
         return weights
 
@@ -138,13 +138,13 @@ class Sample(Config):
         luminosity : float
             fb⁻¹
         sum_of_weights : float, optional
-            Of everything that was generated for the events that are to be scaled; by default that of all files of the
-            dataset, as its fileset gives it.
+            Sum of all weights generated for the events to scale; by default that of all files of the dataset, from the
+            fileset.
 
         Raises
         ------
         RecipeError
-            If the fileset does not give it.
+            If it is not in the fileset.
         InputError
             If the sum of weights is not positive.
         """

@@ -1,4 +1,4 @@
-"""Jets, calibrated and shifted: every variation at once, so that what is expensive is done once for all of them."""
+"""Calibrate and shift jets for all variations at once, so that expensive steps run only once."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ JET_VARIATIONS = (
     "jet_mass_scale_up",
     "jet_mass_scale_down",
 )
-"""Of jets; a worse resolution is one-sided, since smearing cannot make it better."""
+"""Variations of jets. The resolution is one-sided, because smearing cannot improve it."""
 
 
 @dataclass(frozen=True)
 class Jets:
-    """Jets that some variation selects.
+    """Jets selected in at least one variation.
 
     Parameters
     ----------
     stored : awkward.Array
-        events * var * jet, as in the file; what taggers gave is added as fields.
+        events * var * jet, as in the file, with tagger outputs as additional fields.
     energy, mass : mapping of str to awkward.Array
-        Factors on four-momentum and soft-drop mass, by variation; in the layout of `stored`.
+        Factors on the four-momentum and soft-drop mass, by variation, in the layout of `stored`.
     min_pt : float
-        GeV, after calibration.
+        Minimal transverse momentum after calibration, GeV.
     """
 
     stored: ak.Array
@@ -43,7 +43,7 @@ class Jets:
     min_pt: float
 
     def shifted(self, variation: str) -> ak.Array:
-        """The jets that one variation selects, with its momenta; ``uncorrected`` stays what taggers read."""
+        """Jets selected in one variation, with varied momenta. ``uncorrected``, which taggers read, is unchanged."""
         factors = {"pt": self.energy, "mass": self.energy, "msoftdrop": self.mass}
         jets = self.stored
         for name, factor in factors.items():
@@ -52,11 +52,11 @@ class Jets:
         return jets[jets.pt > self.min_pt]
 
     def with_field(self, values: ak.Array, name: str) -> Jets:
-        """The jets with a further field in the layout of `stored`."""
+        """Add a field in the layout of `stored`."""
         return Jets(ak.with_field(self.stored, values, name), self.energy, self.mass, self.min_pt)
 
     def where(self, chosen: ak.Array) -> Jets:
-        """Some of the events, or of the jets."""
+        """Select events, or jets."""
         return Jets(
             self.stored[chosen],
             {name: factor[chosen] for name, factor in self.energy.items()},
@@ -65,11 +65,11 @@ class Jets:
         )
 
     def in_events_with(self, least: int) -> Jets:
-        """No jets in events that have too few for any variation."""
+        """Remove jets in events that have too few in every variation."""
         return self.where(ak.broadcast_arrays(ak.num(self.stored) >= least, self.stored.pt)[0])
 
     def in_events_with_any(self, wanted: ak.Array) -> Jets:
-        """No jets in events where none is wanted."""
+        """Remove jets in events where none is wanted."""
         return self.where(ak.broadcast_arrays(ak.any(wanted, axis=1), wanted)[0])
 
 
@@ -81,7 +81,7 @@ def select_jets(
     min_pt: float,
     max_eta: float,
 ) -> Jets:
-    """The union of the jets that the variations select.
+    """Select the union of the jets of all variations.
 
     Parameters
     ----------
@@ -94,9 +94,9 @@ def select_jets(
     variations : sequence of str
         Some of `JET_VARIATIONS`.
     min_pt : float
-        GeV, after calibration and shift.
+        Minimal transverse momentum after calibration and shift, GeV.
     max_eta : float
-        Of the absolute pseudorapidity.
+        Maximal absolute pseudorapidity.
     """
     jets = events[collection]
     jets = jets[abs(jets.eta) < max_eta]

@@ -1,1 +1,1 @@
-"""What scores mean: whether they are probabilities, where to cut, and where that was measured."""
+"""Calibration of scores as probabilities, working points, and their record in a bundle."""

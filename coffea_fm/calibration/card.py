@@ -1,4 +1,4 @@
-"""The section of a model card that says what was measured."""
+"""The section of a model card with measured results."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _SECTION = re.compile(rf"^{HEADING}[ \t]*\n(.*?)(?=^## |\Z)", re.MULTILINE | re.
 
 
 def with_measured(card: str, measured: str) -> str:
-    """The card with its section "Measured" filled.
+    """Fill the section "Measured" of a card.
 
     Parameters
     ----------
     card : str
-        Markdown. What an earlier call wrote is replaced, and so is a section that says "Not yet"; a section that
-        somebody wrote stays, with the new part before it.
+        Markdown. The text of an earlier call is replaced, and so is a section that says "Not yet". Text written by
+        somebody else is kept, after the new text.
     measured : str
         Markdown.
     """

@@ -1,4 +1,4 @@
-"""The number that analyses cut on: the scores of signal classes against those of background classes."""
+"""The discriminant that analyses cut on: scores of a signal class relative to a background class."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def discriminant(scores: npt.NDArray[np.floating], signal: int, background: int)
     scores : float array of shape [n_jets, n_classes]
         Probabilities.
     signal, background : int
-        Columns.
+        Columns of the classes.
     """
     above = scores[:, signal].astype(np.float64)
     below = above + scores[:, background]

@@ -1,4 +1,4 @@
-"""Write what was measured of a model into its bundle, and into the section of its card."""
+"""Write measurements of a model to its bundle and its card."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from coffea_fm.files import atomic
 
 
 def record(folder: Path, calibration: Calibration, measured: str) -> None:
-    """Replace the calibration of a bundle, and what its card and its front matter say was measured.
+    """Replace the calibration of a bundle, and the measured results in its card and front matter.
 
-    The model stays the same.
+    The model itself does not change.
 
     Parameters
     ----------
     folder : Path
         The bundle.
     calibration : Calibration
-        What was measured. The temperature stays as the export wrote it, since it is part of the graph.
+        Measurements. The temperature stays as exported, because it is part of the graph.
     measured : str
         Markdown for the card.
 
     Raises
     ------
     InputError
-        If the bundle is not a folder on this machine.
+        If the bundle is not a local folder.
     BundleError
-        If it is damaged, or the front matter of its card is.
+        If the bundle or the front matter of its card is damaged.
     """
     card = folder / CARD
     if not card.is_file():

@@ -10,16 +10,16 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Reliability:
-    """How often the predicted class is right, against how sure the tagger was.
+    """Accuracy of the predicted class as a function of the tagger's confidence.
 
     Parameters
     ----------
     edges : list of float
         Bin edges of the highest score.
     confidence, accuracy : list of float or None
-        Mean highest score, and fraction predicted rightly, in each bin; None where no jet is.
+        Mean highest score and fraction of correct predictions in each bin; None for empty bins.
     jets : list of int
-        Jets in each bin.
+        Number of jets in each bin.
     expected_error : float
         Mean absolute difference of confidence and accuracy, weighted by jets (expected calibration error).
     """
@@ -32,7 +32,7 @@ class Reliability:
 
 
 def reliability(scores: npt.NDArray[np.floating], target: npt.NDArray[np.integer], bins: int = 15) -> Reliability:
-    """Compare the highest score with how often it is right.
+    """Compare the highest score with the fraction of correct predictions.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def reliability(scores: npt.NDArray[np.floating], target: npt.NDArray[np.integer
     target : int array of shape [n_jets]
         True class.
     bins : int
-        Equal bins between 0 and 1.
+        Number of equal bins between 0 and 1.
     """
     highest = scores.max(axis=1).astype(np.float64)
     right = (scores.argmax(axis=1) == target).astype(np.float64)

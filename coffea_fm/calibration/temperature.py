@@ -1,4 +1,4 @@
-"""The temperature that makes scores probabilities."""
+"""Temperature scaling of scores."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _RANGE = (0.05, 20.0)
 
 
 def best_temperature(scores: Scores, target: Targets) -> float:
-    """The temperature that makes the scores most likely (arXiv:1706.04599): above 1 if the tagger is overconfident.
+    """The maximum-likelihood temperature (arXiv:1706.04599), above 1 for an overconfident tagger.
 
-    ``coffea-fm export --temperature`` divides the logits by it. Find it on other jets than those of the test.
+    ``coffea-fm export --temperature`` divides the logits by it. Determine it on jets that are not in the test sample.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def best_temperature(scores: Scores, target: Targets) -> float:
 
 
 def with_temperature(scores: Scores, temperature: float) -> DoubleArray:
-    """The scores that logits divided by `temperature` would give."""
+    """Scores after dividing the logits by `temperature`."""
     return np.asarray(softmax(_logits(scores) / temperature, axis=1))
 
 

@@ -1,4 +1,4 @@
-"""Working points: cuts at given background efficiencies, and how they are written."""
+"""Working points: cuts at given background efficiencies, and their text."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def working_points(
     Parameters
     ----------
     scores : float array of shape [n_jets, n_classes]
-        Probabilities; rows of NaN are left out.
+        Probabilities; rows with NaN are left out.
     target : int array of shape [n_jets]
         True class.
     classes : sequence of str
         Names of the columns.
     background : str
-        The class whose efficiency a level fixes.
+        Class whose efficiency is fixed by the level.
     levels : mapping of str to float
-        Background efficiency by name. A level that fewer than ten background jets would pass is left out: its cut
-        would be noise.
+        Background efficiency by name. A level that fewer than ten background jets would pass is left out, because
+        its cut would be too uncertain.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def passes(scores: Scores, classes: Sequence[str], point: WorkingPoint) -> BoolA
 
 
 def calibration_lines(calibration: Calibration) -> list[str]:
-    """What was measured of a model, a line each: temperature, accuracy, calibration error, working points."""
+    """Describe measurements of a model, one per line: temperature, accuracy, calibration error, working points."""
     lines = []
     if calibration.temperature is not None:
         lines.append(f"calibrated with temperature {calibration.temperature:.3f}")

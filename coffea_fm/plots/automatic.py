@@ -1,4 +1,4 @@
-"""Figures of everything that a processor filled."""
+"""Draw all histograms of a processor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from coffea_fm.plots.style import SIMULATION, Label, save
 from coffea_fm.plots.variations import variations_figure
 
 DATA = "data"
-"""The process that is observed rather than expected."""
+"""The process name of data."""
 
 
 def label_of(output: Any) -> Label:
@@ -28,7 +28,7 @@ def label_of(output: Any) -> Label:
 
 
 def signals_of(output: Any) -> frozenset[str]:
-    """The processes that are signal: those with a ``mass`` in a processor's output, as in `coffea_fm.analysis.counts`."""
+    """Signal processes: those with a ``mass`` in a processor's output, see `coffea_fm.analysis.counts`."""
     found = output.get("mass") if isinstance(output, Mapping) else None
     return frozenset(map(str, found)) if isinstance(found, Mapping) else frozenset()
 
@@ -47,20 +47,20 @@ def draw_histograms(
     histograms : mapping of str to hist.BaseHist
         By name.
     folder : Path
-        Where the figures go.
+        Output folder.
     label : Label
-        What stands above the frames. With a luminosity, contents are expected events and processes are stacked;
-        without one, their shapes are compared.
+        Text above the frames. With a luminosity, contents are expected events and processes are stacked; otherwise
+        shapes are compared.
     signals : collection of str
-        Processes that are drawn as lines over the others.
+        Processes drawn as lines over the others.
 
     Returns
     -------
     written : list of Path
-        The figures.
+        Paths of the figures.
     failed : dict of str to str
-        Why a figure is not drawn, in a sentence, by its name. Nothing is raised: figures come last in a run, and one
-        that fails costs nothing else.
+        Why a figure could not be drawn, in one sentence, by name. Errors are not raised, because a failed figure
+        must not stop a run at its end.
     """
     written: list[Path] = []
     failed: dict[str, str] = {}
@@ -71,9 +71,9 @@ def draw_histograms(
                 figure_name = f"{name}_by_{comparison.name}"
                 figure = _figure(comparison, label, name.rpartition("/")[2], signals)
                 written += save(figure, folder / safe_path(figure_name))
-        except Exception as error:  # noqa: BLE001 - whatever matplotlib or hist make of a user's histogram
+        except Exception as error:  # noqa: BLE001 - matplotlib and hist may raise anything for a user's histogram
             reason = " ".join(str(error).split()) or type(error).__name__
-            failed[figure_name] = f"the figure {figure_name} is not drawn: {reason[:200]}"
+            failed[figure_name] = f"the figure {figure_name} could not be drawn: {reason[:200]}"
     return written, failed
 
 

@@ -1,4 +1,4 @@
-"""Contents of a one-dimensional histogram as they are drawn."""
+"""Contents of a one-dimensional histogram, prepared for drawing."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Bins:
     edges : float64 array of shape [n_bins + 1]
         Finite edges.
     values, errors : float64 array of shape [n_bins]
-        Contents of each bin; where the bins have several widths, divided by the width.
+        Contents of each bin, divided by the bin width if the widths differ.
     quantity : str
         Label of the horizontal axis.
     entries : str
-        What was counted.
+        What the histogram counts, e.g. ``"Jets"``.
     """
 
     edges: DoubleArray
@@ -38,14 +38,14 @@ class Bins:
 
     @classmethod
     def of(cls, histogram: BaseHist[Any], entries: str = "Entries") -> Bins:
-        """Read a histogram; bins that reach to infinity are left out, as underflow and overflow are.
+        """Read a histogram, without underflow, overflow and bins with infinite edges.
 
         Parameters
         ----------
         histogram : hist.BaseHist
             One-dimensional.
         entries : str
-            What was counted, if the label of the histogram does not say.
+            What the histogram counts, if its label does not say.
 
         Raises
         ------
@@ -80,7 +80,7 @@ class Bins:
         return float((self.values if _uniform(self.edges) else self.values * np.diff(self.edges)).sum())
 
     def over(self, area: float) -> Bins:
-        """The same, divided by an area.
+        """Divide by an area.
 
         Raises
         ------
@@ -94,7 +94,7 @@ class Bins:
     def draw(
         self, axes: Axes, *, color: str, label: str | None = None, linestyle: str = "-", gaps: bool = False
     ) -> None:
-        """Draw a line with its errors as a band; with `gaps`, nothing where a bin is empty or negative."""
+        """Draw a line with an error band; with `gaps`, empty and negative bins are not drawn."""
         shown = np.where(self.values > 0, self.values, np.nan) if gaps else self.values
         axes.stairs(shown, self.edges, baseline=None, color=color, label=label, linestyle=linestyle, linewidth=1.6)
         low, high = np.nan_to_num(shown - self.errors), np.nan_to_num(shown + self.errors)

@@ -1,4 +1,4 @@
-"""Which figures show a histogram: what is compared with what, from the names of its axes."""
+"""Choose the figures of a histogram: what to compare, from the names of its axes."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from coffea_fm.plots.style import MOST_CURVES
 
 NOMINAL = "nominal"
 VARIATIONS = ("variation", "variations", "systematic", "systematics", "syst")
-"""Axes whose categories are the same events, varied."""
+"""Axes whose categories are variations of the same events."""
 PROCESSES = ("process", "dataset", "sample")
-"""Axes whose categories are different events, which add up."""
+"""Axes whose categories are different events, which can be stacked."""
 
 MOST_VARIATIONS = MOST_CURVES - 1
-"""Variations of one figure."""
+"""Maximum number of variations in one figure."""
 
 Parts = dict[str, BaseHist[Any]]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Histograms of one figure.
+    """Histograms to compare in one figure.
 
     Parameters
     ----------
     kind : {"shapes", "processes", "variations"}
-        What the categories are to one another.
+        Relation between the categories.
     name : str
-        Distinguishes the figures of one histogram, such as ``truth``.
+        Suffix of the figure name, such as ``truth``.
     by : str
         Title of the legend.
     parts : dict of str to hist.BaseHist
-        One-dimensional, by category; those of variations begin with the nominal one.
+        One-dimensional histograms by category; for variations the nominal one comes first.
     """
 
     kind: Literal["shapes", "processes", "variations"]
@@ -50,39 +50,39 @@ class Comparison:
 
 
 def source_of(variation: str) -> str:
-    """What is varied: the name of a variation without up or down."""
+    """Source of a variation: its name without up or down."""
     return re.sub("_?(up|down)$", "", variation, flags=re.IGNORECASE)
 
 
 def is_category(axis: Any) -> bool:
-    """Whether bins of the axis are names or labels rather than ranges of a number."""
+    """Whether the bins of an axis are categories rather than numeric ranges."""
     return isinstance(axis, hist.axis.StrCategory | hist.axis.IntCategory | hist.axis.Boolean)
 
 
 def comparisons(histogram: BaseHist[Any]) -> list[Comparison]:
-    """What is compared with what.
+    """Choose the comparisons to draw.
 
     Parameters
     ----------
     histogram : hist.BaseHist
-        With one axis that is a range of a number, and any number of category axes.
+        With one numeric axis and any number of category axes.
 
     Returns
     -------
     list of Comparison
-        One for each category axis with several filled categories, summed over the other axes: but of variations, the
-        nominal one alone is taken. Categories without entries are left out, and those of a growing axis, whose order
-        is that of filling, are sorted. Processes are left out where true classes are compared. If nothing remains, the
-        sum of all categories stands alone.
+        One for each category axis with several filled categories, summed over the other axes (of variations, only
+        the nominal one is used). Categories without entries are left out. Categories of a growing axis are sorted,
+        because their order is that of filling. Processes are left out if true classes are compared. If nothing
+        remains, the sum of all categories is drawn.
 
     Raises
     ------
     InputError
-        If the histogram has another number of numeric axes, or no entry.
+        If the histogram does not have exactly one numeric axis, or has no entries.
     """
     numeric = [axis for axis in histogram.axes if not is_category(axis)]
     if len(numeric) != 1:
-        raise InputError(f"it has {len(numeric)} axes besides categories, and figures show one")
+        raise InputError(f"it has {len(numeric)} axes besides categories, but a figure needs exactly one")
     if not np.any(histogram.values()):
         raise InputError("it has no entries" + (" in range" if np.any(histogram.values(flow=True)) else ""))
     varied = _variation_axis(histogram)
@@ -99,7 +99,7 @@ def comparisons(histogram: BaseHist[Any]) -> list[Comparison]:
 
 
 def _variations(histogram: BaseHist[Any], varied: int) -> list[Comparison]:
-    """Variations against the nominal histogram, each summed over the processes that have both."""
+    """Compare variations to the nominal histogram, each summed over the processes that have both."""
     by_processes: dict[tuple[str, ...], list[str]] = {}
     processes = next((at for at, axis in enumerate(histogram.axes) if axis.name in PROCESSES), None)
     nominal = _processes(_at(histogram, varied, NOMINAL))
@@ -121,7 +121,7 @@ def _variations(histogram: BaseHist[Any], varied: int) -> list[Comparison]:
 
 
 def _groups(names: Sequence[str]) -> list[list[str]]:
-    """Variations of each figure: up and down of a source are not parted."""
+    """Group variations into figures; up and down of a source stay together."""
     sources: dict[str, list[str]] = {}
     for name in names:
         sources.setdefault(source_of(name), []).append(name)
@@ -134,7 +134,7 @@ def _groups(names: Sequence[str]) -> list[list[str]]:
 
 
 def _processes(histogram: Any) -> Sequence[str]:
-    """Filled processes; a single nameless one without such an axis, if there are entries."""
+    """Filled processes; without a process axis, a single unnamed one if there are entries."""
     for at, axis in enumerate(histogram.axes):
         if axis.name in PROCESSES:
             return list(_filled(histogram, at))

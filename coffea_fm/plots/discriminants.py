@@ -1,4 +1,4 @@
-"""The distribution that is cut on, for signal, background and the rest, with the cuts."""
+"""Discriminant distributions of signal, background and other classes, with the cuts."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def discriminant_figure(
     histograms : mapping of str to hist.BaseHist
         By true class.
     cuts : mapping of str to float, optional
-        By the name that stands beside the line.
+        By the label next to the line.
     label : Label
-        What stands above the frame.
+        Text above the frame.
     text : str
-        What is shown, for the upper left corner.
+        Description in the upper left corner.
 
     Raises
     ------

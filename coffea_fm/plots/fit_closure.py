@@ -25,13 +25,13 @@ def closure_figure(
     Parameters
     ----------
     edges : float64 [n_bins + 1]
-        Of the bins.
+        Bin edges.
     predicted, counted : tuple of two float64 [n_bins]
         Events and their errors.
     text, quantity : str
-        What is shown, and the label of the horizontal axis.
+        Description, and label of the horizontal axis.
     label : Label
-        What stands above the frame.
+        Text above the frame.
     """
     figure, main, below = two_panels(label)
     (expected, error), (events, spread) = predicted, counted

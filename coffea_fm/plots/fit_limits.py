@@ -1,4 +1,4 @@
-"""Upper limits against the mass of the signal."""
+"""Upper limits as a function of the signal mass."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ONE, _TWO = "#85D1FB", "#FFDF7F"  # the colours of CMS
 def limits_figure(
     limits: Mapping[float, tuple[float, LimitResults]], *, mass: str, cross_section: str, label: Label
 ) -> Figure:
-    """Expected (and observed) upper limits on the cross section.
+    """Draw expected and observed upper limits on the cross section.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def limits_figure(
     mass, cross_section : str
         Labels of the axes.
     label : Label
-        What stands above the frame.
+        Text above the frame.
     """
     figure, axes = one_panel(label)
     masses = sorted(limits)

@@ -1,4 +1,4 @@
-"""What the figures of a fit share: expected events with their error, counted ones as points, and both over the expected."""
+"""Panels shared by the figures of a fit: expected events with errors, data points, and a ratio panel."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _POINTS: dict[str, Any] = {"fmt": "o", "color": "black", "markersize": 4, "linew
 
 @dataclass(frozen=True)
 class Panels:
-    """Events by bin width in the main panel, and over the expected ones in the panel below.
+    """A main panel of events per bin width, and a panel of ratios to the expected events.
 
     Parameters
     ----------
     main, below : Axes
         The panels.
     edges : float64 [n_bins + 1]
-        Of the bins.
+        Bin edges.
     expected : float64 [n_bins]
-        Events; where there are none, the lower panel is empty.
+        Expected events; bins without any are left empty in the lower panel.
     """
 
     main: Axes
@@ -36,12 +36,12 @@ class Panels:
 
     @property
     def widths(self) -> DoubleArray:
-        """Of the bins."""
+        """Bin widths."""
         return np.diff(self.edges)
 
     @property
     def over(self) -> DoubleArray:
-        """What turns events into a ratio: one over the expected ones, NaN where there are none."""
+        """Factor from events to ratio: one over the expected events, NaN if there are none."""
         return 1 / np.where(self.expected > 0, self.expected, np.nan)
 
     def error_band(self, error: DoubleArray, label: str | None = None) -> None:

@@ -17,27 +17,27 @@ _LEAST_CORRELATION = 0.05
 
 @style()
 def ranking_figure(ranking: RankingResults) -> Figure:
-    """Impacts on mu before and after the fit, with the pulls; the twenty largest."""
+    """Draw the twenty largest prefit and postfit impacts on mu, with pulls."""
     return visualize.ranking(ranking, max_pars=_MOST_RANKED, close_figure=True, save_figure=False)
 
 
 @style()
 def pulls_figure(results: FitResults, names: Sequence[str]) -> Figure:
-    """Best values of constrained parameters in units of their errors before the fit.
+    """Draw pulls of constrained parameters, in units of their prefit errors.
 
     Parameters
     ----------
     results : cabinetry.fit.FitResults
-        Of all parameters.
+        Fit of all parameters.
     names : sequence of str
-        Those to show.
+        Parameters to show.
     """
     return visualize.pulls(_chosen(results, names), close_figure=True, save_figure=False)
 
 
 @style()
 def correlations_figure(results: FitResults, names: Sequence[str]) -> Figure:
-    """Correlations of parameters; those that have none above 0.05 are left out. See `pulls_figure`."""
+    """Draw correlations of parameters, without those that have none above 0.05. See `pulls_figure`."""
     chosen = _chosen(results, names)
     return visualize.correlation_matrix(
         chosen, pruning_threshold=_LEAST_CORRELATION, close_figure=True, save_figure=False

@@ -1,4 +1,4 @@
-"""A region of a fit: backgrounds on one another, signal and data, and their ratio below."""
+"""A region of a fit: stacked backgrounds, signal, data, and a ratio panel."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ def region_figure(
     quantity: str,
     label: Label,
 ) -> Figure:
-    """Backgrounds on one another with their uncertainty, the signal as a line, data; below, both over the backgrounds.
+    """Draw stacked backgrounds with their uncertainty, signal and data, and their ratios to the background.
 
     Parameters
     ----------
     edges : float64 [n_bins + 1]
-        Of the bins.
+        Bin edges.
     backgrounds : mapping of str to float64 [n_bins]
         Events by process.
     error : float64 [n_bins]
         Uncertainty of their sum.
     signal : tuple of str, float and float64 [n_bins]
-        Process, strength, and events at this strength.
+        Process, signal strength, and events at this strength.
     data : float64 [n_bins], optional
-        Events; left out where the signal region is blinded.
+        Data; None if the signal region is blinded.
     text, quantity : str
-        What is shown, and the label of the horizontal axis.
+        Description, and label of the horizontal axis.
     label : Label
-        What stands above the frame.
+        Text above the frame.
     """
     figure, main, below = two_panels(label)
     total = np.sum(list(backgrounds.values()), axis=0)

@@ -1,4 +1,4 @@
-"""Matrices of fractions: what is predicted for each true class."""
+"""Confusion matrices: fractions of predicted classes for each true class."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def matrix_figure(
     Parameters
     ----------
     fractions : array-like of shape [n_rows, n_columns]
-        Each row adds up to 1.
+        Fractions; each row sums to 1.
     rows, columns : sequence of str
         True and predicted classes.
     label : Label
-        What stands above the frame; fractions have no luminosity.
+        Text above the frame; fractions have no luminosity.
     """
     values = np.asarray(fractions, dtype=np.float64)
     size = (2.6 + 0.55 * len(columns), 2.0 + 0.45 * len(rows))

@@ -1,4 +1,4 @@
-"""Names of classes and processes as a physicist writes them."""
+"""Display names of classes and processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PROCESSES = {"TT": "tt̄", "QCDbb": "QCD bb̄", "Hjets": "H + jets", "Zjets": "
 
 
 def display_name(name: str) -> str:
-    """A class or process in Unicode: ``H → bb`` for ``Hbb``; names that are not known stay as they are."""
+    """A class or process in Unicode: ``H → bb`` for ``Hbb``; unknown names are unchanged."""
     found = _PARENT.match(name)
     if found is None:
         return _PROCESSES.get(name, name)
@@ -23,14 +23,14 @@ def display_name(name: str) -> str:
 
 
 def tex(text: str) -> str:
-    """The same for matplotlib, whose fonts have no arrows."""
+    """Convert a text for matplotlib, whose fonts have no arrows."""
     for sign, command in _TEX.items():
         text = text.replace(sign, command)
     return text
 
 
 def tex_name(name: str) -> str:
-    """A class or process for matplotlib."""
+    """Display name of a class or process for matplotlib."""
     return tex(display_name(name))
 
 

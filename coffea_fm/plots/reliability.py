@@ -1,4 +1,4 @@
-"""Whether scores are probabilities: how often the predicted class is right, against its score."""
+"""Reliability curves: fraction of correct predictions as a function of the score."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from coffea_fm.plots.style import COLORS, SIMULATION, Label, one_panel, style
 
 @dataclass(frozen=True)
 class ReliabilityCurve:
-    """Filled bins of the highest score: its mean, the fraction predicted correctly, and the interval of that."""
+    """Filled bins of the highest score: mean score, fraction of correct predictions, and its interval."""
 
     confidence: DoubleArray
     accuracy: DoubleArray
@@ -23,14 +23,14 @@ class ReliabilityCurve:
 
 @style()
 def reliability_figure(curves: Mapping[str, ReliabilityCurve], *, label: Label = SIMULATION) -> Figure:
-    """Draw reliability curves, such as those before and after a temperature; on the diagonal scores are probabilities.
+    """Draw reliability curves, e.g. before and after temperature scaling. Calibrated scores are on the diagonal.
 
     Parameters
     ----------
     curves : mapping of str to ReliabilityCurve
         By legend entry.
     label : Label
-        What stands above the frame.
+        Text above the frame.
     """
     figure, axes = one_panel(replace(label, luminosity=None))
     axes.plot([0, 1], [0, 1], color="0.5", linewidth=1, linestyle="--", label="probabilities")

@@ -28,7 +28,7 @@ from coffea_fm.plots.style import (
 
 @style()
 def single_figure(histogram: BaseHist[Any], *, label: Label = SIMULATION, text: str = "") -> Figure:
-    """Draw the contents of one histogram, as they are."""
+    """Draw one histogram without scaling."""
     figure, axes = one_panel(label)
     bins = Bins.of(histogram)
     fit_range(axes, bins.values)
@@ -47,20 +47,20 @@ def shapes_figure(
     legend: str = "",
     text: str = "",
 ) -> Figure:
-    """Draw one-dimensional histograms over one another, each scaled to unit area.
+    """Overlay one-dimensional histograms, each scaled to unit area.
 
     Parameters
     ----------
     histograms : mapping of str to hist.BaseHist
-        By category, all with the same binning; more than `MOST_CURVES` are shared out over panels.
+        By category, all with the same binning. More than `MOST_CURVES` are distributed over several panels.
     areas : mapping of str to float, optional
-        What each is divided by, such as its sum before a selection, if that is not its own sum; `text` should say so.
+        Area to divide by instead of the histogram's own, such as that before a selection; explain it in `text`.
     label : Label
-        What stands above the frame; a shape has no luminosity.
+        Text above the frame; a shape has no luminosity.
     legend : str
         Title of the legend.
     text : str
-        What is shown, for the upper left corner.
+        Description in the upper left corner.
 
     Raises
     ------

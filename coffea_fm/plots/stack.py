@@ -1,4 +1,4 @@
-"""Expected events of several processes on one another, with their uncertainty, signals and data."""
+"""Stack of expected events by process, with uncertainty, signals and data."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def stack_figure(
     label: Label = SIMULATION,
     text: str = "",
 ) -> Figure:
-    """Draw expected events, the largest process on top; with data, also their ratio to the expectation.
+    """Draw stacked expected events, the largest process on top. With data, also draw the ratio to the expectation.
 
     Parameters
     ----------
     backgrounds : mapping of str to hist.BaseHist
-        By process, scaled to the luminosity of `label`. The smallest are merged into one, so that `MOST_CURVES` remain.
+        By process, scaled to the luminosity of `label`. The smallest are merged so that `MOST_CURVES` remain.
     signals : mapping of str to hist.BaseHist, optional
         Drawn as lines.
     data : hist.BaseHist, optional
         Observed events.
     label : Label
-        What stands above the frame.
+        Text above the frame.
     text : str
-        What is shown, for the upper left corner.
+        Description in the upper left corner.
     """
     below: Axes | None = None
     if data is None:
@@ -92,7 +92,7 @@ def _draw_data(main: Axes, below: Axes, observed: Bins, total: DoubleArray, erro
 
 
 def _merged(parts: Mapping[str, Bins]) -> dict[str, Bins]:
-    """The processes from the smallest to the largest, those beyond `MOST_CURVES` as one."""
+    """Sort processes from smallest to largest, and merge the smallest beyond `MOST_CURVES`."""
     ordered = sorted(parts, key=lambda name: parts[name].values.sum())
     small = ordered[: len(ordered) - MOST_CURVES + 1] if len(ordered) > MOST_CURVES else []
     if not small:

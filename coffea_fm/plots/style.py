@@ -1,4 +1,4 @@
-"""The style of every figure: fonts, colours, the line above the frame, panels, and how a figure is saved."""
+"""The common style of figures: fonts, colours, labels, panels, and saving."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ COLORS = (
     "#717581",
     "#92dadd",
 )
-"""Ten colours that stay apart for colour-blind readers and in grey (arXiv:2107.02270)."""
+"""Ten colours that colour-blind readers can distinguish, also in greyscale (arXiv:2107.02270)."""
 
 MOST_CURVES = 6
-"""Curves in one panel; with more, nobody finds the one that the legend names."""
+"""Maximum number of curves in one panel; with more, they cannot be told apart."""
 
 DPI = 200
 
 _MOST_DECADES = 1e4
-"""What a logarithmic axis spans below the largest value: single events of tiny weight do not stretch it."""
+"""Range of a logarithmic axis below the largest value, so that single events with tiny weights do not stretch it."""
 
 _RC: Any = {
     **mplhep.style.CMS,
@@ -62,14 +62,14 @@ _RC: Any = {
 
 @dataclass(frozen=True)
 class Label:
-    """What stands above the frame of a figure.
+    """The text above the frame of a figure.
 
     Parameters
     ----------
     status : str
-        Such as ``Simulation``, ``Preliminary``; empty for plain data.
+        E.g. ``Simulation`` or ``Preliminary``; empty for plain data.
     experiment : str
-        In bold before the status.
+        Name of the experiment, in bold before the status.
     energy : float, optional
         Centre-of-mass energy, TeV.
     luminosity : float, optional
@@ -83,7 +83,7 @@ class Label:
 
     @property
     def conditions(self) -> str:
-        """Luminosity and energy, as far as they are known."""
+        """Luminosity and energy, if known."""
         energy = "" if self.energy is None else f"{self.energy:g} TeV"
         if self.luminosity is None:
             return energy
@@ -92,7 +92,7 @@ class Label:
 
 SIMULATION = Label()
 
-logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every glyph that goes into a PDF
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # it logs every glyph in a PDF
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def two_panels(label: Label = SIMULATION) -> tuple[Figure, Axes, Axes]:
 
 
 def write_label(axes: Axes, label: Label) -> None:
-    """Experiment and status at the left above the frame; luminosity and energy at the right."""
+    """Write experiment and status at the left above the frame, luminosity and energy at the right."""
     experiment = rf"$\bf{{{label.experiment}}}$" if label.experiment else ""
     axes.set_title(
         " ".join(part for part in (experiment, label.status) if part),
@@ -132,21 +132,21 @@ def write_label(axes: Axes, label: Label) -> None:
 
 
 def note(axes: Axes, text: str) -> None:
-    """Write what the panel shows into its upper left corner, such as a region or ``normalised to unit area``."""
+    """Write a description in the upper left corner of a panel, such as a region or ``normalised to unit area``."""
     axes.text(0.03, 0.96, text, transform=axes.transAxes, ha="left", va="top", fontsize="x-small", linespacing=1.4)
 
 
 def fit_range(axes: Axes, values: npt.NDArray[np.float64], *, room: float = 1.45) -> None:
-    """Scale the vertical axis to values of at least zero: logarithmic where they span more than two decades.
+    """Scale the vertical axis to non-negative values; logarithmic if they span more than two decades.
 
     Parameters
     ----------
     axes : Axes
         The panel.
     values : float64 array
-        Everything that is drawn; NaN and zeros do not count.
+        All values drawn; NaN and zeros are ignored.
     room : float
-        Height of the axis over the largest value, so that legend and notes find place.
+        Height of the axis relative to the largest value, to leave room for legend and notes.
     """
     positive = values[np.isfinite(values) & (values > 0)]
     if len(positive) and positive.max() > 100 * positive.min():
@@ -165,7 +165,7 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     figure : Figure
         As drawn.
     stem : Path
-        Path without the ending.
+        Path without suffix.
 
     Returns
     -------
@@ -176,7 +176,7 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     with style():
         figure.align_ylabels()
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # the layout is final: not again for each file
+        figure.set_layout_engine("none")  # the layout is final, do not repeat it for each file
         for path, kind in zip(written, ("png", "pdf"), strict=True):
             with atomic(path) as temporary:
                 metadata = {"CreationDate": None} if kind == "pdf" else None

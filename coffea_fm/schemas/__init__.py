@@ -1,7 +1,7 @@
-"""One file a format: NanoEvents schemas that give jets their constituents as a field.
+"""NanoEvents schemas that add constituents to jets as a field, one file per format.
 
-Importing this package registers the steps that compute them with coffea, which every process that opens files needs;
-a schema passed to ``Runner`` brings the import along.
+Importing this package registers the steps that compute them with coffea. Every process that opens files needs this
+import; a schema passed to ``Runner`` triggers it.
 """
 
 from __future__ import annotations

@@ -11,12 +11,12 @@ NanoAOD v15 ``Jet``     ``JetPFCand_{jetIdx,...}``          as stored (already w
 generated jets          ``GenJetCands_...`` and the like    as stored
 ======================  ==================================  =====================================================
 
-PFNano of Run 3 may cluster ``Jet`` with PUPPI as well: where the file says so, opening it warns, and a subclass with
-another ``constituent_links`` applies the weight.
+PFNano of Run 3 may also cluster ``Jet`` with PUPPI. If the file says so, opening it warns, and a subclass with
+other ``constituent_links`` applies the weight.
 
-Jets get ``uncorrected``, the four-momentum before jet energy corrections, which is that of the constituents.
-Vertices come from PFNano's tables (``FatJetSVs``, ``JetSVs``); associated vertices that the file did not keep are left
-out. NanoAOD's ``Jet_svIdx1`` is not used: in v15 it counts vertices before the selection that the stored ones passed.
+Jets get ``uncorrected``, the four-momentum before jet energy corrections, which matches the sum of the constituents.
+Vertices come from PFNano's tables (``FatJetSVs``, ``JetSVs``). Associated vertices that the file did not keep are left
+out. NanoAOD's ``Jet_svIdx1`` is not used: in v15 it indexes the vertices before the selection of the stored ones.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class Link:
     Parameters
     ----------
     jets, table, targets : str
-        Collections: the jets, the pairs, what they point to.
+        Collections: the jets, the pairs, and what the pairs point to.
     target_index : str
-        Branch of the table with the position in `targets`; that in `jets` is ``jetIdx``.
+        Branch of the table with the position in `targets`; the position in `jets` is ``jetIdx``.
     weight : str, optional
-        Branch of `targets` to multiply momenta with.
+        Branch of `targets` that multiplies the momenta.
     """
 
     jets: str
@@ -73,11 +73,11 @@ VERTICES = (
 )
 
 REFERENCES: dict[str, str] = schemas.PFNanoAODSchema.all_cross_references
-"""Branches that hold a position in another collection, and that collection."""
+"""Branches with a position in another collection, and that collection."""
 
 
 class _LinkedJets(schemas.NanoAODSchema):  # type: ignore[misc]
-    """What the schemas below add to coffea's."""
+    """Additions to coffea's schemas, shared by the schemas below."""
 
     constituent_links: ClassVar[tuple[Link, ...]] = CONSTITUENTS
     full_like_items: dict[str, Any]
@@ -86,7 +86,7 @@ class _LinkedJets(schemas.NanoAODSchema):  # type: ignore[misc]
     warn_missing_crossrefs = False
 
     def __init__(self, base_form: Form, version: str = "latest") -> None:
-        # where a file has a branch of that name, as skims do, coffea would replace it with a warning
+        # if a file has a branch of that name, as skims do, coffea would replace it with a warning
         present = set(base_form["fields"])
         self.full_like_items = {name: item for name, item in self.full_like_items.items() if name not in present}
         self.alias_items = {name: item for name, item in self.alias_items.items() if name not in present}
@@ -121,7 +121,7 @@ class NanoAODSchema(_LinkedJets, schemas.NanoAODSchema):  # type: ignore[misc]
 class PFNanoAODSchema(_LinkedJets, schemas.PFNanoAODSchema):  # type: ignore[misc]
     """CMS PFNano: coffea's schema, with ``constituents`` and ``vertices`` of ``Jet`` and ``FatJet``.
 
-    ``jets.constituents`` are the candidates themselves, in canonical units; coffea's has them at ``.constituents.pf``.
+    ``jets.constituents`` are the candidates themselves, in canonical units. coffea has them at ``.constituents.pf``.
     """
 
     mixins: ClassVar = {**schemas.PFNanoAODSchema.mixins, "PFCand": "PFCand"}
@@ -143,7 +143,7 @@ def _derive_charge(collections: dict[str, Form]) -> None:
 
 
 def _add_stored_index(collections: dict[str, Form]) -> None:
-    """Position in the file's event, of everything that something refers to: what a skim re-indexes by."""
+    """Add the position in the event to every collection that is referred to, so that a skim can re-index references."""
     linked = {name for link in CONSTITUENTS + VERTICES for name in (link.jets, link.targets)}
     for name in linked | set(REFERENCES.values()):
         form = collections.get(name)
@@ -178,7 +178,7 @@ def _warn_of_weight(collections: dict[str, Form], link: Link) -> None:
     title = str(jets["content"].get("parameters", {}).get("__doc__"))
     if "puppi" in title.lower() and "puppiWeight" in fields_of(targets) and link.table in collections:
         warn(
-            f"{link.jets} are clustered with PUPPI, says the file ({title}), and the momenta of their constituents are "
+            f"according to the file, {link.jets} are clustered with PUPPI ({title}), but the momenta of their constituents are "
             f"not weighted by this schema: subclass it with a Link whose weight is 'puppiWeight' for {link.table}"
         )
 

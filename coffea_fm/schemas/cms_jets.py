@@ -1,4 +1,4 @@
-"""Behaviour of CMS jets whose constituents are a field."""
+"""Behaviour of CMS jets with constituents as a field."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class JetRecord(Constituents, nanoaod.JetRecord):  # type: ignore[misc]
 
 
 class FatJetArray(Constituents, nanoaod.FatJetArray):  # type: ignore[misc]
-    """NanoAOD large-radius jets with their constituents."""
+    """NanoAOD large-R jets with their constituents."""
 
 
 class FatJetRecord(Constituents, nanoaod.FatJetRecord):  # type: ignore[misc]
-    """NanoAOD large-radius jet with its constituents."""
+    """NanoAOD large-R jet with its constituents."""
 
 
 BEHAVIOR: dict[Any, Any] = {

@@ -1,9 +1,9 @@
-"""CMS branches to canonical fields and units: particle-flow candidates and secondary vertices.
+"""Convert CMS branches to canonical fields and units: particle-flow candidates and secondary vertices.
 
-Sentinels of NanoAOD and PFNano: impact parameters and their errors are -1 where there is no track (all neutrals, and
-two fifths of the charged candidates, whose track details are not kept): missing. Lengths are stored in cm. Masses of
-candidates may be negative by rounding: 0. Particle identities 1 and 2 are hadronic and electromagnetic deposits of
-the forward calorimeter: neutral hadron and photon.
+Sentinels of NanoAOD and PFNano: impact parameters and their errors are -1 if there is no track (all neutrals, and
+two fifths of the charged candidates, whose track details are not stored); these values are missing. Lengths are stored
+in cm. Masses of candidates can be negative due to rounding; these become 0. Particle identities 1 and 2 are hadronic
+and electromagnetic deposits of the forward calorimeter, treated as neutral hadron and photon.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ SENTINEL = -1.0
 
 
 def candidate_fields(stored: Mapping[str, Form], weight: str | None) -> dict[str, Form]:
-    """Canonical fields of particle-flow candidates, and the others under their own names.
+    """Canonical fields of particle-flow candidates, and all other fields under their own names.
 
     Parameters
     ----------
     stored : mapping of str to leaf
-        The candidates' branches.
+        Branches of the candidates.
     weight : str or None
-        Branch of the weight to apply to the momentum, where the jets were clustered from weighted candidates and the
-        stored momentum is unweighted.
+        Branch of the weight of the momentum, if the jets were clustered from weighted candidates but the stored
+        momentum is unweighted.
 
     Returns
     -------
     dict of str to form
-        ``pt mass`` GeV, ``d0 d0_error dz dz_error`` mm, ...: those that the file has or that follow from what it has.
+        ``pt mass`` GeV, ``d0 d0_error dz dz_error`` mm, ...: those in the file, or that can be computed from it.
     """
     renamed = {"d0Err", "dzErr", "puppiWeight"}
     fields = {name: form for name, form in stored.items() if name not in renamed}
@@ -72,12 +72,12 @@ def _impact_parameter(stored: Mapping[str, Form], name: str) -> dict[str, Form]:
 
 
 def vertex_fields(stored: Mapping[str, Form]) -> dict[str, Form]:
-    """Canonical fields of secondary vertices, and the others under their own names.
+    """Canonical fields of secondary vertices, and all other fields under their own names.
 
     Parameters
     ----------
     stored : mapping of str to leaf
-        The vertices' branches. The stored ``chi2`` is divided by the degrees of freedom; the canonical one is not.
+        Branches of the vertices. The stored ``chi2`` is per degree of freedom; the canonical one is not.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Columns computed from columns, value by value: units, weights, sentinels, particle identities.
 
 A *leaf* is the form of a flat column (a field of a collection's record). Every operation here takes leaves or numbers
-and gives a new leaf, which is computed only when it is read.
+and returns a new leaf, which is computed only when it is read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Operation:
     Parameters
     ----------
     function : callable
-        Takes numpy arrays (n,) and floats, gives an array (n,).
+        Takes numpy arrays (n,) and floats, returns an array (n,).
     primitive : str
         Type of the result, a numpy dtype name.
 
@@ -46,7 +46,7 @@ class Operation:
         register(self._step, function)
 
     def __call__(self, *operands: Form | float) -> Form:
-        """The leaf of the result.
+        """Return the leaf of the result.
 
         Parameters
         ----------
@@ -56,7 +56,7 @@ class Operation:
         Returns
         -------
         leaf
-            Of the operation's primitive type.
+            Leaf with the primitive type of the operation.
         """
         if len(operands) != self.arity:
             raise TypeError(f"{self.__name__} takes {self.arity} columns or numbers, not {len(operands)}")
@@ -71,7 +71,7 @@ class Operation:
 
 
 def operation(primitive: str) -> Callable[[Callable[..., Array]], Operation]:
-    """Decorator: an element-wise numpy function becomes an operation on leaves."""
+    """Decorator that turns an element-wise numpy function into an operation on leaves."""
     return lambda function: Operation(function, primitive)
 
 
@@ -90,24 +90,24 @@ def _token(operand: Form | float) -> str:
     if not isinstance(operand, dict):
         return repr(float(operand))
     if operand["class"] != "NumpyArray":
-        raise TypeError(f"a column of class {operand['class']} is no leaf: operate first, make optional last")
+        raise TypeError(f"a column of class {operand['class']} is not a leaf: apply operations before optional")
     return str(operand["form_key"])
 
 
 def optional(values: Form, known: Form) -> Form:
-    """A column that lacks some of its values.
+    """A column with missing values.
 
     Parameters
     ----------
     values : leaf
         The numbers.
     known : leaf of int8
-        1 where the number means something, 0 where it is missing (None).
+        1 if the number is valid, 0 if it is missing (None).
 
     Returns
     -------
     form
-        Option-typed; may be a field of a collection and may be gathered.
+        Option-typed form; can be a field of a collection, and can be gathered.
     """
     return {
         "class": "ByteMaskedArray",
@@ -121,19 +121,19 @@ def optional(values: Form, known: Form) -> Form:
 
 @operation("float32")
 def scaled(values: Array, factor: float) -> Array:
-    """`values` times a number: a change of unit."""
+    """Multiply `values` by a number, e.g. to change units."""
     return values * np.float32(factor)
 
 
 @operation("float32")
 def product(first: Array, second: Array) -> Array:
-    """Product of two columns: a weight applied."""
+    """Product of two columns, e.g. to apply a weight."""
     return first * second
 
 
 @operation("float32")
 def non_negative(values: Array) -> Array:
-    """Negative numbers (rounded masses) become 0."""
+    """Replace negative numbers (rounded masses) by 0."""
     return np.maximum(values, 0)
 
 
@@ -151,7 +151,7 @@ def finite(values: Array) -> Array:
 
 @operation("int8")
 def positive(values: Array) -> Array:
-    """1 where the number is finite and above 0: an error that is known."""
+    """1 where the number is finite and above 0, i.e. an error is known."""
     return np.isfinite(values) & (values > 0)
 
 
@@ -163,13 +163,13 @@ def differs(values: Array, sentinel: float) -> Array:
 
 @operation("int8")
 def both(first: Array, second: Array) -> Array:
-    """1 where both are."""
+    """1 where both are 1."""
     return (first != 0) & (second != 0)
 
 
 @operation("int64")
 def where_equal(index: Array, tag: Array, value: float) -> Array:
-    """`index` where `tag` equals `value`, else -1: references into one container of several."""
+    """`index` where `tag` equals `value`, else -1, to select references to one of several containers."""
     return np.where(tag == np.asarray(value).astype(np.asarray(tag).dtype), index, -1)
 
 
@@ -187,7 +187,7 @@ def charge_of_pdg_id(pdg_id: Array) -> Array:
 def canonical_pdg_id(pdg_id: Array, charge: Array) -> Array:
     """Particle identity in {±211, 130, 22, ±11, ±13}.
 
-    Other charged particles are charged hadrons. Other neutrals are neutral hadrons, save CMS's electromagnetic
+    Other charged particles are charged hadrons. Other neutrals are neutral hadrons, except CMS's electromagnetic
     deposits of the forward calorimeter (2), which are photons.
     """
     magnitude = np.abs(pdg_id)
@@ -206,7 +206,7 @@ def local_index(offsets: Array) -> Array:
 
 
 def concatenated(*leaves: Form) -> Form:
-    """The columns of several collections one after the other, whole chunks at a time (for `links_by_id`)."""
+    """Concatenate the columns of several collections, whole chunk by whole chunk (for `links_by_id`)."""
     return leaf(leaves[0]["primitive"], *(_token(one) for one in leaves), str(len(leaves)), f"!{PREFIX}concatenate")
 
 

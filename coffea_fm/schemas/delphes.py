@@ -1,4 +1,4 @@
-"""Delphes: jets that point to their tracks, towers and candidates with ``TRefArray``."""
+"""Delphes: jets that refer to their tracks, towers and candidates with ``TRefArray``."""
 
 from __future__ import annotations
 
@@ -46,27 +46,26 @@ class JetRecord(Constituents, delphes.JetRecord):  # type: ignore[misc]
 
 
 class DelphesSchema(schemas.DelphesSchema):  # type: ignore[misc]
-    """coffea's Delphes schema, whose jets hold their ``constituents``.
+    """coffea's Delphes schema, with ``constituents`` as a field of jets.
 
-    Constituents are the objects that the jet's ``Constituents`` refer to, with canonical fields (GeV, mm) and the
-    fields that all their collections share. Objects of transverse momentum 0 (removed by PUPPI) are left out. Charged
-    particles have ``d0`` and ``dz``, the latter from the event's vertex of the largest ``SumPT2`` where the file has
-    vertices; errors are missing where they are 0, as where the detector card smears nothing.
-    Constituents of calorimeter jets and of generated jets have no impact parameters, and those of calorimeter jets
-    neither charge nor identity: a tower merges particles of all kinds. ``msoftdrop`` is the mass of the stored
-    soft-drop jet.
+    Constituents are the objects in the jet's ``Constituents``, with canonical fields (GeV, mm) and the fields shared by
+    all their collections. Objects with zero transverse momentum (removed by PUPPI) are left out. Charged particles have
+    ``d0`` and ``dz``; ``dz`` is relative to the vertex with the largest ``SumPT2`` if the file has vertices. Errors of 0,
+    from detector cards without smearing, are treated as missing. Constituents of calorimeter jets and of generated
+    jets have no impact parameters. Those of calorimeter jets have no charge or identity either, because a tower merges
+    particles of all kinds. ``msoftdrop`` is the mass of the stored soft-drop jet.
 
     Attributes
     ----------
     constituent_collections : mapping of str to tuple of str
-        For a jet collection, the collections that its references point to; empty if they are not in the file. For
-        collections that are not named here: ``Gen...`` to ``Particle``, ``Track...`` to ``Track``, ``Calo...`` to
-        ``Tower``, others to the energy-flow collections, and to ``ParticleFlowCandidate`` if their name contains
-        ``PUPPI`` or if the file has neither energy-flow collections nor such jets.
+        For each jet collection, the collections that its references point to; empty if they are not in the file. For
+        other collections: ``Gen...`` refers to ``Particle``, ``Track...`` to ``Track``, ``Calo...`` to ``Tower``, others
+        to the energy-flow collections, and to ``ParticleFlowCandidate`` if their name contains ``PUPPI`` or if the file
+        has neither energy-flow collections nor such jets.
 
     Notes
     -----
-    References that match nothing in their event raise an :class:`~coffea_fm.errors.InputError` that names the
+    References without a match in their event raise an :class:`~coffea_fm.errors.InputError` that names the
     collection, when the constituents are read (with ``mode="eager"``: when the file is opened).
     """
 
@@ -118,7 +117,7 @@ class DelphesSchema(schemas.DelphesSchema):  # type: ignore[misc]
 
 
 def _without_status_bits(base_form: Form) -> Form:
-    """Without ROOT's ``fBits``: uproot cannot read those of objects that are referred to."""
+    """Remove ROOT's ``fBits``, which uproot cannot read for referenced objects."""
     branches = zip(base_form["fields"], base_form["contents"], strict=True)
     kept = {name: form for name, form in branches if not name.endswith(".fBits")}
     return {**base_form, "fields": list(kept), "contents": list(kept.values())}

@@ -1,4 +1,4 @@
-"""FCC and EDM4hep: jets that point to a range of reconstructed particles."""
+"""FCC and EDM4hep: jets that refer to a range of reconstructed particles."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _D0_VARIANCE, _Z0_VARIANCE = 0.0, 9.0
 _COVARIANCE_SIZES = (15, 21)
 """Numbers of a packed covariance matrix: without the time before EDM4hep 0.5, and with it."""
 _READABLE = "/^(?!.*(PARAMETERS|_.*Map))/"
-"""Branches that coffea can read: all but the parameters of a file, which come in other versions of podio's formats."""
+"""Branches that coffea can read: all except the parameters of a file, which use other versions of podio's format."""
 _OLD_NAMES = {"particles": "#2", "tracks": "#1", "trackStates": "_1"}
 
 
@@ -48,7 +48,7 @@ class JetEDM4hep1Record(Constituents, fcc.ReconstructedParticle_edm4hep1Record):
 
 
 class FCCSchema(_FCCSchema):  # type: ignore[misc]
-    """coffea's FCC schema for files before EDM4hep 1, whose jets hold their ``constituents``.
+    """coffea's FCC schema for files before EDM4hep 1, with ``constituents`` as a field of jets.
 
     Collections with ``jet`` in their name have the fields ``pt``, ``eta``, ``phi`` (instead of ``px``, ``py``, ``pz``,
     which stay available as properties), ``mass`` and ``constituents``: the reconstructed particles of the jet, with
@@ -72,7 +72,7 @@ class FCCSchema(_FCCSchema):  # type: ignore[misc]
 
 
 class FCCSchemaEDM4hep1(_FCCSchemaEDM4hep1):  # type: ignore[misc]
-    """coffea's FCC schema for files of EDM4hep 1, whose jets hold their ``constituents`` (see :class:`FCCSchema`)."""
+    """coffea's FCC schema for files of EDM4hep 1, with ``constituents`` as a field of jets (see :class:`FCCSchema`)."""
 
     def __init__(self, base_form: Form, *args: Any, **kwargs: Any) -> None:
         branches = _branches(base_form)
@@ -86,7 +86,7 @@ class FCCSchemaEDM4hep1(_FCCSchemaEDM4hep1):  # type: ignore[misc]
 
 
 class FCC:
-    """Chooses the schema for a version of the format, as coffea's ``FCC`` does."""
+    """Chooses the schema for a version of the format, like coffea's ``FCC``."""
 
     @staticmethod
     def get_schema(
@@ -116,7 +116,7 @@ def _with_jets(behavior: dict[Any, Any], array: type, record: type) -> dict[Any,
 
 
 def _add_constituents(form: Form, branches: dict[str, Form]) -> None:
-    """Give every jet collection its momentum and constituents, in place."""
+    """Add momentum and constituents to every jet collection, in place."""
     collections = dict(zip(form["fields"], form["contents"], strict=True))
     particles = _members(branches, _PARTICLES)
     for name, collection in collections.items():
@@ -269,8 +269,8 @@ def in_one_collection(index: Array, collection: Array) -> Array:
     found = np.unique(collection[index >= 0])
     if len(found) > 1:
         raise InputError(
-            f"the jets' particles lie in several collections (identifiers {', '.join(map(str, found))}) and these links "
-            f"are followed into {_PARTICLES} only: use jets clustered from one collection"
+            f"the jets' particles are in several collections (identifiers {', '.join(map(str, found))}), but these links "
+            f"only resolve in {_PARTICLES}: use jets clustered from one collection"
         )
     return index
 

@@ -1,8 +1,8 @@
-"""The gathered column: tokens of each jet as a field of the jet itself.
+"""Gathered columns: the tokens of each jet as a field of the jet itself.
 
-The tokens are copied, jet by jet, when they are read, so that they survive every selection, sort, combination and
-concatenation of the jets. (A link resolved later, through the array's events, does not: after concatenating two
-chunks it gives other jets' tokens.)
+The tokens are copied, jet by jet, when they are read, so that they survive any selection, sort, combination and
+concatenation of the jets. (Links that are resolved later through the array's events do not: after concatenating two
+chunks they give the tokens of other jets.)
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def gather(links: Form, name: str, fields: Mapping[str, Form]) -> Form:
 def record(name: str, fields: Mapping[str, Form]) -> Form:
     """A record form of equally long columns.
 
-    Its key differs from that of any other record: dask-awkward would read the columns of both.
+    Its key differs from that of all other records; otherwise dask-awkward would read the columns of both.
     """
     checksum = zlib.crc32(",".join(form["form_key"] for form in fields.values()).encode())
     return {
@@ -75,7 +75,7 @@ def fields_of(collection: Form) -> dict[str, Form]:
 
 
 def add_field(collection: Form, name: str, form: Form) -> None:
-    """Add a field to a collection's records, in place; one of that name is replaced."""
+    """Add a field to a collection's records, in place, replacing a field of the same name."""
     content = collection.get("content", collection)
     fields = fields_of(collection) | {name: form}
     content["fields"], content["contents"] = list(fields), list(fields.values())

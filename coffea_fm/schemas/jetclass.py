@@ -38,7 +38,7 @@ behavior["*", "Jet"], behavior["Jet"] = JetArray, JetRecord
 class JetClassSchema(BaseSchema):  # type: ignore[misc]
     """View of a file in the layout of the JetClass dataset (arXiv:2202.03772), one jet per entry.
 
-    ``events.Jet`` is a list of exactly one jet per entry, so that what is written for jets in events works as it is.
+    ``events.Jet`` is a list of exactly one jet per entry, so that code for jets in events works unchanged.
     Its fields are ``pt``, ``eta``, ``phi``, ``mass`` (from ``jet_energy``), ``msoftdrop`` (``jet_sdmass``),
     ``nConstituents``, the other ``jet_*`` without their prefix, the ``label_*`` flags, ``label`` (int, index into
     :data:`coffea_fm.classes.JET_CLASSES`, -1 where no flag is set), and ``constituents``. A file's own
@@ -46,9 +46,9 @@ class JetClassSchema(BaseSchema):  # type: ignore[misc]
 
     Notes
     -----
-    Constituents are computed from ``part_px``, ``part_py``, ``part_pz``, ``part_energy``: ``part_deta`` has its sign
-    flipped for jets of negative pseudorapidity, and stays readable under that meaning as ``deta``. Impact parameters
-    (mm) are missing where their error is 0, as for all neutrals.
+    Constituents are computed from ``part_px``, ``part_py``, ``part_pz``, ``part_energy``. ``part_deta`` has its sign
+    flipped for jets with negative pseudorapidity, and stays available with that meaning as ``deta``. Impact parameters
+    (mm) are missing if their error is 0, as for all neutrals.
     """
 
     def __init__(self, base_form: Form, *args: Any, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Behaviour of jets that hold their constituents: one clear sentence where the file has none."""
+"""Behaviour of jets with constituents: a clear error if the file has none."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from coffea_fm.errors import InputError
 
 
 class Constituents:
-    """Mixin of jet arrays and records, to stand before the class of the format.
+    """Mixin for jet arrays and records, to be listed before the class of the format.
 
     coffea's own jets have a property ``constituents`` that resolves links through the events and hides a field of
-    that name. Here the field is what counts.
+    that name. This mixin returns the field.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""Momenta of other coordinates as pt, eta, phi and mass: columns computed by the functions of `coffea_fm.kinematics`."""
+"""Convert momenta to pt, eta, phi and mass, as columns computed by the functions of `coffea_fm.kinematics`."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""Which tokens belong to which owner (jet): the links of each format as offsets and a global index.
+"""Which tokens belong to which owner (jet): convert the links of each format to offsets and a global index.
 
-Every function gives a *links form*: for the owners of a chunk, one list each of positions in the flat target
-collection of the chunk. Feed it to :func:`coffea_fm.schemas.gather.gather`. Offsets are given as keys:
-:func:`offsets_of` of a list form.
+Every function returns a *links form*: for each owner of a chunk, a list of positions in the flat target collection of
+the chunk. Pass it to :func:`coffea_fm.schemas.gather.gather`. Offsets are passed as keys, see :func:`offsets_of`.
 
-Negative references mean "none" and are dropped. References that point beyond their event are an error that names the
-collection: a file whose links do not resolve must not give numbers.
+Negative references mean "none" and are dropped. References beyond the end of their event raise an error that names
+the collection, because a file with unresolved links must not give results.
 """
 
 from __future__ import annotations

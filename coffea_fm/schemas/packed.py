@@ -1,7 +1,7 @@
 """Branches of nested lists, read in chunks.
 
-uproot gives a chunk of such a branch (ROOT objects, vectors of vectors) as a view of the whole basket: the inner offsets
-do not begin at 0, and the flat content holds more than the chunk. Links count from 0.
+uproot returns a chunk of such a branch (ROOT objects, vectors of vectors) as a view of the whole basket: the inner
+offsets do not begin at 0, and the flat content holds more than the chunk. Links are relative to 0.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from coffea_fm.schemas.registry import PREFIX, Form, Stack, register
 
 
 def pack_nested_lists(base_form: Form) -> Form:
-    """The base form of a file, its branches of nested lists packed when they are read.
+    """The base form of a file, with branches of nested lists that are packed when they are read.
 
     Parameters
     ----------

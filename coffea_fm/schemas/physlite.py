@@ -1,4 +1,4 @@
-"""ATLAS PHYSLITE: jets that point to their ghost-associated tracks."""
+"""ATLAS PHYSLITE: jets that refer to their ghost-associated tracks."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ behavior["*", "Jet"], behavior["Jet"] = JetArray, JetRecord
 
 
 class PHYSLITESchema(schemas.PHYSLITESchema):  # type: ignore[misc]
-    """coffea's PHYSLITE schema, whose jets hold their ``constituents``.
+    """coffea's PHYSLITE schema, with ``constituents`` as a field of jets.
 
-    Constituents are the ghost-associated tracks that the file stores, with canonical fields in GeV and mm (the rest of
-    the file stays in MeV): a pion mass, an identity from the charge alone, ``d0``, and ``dz`` from the primary vertex
+    Constituents are the ghost-associated tracks in the file, with canonical fields in GeV and mm (the rest of the file
+    stays in MeV): a pion mass, an identity from the charge only, ``d0``, and ``dz`` relative to the primary vertex
     (missing in events without one), with errors from the covariance. PHYSLITE thins its tracks: most links are null, and
-    most jets have no constituent at all.
+    most jets have no constituents.
 
     ``uncorrected`` holds the jet's ``pt``, ``eta``, ``phi`` and ``mass`` at the constituent scale, in GeV.
-    Large-radius jets have no constituents: what they point to is not in the file.
+    Large-R jets have no constituents, because the objects they refer to are not in the file.
     """
 
     def __init__(self, base_form: Form, *args: Any, **kwargs: Any) -> None:
@@ -149,6 +149,6 @@ def in_track_container(index: Array, key: Array, container: float) -> Array:
     if len(other):
         raise InputError(
             f"GhostTrack links point into the container of hash {other[0]}, which is not {_TRACKS}: "
-            "these jets' tracks are not in the file, use the small-radius jets (Jets)"
+            "these jets' tracks are not in the file, use the small-R jets (Jets)"
         )
     return np.where(key == container, index.astype(np.int64), -1)

@@ -1,4 +1,4 @@
-"""Longitudinal impact parameters from the event's primary vertex, for formats that measure them from elsewhere."""
+"""Longitudinal impact parameters relative to the primary vertex, for formats with another reference point."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from coffea_fm.schemas.resolve import event_of
 
 
 def primary_z(vertices: Form, z: Form, score: Form, track_offsets: str) -> Form:
-    """For each track, z of its event's vertex of the highest positive score; NaN where there is none.
+    """Return z of the event's vertex with the highest positive score, for each track; NaN if there is none.
 
     Parameters
     ----------

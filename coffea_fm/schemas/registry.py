@@ -1,4 +1,4 @@
-"""Steps of coffea's form-key language: registered under a name that files' columns are then computed by.
+"""Register steps of coffea's form-key language, with which the columns of files are computed.
 
 A column of coffea's is a form whose ``form_key`` is a small program in reverse Polish notation, e.g.
 ``PFCands_d0,!load,!content,10.0,!fm_scaled``. coffea looks the steps (``!name``) up on its own ``transforms`` module,

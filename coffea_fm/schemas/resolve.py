@@ -1,7 +1,7 @@
-"""Links resolved: from what files store to offsets and positions in the chunk's flat target collection.
+"""Resolve links: convert stored links to offsets and positions in the chunk's flat target collection.
 
-Every column of the gathered tokens computes its links anew, from the same arrays: the last results are kept, and
-recognised by comparing the arrays, which is many times faster than resolving them.
+Every column of the gathered tokens computes its links again from the same arrays. The last results are therefore
+cached, and found by comparing the arrays, which is many times faster than resolving the links.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _globalise(event: Indices, local: Indices, target_offsets: Indices, label: s
     beyond = local >= np.diff(target_offsets)[event]
     if beyond.any():
         raise InputError(
-            f"{label}: {np.count_nonzero(beyond)} of {len(local)} references point beyond the end of what they refer to "
+            f"{label}: {np.count_nonzero(beyond)} of {len(local)} references point beyond the end of their target "
             f"(first in event {event[beyond][0]} of this chunk): these links do not resolve, as after a selection that "
             "did not re-index them; use the file before that selection"
         )

@@ -1,8 +1,8 @@
 """Skims of CMS files: events after a selection, with every reference between collections re-indexed.
 
-A reference in NanoAOD is a position in another collection of the event. A selection moves positions, so that a file
-written without care reads back with other jets' constituents. Here positions are translated through ``stored_index``,
-which the schemas give to every collection that something refers to.
+A reference in NanoAOD is a position in another collection of the event. A selection changes positions, so that
+a naive copy of selected events reads back with the constituents of other jets. Here positions are translated with
+``stored_index``, which the schemas add to every collection that is referred to.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ def write_skim(
 ) -> tuple[str, ...]:
     """Write selected events with selected jets as a NanoAOD-like ROOT file.
 
-    Constituents and vertices of the jets that are left, and references among all collections, read back the same.
-    Candidates that belong to no jet that is left are not written. The file has a tree ``Events`` alone: keep the sums
+    Constituents and vertices of the remaining jets, and references among all collections, read back unchanged.
+    Candidates that belong to no remaining jet are not written. The file only has a tree ``Events``: keep the sums
     of generator weights elsewhere.
 
     Parameters
     ----------
     path : path-like
-        The file to write; it is complete or absent.
+        Output file; it is written completely or not at all.
     events : awkward.Array
         Events opened with :class:`~coffea_fm.schemas.PFNanoAODSchema` or :class:`~coffea_fm.schemas.NanoAODSchema`,
         after any selection of events. Collections may be replaced by a selection of themselves, in any order:
         ``events["FatJet"] = events.FatJet[events.FatJet.pt > 300]``.
     collections : iterable of str, optional
-        What to write, by default all. The identifiers of the event, and the tables and candidates that belong to jets
-        which are written, are added. Name few: the time to make a tree grows with the square of its branches (12 s
-        for all 3,000 of a PFNano file).
+        Collections to write; by default all. The identifiers of the event, and the tables and candidates of the
+        written jets, are added. Choose few: the time to create a tree grows with the square of the number of
+        branches (12 s for all 3,000 of a PFNano file).
 
     Returns
     -------
     tuple of str
-        Branches that were left out: a tree cannot hold them, or they refer to what is not written or not known.
+        Branches that were left out, because a tree cannot store them, or they refer to something unknown or not written.
 
     Raises
     ------
@@ -96,7 +96,9 @@ def _without_options(events: ak.Array, name: str) -> ak.Array:
     def strip(layout: ak.contents.Content, **_: Any) -> ak.contents.Content | None:
         if layout.is_option:
             if layout.mask_as_bool(valid_when=False).any():
-                raise InputError(f"{name} holds None, which a ROOT tree cannot: select with [] before the skim")
+                raise InputError(
+                    f"{name} contains None, which a ROOT tree cannot store: select with [] before the skim"
+                )
             return ak.transform(strip, layout.project(), highlevel=False)
         return layout if layout.is_record else None
 
@@ -104,7 +106,7 @@ def _without_options(events: ak.Array, name: str) -> ak.Array:
 
 
 def _position(tables: dict[str, ak.Array], name: str, reference: ak.Array) -> ak.Array:
-    """Where the elements with these stored positions are now; -1 for those that are gone."""
+    """Current positions of the elements with these stored positions; -1 for removed elements."""
     collection = tables[name]
     if "stored_index" not in collection.fields:
         raise InputError(
@@ -117,9 +119,7 @@ def _position(tables: dict[str, ak.Array], name: str, reference: ak.Array) -> ak
     order = np.argsort(known, kind="stable")
     known = known[order]
     if np.any(known[1:] == known[:-1]):
-        raise InputError(
-            f"{name} holds an element twice in one event, so that references to it are ambiguous in a skim"
-        )
+        raise InputError(f"{name} contains an element twice in one event, so that references to it are ambiguous")
     slot = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
     local = ak.to_numpy(ak.flatten(ak.local_index(stored, axis=1)))
     found = (known[slot] == wanted) if len(known) else np.zeros(len(wanted), bool)

@@ -32,7 +32,7 @@ def test_they_are_read_and_added_up(tmp_path):
     [
         (None, r"cannot read .*cutflow\.json, which coffea-fm run writes"),
         ("{", r"cannot read .*cutflow\.json"),
-        ('{"luminosity": ["much"]}', r"cutflow\.json is not what coffea-fm run writes: luminosity"),
+        ('{"luminosity": ["much"]}', r"cutflow\.json is not written by coffea-fm run: luminosity"),
     ],
 )
 def test_what_is_not_there_or_means_nothing_is_refused(tmp_path, text, complaint):

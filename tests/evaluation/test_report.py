@@ -125,7 +125,7 @@ def test_without_background_jets_there_is_no_curve_but_the_rest(tmp_path):
     metrics = classification_metrics(scores[kept], target[kept], CLASSES)
     result = Evaluation("b", "", ["x.root"], scores[kept], target[kept], metrics, []).write(tmp_path)
     assert {path.stem for path in result.written if path.suffix == ".png"} == {"confusion", "reliability"}
-    assert "There are none" in (tmp_path / "report.html").read_text()
+    assert "None: too few jets" in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize("passed", [0, 3, 50])

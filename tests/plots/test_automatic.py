@@ -28,7 +28,10 @@ def test_every_figure_is_png_and_pdf_and_failures_are_sentences(tmp_path):
     assert written == [tmp_path / "a" / f"mass_by_process.{ending}" for ending in ("png", "pdf")]
     assert written[0].read_bytes().startswith(b"\x89PNG")
     assert written[1].read_bytes().startswith(b"%PDF")
-    assert failed["flat"] == "the figure flat is not drawn: it has 2 axes besides categories, and figures show one"
+    assert (
+        failed["flat"]
+        == "the figure flat could not be drawn: it has 2 axes besides categories, but a figure needs exactly one"
+    )
     assert "no shape" in failed["negative_by_kind"]
     assert len(failed) == 2
 
@@ -43,7 +46,7 @@ def test_whatever_goes_wrong_in_a_figure_is_not_raised(tmp_path, monkeypatch):
     monkeypatch.setattr("coffea_fm.plots.automatic.save", lambda *_: 1 / 0)
     written, failed = draw_histograms({"mass": processes()}, tmp_path)
     assert written == []
-    assert failed == {"mass_by_process": "the figure mass_by_process is not drawn: division by zero"}
+    assert failed == {"mass_by_process": "the figure mass_by_process could not be drawn: division by zero"}
 
 
 @pytest.mark.parametrize(

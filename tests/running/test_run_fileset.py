@@ -38,7 +38,7 @@ def test_every_event_is_processed_once(processor, nano, shared_data, workers):
 
 
 def test_truncated_file_ends_the_run(processor, nano, truncated):
-    with pytest.raises(UnreadableFileError, match=r"cannot read .*truncated\.root.*give --skip-bad-files"):
+    with pytest.raises(UnreadableFileError, match=r"cannot read .*truncated\.root.*use --skip-bad-files"):
         execute(processor, [nano, truncated])
 
 

@@ -117,7 +117,7 @@ def plain(array):
     ("change", "message"),
     [
         (lambda jets: ak.pad_none(jets, 3), "FatJet holds None"),
-        (lambda jets: jets[:, [0, 0]], "FatJet holds an element twice"),
+        (lambda jets: jets[:, [0, 0]], "FatJet contains an element twice"),
         (lambda jets: jets[["pt", "eta", "phi", "mass", "charge", "constituents"]], "FatJet has no stored_index"),
         (
             lambda jets: ak.with_field(jets, jets.constituents[jets.constituents.pt > 5], "constituents"),

@@ -105,7 +105,7 @@ def test_a_control_bin_below_its_other_backgrounds_joins_its_neighbour(settings)
 def test_histograms_that_cannot_be_fitted(filled):
     with pytest.raises(InputError, match="has no region 'pass': it has fail_low"):
         filled.get("X", "pass")
-    with pytest.raises(InputError, match="has the axes value: weights by process"):
+    with pytest.raises(InputError, match="has the axes value: it needs weights and the axes process"):
         Filled(hist.Hist(hist.axis.Variable(EDGES, name="value")), "plain")
     broken = make_histogram()
     broken.view(flow=False).value[0, 0, 0, 0] = np.nan
@@ -139,5 +139,5 @@ def test_data_stay_as_they_are():
 
 
 def test_pseudo_data_from_few_heavy_events_warn():
-    with pytest.warns(InputWarning, match="come from 10 effective ones"):
+    with pytest.warns(InputWarning, match="have 10 effective ones"):
         as_counts(pseudo(100.25, 10), seed=0)
