@@ -1,4 +1,4 @@
-"""From a trained network to a bundle: graphs, their numerical check, and what is known of the model."""
+"""Export a trained network to a bundle: ONNX graphs, their numerical check, a manifest and a model card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A first model card, from what the export knows."""
+"""Draft of a model card."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from coffea_fm.bundle.card import front_matter, with_front_matter
 
 
 def draft_card(manifest: Manifest) -> str:
-    """Name, inputs, outputs, numerical check and provenance in Markdown, with the front matter that model hubs read.
+    """Write name, inputs, outputs, numerical check and provenance in Markdown, with front matter for model hubs.
 
-    What was measured is left to be filled in, and so is the licence, which only the author of the model can state.
+    The measured performance and the licence are left for the author of the model to fill in.
     """
     lines = [
         "",
@@ -40,7 +40,7 @@ def draft_card(manifest: Manifest) -> str:
 
 
 def _conventions(manifest: Manifest) -> list[str]:
-    """What is read of each list, and where there is no score."""
+    """State how many members are read, and when the output is NaN."""
     lines = []
     for level in manifest.level.walk():
         for member in level.members:

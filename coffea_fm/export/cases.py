@@ -1,4 +1,4 @@
-"""Batches for the numerical check of any tree of levels: every size, and things that break careless graphs."""
+"""Test batches for the numerical check of any tree of levels: all sizes, and inputs that break careless graphs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from coffea_fm.arrays import BoolArray, FloatArray, IntArray
 from coffea_fm.tokens import Level, Members, Packed
 
 Change = Callable[[FloatArray, IntArray, IntArray], None]
-"""Changes values of members; the other two are where the first of each parent stands, and the parent of each."""
+"""Modifies values of members in place, given the index of the first member of each parent and the parent of each member."""
 
 BATCHES = (1, 2, 7, 64)
 _LENGTHS = np.array([9, 30, 2, 17, 4, 40, 12])
-"""How many members the things of the adversarial batches have, at most."""
+"""Numbers of members in the adversarial batches, limited by the maximum of the level."""
 _REAL = 16
-"""How many things go through the whole chain as they are."""
+"""Number of unmodified things that are run through the whole chain."""
 _MOST = 128
-"""Of members without a maximum."""
+"""Largest number of members, for a level without a maximum."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Case:
     Parameters
     ----------
     name : str
-        What it is, for messages.
+        Description, for error messages.
     packed : Packed
-        The things.
+        The input things.
     level : Level
         Describes them.
     undefined : bool array of shape [n]
-        Things that must give NaN; all others must give numbers.
+        Things whose output must be NaN; all others must be finite.
     """
 
     name: str
@@ -45,15 +45,15 @@ class Case:
 
 
 def cases(packed: Packed, level: Level) -> Iterator[Case]:
-    """Batches of 1, 2, 7 and 64 things with 0, 1, 2, the most, and ragged numbers of members; then adversarial ones.
+    """Batches of 1, 2, 7 and 64 things with 0, 1, 2, the maximum, and ragged numbers of members; then adversarial ones.
 
-    Members that have members of their own are checked by themselves first, and once together with what they belong to;
-    then what is known of them stands for their members.
+    Members that have members themselves are first checked on their own, then once together with their parents. After
+    that, their embeddings are used instead of their members.
 
     Parameters
     ----------
     packed : Packed
-        Real things; their members are drawn, in turn, to fill the numbers.
+        Real things. Their members are reused in turn to reach the requested numbers.
     level : Level
         Describes them.
     """
@@ -90,7 +90,7 @@ def _adversarial(packed: Packed, level: Level) -> Iterator[Case]:
 
 
 def _changes(member: Level) -> dict[str, Change]:
-    """What is done to the values of members; each parent has one at least."""
+    """Adversarial modifications of members; each parent has at least one member."""
     gev = np.flatnonzero([field.unit == "GeV" for field in member.fields])
 
     def zeros(values: FloatArray, first: IntArray, _: IntArray) -> None:
@@ -107,12 +107,12 @@ def _changes(member: Level) -> dict[str, Change]:
         values[:] = values[first[parents]]
 
     changes: dict[str, Change] = {"one of zeros": zeros, "one of huge momentum": huge, "all the same": all_the_same}
-    # Which of several jets without momentum is the hardest is a matter of their order.
+    # Not for jets: if all have pt = 0, the leading jet, and with it the reference of φ, depends on the slot order.
     return changes if member.members else {**changes, "none has momentum": no_momentum}
 
 
 def _not_finite(packed: Packed, level: Level, name: str, value: float) -> Iterator[Case]:
-    """One thing for each field of a level, which is not finite there; a further thing is left as it is."""
+    """One thing for each field of a level, with this value in that field, and one unmodified thing."""
     own = name == level.name
     n_fields = len((level if own else level.find(name)).fields)
     if n_fields == 0 or not (own or packed.members[name].things.values.size):
@@ -137,7 +137,7 @@ def _case(name: str, packed: Packed, level: Level) -> Case:
 
 
 def _with_members(packed: Packed, level: Level, counts: IntArray) -> Packed:
-    """Real things with exactly these numbers of members, or as many as there may be; copies that may be changed."""
+    """Copies of real things with exactly these numbers of members, limited by the maximum."""
     members = {}
     for member in level.members:
         things = packed.members[member.name].things

@@ -1,4 +1,4 @@
-"""onnxruntime against torch, over all shapes and the nastiest inputs, at every export."""
+"""Compare onnxruntime with torch at every export, for all shapes and adversarial inputs."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from coffea_fm.tokens.padding import scatter, slot_mask
 TOLERANCE = 1e-4
 _MICRO_TOKENS = 4096
 _DISTORTED = 16
-"""Batches of at most so many things are run in distorted layouts as well."""
+"""Batches up to this size are also run with a distorted layout."""
 _EVENTS = 64
-"""How many real events are enough."""
+"""Number of real events to use."""
 
 Answers = dict[str, FloatArray]
 
 
 class ExportError(CoffeaFMError):
-    """An exported graph does not compute what the network computes."""
+    """An exported graph does not reproduce the network."""
 
 
 def check_graphs(
@@ -44,23 +44,23 @@ def check_graphs(
     temperature: float = 1.0,
     tolerance: float = TOLERANCE,
 ) -> NumericalCheck:
-    """Compare what exported graphs give with what the network gives, number by number.
+    """Compare the outputs of exported graphs with those of the network.
 
-    Each batch goes through the chain as a tagger runs it. All but the largest also go through with their members in
-    other slots, among more empty ones that hold NaN.
+    Each batch is run through the chain in the same way as in a tagger. All but the largest are run again with their
+    members in shuffled slots and additional empty slots filled with NaN.
 
     Parameters
     ----------
     graphs : mapping of str to bytes
-        As `coffea_fm.export.make_graphs` gives them.
+        From `coffea_fm.export.make_graphs`.
     model : Model
-        The network they were made of.
+        The network that was exported.
     packed : Packed
-        Real jets, or events; cases of every size are made of them.
+        Real jets or events, from which batches of all sizes are made.
     temperature : float
-        As given to `make_graphs`.
+        The one passed to `make_graphs`.
     tolerance : float
-        Largest absolute difference of any number; of a regression in standard deviations of its target.
+        Largest allowed absolute difference; for a regression, in standard deviations of its target.
 
     Returns
     -------
@@ -70,9 +70,10 @@ def check_graphs(
     Raises
     ------
     ExportError
-        If a number differs by more, an empty jet gives no number, or a NaN gives one or spreads to others.
+        If a difference is larger, the output of an empty jet is not finite, or a NaN in the inputs gives a finite
+        output or affects other jets.
     InputError
-        If nothing has members of the kind that is read first.
+        If nothing has members of the first group.
     """
     first = model.backbone.level.members[0].name
     if not len(packed.at((*model.level.path(model.backbone.level.name), first))):
@@ -94,10 +95,10 @@ def check_graphs(
 
 
 def _runs(graphs: Mapping[str, bytes], model: Model) -> list[Callable[[Case], Answers]]:
-    """Ways to run the chain on a case."""
+    """Functions that run the chain on a case: with the normal and with the distorted layout."""
     described, outputs = describe(model)
     pairs = next((output for output in outputs if output.pairs), None)
-    if pairs is not None:  # a chain gives no pairs: it gives the vectors, and the head is run behind it
+    if pairs is not None:  # a chain has no pair outputs: get the token vectors from it, then run the head
         vectors = Output(name="token_vectors", dim=model.backbone.dim, level=pairs.level)
         described, outputs = described[:1], (vectors, *(output for output in outputs if output is not pairs))
     manifest = Manifest(name="check", level=model.level, graphs=described, outputs=outputs)
@@ -127,7 +128,7 @@ def _compare(case: Case, exported: Answers, reference: Answers, head: Head | Non
         unit = np.asarray(head.unit, np.float32) if head is not None and name == head.output else 1.0
         undefined = _spread(case, len(values), pairs=head is not None and name == head.output and head.pairs)
         if not np.isnan(values[undefined]).all():
-            raise ExportError(f"{name} of {case.name} is a number where an input is none")
+            raise ExportError(f"{name} of {case.name} is finite where an input is NaN or infinite")
         if not np.isfinite(values[~undefined]).all():
             raise ExportError(f"{name} of {case.name} is not finite where all inputs are")
         difference = float(np.abs((values[~undefined] - expected[~undefined]) / unit).max(initial=0.0))
@@ -138,7 +139,7 @@ def _compare(case: Case, exported: Answers, reference: Answers, head: Head | Non
 
 
 def _spread(case: Case, n_rows: int, *, pairs: bool) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Which rows of an answer are undefined: those of the things, of their members, or of pairs of these."""
+    """Which rows of an output are undefined, for outputs of things, of their members, or of pairs of members."""
     if n_rows == len(case.undefined) and not pairs:
         return case.undefined
     counts = case.packed.members[case.level.members[0].name].counts
@@ -147,7 +148,7 @@ def _spread(case: Case, n_rows: int, *, pairs: bool) -> np.ndarray[Any, np.dtype
 
 @torch.no_grad()
 def _with_embeddings(model: Model, packed: Packed) -> Packed:
-    """The things, with what torch makes of their members where the backbone embeds those."""
+    """Add the embeddings from torch, if the backbone embeds the members."""
     name = model.backbone.level.name
     if name == model.level.name:
         return packed
@@ -159,7 +160,7 @@ def _with_embeddings(model: Model, packed: Packed) -> Packed:
 
 @torch.no_grad()
 def _reference(model: Model, case: Case, temperature: float) -> Answers:
-    """What torch gives: of the whole network for things at the top, else of the backbone."""
+    """Outputs of torch: of the whole network for the top level, else of the backbone."""
     inputs = make_inputs(case.packed, case.level, _MICRO_TOKENS)
     reference: Answers = {}
     known = {}
@@ -178,7 +179,7 @@ def _reference(model: Model, case: Case, temperature: float) -> Answers:
 
 
 def open_session(graph: bytes) -> Any:
-    """An onnxruntime session on one thread."""
+    """Open a single-threaded onnxruntime session."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3

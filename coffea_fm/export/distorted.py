@@ -1,4 +1,4 @@
-"""Sessions whose inputs are laid out otherwise: what must not matter to a graph, so that the check sees whether it does."""
+"""Sessions with a distorted input layout, to check that the results of a graph do not depend on it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _EXTRA = 3
 
 @dataclass(frozen=True)
 class Distorted:
-    """A session that runs on members in shuffled slots, among more empty ones that hold NaN.
+    """A session that shuffles the slots of the members and adds empty slots filled with NaN.
 
     Parameters
     ----------
     session : onnxruntime.InferenceSession
     graph : Graph
-        Which graph it runs.
+        The graph that it runs.
     level : Level
         The level of the graph.
     outputs : tuple of Output
-        Those of the model: outputs of members are put back to the slots that they belong to.
+        Outputs of the model, to restore the order of those that belong to members.
     """
 
     session: Any
@@ -36,12 +36,12 @@ class Distorted:
     outputs: tuple[Output, ...]
 
     def get_providers(self) -> list[str]:
-        """As the session."""
+        """Providers of the session."""
         providers: list[str] = self.session.get_providers()
         return providers
 
     def run(self, names: Sequence[str], arrays: Arrays) -> list[Any]:
-        """As the session, with the same results if the graph is right."""
+        """Run the session; a correct graph returns the same results as without distortion."""
         arrays, order = dict(arrays), {}
         for member in self.level.members:
             mask = arrays.get(f"{member.name}_mask")

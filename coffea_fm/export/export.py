@@ -1,4 +1,4 @@
-"""From a checkpoint to a bundle."""
+"""Export a checkpoint or a network to a bundle."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def export_checkpoint(
     data: str | os.PathLike[str] | None = None,
     temperature: float = 1.0,
 ) -> Manifest:
-    """Write the bundle of a checkpoint, numerically checked.
+    """Export a checkpoint to a bundle, with a numerical check.
 
     Parameters
     ----------
@@ -41,32 +41,34 @@ def export_checkpoint(
     output : path-like
         Folder of the bundle; its name is the name of the model.
     card : str, optional
-        The model card, Markdown; a draft from what is known by default.
+        The model card in Markdown; a draft by default.
     data : path-like, optional
-        Folder of shards: real jets or events for the check, and for the ranges that the model was trained on. What the
-        checkpoint was trained on by default.
+        Folder of shards with real jets or events, for the check and for the ranges of the training data. By default, the
+        training data of the checkpoint.
     temperature : float
         Logits are divided by it before the softmax, see `coffea_fm.evaluation`.
 
     Returns
     -------
     Manifest
-        As written.
+        The manifest of the bundle.
 
     Raises
     ------
     ExportError
-        If the graphs do not compute what the network computes; nothing is written then.
+        If the graphs do not reproduce the network; nothing is written in this case.
     InputError
         If the checkpoint or the data cannot be read.
     """
     model, described = load_checkpoint(checkpoint)
     trained = described.provenance
     if data is None and "data" not in trained:
-        raise InputError("the check at export needs real jets, and the checkpoint names none: give a folder of shards")
+        raise InputError(
+            "the check at export needs real jets, and the checkpoint names no data: give a folder of shards"
+        )
     folder = Path(trained["data"] if data is None else data)
     if not folder.is_dir():
-        raise InputError(f"the check at export needs real jets, and {folder} is not there: give a folder of shards")
+        raise InputError(f"the check at export needs real jets, but {folder} does not exist: give a folder of shards")
     provenance = Provenance(
         recipe=trained.get("recipe", {}),
         data={"folder": str(folder), "seen": trained.get("seen"), "validation": trained.get("metrics", {})},
@@ -86,12 +88,12 @@ def export_model(
     card: str | None = None,
     temperature: float = 1.0,
 ) -> Manifest:
-    """Write the bundle of a network, numerically checked; see `export_checkpoint`.
+    """Export a network to a bundle, with a numerical check; see `export_checkpoint`.
 
     Parameters
     ----------
     packed : Packed
-        Real jets, or events, as the network was trained on.
+        Real jets or events from the training data.
     """
     level = with_trained_ranges(model.level, packed)
     graphs = make_graphs(model, level, temperature=temperature)
@@ -118,7 +120,7 @@ def _versions() -> dict[str, str]:
 
 
 def _some(dataset: ShardDataset) -> Packed:
-    """Jets, or events, of row groups from all over the data set."""
+    """Jets or events from row groups spread over the data set."""
     groups = dataset.row_groups
     mean = dataset.n_sets / len(groups)
     chosen = np.linspace(0, len(groups) - 1, max(1, min(len(groups), round(_RANGE_JETS / mean)))).astype(int)

@@ -1,4 +1,4 @@
-"""torch networks to ONNX graphs, each at its level, features inside, batch and lengths dynamic."""
+"""Export torch networks to ONNX graphs, one per level, including the features, with dynamic batch size and lengths."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from coffea_fm.nn.model import Model
 from coffea_fm.tokens import Level, array_names
 
 OPSET = 20
-"""The first with one operator for GELU."""
+"""The first version with a GELU operator."""
 
-_THINGS, _SLOTS = 3, 5  # an axis of size 1 would be taken for a constant
+_THINGS, _SLOTS = 3, 5  # not 1: the exporter treats an axis of size 1 as a constant
 
-# ONNX has these two; the exporter does not know.
+# ONNX has these operators, but the exporter does not support them.
 register_custom_op_symbolic("aten::cosh", lambda graph, value: graph.op("Cosh", value), 9)
 register_custom_op_symbolic("aten::sinh", lambda graph, value: graph.op("Sinh", value), 9)
 
@@ -59,16 +59,16 @@ class _HeadGraph(nn.Module):
 
 
 def describe(model: Model, *, token_vectors: bool = False) -> tuple[tuple[Graph, ...], tuple[Output, ...]]:
-    """The graphs of a network and what they give, as a manifest describes them.
+    """Describe the graphs of a network and their outputs for a manifest.
 
-    ``backbone`` takes raw arrays and gives the embedding; ``head``, where there is one, takes what it reads at the top
-    level and gives its answer.
+    ``backbone`` maps raw arrays to the embedding. ``head``, if there is one, maps its inputs at the top level to its
+    prediction.
 
     Parameters
     ----------
     model : Model
     token_vectors : bool
-        Give the vectors of the tokens as well, also if the head does not read them.
+        Also output the token vectors, even if the head does not need them.
     """
     head, embedded = model.head, model.backbone.level
     token_vectors |= head is not None and "token_vectors" in head.reads
@@ -94,18 +94,18 @@ def describe(model: Model, *, token_vectors: bool = False) -> tuple[tuple[Graph,
 def make_graphs(
     model: Model, level: Level | None = None, *, token_vectors: bool = False, temperature: float = 1.0
 ) -> dict[str, bytes]:
-    """The graphs of a network that `describe` names.
+    """Export the graphs of a network, named as in `describe`.
 
-    The tracing exporter is used: the newer one gives graphs that are no faster, and takes ten times as long.
+    This uses the tracing exporter, because the newer one takes ten times as long and its graphs are no faster.
 
     Parameters
     ----------
     model : Model
-        In whatever mode; it is exported for evaluation.
+        In any mode; it is exported for evaluation.
     level : Level, optional
-        What is written into the metadata of the backbone, under ``coffea_fm``: what the model reads, by default.
+        Written to the metadata of the backbone, under ``coffea_fm``; by default, the inputs of the model.
     token_vectors : bool
-        See `describe`; NaN for a thing that holds a number which is not finite.
+        See `describe`; NaN for a thing with an input that is NaN or infinite.
     temperature : float
         Logits are divided by it before the softmax.
 
@@ -117,11 +117,11 @@ def make_graphs(
     Raises
     ------
     RecipeError
-        If a temperature is given and the model gives no scores of jets or events.
+        If a temperature is given for a model without scores of jets or events.
     """
     head = model.head
     if temperature != 1.0 and (head is None or head.output != "scores"):
-        raise RecipeError("a temperature calibrates the scores of classes, and this model gives none: leave it out")
+        raise RecipeError("a temperature calibrates class scores, but this model has none: omit it")
     described = {graph.name: graph for graph in describe(model, token_vectors=token_vectors)[0]}
     training = model.training
     model.eval()
@@ -140,7 +140,7 @@ def make_graphs(
 
 @torch.no_grad()
 def _known(model: Model) -> dict[str, Tensor]:
-    """An example of what the head can read."""
+    """Example inputs of the head."""
     example = _example(model.level)
     for member in model.level.members:
         if member.members:
@@ -149,7 +149,7 @@ def _known(model: Model) -> dict[str, Tensor]:
 
 
 def _example(level: Level) -> dict[str, Tensor]:
-    """Arrays of a few things, under the names and in the order of `array_names`."""
+    """Example arrays, with the names and order of `array_names`."""
     arrays = {level.name: torch.ones(_THINGS, len(level.fields))} if level.fields else {}
     for slots, member in enumerate(level.members, start=_SLOTS):
         arrays[member.name] = torch.ones(_THINGS, slots, len(member.fields))
@@ -159,7 +159,7 @@ def _example(level: Level) -> dict[str, Tensor]:
 
 
 def _axes(level: Level, head: Head | None) -> dict[str, dict[int, str]]:
-    """Names of the dynamic axes of every array at a level, by its name: those of the levels along them."""
+    """Dynamic axes of every array of a level; an axis is named after the level along it."""
     axes = {level.name: {0: level.name}, "embedding": {0: level.name}}
     for member in level.members:
         for name in ("", "_mask", "_missing", "_embedding"):
@@ -174,7 +174,7 @@ def _axes(level: Level, head: Head | None) -> dict[str, dict[int, str]]:
 
 def _export(module: nn.Module, graph: Graph, arrays: Mapping[str, Tensor], axes: Mapping[str, dict[int, str]]) -> bytes:
     with torch.no_grad(), TemporaryDirectory() as folder, warnings.catch_warnings():
-        # What the tracer warns of (deprecation, shapes taken as constants) is held by the check over shapes.
+        # The tracer warns about deprecation and constant shapes; the numerical check covers the latter.
         warnings.simplefilter("ignore")
         file = Path(folder) / "graph.onnx"
         torch.onnx.export(

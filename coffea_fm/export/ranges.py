@@ -1,4 +1,4 @@
-"""Ranges that a model was trained on, for its manifest."""
+"""Ranges of the training data, for the manifest."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from coffea_fm.tokens.fields import Field
 
 
 def with_trained_ranges(level: Level, packed: Packed) -> Level:
-    """The same level, with the range of each field among these things, rounded outwards; angles have none.
+    """Add the range of each field in these things to the level, rounded outwards; angles have no range.
 
-    Tokens have none either: their distributions have long tails, and single outliers are no reason to doubt a score.
+    Tokens have no ranges either: their distributions have long tails, and a single outlier is no reason to distrust a
+    score.
     """
     if not level.members:
         return level
@@ -22,7 +23,7 @@ def with_trained_ranges(level: Level, packed: Packed) -> Level:
 
 
 def _with_ranges(fields: tuple[Field, ...], values: FloatArray) -> tuple[Field, ...]:
-    """Fields with the range of their columns."""
+    """Add the range of its column to each field."""
     ranged = []
     for field, column in zip(fields, values.T, strict=True):
         trained = (0.0 - _round_up(-float(column.min())), _round_up(float(column.max())))
@@ -31,7 +32,7 @@ def _with_ranges(fields: tuple[Field, ...], values: FloatArray) -> tuple[Field, 
 
 
 def _round_up(value: float) -> float:
-    """The next number of two digits."""
+    """Round up to two significant digits."""
     if value == 0.0:
         return 0.0
     digits = 1 - math.floor(math.log10(abs(value)))

@@ -1,4 +1,4 @@
-"""What ``coffea-fm export`` does, for notebooks and scripts."""
+"""The function behind ``coffea-fm export``, for notebooks and scripts."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from coffea_fm.export.export import export_checkpoint
 
 @dataclass(frozen=True)
 class ExportResult:
-    """A bundle that was written.
+    """Result of an export.
 
     Parameters
     ----------
     bundle : str
-        Its folder.
+        Folder of the bundle.
     checksum : str
-        Of its content.
+        Checksum of its content.
     bytes : int
-        Of all its files.
+        Total size of its files.
     maximal_difference : float or None
         Between onnxruntime and torch, over `cases` batches.
     cases : int
@@ -34,7 +34,7 @@ class ExportResult:
     cases: int
 
     def __str__(self) -> str:
-        """The account of the export in two lines."""
+        """Summary in two lines."""
         written = f"wrote {self.bundle} ({self.bytes / 1e6:.2f} MB)"
         if self.maximal_difference is None:
             return written
@@ -43,7 +43,7 @@ class ExportResult:
         )
 
     def __repr__(self) -> str:
-        """As `str`."""
+        """Same as `str`."""
         return str(self)
 
 
@@ -55,7 +55,7 @@ def export(
     data: str | os.PathLike[str] | None = None,
     temperature: float = 1.0,
 ) -> ExportResult:
-    """Write a checkpoint as ONNX graphs with their manifest, after comparing them with torch.
+    """Export a checkpoint to ONNX graphs with a manifest, after comparing them with torch.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def export(
     output : path-like
         Folder of the bundle; its name is the name of the model.
     card : path-like, optional
-        File of the model card, Markdown; drafted by default.
+        File with the model card in Markdown; a draft by default.
     data : path-like, optional
         Folder of shards with real jets for the check; the training data by default.
     temperature : float
@@ -73,7 +73,7 @@ def export(
     Raises
     ------
     ExportError
-        If the graphs do not compute what the network computes; nothing is written then.
+        If the graphs do not reproduce the network; nothing is written in this case.
     InputError
         If the checkpoint, the card or the data cannot be read.
     """

@@ -1,4 +1,4 @@
-"""Training: a recipe, a loop over shards, and checkpoints that resume exactly."""
+"""Training: recipes, a loop over shards, and checkpoints with exact resumption."""
 
 from __future__ import annotations
 

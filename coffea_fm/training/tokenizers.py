@@ -1,4 +1,4 @@
-"""From the recipe of a tokenizer to its folder, inspected."""
+"""Train a tokenizer from its recipe, and inspect it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from coffea_fm.training.train import pretrain
 
 
 class KMeansRecipe(Config):
-    """The recipe of a k-means tokenizer; that of a VQ-VAE is one of an ordinary training.
+    """The recipe of a k-means tokenizer; a VQ-VAE has an ordinary training recipe.
 
     Parameters
     ----------
     name : str
-        The tokenizer goes to the folder ``RUNS/NAME``.
+        The tokenizer is written to the folder ``RUNS/NAME``.
     inputs : InputsConfig
     tokenizer : KMeansConfig
     data : DataConfig
@@ -51,23 +51,23 @@ def make_tokenizer(
     Parameters
     ----------
     recipe : path-like
-        A YAML file with a section ``tokenizer`` (k-means), or of a training with the method ``vq-vae``.
+        A YAML file with a section ``tokenizer`` (k-means), or a training recipe with the method ``vq-vae``.
     runs : path-like
-        It goes to ``runs/NAME``.
+        The tokenizer is written to ``runs/NAME``.
     processes : int
-        How many share a training.
+        Number of processes that share a training.
     show_progress : bool
 
     Returns
     -------
     dict
-        ``folder``, ``tokenizer`` and, if it is finished, the numbers of the inspection, which are also written to
-        ``inspection.json`` beside ``inspection.png``.
+        ``folder``, ``tokenizer``, ``finished`` and, if finished, the results of the inspection, which are also written
+        to ``inspection.json``, next to ``inspection.png``.
 
     Raises
     ------
     RecipeError
-        If the recipe is not one of a tokenizer.
+        If the recipe is not that of a tokenizer.
     """
     if _is_kmeans(Path(recipe)):
         folder, validation = _fit(Path(recipe), Path(runs))
@@ -75,7 +75,7 @@ def make_tokenizer(
     else:
         training = load_recipe(recipe)
         if training.method.kind != "vq-vae":
-            raise RecipeError(f"{recipe}: method.kind is {training.method.kind}; that of a tokenizer is vq-vae")
+            raise RecipeError(f"{recipe}: method.kind is {training.method.kind}, but a tokenizer needs vq-vae")
         result = pretrain(training, runs, processes=processes, show_progress=show_progress)
         folder, finished, validation = result.folder, result.finished, training.data.validation
     account: dict[str, Any] = {"folder": str(folder), "tokenizer": str(folder / "best"), "finished": finished}

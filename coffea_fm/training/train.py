@@ -1,4 +1,4 @@
-"""Train as a recipe says: one call from a recipe to the folder of a run."""
+"""Train from a recipe."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ RecipeLike = Recipe | str | os.PathLike[str]
 
 @dataclass(frozen=True, repr=False)
 class TrainingResult:
-    """What a training came to.
+    """Result of a training.
 
     Parameters
     ----------
     folder : Path
-        Holds ``best/``, ``last/``, ``log.csv`` and ``tensorboard/``.
+        Contains ``best/``, ``last/``, ``log.csv`` and ``tensorboard/``.
     finished : bool
-        False if it was interrupted: the same call goes on.
+        False if it was interrupted; the same call resumes it.
     seen : int
-        Jets, or events, trained on, repetitions counted.
+        Number of jets or events seen, including repetitions.
     metrics : dict of str to float
-        Of the best checkpoint, on validation.
+        Validation metrics of the best checkpoint.
     """
 
     folder: Path
@@ -46,7 +46,7 @@ class TrainingResult:
 
     @property
     def best(self) -> Path:
-        """The best checkpoint: what to export, or to start from."""
+        """The best checkpoint, to export or to start from."""
         return self.folder / "best"
 
     def __repr__(self) -> str:
@@ -58,27 +58,27 @@ class TrainingResult:
 def pretrain(
     recipe: RecipeLike, runs: str | os.PathLike[str] = "runs", *, processes: int = 1, show_progress: bool = True
 ) -> TrainingResult:
-    """Train as a recipe says, from the start or from where the run of that name was interrupted.
+    """Train from a recipe, or resume the interrupted run of that name.
 
     Parameters
     ----------
     recipe : Recipe or path-like
-        What to do, or its YAML file.
+        The recipe, or its YAML file.
     runs : path-like
-        The run goes to ``runs/NAME``.
+        The run is written to ``runs/NAME``.
     processes : int
-        How many share the examples of each step: one a GPU, or on CPUs up to the number of cores. More than one are
-        started anew, so that a script that calls this needs ``if __name__ == "__main__":``.
+        Number of processes that share the examples of each step: one per GPU, or on CPUs up to the number of cores. If
+        there are several, they are spawned, so a script that calls this needs ``if __name__ == "__main__":``.
     show_progress : bool
-        Draw a progress bar.
+        Show a progress bar.
 
     Raises
     ------
     InputError
-        If the shards do not hold what the recipe reads, or there is no checkpoint to start from.
+        If the shards do not contain the inputs of the recipe, or the checkpoint to start from does not exist.
     RecipeError
-        If the recipe is not valid, the checkpoint to start from does not fit, the folder holds a run of another recipe,
-        another training is at work there, the training diverges, or a process is killed.
+        If the recipe is invalid, the checkpoint does not match it, the folder contains a run of a different recipe,
+        another training is running there, the training diverges, or a process is killed.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     folder = Path(runs) / recipe.name
@@ -94,7 +94,7 @@ def pretrain(
 def finetune(
     recipe: RecipeLike, runs: str | os.PathLike[str] = "runs", *, processes: int = 1, show_progress: bool = True
 ) -> TrainingResult:
-    """Train on from a checkpoint as the section ``start`` of a recipe says; see `pretrain`.
+    """Fine-tune a checkpoint as set in the section ``start`` of a recipe; see `pretrain`.
 
     Raises
     ------

@@ -85,7 +85,7 @@ def test_nothing_is_written_when_the_check_fails(checkpoint, tmp_path, monkeypat
 
 
 def test_data_that_is_not_there_is_named(checkpoint, tmp_path):
-    with pytest.raises(InputError, match="nowhere is not there: give a folder of shards"):
+    with pytest.raises(InputError, match="nowhere does not exist: give a folder of shards"):
         export_checkpoint(checkpoint[0], tmp_path / "bundle", data=tmp_path / "nowhere")
 
 

@@ -135,7 +135,7 @@ def test_pairs_are_symmetric_and_only_in_the_graphs(bundle):
 def test_a_temperature_needs_scores():
     torch.manual_seed(0)
     model = build(MASS)
-    with pytest.raises(RecipeError, match="a temperature calibrates the scores of classes"):
+    with pytest.raises(RecipeError, match="a temperature calibrates class scores"):
         make_graphs(model, temperature=2.0)
 
 

@@ -242,7 +242,7 @@ def test_parts_and_what_keeps_embeddings(recipe: MakeRecipe) -> None:
 
 def test_negative_weights_are_refused_and_zero_ones_are_not(recipe: MakeRecipe, tmp_path: Path) -> None:
     negative = write_random_events(tmp_path / "negative", (60,), weight=-1.0)
-    with pytest.raises(InputError, match=r"weights in .* are negative, and no loss has a lowest value with them"):
+    with pytest.raises(InputError, match=r"weights in .* are negative, which makes the loss unbounded"):
         pretrain(recipe(data={"train": str(negative)}), tmp_path / "runs", show_progress=False)
     data = ShardDataset(write_random_events(tmp_path / "small", (60,), weight=1e-4))
     weight = Weights(data, recipe().data.reweight)(data.scalars("target", "weight"))
@@ -254,7 +254,7 @@ def test_negative_weights_are_refused_and_zero_ones_are_not(recipe: MakeRecipe, 
     ("sections", "message"),
     [
         ({"event": None}, "head.kind: the method supervised needs the head classification for jets"),
-        ({"method": {"kind": "jetclr"}}, "event: the method jetclr is one of jets, not of events"),
+        ({"method": {"kind": "jetclr"}}, "event: the method jetclr supports jets, not events"),
         ({"data": {"validation": "elsewhere"}}, "split takes both parts from the folder train"),
         ({"event": {"minimum": 5}}, "at least 5 and at most 4 of them"),
         ({"event": {"order": "msoft"}}, "ordered by 'msoft', which is not among their fields"),

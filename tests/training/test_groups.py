@@ -81,7 +81,7 @@ def test_frames_move_all_groups_and_other_changes_the_first() -> None:
     [
         (
             {"method": {"kind": "masked-particle-modelling", "targets": {"id": {}}}},
-            "inputs.groups: the method masked-particle-modelling works on one group of tokens, not on constituents, vert",
+            "inputs.groups: the method masked-particle-modelling supports one group of tokens, not constituents, vert",
         ),
         ({"inputs": {"groups": GROUPS, "fields": ["pt"]}}, "fields: where groups are given, each has its own"),
         ({"inputs": {"groups": {"hits": {"fields": ["pt"]}}, "fields": []}}, "unknown tokens 'hits'"),

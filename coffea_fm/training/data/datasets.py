@@ -9,12 +9,12 @@ from coffea_fm.training.recipe.recipe import Recipe
 
 
 def datasets(recipe: Recipe) -> tuple[ShardDataset, ShardDataset]:
-    """The shards to train on and to validate with.
+    """Open the training and validation shards.
 
     Raises
     ------
     InputError
-        If they do not hold what the recipe reads, or have different classes.
+        If they do not contain the inputs of the recipe, or have different classes.
     """
     level = recipe.data_level
     data = ShardDataset(recipe.data.train, level)

@@ -1,4 +1,4 @@
-"""Embeddings of whole folders of shards, computed once and kept on disk."""
+"""Embeddings of whole folders of shards, computed once and cached on disk."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ MICRO_TOKENS = 4096
 def embed_shards(
     model: Model, dataset: ShardDataset, *, cache: Path | None = None, device: torch.device | str = "cpu"
 ) -> FloatArray:
-    """Embeddings of all jets of a data set, in single precision.
+    """Compute the embeddings of all jets of a data set, in single precision.
 
     Parameters
     ----------
     model : Model
         Its backbone is used in evaluation mode, without any augmentation.
     dataset : ShardDataset
-        Jets, or events of jets, with the fields that the backbone reads.
+        Jets, or events of jets, with the input fields of the backbone.
     cache : Path, optional
-        Folder where the embeddings are kept; the same weights on the same shards are not computed twice.
+        Cache folder; embeddings with the same weights and shards are computed only once.
     device : torch.device
-        Where the model is.
+        Device of the model.
 
     Returns
     -------
     float32 array of shape [n_jets, dim]
-        In the order of ``dataset.row_groups``, of events one after the other; NaN for a jet with a number that is not
-        finite.
+        In the order of ``dataset.row_groups``, for events jet by jet; NaN for a jet with an input that is NaN or
+        infinite.
 
     Raises
     ------
     InputError
-        If the first fields of the jets are not those that the network reads.
+        If the first fields of the jets are not the inputs of the network.
     """
     path = None if cache is None else cache / f"{content_hash(model, dataset)}.npy"
     if path is not None and path.exists():
@@ -60,7 +60,9 @@ def embed_shards(
     model.eval()
     jets, reads = embedded_level(dataset.level), model.backbone.level.names
     if jets.names[: len(reads)] != reads:
-        raise InputError(f"the network reads {', '.join(reads)} of a jet, and is given {', '.join(jets.names)}")
+        raise InputError(
+            f"the network needs the jet fields {', '.join(reads)}, but the data have {', '.join(jets.names)}"
+        )
     way = dataset.level.path(jets.name)
     vectors = np.concatenate([_embed(model, packed.at(way), jets, device) for packed, _ in dataset])
     model.train(training)
@@ -73,7 +75,7 @@ def embed_shards(
 def embeddings_of(
     checkpoint: str | os.PathLike[str], shards: str | os.PathLike[str], *, cache: Path | None = None
 ) -> tuple[FloatArray, Columns]:
-    """Embeddings of the jets of a folder of shards by a checkpoint, and what else is stored of each jet.
+    """Compute the embeddings of the jets in a folder of shards, and read everything else stored per jet.
 
     Parameters
     ----------
@@ -82,7 +84,7 @@ def embeddings_of(
     shards : path-like
         Folder of shards.
     cache : Path, optional
-        Where embeddings are kept; ``embeddings`` in the folder of the checkpoint by default.
+        Cache folder; ``embeddings`` in the folder of the checkpoint by default.
 
     Returns
     -------
@@ -97,10 +99,10 @@ def embeddings_of(
 
 
 def content_hash(model: Model, dataset: ShardDataset) -> str:
-    """SHA-256 of the backbone's weights and configuration, of what it reads of a jet, and of the shards' bytes.
+    """SHA-256 of the backbone's weights and configuration, its input fields, and the content of the shards.
 
-    Of the fields of the jet itself only those before corrections count, which take the place of the others: further
-    ones are there for heads.
+    Of the jet's own fields, only the uncorrected ones are included. They replace the corrected ones; all others are
+    only used by heads.
     """
     jets = embedded_level(dataset.level)
     read = replace(jets, fields=tuple(field for field in jets.fields if field.name.endswith("_raw")))
@@ -113,17 +115,17 @@ def content_hash(model: Model, dataset: ShardDataset) -> str:
 
 
 class EmbeddedShards(ShardDataset):
-    """Shards whose jets have their embedding, as ``known["embedding"]``.
+    """Shards whose jets have an embedding, as ``known["embedding"]``.
 
-    Tokens of jets at the top are still read, because they say which jets are batched together; those of jets of events
-    are not.
+    If jets are the top level, their tokens are still read, because the batches depend on the number of tokens. The
+    tokens of jets in events are not read.
 
     Parameters
     ----------
     dataset : ShardDataset
         The shards.
     vectors : float32 array of shape [n_jets, dim]
-        From `embed_shards`, of all their jets, whether their rows are chosen or not.
+        From `embed_shards`, for all jets, whether or not their rows are selected.
     """
 
     def __init__(self, dataset: ShardDataset, vectors: FloatArray) -> None:
@@ -143,7 +145,7 @@ class EmbeddedShards(ShardDataset):
         self._vectors = dict(zip(self.row_groups, parts, strict=True))
 
     def read(self, row_groups: Sequence[RowGroup]) -> tuple[Packed, Columns]:
-        """The rows of these row groups, in this order, with the embeddings of their jets."""
+        """Read row groups, in this order, with the embeddings of their jets."""
         packed, columns = super().read(row_groups)
         return _with_embedding(
             packed, self._way, np.concatenate([self._vectors[group] for group in row_groups])
@@ -151,7 +153,7 @@ class EmbeddedShards(ShardDataset):
 
 
 def _jets_below(packed: Packed, way: Sequence[str]) -> IntArray:
-    """How many jets each row has, int64 [n_rows]; 1 if the rows are jets."""
+    """Number of jets in each row, int64 [n_rows]; 1 if the rows are jets."""
     if not way:
         return np.ones(len(packed), dtype=np.int64)
     members = packed.members[way[0]]

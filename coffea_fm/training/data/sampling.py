@@ -1,4 +1,4 @@
-"""The order in which examples are seen: a function of seed and position, so that a run resumes where it was."""
+"""The order of the training examples, a function of seed and position only, so that runs resume exactly."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Stream(IntEnum):
 
 @dataclass(frozen=True, order=True)
 class Position:
-    """The next batch to train on: `batch` of shuffled block `block` of pass `epoch` over the data."""
+    """The next batch to train on: batch `batch` of shuffled block `block` in epoch `epoch`."""
 
     epoch: int = 0
     block: int = 0
@@ -33,7 +33,7 @@ class Position:
 
 
 def generator(seed: int, stream: Stream, *place: int) -> np.random.Generator:
-    """Random numbers that depend on nothing but the arguments."""
+    """Random generator that depends only on the arguments."""
     return np.random.default_rng([seed, stream, *place])
 
 
@@ -47,15 +47,16 @@ def batches(
     seed: int,
     start: Position,
 ) -> Iterator[tuple[Position, Examples]]:
-    """Batches without end, from a position on.
+    """Yield batches endlessly, starting at a position.
 
-    Each pass splits the row groups at random into blocks of about `shuffle` rows, reads one block at a time, and
-    shuffles its rows. With `batch_size`, batches have that many rows, however many tokens these have.
+    The data may not fit into memory, so they are shuffled in two stages: each epoch splits the row groups at random into
+    blocks of about `shuffle` rows, reads one block at a time, and shuffles its rows. With `batch_size`, batches have
+    that many rows, regardless of their number of tokens.
 
     Yields
     ------
     following : Position
-        Where to start to continue after this batch.
+        Position after this batch, to continue from.
     examples : Examples
         Rows with about `batch_tokens` tokens.
     """
@@ -81,10 +82,11 @@ def batches(
 
 
 def shuffled_blocks(row_groups: Sequence[RowGroup], shuffle: int, random: np.random.Generator) -> list[list[RowGroup]]:
-    """Split row groups at random into blocks, each with its share of every kind.
+    """Split row groups at random into blocks with similar class composition.
 
-    Shards often hold one class each. Row groups of the same targets are therefore spread evenly over the pass, at a
-    random phase, so that the blocks are alike.
+    Shards often contain a single class. If whole row groups were shuffled freely, some blocks would contain mostly one
+    class, and the training would drift towards it. Row groups with the same targets are therefore spread evenly over
+    the epoch, with random offsets.
     """
     order = random.permutation(len(row_groups))
     places = np.empty(len(row_groups))
@@ -101,7 +103,7 @@ def shuffled_blocks(row_groups: Sequence[RowGroup], shuffle: int, random: np.ran
 
 
 def split_by_tokens(order: IntArray, lengths: IntArray, batch_tokens: int) -> list[IntArray]:
-    """Cut shuffled rows into batches of nearly equal numbers of tokens, about `batch_tokens` each."""
+    """Split shuffled rows into batches with nearly the same number of tokens, about `batch_tokens` each."""
     ends = np.cumsum(np.maximum(lengths[order], 1))
     n_batches = max(1, round(int(ends[-1]) / batch_tokens))
     cuts = np.searchsorted(ends, np.arange(1, n_batches) * (ends[-1] / n_batches), side="left") + 1

@@ -1,4 +1,4 @@
-"""Rows of one folder to train on and to validate with: by fold, and by a number drawn from that of the event."""
+"""Split one folder into training and validation rows: by fold, and by a hash of the event number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from coffea_fm.training.recipe.sections import SplitConfig
 
 
 def split(data: ShardDataset, config: SplitConfig) -> tuple[BoolArray, BoolArray]:
-    """Rows to train on, and rows to validate with.
+    """Select the training and the validation rows.
 
     Parameters
     ----------
@@ -27,8 +27,8 @@ def split(data: ShardDataset, config: SplitConfig) -> tuple[BoolArray, BoolArray
     Raises
     ------
     InputError
-        If the columns ``event`` or ``fold`` are not stored, the fold to leave out has no row, or one of the two parts
-        has nothing of a class.
+        If the columns ``event`` or ``fold`` are missing, the fold to leave out is empty, or a class is missing from one
+        of the two parts.
     """
     columns = data.scalars("event", "target")
     kept = np.ones(len(columns["event"]), dtype=np.bool_)
@@ -36,18 +36,20 @@ def split(data: ShardDataset, config: SplitConfig) -> tuple[BoolArray, BoolArray
         folds = data.scalars("fold")["fold"]
         if not (folds == config.leave_out).any():
             found = ", ".join(f"{fold:g}" for fold in np.unique(folds))
-            raise InputError(f"no row in {data.folder} is of fold {config.leave_out}, which is to be left out: {found}")
+            raise InputError(
+                f"data.split.leave_out: {data.folder} has no rows in fold {config.leave_out}, only in: {found}"
+            )
         kept = folds != config.leave_out
     if config.examples is not None:
         order = np.argsort(hash_to_uniform([columns["event"]], 2 * config.draw), kind="stable")
         kept[order[kept[order]][config.examples :]] = False
     validation = kept & (hash_to_uniform([columns["event"]], 2 * config.draw + 1) < config.validation)
     train = kept & ~validation
-    for part, rows in (("train on", train), ("validate with", validation)):
+    for part, rows in (("training", train), ("validation", validation)):
         absent = set(range(len(data.classes))) - set(columns["target"][rows].tolist())
         if absent:
             raise InputError(
-                f"of the {kept.sum()} rows in {data.folder} that are left, those to {part} have none of the class "
-                f"{data.classes[min(absent)]}: give more, or another data.split"
+                f"data.split: the {part} part of the {kept.sum()} selected rows in {data.folder} has no examples of class "
+                f"{data.classes[min(absent)]}: use more examples, or change data.split"
             )
     return train, validation

@@ -1,4 +1,4 @@
-"""Weights that make classes equal and their spectra flat, from histograms over all training data."""
+"""Weights that balance the classes and flatten their spectra, from histograms of all training data."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from coffea_fm.training.recipe.sections import ReweightConfig
 
 
 class Weights:
-    """The weight of each jet or event: the stored one, times one that depends on its class and its bin.
+    """Weight of each jet or event: the stored weight times a factor that depends on its class and bin.
 
     Parameters
     ----------
     dataset : ShardDataset
-        The training data: weights average to 1 over it.
+        The training data, over which the weights average to 1.
     config : ReweightConfig, optional
         Without it, the stored weights are only scaled.
 
     Raises
     ------
     InputError
-        If a field to flatten is not stored, or stored weights are negative (the loss would have no lowest value) or
-        add up to nothing.
+        If a field to flatten is missing, or if stored weights are negative (the loss would be unbounded from below) or
+        add up to zero.
     """
 
     def __init__(self, dataset: ShardDataset, config: ReweightConfig | None) -> None:
@@ -35,8 +35,8 @@ class Weights:
         negative = int((stored["weight"] < 0).sum())
         if negative:
             raise InputError(
-                f"{negative} of the {len(stored['weight'])} weights in {dataset.folder} are negative, and no loss has a "
-                "lowest value with them: collect their absolute values, or weights that do without"
+                f"{negative} of the {len(stored['weight'])} weights in {dataset.folder} are negative, which makes the loss "
+                "unbounded from below: collect absolute values, or non-negative weights"
             )
         shape = (len(dataset.classes), *(len(edges) + 1 for edges in self._edges.values()))
         self._factors = np.ones(shape)
@@ -62,7 +62,7 @@ class Weights:
 
 
 def _equalised(sums: DoubleArray, largest: float) -> DoubleArray:
-    """Factors that give every occupied bin of every class the same sum, as far as `largest` allows."""
+    """Factors that give all occupied bins of a class the same sum of weights, up to the limit `largest`."""
     factors = np.zeros_like(sums)
     for target, bins in enumerate(sums):
         occupied = bins > 0
@@ -75,6 +75,6 @@ def _equalised(sums: DoubleArray, largest: float) -> DoubleArray:
 
 
 def _stored(name: str, dataset: ShardDataset) -> str:
-    """The column of a field; shards may store the momentum of jets as it was before corrections only."""
+    """Column of a field; shards may contain only the uncorrected jet momentum."""
     raw = f"{name}_raw"
     return raw if name not in dataset.scalar_names and raw in dataset.scalar_names else name

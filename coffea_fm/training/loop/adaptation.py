@@ -1,4 +1,4 @@
-"""Training on from a checkpoint: whose weights are taken, which parts learn when, and how fast."""
+"""Fine-tuning from a checkpoint: load its weights, and set when and how fast each part is trained."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from coffea_fm.training.recipe.start import FrozenStart, LowRankStart, StartConf
 _BACKBONE = "model.backbone."
 _JET_HEAD = "model.head.jet_head."
 _FREE = "dropout"
-"""Key of a backbone's configuration that may differ from the checkpoint's: it does not change what is computed."""
+"""Backbone setting that may differ from the checkpoint, because it does not affect the outputs."""
 
 
 class Part(NamedTuple):
-    """Parameters that learn at one rate.
+    """Parameters that share a learning rate.
 
     Attributes
     ----------
     of_backbone : bool
     layers_above : int
-        How many layers of the backbone stand above them, for those of the backbone.
+        Number of backbone layers above them, for parameters of the backbone.
     """
 
     of_backbone: bool
@@ -36,14 +36,14 @@ class Part(NamedTuple):
 
 
 class StartingPoint(NamedTuple):
-    """What a recipe starts from.
+    """A trained network to start from.
 
     Attributes
     ----------
     model : Model
         The trained network.
     jet_head : JetHeadConfig or None
-        Shape and classes of its head, if that gives scores of jets.
+        Architecture and classes of its head, if it predicts jet scores.
     """
 
     model: Model
@@ -51,14 +51,14 @@ class StartingPoint(NamedTuple):
 
 
 def starting_point(recipe: Recipe) -> StartingPoint | None:
-    """The trained network that a recipe starts from, if it names one.
+    """Load the trained network that a recipe starts from, if any.
 
     Raises
     ------
     InputError
         If the checkpoint cannot be read.
     RecipeError
-        If it reads other inputs than the recipe names, is another network, or is a bundle.
+        If its inputs or architecture differ from those of the recipe, or if it is a bundle.
     """
     if recipe.start is None or recipe.start.checkpoint is None:
         return None
@@ -68,7 +68,7 @@ def starting_point(recipe: Recipe) -> StartingPoint | None:
     for section, key, ours, theirs in _compared(recipe, trained):
         if ours != theirs:
             raise RecipeError(
-                f"{section}.{key} of the recipe is {ours}, and the checkpoint {recipe.start.checkpoint} was trained with "
+                f"{section}.{key} of the recipe is {ours}, but the checkpoint {recipe.start.checkpoint} was trained with "
                 f"{theirs}: copy the section {section} of its recipe"
             )
     head = trained.head
@@ -78,7 +78,7 @@ def starting_point(recipe: Recipe) -> StartingPoint | None:
 
 
 def start_from(model: Model, recipe: Recipe, start: StartingPoint | None) -> None:
-    """Give a new model the weights that a recipe starts from, and adapters where it asks for them."""
+    """Load the initial weights into a new model, and add adapters if the recipe asks for them."""
     if start is not None:
         model.backbone.load_state_dict(start.model.backbone.state_dict())
         if isinstance(model.head, EventHead) and model.head.jet_head is not None and start.model.head is not None:
@@ -88,7 +88,7 @@ def start_from(model: Model, recipe: Recipe, start: StartingPoint | None) -> Non
 
 
 def part_of(name: str, model: Model, start: StartConfig | None) -> Part | None:
-    """The part that the parameter of a method belongs to, by its name; None where all learn at one rate.
+    """The part that a parameter of a method belongs to; None if all parameters share a learning rate.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def part_of(name: str, model: Model, start: StartConfig | None) -> Part | None:
 
 
 def rate_factor(start: StartConfig | None, part: Part | None, progress: float) -> float:
-    """Factor of the learning rate of a part after a fraction `progress` of the training."""
+    """Learning-rate factor of a part after a fraction `progress` of the training."""
     if start is None or part is None:
         return 1.0
     if not part.of_backbone:
@@ -116,9 +116,9 @@ def rate_factor(start: StartConfig | None, part: Part | None, progress: float) -
 
 
 def freeze_backbone(model: Model, start: StartConfig | None, progress: float) -> None:
-    """Freeze or thaw the backbone as the mode says at this point: without gradient, and in evaluation mode.
+    """Freeze or unfreeze the backbone as the mode requires; if frozen, it has no gradients and is in evaluation mode.
 
-    A head that gives scores of jets goes with the backbone.
+    The jet head of an event head is treated as part of the backbone.
     """
     if start is None or isinstance(start, LowRankStart):
         return
@@ -130,13 +130,13 @@ def freeze_backbone(model: Model, start: StartConfig | None, progress: float) ->
 
 
 def keeps_embeddings(model: Model, recipe: Recipe) -> bool:
-    """Whether the embedding of a jet is the same at each step, and all of the backbone that the head reads."""
+    """Whether embeddings can be cached: they never change, and the head reads nothing else from the backbone."""
     unchanged = isinstance(recipe.start, FrozenStart) and not recipe.training.augmentation.changes
     return unchanged and model.head is not None and "token_vectors" not in model.head.reads
 
 
 def _compared(recipe: Recipe, trained: NetworkConfig) -> Iterator[tuple[str, str, object, object]]:
-    """Section, key, and values on both sides of all that must be the same; names and numbers of jets may differ."""
+    """Section, key and both values of all settings that must agree; names and numbers of jets may differ."""
     ours, theirs = recipe.inputs.build(), embedded_level(trained.level)
     of_jet = (
         theirs.names[: len(ours.names)] if trained.level.name == "event" else theirs.names

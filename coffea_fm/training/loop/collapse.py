@@ -1,4 +1,4 @@
-"""Whether embeddings of different jets differ at all: what tells a method that fails from one that learns."""
+"""Detect collapse: whether the embeddings of different jets differ at all."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _ROUNDING = 1e-5
 
 
 def embedding_rank(embeddings: Tensor) -> float:
-    """Effective number of dimensions that the embeddings fill.
+    """Effective rank of the embeddings.
 
-    The exponential of the entropy of the normalised singular values, of the centred embeddings (RankMe,
+    This is the exponential of the entropy of the normalised singular values of the centred embeddings (RankMe,
     arXiv:2210.02885).
 
     Parameters
@@ -30,10 +30,10 @@ def embedding_rank(embeddings: Tensor) -> float:
 
 
 def embedding_spread(embeddings: Tensor) -> float:
-    """Standard deviation of the embeddings of different jets, as a fraction of their size.
+    """Standard deviation of the embeddings of different jets, relative to their size.
 
-    The root of the mean variance of a dimension, over the root of the mean square: 0 if all embeddings are the same,
-    1 if they scatter around zero.
+    This is the root of the mean variance per dimension divided by the root mean square: 0 if all embeddings are the
+    same, 1 if they scatter around zero.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A running average of the weights."""
+"""Exponential moving average of the weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 def averaged_copy(module: ModuleT) -> ModuleT:
-    """A copy that holds the average: never trained, always in evaluation mode."""
+    """Copy a module to hold the average: without gradients, always in evaluation mode."""
     return deepcopy(module).requires_grad_(False).eval()
 
 
@@ -25,9 +25,10 @@ def update_average(averaged: nn.Module, module: nn.Module, decay: float, step: i
     averaged, module : nn.Module
         The average, and the network after step `step`.
     decay : float
-        Share of the old average; smaller in the first steps, so that the initial weights are soon forgotten.
+        Weight of the old average. It is smaller in the first steps, so that the random initial weights are forgotten
+        quickly.
     step : int
-        Steps done, from 1.
+        Number of completed steps, starting at 1.
     """
     rate = 1 - min(decay, step / (10 + step))
     old, new = averaged.state_dict(), module.state_dict()

@@ -1,4 +1,4 @@
-"""Examples through a method, to train or to validate it."""
+"""Evaluate a method on examples, for training and validation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from coffea_fm.training.loop.parallel import added
 from coffea_fm.training.recipe.sections import TrainingConfig
 
 WATCHED = 2000
-"""Jets, or events, of which the embeddings are watched."""
+"""Number of jets or events used to monitor the embeddings."""
 
 
 def metrics_of_parts(
@@ -33,9 +33,9 @@ def metrics_of_parts(
     fabric: Fabric,
     random: np.random.Generator,
 ) -> Iterator[tuple[Any, Tensor]]:
-    """Each part of the examples of a step, and their metrics, float32 [metrics, n].
+    """Yield each part of the examples of a step with its metrics, float32 [metrics, n].
 
-    All randomness, also that of layers, comes from `random`.
+    All randomness, including dropout, is seeded from `random`, so that a resumed run repeats the same numbers.
     """
     torch.manual_seed(int(random.integers(2**63)))
     for part in method.parts(examples, level, micro_tokens, fabric.device, random):
@@ -48,7 +48,7 @@ def metrics_of_parts(
 def validation_metrics(
     method: Method, data: ShardDataset, weights: Weights, config: TrainingConfig, fabric: Fabric
 ) -> dict[str, float]:
-    """Weighted means of the metrics, shared among the processes, and how much the embeddings of jets differ."""
+    """Weighted means of the metrics over all processes, and rank and spread of the embeddings."""
     sums = torch.zeros(len(method.metrics) + 1, device=fabric.device)
     embeddings: list[Tensor] = []
     watched = -(-WATCHED // len(data.row_groups))

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a run after the step at hand, so that it can be resumed."""
+"""Ctrl-C and SIGTERM stop a run after the current step, so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from types import FrameType
 
 @contextmanager
 def stop_requested() -> Iterator[threading.Event]:
-    """Give an event that the first interrupt sets; the second one acts as it always does.
+    """Yield an event that is set by the first interrupt; the second one has its usual effect.
 
-    Outside the main thread, where Python delivers no signals, the event is never set.
+    Outside the main thread the event is never set, because Python only delivers signals to the main thread.
     """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""One training at a time in the folder of a run."""
+"""Allow only one training at a time in the folder of a run."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ LOCK = ".lock"
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other trainings out of a folder during the block; the lock ends with the process, however that ends.
+    """Lock a folder against other trainings; the lock is released when the process ends, even if it crashes.
 
     Raises
     ------
     RecipeError
-        If another training is at work there: names its process and machine.
+        If another training is running there; the message gives its process and machine.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a+", encoding="utf-8") as file:
@@ -30,8 +30,8 @@ def locked(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             raise RecipeError(
-                f"another training is at work in {folder} ({file.read().strip() or 'unknown process'}): wait for it to "
-                "end, or give this recipe another name"
+                f"another training is running in {folder} ({file.read().strip() or 'unknown process'}): wait for it to "
+                "finish, or give this recipe another name"
             ) from None
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")

@@ -1,4 +1,4 @@
-"""What a training writes about itself: a CSV file, TensorBoard, and a progress bar."""
+"""Logs of a training: a CSV file, TensorBoard, and a progress bar."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class CSVLog:
     Parameters
     ----------
     path : Path
-        The file; rows after `step` are removed from it, so that a resumed run leaves no row twice.
+        The file. Rows after `step` are removed, so that a resumed run does not duplicate rows.
     names : sequence of str
-        Columns besides ``step``.
+        Columns in addition to ``step``.
     step : int
-        Steps done before.
+        Number of steps already completed.
     """
 
     def __init__(self, path: Path, names: Sequence[str], step: int) -> None:
@@ -46,7 +46,7 @@ class CSVLog:
             writer.writerows(rows)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Add a row; columns without a value stay empty."""
+        """Append a row; columns without a value are left empty."""
         row = {name: f"{value:.6g}" for name, value in values.items()}
         with self._path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self._names, restval="").writerow({"step": step, **row})
@@ -55,16 +55,16 @@ class CSVLog:
 
 
 class Logs:
-    """All that one training writes, from one process only.
+    """All logs of a training, written by one process only.
 
     Parameters
     ----------
     folder : Path
-        Of the run.
+        Folder of the run.
     metrics : sequence of str
-        Names of the method's numbers.
+        Names of the metrics of the method.
     step : int
-        Steps done before.
+        Number of steps already completed.
     """
 
     def __init__(self, folder: Path, metrics: Sequence[str], step: int) -> None:
@@ -75,12 +75,12 @@ class Logs:
         self._tensorboard = TensorBoardLogger(folder, "tensorboard", "", purge_step=step + 1)
 
     def write(self, step: int, place: Mapping[str, float], numbers: Mapping[str, float]) -> None:
-        """Add numbers after a step; `place` says how far the training is."""
+        """Log numbers after a step; `place` contains the progress of the training."""
         self._csv.write(step, {**place, **numbers})
         self._tensorboard.log_metrics(dict(numbers), step)
 
     def close(self) -> None:
-        """Write what is still in memory."""
+        """Flush the logs."""
         self._tensorboard.finalize("success")
 
 
@@ -116,7 +116,7 @@ class TrainingProgress(Progress):
 
 
 class Bar:
-    """How many jets or events were seen, and the latest numbers."""
+    """Progress bar with the number of jets or events seen and the latest metrics."""
 
     def __init__(self, progress: TrainingProgress, total: int, done: int, name: str) -> None:
         self._progress = progress
@@ -124,7 +124,7 @@ class Bar:
         self._task = progress.add_task(name, total=total, completed=done)
 
     def advance(self, seen: int) -> None:
-        """Count what was seen."""
+        """Advance by a number of jets or events."""
         self._progress.advance(self._task, seen)
 
     def show(self, numbers: Mapping[str, float]) -> None:

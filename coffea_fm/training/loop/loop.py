@@ -1,4 +1,4 @@
-"""The training loop: what happens in each step, and when it is logged, validated and saved."""
+"""The training loop: optimizer steps, logging, validation and checkpoints."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ SAVE_SECONDS = 120.0
 
 
 class Training:
-    """A training that can go on: all state, and one method for each thing that happens.
+    """A resumable training run, with all its state.
 
     Parameters
     ----------
     recipe : Recipe
-        What to do.
+        The recipe.
     folder : Path
-        Where everything goes; a run that was interrupted there is taken up.
+        Folder of the run; an interrupted run in it is resumed.
     fabric : Fabric
         The device, and the processes that share the examples of each step.
     """
@@ -80,14 +80,14 @@ class Training:
         self.logs = Logs(folder, self.method.metrics, self.progress.step) if fabric.is_global_zero else None
 
     def embedded(self, data: ShardDataset) -> EmbeddedShards:
-        """Shards with the embeddings of a backbone that stays as it is, kept for all runs of the folder."""
+        """Add the embeddings of a frozen backbone to shards; they are cached for all runs in the same parent folder."""
         with self.fabric.rank_zero_first():
             cache = self.folder.parent / "embeddings"
             vectors = embed_shards(self.method.model, data.whole(), cache=cache, device=self.fabric.device)
         return EmbeddedShards(data, vectors)
 
     def run(self, stop: threading.Event, bar: Bar) -> None:
-        """Train until the end, or until asked to stop."""
+        """Train until finished or asked to stop."""
         config, progress = self.recipe.training, self.progress
         every = config.validate_every or max(1, config.seen // VALIDATIONS)
         examples = batches(
@@ -128,7 +128,7 @@ class Training:
             self.logs.close()
 
     def step(self, examples: Examples, stop: threading.Event) -> dict[str, float]:
-        """One step of the optimizer; gives sums over the examples of all processes."""
+        """Take one optimizer step; returns sums over the examples of all processes."""
         config, progress, fabric = self.recipe.training, self.progress, self.fabric
         n = len(examples.packed)
         done = min(1.0, (progress.seen + 0.5 * n) / config.seen)
@@ -149,7 +149,7 @@ class Training:
         norm = torch.nn.utils.clip_grad_norm_(self.method.parameters(), config.clip)
         if not torch.isfinite(norm):
             raise RecipeError(
-                f"the training diverged at step {progress.step}: its gradient is not finite; lower training.lr. "
+                f"the training diverged at step {progress.step}: the gradient is not finite; lower training.lr. "
                 f"The last good state is in {self.folder / 'last'}"
             )
         self.optimizer.step()
@@ -157,16 +157,17 @@ class Training:
         progress.step += 1
         progress.seen += n
         self.method.finish_step(min(1.0, progress.seen / config.seen))
+        # After finish_step, so that the average includes the updated teacher or codebook.
         update_average(self.averaged, self.method, config.ema, progress.step)
         return dict(zip(names, sums.tolist(), strict=True)) | {"gradient_norm": float(norm), "steps": 1}
 
     def augmented(self, examples: Examples, random: np.random.Generator) -> Examples:
-        """The same with changed jets, as the recipe says."""
+        """Apply the augmentations of the recipe."""
         changes = self.recipe.training.augmentation.changes
         return examples._replace(packed=augment(examples.packed, self.data.level, changes, random))
 
     def summary(self, sums: dict[str, float], seconds: float) -> dict[str, float]:
-        """Means since the last row of the log."""
+        """Means since the last log entry."""
         means = {f"train_{name}": sums[name] / sums["weight"] for name in self.method.metrics}
         return means | {
             "lr": max(group["lr"] for group in self.optimizer.param_groups),
@@ -175,7 +176,7 @@ class Training:
         }
 
     def validate(self, bar: Bar) -> None:
-        """Measure the averaged weights, and keep them if they are the best so far."""
+        """Validate the averaged weights, and save them if they are the best so far."""
         config, progress = self.recipe.training, self.progress
         means = validation_metrics(self.averaged, self.validation, self.weights, config, self.fabric)
         self.log({f"validation_{name}": value for name, value in means.items()}, bar)
@@ -187,7 +188,7 @@ class Training:
             progress.finished |= config.patience is not None and progress.stale >= config.patience
 
     def save(self) -> None:
-        """Write ``last/``: what to go on from, and the averaged weights as a checkpoint."""
+        """Write ``last/``: the state to resume from, and the averaged weights as a checkpoint."""
         self.keep("last", self.progress.best)
         if self.fabric.is_global_zero:
             save_state(self.folder, self.progress, self.method, self.averaged, self.optimizer)
@@ -208,7 +209,7 @@ class Training:
         self.averaged.describe(self.folder / name)
 
     def log(self, numbers: dict[str, float], bar: Bar) -> None:
-        """Write numbers to every log."""
+        """Write numbers to all logs."""
         if self.logs:
             progress = self.progress
             self.logs.write(

@@ -1,4 +1,4 @@
-"""AdamW, its learning rate as a function of the progress, and its state by the names of the weights."""
+"""AdamW, its learning-rate schedule, and its state by parameter name."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from torch import Tensor, nn
 def build_optimizer(
     module: nn.Module, lr: float, weight_decay: float, part: Callable[[str], Hashable] = lambda _: None
 ) -> torch.optim.AdamW:
-    """AdamW that decays matrices only; vectors (biases, norms) and learned tokens are left alone.
+    """AdamW with weight decay for weight matrices only, not for biases, norms and learned tokens.
 
     Parameters
     ----------
     module : nn.Module
-        What to train.
+        The module to train.
     lr, weight_decay : float
     part : callable
-        Names the part that a parameter belongs to, from its name: each part has groups of its own, which hold it
-        as ``part``.
+        Maps a parameter name to the part that it belongs to. Each part has its own parameter groups, which store it as
+        ``part``.
     """
     groups: dict[tuple[Hashable, bool], list[nn.Parameter]] = defaultdict(list)
     for name, parameter in module.named_parameters():
@@ -38,12 +38,12 @@ def build_optimizer(
 
 
 def learning_rate(progress: float, highest: float, warmup: float) -> float:
-    """Rise linearly over the fraction `warmup` of the training, then fall to 0 along a cosine.
+    """Linear warm-up over a fraction `warmup` of the training, followed by cosine decay to 0.
 
     Parameters
     ----------
     progress : float
-        Fraction of the training that is done, 0 to 1.
+        Completed fraction of the training, from 0 to 1.
     highest : float
         Largest learning rate.
     warmup : float
@@ -55,7 +55,7 @@ def learning_rate(progress: float, highest: float, warmup: float) -> float:
 
 
 def optimizer_tensors(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """All that the optimizer remembers, as ``NAME_OF_WEIGHT/NAME_OF_STATE``."""
+    """State of the optimizer, as ``PARAMETER/STATE``."""
     return {
         f"{name}/{key}": value
         for name, parameter in module.named_parameters()
@@ -64,7 +64,7 @@ def optimizer_tensors(module: nn.Module, optimizer: torch.optim.Optimizer) -> di
 
 
 def restore_optimizer(module: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Give an optimizer back what `optimizer_tensors` took."""
+    """Restore the state saved by `optimizer_tensors`."""
     parameters = dict(module.named_parameters())
     for path, value in tensors.items():
         name, key = path.rsplit("/", 1)

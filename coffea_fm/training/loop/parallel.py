@@ -24,16 +24,16 @@ ResultT = TypeVar("ResultT")
 
 
 def launch(work: Callable[[Fabric], ResultT], processes: int, precision: Asked) -> ResultT:
-    """Do work in one process, this one, or in several new ones.
+    """Run a function in this process, or in several new ones.
 
     Parameters
     ----------
     work : callable
-        Takes the `Fabric`; picklable if there are several processes. The first one's result is given back.
+        Takes the `Fabric`; must be picklable for several processes. The result of the first process is returned.
     processes : int
-        How many: one a GPU, or on CPUs as many as cores, each with its share of the threads.
+        Number of processes: one per GPU, or on CPUs up to the number of cores, which share the threads.
     precision : {"auto", "fp32", "bf16"}
-        Arithmetic of the networks.
+        Floating-point precision of the networks.
 
     Raises
     ------
@@ -52,8 +52,8 @@ def launch(work: Callable[[Fabric], ResultT], processes: int, precision: Asked) 
         result: ResultT | CoffeaFMError = fabric.launch(partial(_guarded, work=work))
     except ProcessExitedException as error:
         raise RecipeError(
-            f"a process of the training ended on its own ({error}): the memory may not suffice for {processes} of "
-            "them. What was saved last is intact; the same command goes on from there"
+            f"a training process was terminated ({error}): there may not be enough memory for {processes} processes. "
+            "The last saved state is intact; run the same command to resume from it"
         ) from error
     if isinstance(result, CoffeaFMError):
         raise result
@@ -66,12 +66,12 @@ def _guarded(fabric: Fabric, work: Callable[[Fabric], ResultT]) -> ResultT | Cof
         result = work(fabric)
     except CoffeaFMError as error:
         return error
-    destroy_process_group()  # gloo's threads may abort a process that ends with them: pytorch#190489
+    destroy_process_group()  # gloo's threads may abort a process that exits while they run: pytorch#190489
     return result
 
 
 def share(fabric: Fabric, examples: Examples) -> Examples:
-    """The examples of a step that this process takes: as many, and as long ones, as each other one."""
+    """Select this process's share of the examples, balanced in number and length between the processes."""
     if fabric.world_size == 1:
         return examples
     by_length = np.argsort(-examples.packed.n_tokens, kind="stable")
@@ -79,21 +79,21 @@ def share(fabric: Fabric, examples: Examples) -> Examples:
 
 
 def added(fabric: Fabric, numbers: Tensor) -> Tensor:
-    """The sum of the numbers of all processes."""
+    """Sum numbers over all processes."""
     total = fabric.all_reduce(numbers, reduce_op="sum")
     assert isinstance(total, Tensor)
     return total
 
 
 def add_over_processes(fabric: Fabric, module: nn.Module, numbers: Tensor) -> Tensor:
-    """Sum the gradients of all processes, and some numbers beside them, in one message; average the floating buffers.
+    """Sum gradients and some numbers over all processes, and average floating-point buffers, in one message.
 
     Parameters
     ----------
     fabric : Fabric
-        Knows the processes.
+        The processes.
     module : nn.Module
-        Its gradients become those of all examples of the step.
+        Its gradients are replaced by those of all examples of the step.
     numbers : Tensor, float32 [n]
         Sums over the examples of this process.
 

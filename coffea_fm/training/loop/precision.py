@@ -1,4 +1,4 @@
-"""Which arithmetic a training uses."""
+"""Floating-point precision of a training."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Precision = Literal["fp32", "bf16"]
 
 
 def choose_precision(asked: Asked, device: torch.device) -> Precision:
-    """The precision for a recipe on a device.
+    """Choose the precision for a recipe on a device.
 
-    ``auto`` means bf16 wherever the device has it: matrix products, and on CPUs also attention, take less time than in
-    fp32 (see ``benchmarks/training``). Weights, their averages and the optimizer stay in fp32.
+    ``auto`` selects bf16 if the device supports it: matrix products, and on CPUs also attention, are faster than in fp32
+    (see ``benchmarks/training``). The weights, their averages and the optimizer state are always in fp32.
 
     Raises
     ------
     RecipeError
-        If bf16 is asked for and the device does not have it.
+        If bf16 is requested but the device does not support it.
     """
     if asked == "auto":
         return "bf16" if _has_bf16(device) else "fp32"
@@ -32,10 +32,11 @@ def choose_precision(asked: Asked, device: torch.device) -> Precision:
 
 
 def remember_shapes() -> None:
-    """Let oneDNN, which does the bf16 arithmetic on CPUs, keep what it prepared for each shape of batch.
+    """Enlarge the kernel cache of oneDNN, which does the bf16 arithmetic on CPUs.
 
-    It reads the variable once, so this has to come before the first network. By default it keeps 1,024 of them, a
-    third of what length groups need, and a training spends a fifth of its time preparing them again.
+    oneDNN compiles a kernel for each batch shape. Its default cache holds 1,024 of them, a third of what the length
+    groups need, and a training would spend a fifth of its time recompiling them. The variable is read only once, so it
+    has to be set before the first network runs.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "4096")
 

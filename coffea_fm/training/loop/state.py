@@ -1,4 +1,4 @@
-"""The folder of a run, and all that it needs to go on where it was."""
+"""The folder of a run, and the state needed to resume it."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ STATE = "state.safetensors"
 
 
 class Progress(BaseModel):
-    """How far a run is.
+    """Progress of a run.
 
     Parameters
     ----------
     fingerprint : str
-        Of the training shards: a run goes on with the data it began with.
+        Fingerprint of the training shards; a run can only be resumed on the same data.
     step, seen : int
-        Optimizer steps, and the jets or events in them.
+        Number of optimizer steps, and of jets or events seen.
     position : Position
         The next batch.
     validations, stale : int
-        How many there were, and how many of the latest without a better loss.
+        Number of validations, and of those since the last improvement of the loss.
     best : dict of str to float
         Validation metrics of the best checkpoint.
     finished : bool
-        Whether the training is over.
+        Whether the training is finished.
     """
 
     fingerprint: str
@@ -49,12 +49,12 @@ class Progress(BaseModel):
 
 
 def open_run(folder: Path, recipe: Recipe) -> None:
-    """Make the folder of a run, or check that the run in it is of this recipe.
+    """Create the folder of a run, or check that the run in it has the same recipe.
 
     Raises
     ------
     RecipeError
-        If it was started with another recipe: names the first difference.
+        If it was started with a different recipe; the message gives the first difference.
     """
     stored = folder / "recipe.yaml"
     if (folder / "last" / STATE).exists() and stored.exists():
@@ -71,7 +71,7 @@ def open_run(folder: Path, recipe: Recipe) -> None:
 def save_state(
     folder: Path, progress: Progress, module: nn.Module, averaged: nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
-    """Write everything that `restore_state` needs, as one file."""
+    """Write everything needed by `restore_state` to one file."""
     parts = {
         "weights": module.state_dict(),
         "average": averaged.state_dict(),
@@ -84,12 +84,12 @@ def save_state(
 def restore_state(
     folder: Path, fresh: Progress, module: nn.Module, averaged: nn.Module, optimizer: torch.optim.Optimizer
 ) -> Progress:
-    """Put a run back to where it was last saved; a run that never was stays as it is.
+    """Restore the last saved state of a run, if there is one.
 
     Raises
     ------
     RecipeError
-        If the training shards are not those that the run began with.
+        If the training shards have changed since the run began.
     """
     path = folder / "last" / STATE
     if not path.exists():
@@ -109,7 +109,7 @@ def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
 
 
 def _difference(old: object, new: object, key: str = "") -> str:
-    """The first key whose value differs, in words; empty if none does."""
+    """Describe the first key whose value differs; empty if there is none."""
     if isinstance(old, dict) and isinstance(new, dict):
         for name in dict.fromkeys((*old, *new)):
             found = _difference(old.get(name), new.get(name), f"{key}.{name}" if key else str(name))

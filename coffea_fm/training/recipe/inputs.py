@@ -1,4 +1,4 @@
-"""The sections of a recipe that say what the model reads: ``inputs`` of a jet, and ``event`` for the jets of an event."""
+"""The recipe sections for the inputs of the model: ``inputs`` for a jet, and ``event`` for the jets of an event."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from coffea_fm.config import Config
 from coffea_fm.tokens import Level, jet_level, token_level
 
 _RAW = {"pt": "pt_raw", "mass": "mass_raw"}
-"""Canonical names of the momenta before jet energy corrections."""
+"""Canonical names of the fields before jet energy corrections."""
 
 
 class GroupConfig(Config):
@@ -22,9 +22,9 @@ class GroupConfig(Config):
     fields : tuple of str
         Canonical fields of the tokens.
     max_tokens : int
-        How many of each jet are read.
+        Maximum number of tokens per jet.
     order : str
-        The field that they are sorted by, descending; ``stored`` for the order in which they are given.
+        The field that they are sorted by, descending; ``stored`` keeps the stored order.
     """
 
     fields: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -33,23 +33,23 @@ class GroupConfig(Config):
 
 
 class InputsConfig(Config):
-    """Which raw fields of a jet the model reads.
+    """The raw fields of a jet that the model reads.
 
     Parameters
     ----------
     level : {"jet"}
-        What has tokens.
+        The level that has tokens.
     groups : dict of str to GroupConfig
-        Groups of tokens by name, e.g. ``{constituents: {...}, vertices: {...}}``. A jet without any token of the first
-        group has no score.
+        Groups of tokens by name, e.g. ``{constituents: {...}, vertices: {...}}``. A jet without tokens in the first group
+        has no score.
     tokens : str
-        Name of the group, if there is only one: then the following keys can be given in place of `groups`.
+        Name of the group, if there is only one. In this case, use the following keys instead of `groups`.
     fields, max_tokens, order : object
         See `GroupConfig`.
     jet : tuple of str
         Canonical fields of the jet itself.
     momentum : {"uncorrected", "corrected"}
-        Which ``pt`` and ``mass`` of the jet are meant: those before or after jet energy corrections.
+        Whether ``pt`` and ``mass`` of the jet are those before or after jet energy corrections.
     """
 
     level: Literal["jet"] = "jet"
@@ -71,7 +71,7 @@ class InputsConfig(Config):
         return self
 
     def build(self) -> Level:
-        """The jets that these names mean.
+        """Build the level of the jets.
 
         Raises
         ------
@@ -90,16 +90,16 @@ class InputsConfig(Config):
 
 
 class EventConfig(Config):
-    """The jets of an event that a model reads together.
+    """The jets of an event that the model reads.
 
     Parameters
     ----------
     collection : str
-        Their name: the tagger is called with it, ``tagger(events, FatJet=jets)``.
+        Name of the jets, used to call the tagger: ``tagger(events, FatJet=jets)``.
     order : str
-        The field that jets are sorted by, descending; ``stored`` for the order in which they are given.
+        The field that jets are sorted by, descending; ``stored`` keeps the stored order.
     minimum, maximum : int
-        Events with fewer jets have no score; of more, the first are read.
+        Events with fewer jets than `minimum` have no score. At most the first `maximum` jets are read.
     """
 
     collection: str = "FatJet"
@@ -108,12 +108,12 @@ class EventConfig(Config):
     maximum: PositiveInt = 5
 
     def build(self, jets: Level, fields: Iterable[str]) -> Level:
-        """Events of such jets, which have further fields for the head.
+        """Build the level of events of these jets, with additional jet fields for the head.
 
         Raises
         ------
         RecipeError
-            If a name is not a canonical one, or the numbers contradict.
+            If a name is not a canonical one, or the minimum exceeds the maximum.
         """
         names = dict.fromkeys([*jets.names, *fields])
         members = jet_level(

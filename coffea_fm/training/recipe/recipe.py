@@ -1,4 +1,4 @@
-"""The recipe: one YAML file that says all there is to a training, validated before anything runs."""
+"""The recipe: one YAML file that fully describes a training, validated before anything runs."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from coffea_fm.training.recipe.sections import DataConfig, TrainingConfig
 from coffea_fm.training.recipe.start import StartConfig
 
 EVENT_DEFAULTS: dict[str, dict[str, Any]] = {"data": {"reweight": {}}, "training": {"batch_size": 256}}
-"""Where a recipe of events differs: weights make its classes equal, and steps count events."""
+"""Defaults for events: classes are weighted equally, and the batch size is in events."""
 
 
 class Recipe(Config):
-    """All there is to a training.
+    """Complete description of a training.
 
     Parameters
     ----------
     name : str
-        Of the run, and the folder it goes to.
+        Name of the run and its folder.
     inputs, backbone, method, training, data : object
         See the documentation of each.
     event : EventConfig, optional
-        The jets of each event, for a model of events; `inputs` is then what the backbone reads of each of them.
+        The jets of each event, for an event model; `inputs` then describes each of these jets.
     head : HeadConfig, optional
-        What stands on the backbone; by default the usual one of the method, if it trains any.
+        The head; by default the first one that the method supports, if it trains one.
     start : StartConfig, optional
-        A checkpoint to start from, and how its backbone is trained on; random weights by default.
+        A checkpoint to start from, and how to fine-tune its backbone; random weights by default.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -52,7 +52,7 @@ class Recipe(Config):
     @model_validator(mode="before")
     @classmethod
     def _defaults(cls, given: Any) -> Any:
-        """Fill in the usual head of the method, and what is usual for events."""
+        """Fill in the default head of the method, and the defaults for events."""
         if not isinstance(given, dict):
             return given
         filled = dict(given)
@@ -71,43 +71,43 @@ class Recipe(Config):
     def _parts_fit(self) -> Self:
         method, top = self.method, _top(self.event)
         if top not in method.heads:
-            raise ValueError(f"event: the method {method.kind} is one of {' and '.join(method.heads)}s, not of {top}s")
+            raise ValueError(f"event: the method {method.kind} supports {' and '.join(method.heads)}s, not {top}s")
         kinds, head = method.heads[top], self.head
         if kinds and head and head.kind not in kinds:
             needed = " or ".join(kinds)
             raise ValueError(f"head.kind: the method {method.kind} needs the head {needed} for {top}s, not {head.kind}")
         if len(self.inputs.groups) > 1 and not method.several_groups:
             listed = ", ".join(self.inputs.groups)
-            raise ValueError(f"inputs.groups: the method {method.kind} works on one group of tokens, not on {listed}")
-        self.level  # noqa: B018 -- raises where names or numbers of the inputs are wrong
+            raise ValueError(f"inputs.groups: the method {method.kind} supports one group of tokens, not {listed}")
+        self.level  # noqa: B018 -- raises if names or numbers of the inputs are wrong
         return self
 
     @property
     def level(self) -> Level:
-        """What the model reads."""
+        """Inputs of the model."""
         jets = self.inputs.build()
         return jets if self.event is None else self.event.build(jets, getattr(self.head, "fields", ()))
 
     @property
     def data_level(self) -> Level:
-        """What is read of the shards: the inputs, and fields of the tokens that only the loss reads."""
+        """Fields to read from the shards: the inputs, and token fields that only the loss needs."""
         truth = () if self.head is None else self.head.truth_fields
         return with_truth(self.level, truth) if truth else self.level
 
     def network(self, classes: tuple[str, ...], jet_head: JetHeadConfig | None = None) -> NetworkConfig:
-        """The network to train, for data of these classes."""
+        """Describe the network to train, for data with these classes."""
         return NetworkConfig(
             level=self.level, backbone=self.backbone, head=self.head, classes=classes, jet_head=jet_head
         )
 
 
 def load_recipe(path: str | os.PathLike[str]) -> Recipe:
-    """Read a recipe and check it.
+    """Read and validate a recipe.
 
     Raises
     ------
     RecipeError
-        If the file cannot be read, has keys that nobody reads, or values out of range: names the key.
+        If the file cannot be read, or has unknown keys or invalid values; the message names the key.
     """
     return read_config(path, Recipe, "recipe")
 

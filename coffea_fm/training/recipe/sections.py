@@ -1,4 +1,4 @@
-"""The sections of a recipe that say how long and how to train, and where the shards are."""
+"""The recipe sections ``training`` and ``data``."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
 class AugmentationConfig(Config):
-    """Changes of training jets that leave their class as it is; none by default.
+    """Augmentations of training jets that preserve their class; none by default.
 
     Parameters
     ----------
     rotate : bool
-        Turn each jet about its axis in the (eta, phi) plane by a random angle.
+        Rotate each jet about its axis in the (eta, phi) plane by a random angle.
     reflect : bool
-        Mirror half of the jets in eta and half in phi, with the signs of dz and d0.
+        Reflect half of the jets in eta and half in phi, including the signs of dz and d0.
     smear : float
-        Displace each constituent in eta and phi by a normal of width ``smear / pt`` (pt in GeV, at least 0.1).
+        Smear eta and phi of each constituent by a Gaussian of width ``smear / pt`` (pt in GeV, at least 0.1).
     drop : float
-        Remove soft constituents: with this probability at pT 0, falling as exp(-pT / 2 GeV). The hardest one stays.
+        Probability of removing a constituent with pT = 0; it falls as exp(-pT / 2 GeV). The hardest one is always kept.
     """
 
     rotate: bool = False
@@ -39,7 +39,7 @@ class AugmentationConfig(Config):
 
     @property
     def changes(self) -> Changes:
-        """What these keys stand for, in the order in which it is done."""
+        """The augmentations in the order in which they are applied."""
         changes: list[Change] = []
         if self.drop:
             changes.append(Dropping(probability=self.drop))
@@ -53,41 +53,40 @@ class AugmentationConfig(Config):
 
 
 class TrainingConfig(Config):
-    """How long and how to train.
+    """Length and hyperparameters of a training.
 
     Parameters
     ----------
     seen : int
-        Length of the training: jets, or events in a recipe of events, that pass through the network, repetitions
-        counted.
+        Length of the training: the number of jets (or events, for an event model) seen, including repetitions.
     batch_tokens : int
-        Tokens of an optimizer step, without padding.
+        Number of tokens per optimizer step, without padding.
     batch_size : int, optional
-        Jets or events of an optimizer step, however many tokens they have; 256 by default in a recipe of events, while
-        in others `batch_tokens` counts.
+        Number of jets or events per optimizer step, regardless of their tokens. The default is 256 for event models;
+        otherwise `batch_tokens` is used.
     micro_tokens : int
-        Padded tokens that pass through the network at once: the jets of a step are grouped by length into parts of
-        this size, and their gradients added. What fits the processor's cache is fastest.
+        Number of padded tokens per forward pass. The jets of a step are grouped by length into parts of this size, and
+        their gradients are accumulated. Training is fastest if a part fits into the cache of the processor.
     lr : float
-        Highest learning rate of AdamW.
+        Peak learning rate of AdamW.
     warmup : float
-        Fraction of the training in which the learning rate rises; then it falls to 0 along a cosine.
+        Fraction of the training with linear warm-up of the learning rate, followed by cosine decay to 0.
     weight_decay : float
-        Of weight matrices; biases, norms and learned tokens have none.
+        Weight decay of weight matrices; biases, norms and learned tokens have none.
     clip : float
-        Largest norm of the gradient of a step.
+        Maximum gradient norm.
     ema : float
-        Decay of the running average of the weights per step; the average is what is validated and kept. 0: none.
+        Decay per step of the moving average of the weights, which is validated and saved; 0 to disable.
     precision : {"auto", "fp32", "bf16"}
-        ``auto``: bf16 where the device has it.
+        ``auto``: bf16 if the device supports it.
     validate_every : int, optional
-        Jets or events between two validations; a twentieth of the training by default.
+        Number of jets or events between validations; a twentieth of the training by default.
     patience : int, optional
-        Stop after as many validations without a better loss; never by default.
+        Stop after this many validations without improvement; never by default.
     augmentation : AugmentationConfig
-        Random changes of the training jets.
+        Random augmentations of the training jets.
     seed : int
-        Of weights, order of the data, augmentation and dropout.
+        Seed for the weights, the order of the data, augmentation and dropout.
     """
 
     seen: PositiveInt
@@ -107,15 +106,15 @@ class TrainingConfig(Config):
 
 
 class ReweightConfig(Config):
-    """Weights that make classes equal, and their spectra flat.
+    """Weights that balance the classes and flatten their spectra.
 
     Parameters
     ----------
     flatten : dict of str to tuple of float
         Bin edges of jet fields, e.g. ``{pt: [500, 600, 800, 1000], mass: [0, 50, 100, 200]}``: each class is weighted
-        to the same number of jets in every bin. Without it, only the sums of weights of the classes are made equal.
+        to the same number of jets in every bin. Without it, only the sums of weights of the classes are equalised.
     largest : float
-        No jet has more than this times the mean weight of its class.
+        Upper limit of the weight of a jet, in units of the mean weight of its class.
     """
 
     flatten: dict[str, Annotated[tuple[float, ...], Field(min_length=2)]] = {}
@@ -123,20 +122,20 @@ class ReweightConfig(Config):
 
 
 class SplitConfig(Config):
-    """Which rows of one folder to train on, and which to validate with; by the stored column ``event``.
+    """Split the rows of one folder into training and validation, by the stored column ``event``.
 
-    Jets of one event stay together. Smaller numbers of examples are parts of larger ones.
+    Jets of the same event stay together. A smaller number of examples is always a subset of a larger one.
 
     Parameters
     ----------
     leave_out : int, optional
-        The fold (column ``fold``) that is in neither: what the model is to be applied to.
+        The fold (column ``fold``) to exclude from both, because the model will be applied to it.
     validation : float
-        Fraction of the rest to validate with.
+        Fraction of the remaining rows used for validation.
     examples : int, optional
-        How many rows to use at most, for training and validation together; all by default.
+        Maximum number of rows for training and validation together; all by default.
     draw : int
-        Which of them: another number draws others, and another validation part.
+        Seed of the selection of the examples and of the validation part.
     """
 
     leave_out: int | None = None
@@ -153,12 +152,12 @@ class DataConfig(Config):
     train, validation : Path
         Folders of shards.
     shuffle : int
-        Jets or events held in memory and shuffled together.
+        Number of jets or events held in memory and shuffled together.
     reweight : ReweightConfig, optional
-        Weights from the distribution of the training jets. In a recipe of events the sums of weights of the classes
-        are made equal unless this is null.
+        Weights from the distribution of the training jets. For event models, the sums of weights of the classes are
+        equalised unless this is null.
     split : SplitConfig, optional
-        Take both from the folder `train`; `validation` is left out then.
+        Split the folder `train` into both parts; omit `validation` in this case.
     """
 
     train: Path
@@ -173,5 +172,5 @@ class DataConfig(Config):
         if not isinstance(given, dict) or given.get("split") is None:
             return given
         if given.get("validation", given.get("train")) != given.get("train"):
-            raise ValueError("split takes both parts from the folder train: leave validation out")
+            raise ValueError("split takes both parts from the folder train: remove validation")
         return given | {"validation": given.get("train")}

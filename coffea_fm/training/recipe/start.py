@@ -1,4 +1,4 @@
-"""The section ``start`` of a recipe: the weights to start from, and how the backbone is trained on.
+"""The recipe section ``start``: the weights to start from, and how to fine-tune the backbone.
 
 Modes: ``frozen`` (a linear probe, with a head without hidden layers), ``full``, ``probe-then-full`` (RINO,
 arXiv:2509.07486), ``staged`` (masked particle modelling v2, arXiv:2409.12589) and ``low-rank`` (arXiv:2106.09685).
@@ -21,20 +21,20 @@ class _Start(Config):
     checkpoint: Path | None = None
 
     def backbone_factor(self, progress: float) -> float:
-        """Factor of the backbone's learning rate after a fraction `progress` of the training; 0: it is frozen."""
+        """Learning-rate factor of the backbone after a fraction `progress` of the training; 0 if frozen."""
         raise NotImplementedError
 
     def head_factor(self, progress: float) -> float:  # noqa: ARG002
-        """Factor of the learning rate of all else."""
+        """Learning-rate factor of everything else."""
         return 1.0
 
     def layer_factor(self, layers_above: int) -> float:  # noqa: ARG002
-        """Further factor of the learning rate of a layer of the backbone."""
+        """Additional learning-rate factor of a layer of the backbone."""
         return 1.0
 
 
 class FrozenStart(_Start):
-    """The backbone stays as it is, in evaluation mode: only the head learns.
+    """The backbone is frozen, in evaluation mode. Only the head is trained.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class FrozenStart(_Start):
 
 
 class FullStart(_Start):
-    """All weights are trained from the first step on.
+    """All weights are trained from the first step.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class FullStart(_Start):
     head_lr, backbone_lr : float
         Learning rates of head and backbone in units of ``training.lr`` (Particle Transformer: 50 for the head).
     layer_decay : float
-        Each layer of the backbone learns by this factor slower than the one above it.
+        Factor between the learning rate of each backbone layer and that of the layer above it.
     """
 
     mode: Literal["full"] = "full"
@@ -76,19 +76,19 @@ class FullStart(_Start):
         return self.head_lr
 
     def layer_factor(self, layers_above: int) -> float:
-        """Falls with depth."""
+        """Smaller for layers closer to the inputs."""
         return float(self.layer_decay**layers_above)
 
 
 class ProbeThenFullStart(FullStart):
-    """First the head alone, then everything at a lower rate.
+    """Train only the head first, then everything at a lower learning rate.
 
     Parameters
     ----------
     probe : float
         Fraction of the training for which the backbone is frozen.
     full_lr : float
-        Learning rate after that in units of ``training.lr``, of backbone and head.
+        Factor of the learning rates of backbone and head after that.
     """
 
     mode: Literal["probe-then-full"] = "probe-then-full"  # type: ignore[assignment]
@@ -100,19 +100,19 @@ class ProbeThenFullStart(FullStart):
         return 0.0 if progress < self.probe else self.backbone_lr * self.full_lr
 
     def head_factor(self, progress: float) -> float:
-        """`head_lr`, then times `full_lr`."""
+        """`head_lr`, then `head_lr` times `full_lr`."""
         return self.head_lr * (1.0 if progress < self.probe else self.full_lr)
 
 
 class StagedStart(FullStart):
-    """First the head alone, then the backbone's learning rate rises linearly to `backbone_lr`.
+    """Train only the head first, then ramp up the learning rate of the backbone linearly to `backbone_lr`.
 
     Parameters
     ----------
     frozen : float
         Fraction of the training for which the backbone is frozen.
     ramp : float
-        Fraction of the training in which its learning rate rises.
+        Fraction of the training over which its learning rate rises.
     """
 
     mode: Literal["staged"] = "staged"  # type: ignore[assignment]
@@ -125,16 +125,16 @@ class StagedStart(FullStart):
 
 
 class LowRankStart(FullStart):
-    """The backbone stays as it is but for a matrix of low rank that is added to each matrix of its blocks.
+    """The backbone is frozen, except for a low-rank matrix added to each weight matrix of its blocks.
 
-    Checkpoints hold the sums: they are those of a plain network.
+    In checkpoints the matrices are merged, so they contain a plain network.
 
     Parameters
     ----------
     rank : int
-        Of the added matrices.
+        Rank of the added matrices.
     alpha : float
-        They are scaled by ``alpha / rank``.
+        The added matrices are scaled by ``alpha / rank``.
     """
 
     mode: Literal["low-rank"] = "low-rank"  # type: ignore[assignment]

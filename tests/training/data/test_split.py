@@ -58,7 +58,7 @@ def test_numbers_are_uniform_and_streams_independent() -> None:
 
 
 def test_what_cannot_be_split_is_named(data: ShardDataset) -> None:
-    with pytest.raises(InputError, match=r"no row in .* is of fold 3, which is to be left out: 0, 1, 2"):
+    with pytest.raises(InputError, match=r"data.split.leave_out: .* has no rows in fold 3, only in: 0, 1, 2"):
         split(data, SplitConfig(leave_out=3))
-    with pytest.raises(InputError, match=r"of the 2 rows .* have none of the class"):
+    with pytest.raises(InputError, match=r"part of the 2 selected rows .* has no examples of class"):
         split(data, SplitConfig(examples=2))

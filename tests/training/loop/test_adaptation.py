@@ -208,8 +208,8 @@ def inputs() -> Any:
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
-        ({"inputs": {"max_tokens": 64}}, r"inputs.max_tokens of the recipe is 64, and the checkpoint .* with 128"),
-        ({"backbone": {"heads": 4}}, r"backbone.heads of the recipe is 4, and the checkpoint .* with 2: copy"),
+        ({"inputs": {"max_tokens": 64}}, r"inputs.max_tokens of the recipe is 64, but the checkpoint .* with 128"),
+        ({"backbone": {"heads": 4}}, r"backbone.heads of the recipe is 4, but the checkpoint .* with 2: copy"),
     ],
 )
 def test_a_recipe_that_does_not_fit_the_checkpoint_is_one_sentence(
@@ -263,7 +263,7 @@ def test_the_name_of_a_shipped_model_is_a_checkpoint(make_recipe: MakeRecipe) ->
     assert found.jet_head.classes == JET_CLASSES
     small = make_recipe(start={"mode": "full", "checkpoint": "jet-classifier-small"})
     with pytest.raises(
-        RecipeError, match=r"backbone\.dim of the recipe is 16, and the checkpoint jet-classifier-small"
+        RecipeError, match=r"backbone\.dim of the recipe is 16, but the checkpoint jet-classifier-small"
     ):
         starting_point(small)
 

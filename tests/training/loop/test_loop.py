@@ -163,7 +163,7 @@ def test_two_trainings_in_one_folder_are_refused(make_recipe: MakeRecipe, tmp_pa
     with (
         locked(tmp_path / recipe.name),
         pytest.raises(
-            RecipeError, match=rf"another training is at work in .*small \(process {os.getpid()} on .*\): wait"
+            RecipeError, match=rf"another training is running in .*small \(process {os.getpid()} on .*\): wait"
         ),
     ):
         pretrain(recipe, tmp_path, show_progress=False)

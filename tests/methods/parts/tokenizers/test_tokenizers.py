@@ -157,7 +157,7 @@ def test_wrong_tokenizers_are_refused(make_recipe: MakeRecipe, kmeans_recipe: Pa
     with pytest.raises(RecipeError, match="reads other inputs than this recipe"):
         load_tokenizer(folder, other)
     make_recipe()
-    with pytest.raises(RecipeError, match=r"method.kind is supervised; that of a tokenizer is vq-vae"):
+    with pytest.raises(RecipeError, match=r"method.kind is supervised, but a tokenizer needs vq-vae"):
         make_tokenizer(tmp_path / "recipe.yaml", tmp_path, show_progress=False)
     kmeans_recipe.write_text(kmeans_recipe.read_text().replace("codes:", "code:"))
     with pytest.raises(RecipeError, match=r"did you mean 'codes'"):
