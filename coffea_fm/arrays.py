@@ -9,3 +9,9 @@ FloatArray = npt.NDArray[np.float32]
 DoubleArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+
+Floats = npt.NDArray[np.floating]
+Scores = npt.NDArray[np.floating]
+"""Probabilities of classes, [n_jets, n_classes]."""
+Targets = npt.NDArray[np.integer]
+"""Index of the true class, [n_jets]."""

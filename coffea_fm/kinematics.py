@@ -10,9 +10,8 @@ from typing import TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from coffea_fm.arrays import DoubleArray
+from coffea_fm.arrays import DoubleArray, Floats
 
-Floats = npt.NDArray[np.floating]
 FloatT = TypeVar("FloatT", bound=np.floating)
 
 _SMALLEST_PT = 1e-9

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from coffea_fm.arrays import DoubleArray
-
-Scores = npt.NDArray[np.floating]
-Targets = npt.NDArray[np.integer]
+from coffea_fm.arrays import DoubleArray, Scores, Targets
 
 _RANGE = (0.05, 20.0)
 

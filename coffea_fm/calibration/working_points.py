@@ -7,13 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from coffea_fm.arrays import BoolArray
+from coffea_fm.arrays import BoolArray, Scores, Targets
 from coffea_fm.bundle import Calibration, WorkingPoint
 from coffea_fm.calibration.discriminant import discriminant
 from coffea_fm.errors import InputError
-
-Scores = npt.NDArray[np.floating]
-Targets = npt.NDArray[np.integer]
 
 LEVELS: Mapping[str, float] = {"loose": 0.05, "medium": 0.01, "tight": 0.001}
 

@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from coffea_fm.arrays import Scores, Targets
 from coffea_fm.calibration.discriminant import discriminant
 from coffea_fm.calibration.reliability import Reliability, reliability
 from coffea_fm.calibration.temperature import best_temperature, with_temperature
 from coffea_fm.errors import InputError
 from coffea_fm.evaluation.discrimination import Rejection, auc, rejection
-
-Scores = npt.NDArray[np.floating]
-Targets = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from hist import BaseHist
 
-from coffea_fm.arrays import DoubleArray
+from coffea_fm.arrays import DoubleArray, Floats
 from coffea_fm.errors import InputError
 from coffea_fm.evaluation.intervals import efficiency_interval
-
-Floats = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)

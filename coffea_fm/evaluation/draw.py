@@ -9,11 +9,11 @@ import hist
 import numpy as np
 from matplotlib.figure import Figure
 
-from coffea_fm.arrays import BoolArray
+from coffea_fm.arrays import BoolArray, Scores, Targets
 from coffea_fm.bundle import WorkingPoint
 from coffea_fm.calibration.discriminant import discriminant
 from coffea_fm.calibration.reliability import Reliability
-from coffea_fm.evaluation.classification import Metrics, Scores, Targets
+from coffea_fm.evaluation.classification import Metrics
 from coffea_fm.evaluation.discrimination import Roc, roc
 from coffea_fm.evaluation.draw_jets import draw_jets
 from coffea_fm.evaluation.intervals import efficiency_interval

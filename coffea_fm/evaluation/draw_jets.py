@@ -8,11 +8,11 @@ import hist
 import numpy as np
 from matplotlib.figure import Figure
 
-from coffea_fm.arrays import BoolArray, DoubleArray
+from coffea_fm.arrays import BoolArray, DoubleArray, Scores, Targets
 from coffea_fm.bundle import WorkingPoint
 from coffea_fm.calibration.discriminant import discriminant
 from coffea_fm.calibration.working_points import passes
-from coffea_fm.evaluation.classification import Metrics, Scores, Targets
+from coffea_fm.evaluation.classification import Metrics
 from coffea_fm.evaluation.discrimination import roc
 from coffea_fm.evaluation.embedding_map import principal_map
 from coffea_fm.evaluation.jets import LABELS, JetData

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from coffea_fm.arrays import BoolArray, DoubleArray, IntArray
+from coffea_fm.arrays import BoolArray, DoubleArray, IntArray, Scores
 from coffea_fm.calibration.discriminant import discriminant
-from coffea_fm.evaluation.classification import Scores
 from coffea_fm.evaluation.intervals import LEVEL
 
 RESAMPLES = 200

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from coffea_fm.arrays import Scores, Targets
 from coffea_fm.bundle import WorkingPoint
-from coffea_fm.evaluation.classification import Metrics, Scores, Targets
+from coffea_fm.evaluation.classification import Metrics
 from coffea_fm.evaluation.domain_shift import Shift
 from coffea_fm.evaluation.jets import JetData
 from coffea_fm.evaluation.page import render_summary

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import jensenshannon
 
-from coffea_fm.arrays import BoolArray, DoubleArray
+from coffea_fm.arrays import BoolArray, DoubleArray, Floats, Scores, Targets
 from coffea_fm.bundle import WorkingPoint
 from coffea_fm.calibration.working_points import passes
-from coffea_fm.evaluation.classification import Metrics, Scores, Targets
+from coffea_fm.evaluation.classification import Metrics
 from coffea_fm.evaluation.intervals import efficiency_interval
 from coffea_fm.evaluation.jets import JetData
 from coffea_fm.plots.profiles import Profile
@@ -20,8 +20,6 @@ from coffea_fm.plots.profiles import Profile
 _BINS = 8
 MASS_BINS = 20
 _TRIALS = 200
-
-Values = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Divergence:
     passed: int
 
 
-def edges_of(values: Values, bins: int = _BINS) -> DoubleArray:
+def edges_of(values: Floats, bins: int = _BINS) -> DoubleArray:
     """Equal bins over the central 98% of the values.
 
     Parameters
@@ -58,7 +56,7 @@ def edges_of(values: Values, bins: int = _BINS) -> DoubleArray:
     return np.linspace(low, high if high > low else low + 1, bins + 1)
 
 
-def efficiency_profile(values: Values, passed: BoolArray, edges: DoubleArray) -> Profile:
+def efficiency_profile(values: Floats, passed: BoolArray, edges: DoubleArray) -> Profile:
     """Efficiency of a cut against a quantity.
 
     Parameters
@@ -77,7 +75,7 @@ def efficiency_profile(values: Values, passed: BoolArray, edges: DoubleArray) ->
     return Profile(edges, *shown)
 
 
-def divergence(values: Values, passed: BoolArray, *, seed: int = 0) -> Divergence:
+def divergence(values: Floats, passed: BoolArray, *, seed: int = 0) -> Divergence:
     """How much a cut changes the shape of a quantity, and how much so few jets would change it by chance.
 
     Parameters
@@ -125,7 +123,7 @@ def sculpting(
     return {key: divergence(values, part) for key, part in passed.items() if part.any()}
 
 
-def mass_of(variables: Mapping[str, Values]) -> str:
+def mass_of(variables: Mapping[str, Floats]) -> str:
     """Name of the mass among the variables; empty if there is none."""
     return next((name for name in ("msoftdrop", "mass", "mass_raw") if name in variables), "")
 

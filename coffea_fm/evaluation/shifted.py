@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from coffea_fm.arrays import BoolArray, IntArray
+from coffea_fm.arrays import BoolArray, IntArray, Scores, Targets
 from coffea_fm.bundle import WorkingPoint
 from coffea_fm.calibration.working_points import passes
-from coffea_fm.evaluation.classification import Scores, Targets
 from coffea_fm.evaluation.domain_shift import (
     FEWEST_JETS,
     PointShift,

@@ -10,14 +10,13 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from awkward.contents import ListOffsetArray, NumpyArray
 from awkward.index import Index64
 
+from coffea_fm.arrays import IntArray
 from coffea_fm.errors import InputError
 from coffea_fm.schemas.registry import Array, Stack, flat, indices, register
 
-Indices: TypeAlias = npt.NDArray[np.int64]
 Resolve: TypeAlias = Callable[..., ListOffsetArray]
 
 _KEPT_RESULTS = 2
@@ -44,14 +43,19 @@ def links_step(resolve: Resolve) -> Resolve:
     return resolve
 
 
-def event_of(offsets: Indices) -> Indices:
+def event_of(offsets: IntArray) -> IntArray:
     """Event of each element, from offsets by event."""
     return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
 
 
 @links_step
 def table_links(
-    label: str, owner_offsets: Indices, link_offsets: Indices, owner: Indices, target: Indices, target_offsets: Indices
+    label: str,
+    owner_offsets: IntArray,
+    link_offsets: IntArray,
+    owner: IntArray,
+    target: IntArray,
+    target_offsets: IntArray,
 ) -> ListOffsetArray:
     """Links from a table of (owner, target) pairs per event."""
     event = event_of(link_offsets)
@@ -66,12 +70,12 @@ def table_links(
 @links_step
 def range_links(
     label: str,
-    owner_offsets: Indices,
-    begin: Indices,
-    end: Indices,
-    index_offsets: Indices,
-    index: Indices,
-    target_offsets: Indices,
+    owner_offsets: IntArray,
+    begin: IntArray,
+    end: IntArray,
+    index_offsets: IntArray,
+    index: IntArray,
+    target_offsets: IntArray,
 ) -> ListOffsetArray:
     """Links from ranges of an index collection."""
     event = event_of(owner_offsets)
@@ -89,7 +93,7 @@ def range_links(
 
 @links_step
 def nested_links(
-    label: str, owner_offsets: Indices, reference_offsets: Indices, target: Indices, target_offsets: Indices
+    label: str, owner_offsets: IntArray, reference_offsets: IntArray, target: IntArray, target_offsets: IntArray
 ) -> ListOffsetArray:
     """Links from a list of target positions per owner."""
     owner = event_of(reference_offsets)
@@ -101,7 +105,7 @@ def nested_links(
 
 @links_step
 def id_links(
-    label: str, owner_offsets: Indices, reference_offsets: Indices, reference: Indices, *targets: Indices
+    label: str, owner_offsets: IntArray, reference_offsets: IntArray, reference: IntArray, *targets: IntArray
 ) -> ListOffsetArray:
     """Links from identifiers that are unique in their event; `targets` are offsets and identifiers in turn."""
     owner = event_of(reference_offsets)
@@ -125,7 +129,7 @@ def id_links(
     return _lists(owner, order[slot], owner_offsets)
 
 
-def _globalise(event: Indices, local: Indices, target_offsets: Indices, label: str) -> Indices:
+def _globalise(event: IntArray, local: IntArray, target_offsets: IntArray, label: str) -> IntArray:
     beyond = local >= np.diff(target_offsets)[event]
     if beyond.any():
         raise InputError(
@@ -136,7 +140,7 @@ def _globalise(event: Indices, local: Indices, target_offsets: Indices, label: s
     return np.asarray(target_offsets[event] + local)
 
 
-def _lists(owner: Indices, target: Indices, owner_offsets: Indices) -> ListOffsetArray:
+def _lists(owner: IntArray, target: IntArray, owner_offsets: IntArray) -> ListOffsetArray:
     """The targets of each owner, in their stored order."""
     if np.any(owner[1:] < owner[:-1]):
         order = np.argsort(owner, kind="stable")

@@ -10,6 +10,7 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
+from coffea_fm.arrays import IntArray
 from coffea_fm.classes import FINE_SPLIT, JET_CLASSES
 from coffea_fm.kinematics import wrap
 from coffea_fm.simulation.truth import HARD, NEUTRINOS
@@ -18,7 +19,6 @@ PRONG_DISTANCE = 0.2
 """Decay products closer than this in (eta, phi) are one prong."""
 
 _FIRST = np.cumsum([0, *(max(1, len(a)) * max(1, len(b)) for a, b in FINE_SPLIT.values())])
-Ints = NDArray[np.int64]
 
 
 def fine_labels(jets: ak.Array, hard: ak.Array) -> NDArray[np.int32]:
@@ -78,7 +78,7 @@ def fine_labels(jets: ak.Array, hard: ak.Array) -> NDArray[np.int32]:
     return fine.astype(np.int32)
 
 
-def count_prongs(partons: ak.Array) -> Ints:
+def count_prongs(partons: ak.Array) -> IntArray:
     """How many groups the decay products of each jet form, when those closer than `PRONG_DISTANCE` are joined.
 
     Parameters
@@ -95,5 +95,5 @@ def count_prongs(partons: ak.Array) -> Ints:
     group = np.broadcast_to(np.arange(most), eta.shape)
     for _ in range(most):
         group = np.where(near, group[:, None, :], most).min(axis=2)
-    counts: Ints = np.sum(group == np.arange(most), axis=1)
+    counts: IntArray = np.sum(group == np.arange(most), axis=1)
     return counts

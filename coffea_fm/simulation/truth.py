@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from coffea_fm.arrays import IntArray
 from coffea_fm.kinematics import invariant_mass, pt_eta_phi, wrap
 from coffea_fm.simulation.events import Events
 
@@ -16,7 +17,6 @@ NEUTRINOS = (12, 14, 16)
 HARD = 23
 _ON_SHELL_STATUS = 22
 _GENERATIONS = 3
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,17 @@ class HardParticles:
         GeV and radian; a resonance's momentum is the one it decays with.
     """
 
-    event: Ints
-    pdg_id: Ints
-    status: Ints
-    mother: Ints
-    origin: Ints
+    event: IntArray
+    pdg_id: IntArray
+    status: IntArray
+    mother: IntArray
+    origin: IntArray
     pt: NDArray[np.float64]
     eta: NDArray[np.float64]
     phi: NDArray[np.float64]
     mass: NDArray[np.float64]
 
-    def ancestor(self, rows: Ints, resonance: int) -> Ints:
+    def ancestor(self, rows: IntArray, resonance: int) -> IntArray:
         """Row of the first resonance of that kind (absolute PDG number) that each row is or came from, else -1."""
         found = np.full(len(rows), -1)
         at = rows
@@ -84,8 +84,13 @@ def hard_particles(events: Events) -> HardParticles:
 
 
 def match(
-    hard: HardParticles, resonance: int, event: Ints, eta: NDArray[np.float64], phi: NDArray[np.float64], radius: float
-) -> Ints:
+    hard: HardParticles,
+    resonance: int,
+    event: IntArray,
+    eta: NDArray[np.float64],
+    phi: NDArray[np.float64],
+    radius: float,
+) -> IntArray:
     """Give each jet the resonance whose whole visible decay it holds.
 
     Parameters
@@ -118,7 +123,7 @@ def match(
     return matched
 
 
-def pairs(left: Ints, right: Ints) -> tuple[Ints, Ints]:
+def pairs(left: IntArray, right: IntArray) -> tuple[IntArray, IntArray]:
     """All pairs of rows with the same event; `right` is sorted."""
     start, stop = np.searchsorted(right, left), np.searchsorted(right, left, side="right")
     count = stop - start
@@ -126,7 +131,7 @@ def pairs(left: Ints, right: Ints) -> tuple[Ints, Ints]:
     return np.repeat(np.arange(len(left)), count), first + np.arange(count.sum())
 
 
-def _first_copy(events: Events, rows: Ints) -> Ints:
+def _first_copy(events: Events, rows: IntArray) -> IntArray:
     """Climb over the copies that recoils make of one particle."""
     while True:
         above = events.mother[rows]
@@ -136,7 +141,7 @@ def _first_copy(events: Events, rows: Ints) -> Ints:
         rows = np.where(same, above, rows)
 
 
-def _resonance_before(events: Events, rows: Ints) -> Ints:
+def _resonance_before(events: Events, rows: IntArray) -> IntArray:
     """The mother of each row where it is a resonance, else -1; -1 stays -1."""
     above = np.where(rows >= 0, events.mother[rows], -1)
     return np.where((above >= 0) & np.isin(np.abs(events.pdg_id[above]), _RESONANCES), above, -1)

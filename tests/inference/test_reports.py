@@ -44,7 +44,9 @@ def test_scores_of_two_bundles_have_no_common_report(bundle: Path, jets: ak.Arra
     graphs = {graph.name: loaded.graph_bytes(graph.name) for graph in manifest.graphs}
     save_bundle(tmp_path / "other", manifest, graphs, "")
     both = coffea_fm.load(bundle)(jets).Hbb + coffea_fm.load(tmp_path / "other")(jets).Hbb
-    with pytest.raises(InputError, match=r"several bundles made this array, other, tiny.*: pass the scores of one bundle"):
+    with pytest.raises(
+        InputError, match=r"several bundles made this array, other, tiny.*: pass the scores of one bundle"
+    ):
         coffea_fm.report(both)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from coffea_fm.arrays import DoubleArray
+from coffea_fm.arrays import DoubleArray, IntArray
 from coffea_fm.classes import JET_CLASSES
 from coffea_fm.kinematics import pt_eta_phi, wrap
 from coffea_fm.simulation.ancestry import ancestry, weakly_decaying
@@ -19,7 +19,6 @@ HADRON_PT = 5.0
 _TOP, _HIGGS, _Z, _W = 6, 25, 23, 24
 _LABELS = {_TOP: "Tbqq", _HIGGS: "Hbb", _Z: "Zqq", _W: "Wqq"}
 _UNMATCHED = -1
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Directions:
         Direction.
     """
 
-    event: Ints
+    event: IntArray
     eta: DoubleArray
     phi: DoubleArray
 
@@ -51,7 +50,7 @@ def heavy_hadrons(events: Events) -> tuple[Directions, Directions]:
     return found[0], found[1]
 
 
-def nearest(jets: Jets, particles: Directions | HardParticles, radius: float) -> Ints:
+def nearest(jets: Jets, particles: Directions | HardParticles, radius: float) -> IntArray:
     """The jet nearest to each particle, within that distance in (eta, phi); int64 [n_particles], -1 for none."""
     particle, jet = pairs(particles.event, jets.event)
     distance = np.hypot(
@@ -65,13 +64,13 @@ def nearest(jets: Jets, particles: Directions | HardParticles, radius: float) ->
     return found
 
 
-def count_in(jets: Jets, particles: Directions, radius: float) -> Ints:
+def count_in(jets: Jets, particles: Directions, radius: float) -> IntArray:
     """How many particles have each jet as their nearest; int64 [n_jets]."""
     jet = nearest(jets, particles, radius)
     return np.bincount(jet[jet >= 0], minlength=len(jets.pt))
 
 
-def parton_of(jets: Jets, hard: HardParticles, radius: float) -> Ints:
+def parton_of(jets: Jets, hard: HardParticles, radius: float) -> IntArray:
     """The hardest final parton that has each jet as its nearest; row in `hard`, int64 [n_jets], -1 for none."""
     jet = nearest(jets, hard, radius)
     rows = np.flatnonzero((jet >= 0) & (hard.status == HARD) & ~np.isin(np.abs(hard.pdg_id), NEUTRINOS))
@@ -81,7 +80,7 @@ def parton_of(jets: Jets, hard: HardParticles, radius: float) -> Ints:
     return found
 
 
-def decay_of(jets: Jets, hard: HardParticles, radius: float) -> tuple[Ints, NDArray[np.int32]]:
+def decay_of(jets: Jets, hard: HardParticles, radius: float) -> tuple[IntArray, NDArray[np.int32]]:
     """The decay that each jet holds whole.
 
     Parameters
@@ -118,7 +117,7 @@ def decay_of(jets: Jets, hard: HardParticles, radius: float) -> tuple[Ints, NDAr
     return resonance, label.astype(np.int32)
 
 
-def _labels_of_decays(hard: HardParticles, kind: int) -> Ints:
+def _labels_of_decays(hard: HardParticles, kind: int) -> IntArray:
     """Index in `JET_CLASSES` of the decay of each resonance of that kind; int64 [n_hard]."""
     label = np.full(len(hard.event), JET_CLASSES.index(_LABELS[kind]))
     for lepton, leptonic in ((11, "Tbl"), (13, "Tbl"), (15, "")):

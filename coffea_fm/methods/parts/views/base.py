@@ -6,14 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
-from coffea_fm.arrays import FloatArray, IntArray
+from coffea_fm.arrays import FloatArray, Floats, IntArray
 from coffea_fm.config import Config
 from coffea_fm.kinematics import wrap
 from coffea_fm.tokens import Level, Members, Packed
 
-Floats = npt.NDArray[np.floating]
 Coordinates = tuple[Floats, Floats]
 Move = Callable[[Floats, Floats, FloatArray, IntArray], Coordinates]
 """Maps eta and phi relative to the jet axis, pt and jet index of each token to new relative eta and phi."""

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from pydantic import PositiveFloat
 
-from coffea_fm.arrays import FloatArray, IntArray
-from coffea_fm.methods.parts.views.base import BaseChange, Coordinates, Floats, move_tokens
+from coffea_fm.arrays import FloatArray, Floats, IntArray
+from coffea_fm.methods.parts.views.base import BaseChange, Coordinates, move_tokens
 from coffea_fm.tokens import Level, Packed
 
 SMALLEST_PT = 0.1
