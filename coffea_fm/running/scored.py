@@ -183,6 +183,6 @@ def _check(tagger: Tagger) -> None:
         raise BundleError(f"the bundle {manifest.name!r} has no class scores to evaluate, only {given}")
     if manifest.level.name != "jet":
         raise BundleError(
-            f"the bundle {manifest.name!r} scores {manifest.level.name}s, and evaluate is for jets: "
+            f"the bundle {manifest.name!r} scores {manifest.level.name}s, but evaluate is for jets: "
             "fill its scores in a processor, then use coffea-fm limit"
         )

@@ -6,13 +6,14 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 from typer.testing import CliRunner
 
 from coffea_fm.cli import main
 
 _PAGES = Path(__file__).parents[2] / "docs" / "how-to"
-_BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
 def commands(text: str) -> list[list[str]]:
@@ -29,6 +30,17 @@ def call(arguments: list[str]) -> dict[str, object]:
     result = CliRunner().invoke(main, [*arguments, "--json"])
     assert result.exit_code == 0, f"{arguments}\n{result.output}\n{result.exception!r}"
     return dict(json.loads(result.stdout))
+
+
+def run_page(name: str, *more: str) -> list[dict[str, Any]]:
+    """Write the files that a how-to shows, run each of its commands with further options, and give what each told."""
+    told = []
+    for language, title, text in BLOCK.findall((_PAGES / name).read_text()):
+        if title:
+            Path(title).write_text(text)
+        elif language == "bash":
+            told += [call([*arguments, *more]) for arguments in commands(text)]
+    return told
 
 
 def run_python(text: str, names: dict[str, object]) -> None:

@@ -163,7 +163,7 @@ def test_pairs_need_the_charge(recipe: Callable[..., Recipe], make_recipe: MakeR
     recipe("pairs", {"truth": ["vertex"]})
     few = make_recipe(inputs={"fields": ["pt", "eta", "phi"]}, backbone={"features": "kinematic"})
     method, data = method_of(few)
-    with pytest.raises(RecipeError, match="add charge to the fields of the constituents in inputs"):
+    with pytest.raises(RecipeError, match="add charge to their fields in inputs"):
         one_part(method, data, 3)
 
 
