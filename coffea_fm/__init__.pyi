@@ -2,6 +2,7 @@ from .bundle.hub import pull as pull
 from .bundle.hub import push as push
 from .bundle.listing import models as models
 from .export.to_bundle import export as export
+from .inference.friends import with_friend as with_friend
 from .inference.loading import load as load
 from .inference.reports import Report as Report
 from .inference.reports import report as report
@@ -9,9 +10,12 @@ from .inference.tagger import Tagger as Tagger
 from .running.commands import collect as collect
 from .running.commands import demo as demo
 from .running.commands import run as run
+from .running.evaluate import compare as compare
 from .running.evaluate import evaluate as evaluate
+from .running.merge import merge as merge
 from .running.options import RunOptions as RunOptions
 from .running.result import RunResult as RunResult
+from .running.skim import skim as skim
 from .shards.collect import collector as collector
 from .shards.collect import event_collector as event_collector
 from .shards.collector import Collector as Collector

@@ -51,6 +51,7 @@ class TagJets(ProcessorABC):  # type: ignore[misc]
         ship: Literal["path", "bytes"] = "path",
     ) -> None:
         self.tagger = coffea_fm.load(bundle, ship=ship)
+        self.taggers = {collection: self.tagger}  # for run --friends
         self.collection, self.min_pt, self.max_eta, self.background = collection, min_pt, max_eta, background
         self.cuts = {
             point.signal[0]: point

@@ -100,11 +100,7 @@ def simulated_fileset(
     RecipeError
         If it has none of a process that is asked for, or a file twice.
     """
-    files = defaultdict(list)
-    for path in sorted(folder.glob("*.root")):
-        match = _FILE.fullmatch(path.name)
-        if match and match[1] in settings.processes:
-            files[match[1]].append(path)
+    files = _files(folder, settings)
     if not files:
         raise InputError(
             f"{folder} has no files PROCESS_INDEX.root of {', '.join(settings.processes)}: make them with "
@@ -130,6 +126,20 @@ def simulated_fileset(
     }
     refuse_repeated({name: dataset["files"] for name, dataset in fileset.items()})
     return fileset
+
+
+def is_simulated(folder: Path, settings: FilesetSettings) -> bool:
+    """Whether a folder holds files ``PROCESS_INDEX.root`` of these processes."""
+    return bool(_files(folder, settings))
+
+
+def _files(folder: Path, settings: FilesetSettings) -> dict[str, list[Path]]:
+    files = defaultdict(list)
+    for path in sorted(folder.glob("*.root")):
+        match = _FILE.fullmatch(path.name)
+        if match and match[1] in settings.processes:
+            files[match[1]].append(path)
+    return files
 
 
 def _normalisation(paths: Sequence[Path], process: Process, signal_cross_section: float) -> dict[str, float]:

@@ -19,9 +19,9 @@ class Bundle:
     graphs : dict of str to bytes
         The ONNX files by graph name.
     source : str
-        Absolute path or URL it was asked for by.
+        Absolute path or URL that was requested.
     calibration : Calibration
-        What was measured of the model.
+        Measurements of the model.
     """
 
     manifest: Manifest
@@ -36,7 +36,7 @@ class Bundle:
 
     @property
     def bundle_checksum(self) -> str:
-        """Checksum of the model and of what was measured of it."""
+        """Checksum of the model and its measurements."""
         return canonical_hash([self.checksum, self.calibration.checksum])
 
     def graph_bytes(self, name: str) -> bytes:

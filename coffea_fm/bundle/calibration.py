@@ -1,4 +1,4 @@
-"""What was measured of a model: kept beside the manifest, so that measuring changes no model."""
+"""Measurements of a model, stored separately from the manifest so that measuring does not change the model."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ class _Part(Config):
 
 
 class WorkingPoint(_Part):
-    """A cut on ``sum(signal scores) / sum(signal and background scores)`` and what it gave on a test set.
+    """A cut on ``sum(signal scores) / sum(signal and background scores)``, with its efficiencies on a test set.
 
     Parameters
     ----------
     name : str
         E.g. ``"Hbb_medium"``.
     signal, background : tuple of str
-        Classes whose scores are added.
+        Classes whose scores are summed.
     cut : float
-        The smallest discriminant that passes.
+        Smallest discriminant that passes.
     signal_efficiency, background_efficiency : float
-        Fractions that pass.
+        Fractions of jets that pass.
     """
 
     name: str
@@ -41,12 +41,12 @@ class WorkingPoint(_Part):
 
     @property
     def formula(self) -> str:
-        """What a jet must fulfil to pass, e.g. ``"Hbb / (Hbb + QCD) >= 0.8850"``."""
+        """The condition to pass, e.g. ``"Hbb / (Hbb + QCD) >= 0.8850"``."""
         return f"{formula(self.signal, self.background)} >= {self.cut:.4f}"
 
 
 def formula(signal: Sequence[str], background: Sequence[str]) -> str:
-    """How a discriminant is computed from scores, e.g. ``"Hbb / (Hbb + QCD)"``."""
+    """Formula of a discriminant, e.g. ``"Hbb / (Hbb + QCD)"``."""
     above = " + ".join(signal)
     return f"{f'({above})' if len(signal) > 1 else above} / ({above} + {' + '.join(background)})"
 
@@ -59,15 +59,15 @@ class Calibration(_Part):
     model : str
         Checksum of the model that was measured.
     temperature : float, optional
-        By which logits are divided inside the graph of the head; None if nothing was calibrated.
+        Temperature by which the logits are divided inside the graph of the head; None if not calibrated.
     accuracy : float, optional
-        Fraction of jets whose highest score is that of their class.
+        Fraction of jets whose highest score is that of their true class.
     expected_calibration_error : float, optional
-        Of the scores.
+        Expected calibration error of the scores.
     n_jets : int, optional
-        How many jets it was measured on.
+        Number of jets used for the measurement.
     data : str
-        Which these were.
+        Data used for the measurement.
     working_points : tuple of WorkingPoint
     checksum : str
         Content hash of everything above; `save_bundle` fills it in.
@@ -84,7 +84,7 @@ class Calibration(_Part):
     checksum: str = ""
 
     def signed(self, model: str) -> Calibration:
-        """The same for the model of that checksum, with its own checksum."""
+        """A copy for the model with this checksum, with its own checksum filled in."""
         measured = self.model_copy(update={"model": model})
         return measured.model_copy(update={"checksum": measured.content_hash()})
 

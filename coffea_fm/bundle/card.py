@@ -14,22 +14,22 @@ from coffea_fm.errors import BundleError
 CARD: Final = "README.md"
 _FENCE = "---"
 _FRONT_MATTER = re.compile(r"\A---\r?\n(.*?)^---[ \t]*\r?\n", re.MULTILINE | re.DOTALL)
-_TASK = "other"  # hubs know no task for jets
+_TASK = "other"  # hubs have no task for jets
 
 
 def front_matter(manifest: Manifest, calibration: Calibration) -> dict[str, Any]:
-    """What a hub lists a model by.
+    """Metadata under which a hub lists a model.
 
     Parameters
     ----------
     manifest : Manifest
     calibration : Calibration
-        What was measured; gives the results that a hub shows, if there is any.
+        Measurements, if any; shown as results by the hub.
 
     Returns
     -------
     dict of str to Any
-        Keys as in https://huggingface.co/docs/hub/model-cards. The licence of somebody's weights is not known here,
+        Keys as in https://huggingface.co/docs/hub/model-cards. The licence of the weights is not known here,
         so it is ``"unknown"`` until the author states it.
     """
     scores = any(output.name == "scores" for output in manifest.outputs)
@@ -43,13 +43,13 @@ def front_matter(manifest: Manifest, calibration: Calibration) -> dict[str, Any]
 
 
 def with_front_matter(text: str, content: dict[str, Any]) -> str:
-    """A card with the given front matter in place of its own, if it has one."""
+    """Replace the front matter of a card, or add it if there is none."""
     dumped = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
     return f"{_FENCE}\n{dumped}{_FENCE}\n{_FRONT_MATTER.sub('', text)}"
 
 
 def with_results(text: str, manifest: Manifest, calibration: Calibration) -> str:
-    """A card whose front matter has the results of `calibration`; a card without front matter stays as it is.
+    """Write the results of `calibration` into the front matter of a card. A card without front matter is unchanged.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def with_results(text: str, manifest: Manifest, calibration: Calibration) -> str
 
 
 def read_front_matter(text: str) -> dict[str, Any]:
-    """The front matter of a card; empty if it has none.
+    """Read the front matter of a card; empty if it has none.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def _results(manifest: Manifest, calibration: Calibration) -> dict[str, Any]:
 
 
 def _data(calibration: Calibration) -> str:
-    """What it was measured on, in a line: a list of files is replaced by their number."""
+    """What it was measured on, in one line. A list of files is replaced by their number."""
     files = calibration.data.split(", ")
     place = files[0] if len(files) == 1 else f"{len(files)} files such as {files[0]}"
     return f"{calibration.n_jets} from {place}" if calibration.n_jets else place

@@ -1,4 +1,4 @@
-"""Bundles and checkpoints by name: those that are shipped, then those in the folders of ``COFFEA_FM_PATH``."""
+"""Find bundles and checkpoints by name: shipped ones first, then those in the folders of ``COFFEA_FM_PATH``."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ WEIGHTS: Final = "model.safetensors"
 
 
 def find_bundle(source: str | os.PathLike[str]) -> str:
-    """Where a bundle is.
+    """Find a bundle.
 
     Parameters
     ----------
     source : path-like
-        A bare name such as ``"jet-classifier-small"``, a path of a folder or ``.zip``, or an fsspec URL of either. A
-        bare name is a shipped bundle, or one in a folder of ``COFFEA_FM_PATH``, before it is a folder in the working
-        directory: give ``./NAME`` for that.
+        A bare name such as ``"jet-classifier-small"``, the path of a folder or ``.zip``, or an fsspec URL of either. A
+        bare name refers to a shipped bundle, then to one in a folder of ``COFFEA_FM_PATH``, then to a folder in the
+        working directory: pass ``./NAME`` to skip the first two.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def find_bundle(source: str | os.PathLike[str]) -> str:
     Raises
     ------
     BundleError
-        If there is no such bundle: names the nearest.
+        If there is no such bundle. The message suggests the nearest name.
     """
     text = os.fspath(source)
     if is_remote(text):
@@ -49,38 +49,48 @@ def find_bundle(source: str | os.PathLike[str]) -> str:
     if path.exists():
         return str(path.absolute())
     nearest = difflib.get_close_matches(text, known, n=1, cutoff=0)
-    meant = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    meant = f"; did you mean {nearest[0]!r}?" if nearest else "."
     raise BundleError(
-        f"there is no bundle {text!r}{meant} Known by name are {', '.join(known) or 'none'}; anything else goes by the "
-        f"path of its folder, and {SEARCH_PATH} may list folders of bundles"
+        f"there is no bundle {text!r}{meant} Bundles known by name: {', '.join(known) or 'none'}. Give the path of any "
+        f"other bundle, or add the folder that holds it to {SEARCH_PATH}"
     )
 
 
+def is_bundle(source: str | os.PathLike[str]) -> bool:
+    """Whether something is a bundle, rather than data: a known name, a folder that holds one, or a ``.zip``."""
+    text = os.fspath(source)
+    if text.endswith(".zip"):
+        return True
+    if is_remote(text):
+        return False
+    return (Path(text).expanduser() / MANIFEST).is_file() or (_is_bare(text) and text in bundle_names())
+
+
 def find_checkpoint(source: str | os.PathLike[str]) -> Path:
-    """Where the checkpoint of a shipped model is, by its name; any other path is given back as it is.
+    """Find the checkpoint of a shipped model by its name. Any other path is returned unchanged.
 
     Raises
     ------
     InputError
-        If `source` is a bundle, which cannot be trained on: names the checkpoint to take instead. If the weights did not
-        come with this installation: says where they are.
+        If `source` is a bundle, which cannot be trained: the message names the checkpoint to use instead. Also if the
+        weights are not part of this installation: the message says where to get them.
     """
     path, name = Path(source), Path(source).name
     if _is_bare(os.fspath(source)) and (found := shipped_checkpoint(name)):
         if not (found / WEIGHTS).is_file():
             raise InputError(
-                f"the weights of {name!r} do not travel in the wheel, to keep it small: {CLONE}, "
+                f"the weights of {name!r} are not in the wheel, to keep it small: {CLONE}, "
                 f"and give the checkpoint as the path of its folder models/{name}/checkpoint"
             )
         return found
     if (path / MANIFEST).is_file():
-        instead = f"start from {name!r}, its checkpoint" if shipped_checkpoint(name) else "give runs/NAME/best"
-        raise InputError(f"{path} is a bundle, which holds no weights to train on: {instead}")
+        instead = f"start from its checkpoint, {name!r}" if shipped_checkpoint(name) else "give runs/NAME/best"
+        raise InputError(f"{path} is a bundle, which cannot be trained: {instead}")
     return path
 
 
 def bundle_names() -> dict[str, Path]:
-    """Folders of all bundles that are known by name; shipped ones come first."""
+    """Folders of all bundles known by name; shipped ones come first."""
     found: dict[str, Path] = {}
     for folder in _folders():
         for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
@@ -97,7 +107,7 @@ def _folders() -> Iterator[Path]:
 
 
 def shipped_checkpoint(name: str) -> Path | None:
-    """Folder of the checkpoint of a shipped model; None if it has none. The weights may have stayed in the repository."""
+    """Folder of the checkpoint of a shipped model; None if it has none. The weights may only be in the repository."""
     checkpoint = shipped("models") / name / "checkpoint"
     return checkpoint if (checkpoint / CHECKPOINT).is_file() else None
 

@@ -1,6 +1,6 @@
-"""Bundles on a model hub: pushed to a repository of https://huggingface.co, or of another server that speaks like it.
+"""Push bundles to a model hub, and pull them: https://huggingface.co, or a server with the same API.
 
-Which server that is, and who one is there, is up to huggingface_hub: ``HF_ENDPOINT``, and ``hf auth login`` or
+The server and the account are set as in huggingface_hub: by ``HF_ENDPOINT``, and by ``hf auth login`` or
 ``HF_TOKEN``.
 """
 
@@ -19,11 +19,11 @@ from coffea_fm.bundle.read import MANIFEST, reader
 from coffea_fm.bundle.save import bundle_files, write_folder
 from coffea_fm.errors import BundleError, CoffeaFMError
 
-_LOG_IN: Final = "log in with 'hf auth login', or set HF_TOKEN to a token that may do so"
+_LOG_IN: Final = "log in with 'hf auth login', or set HF_TOKEN to a token with the permission"
 _CURES: Final = {
     401: _LOG_IN,
     403: _LOG_IN,
-    404: "check the name and the revision; what is private is seen only after 'hf auth login'",
+    404: "check the name and the revision; for a private repository, run 'hf auth login' first",
 }
 
 
@@ -35,32 +35,32 @@ def push(
     revision: str | None = None,
     message: str | None = None,
 ) -> str:
-    """Push a bundle to a model hub, in one commit: its graphs, manifest, calibration and card, and nothing else.
+    """Push a bundle to a model hub in one commit: only its graphs, manifest, calibration and card.
 
     Parameters
     ----------
     bundle : path-like
-        As `load_bundle` takes it; verified before anything is sent.
+        As for `load_bundle`; verified before anything is sent.
     repository : str
-        ``OWNER/NAME``; made if it is not there.
+        ``OWNER/NAME``; created if it does not exist.
     private : bool
-        Whether a repository that is made is private.
+        Whether a newly created repository is private.
     revision : str, optional
-        The branch; the main one by default.
+        Branch; the main branch by default.
     message : str, optional
-        Of the commit; by default the checksum of the model.
+        Commit message; by default the checksum of the model.
 
     Returns
     -------
     str
-        Address of the commit.
+        URL of the commit.
 
     Raises
     ------
     BundleError
-        If the bundle is damaged or has no card with front matter, or the hub refuses it.
+        If the bundle is damaged, its card has no front matter, or the hub refuses it.
     ModuleNotFoundError
-        If huggingface_hub is not installed: the extra ``hub``.
+        If huggingface_hub is not installed (extra ``hub``).
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
@@ -81,29 +81,29 @@ def push(
 def pull(
     repository: str, folder: str | os.PathLike[str] | None = None, *, revision: str | None = None
 ) -> tuple[Path, Bundle]:
-    """Pull a bundle from a model hub and verify it; of the repository, only the files of the bundle are read.
+    """Pull a bundle from a model hub and verify it. Only the files of the bundle are downloaded.
 
     Parameters
     ----------
     repository : str
         ``OWNER/NAME``.
     folder : path-like, optional
-        Where to write it, complete or not at all; by default ``NAME`` in the working directory. An older bundle there is
-        replaced.
+        Folder to write to, completely or not at all; by default ``NAME`` in the working directory. An older bundle
+        there is replaced.
     revision : str, optional
         A branch, a tag or a commit; the main branch by default.
 
     Returns
     -------
     Path, Bundle
-        The folder, and what is in it.
+        The folder and its bundle.
 
     Raises
     ------
     BundleError
-        If the repository is not there, is not a bundle or is damaged, or `folder` holds something else than a bundle.
+        If the repository does not exist, is not a bundle or is damaged, or if `folder` exists and is not a bundle.
     ModuleNotFoundError
-        If huggingface_hub is not installed: the extra ``hub``.
+        If huggingface_hub is not installed (extra ``hub``).
     """
     from huggingface_hub import HfApi
 
@@ -112,7 +112,7 @@ def pull(
         raise BundleError(f"{target} exists and is not a bundle: choose another folder")
     with _one_sentence(f"pull {repository}"):
         commit = HfApi().model_info(repository, revision=revision).sha
-    address = f"hf://{repository}@{commit}"  # so that all files are of one commit
+    address = f"hf://{repository}@{commit}"  # so that all files come from one commit
     loaded = load_bundle(address)
     write_folder(target, bundle_files(loaded) | {CARD: reader(address)(CARD)})
     return target, loaded
@@ -122,7 +122,7 @@ def _card(bundle: Bundle) -> bytes:
     card = reader(bundle.source)(CARD)
     if not read_front_matter(card.decode()):
         raise BundleError(
-            f"the {CARD} of {bundle.source} has no front matter, which a hub lists models by: "
+            f"the {CARD} of {bundle.source} has no front matter, which a hub needs to list it: "
             "begin it with '---', lines such as 'license: bsd-3-clause' and 'library_name: coffea-fm', and '---'"
         )
     return card
@@ -130,14 +130,14 @@ def _card(bundle: Bundle) -> bytes:
 
 @contextmanager
 def _one_sentence(doing: str) -> Iterator[None]:
-    """Turn what huggingface_hub raises into one sentence that says what to do."""
+    """Turn errors of huggingface_hub into one sentence that says what to do."""
     try:
         yield
     except (CoffeaFMError, ImportError):
         raise
     except Exception as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
-        cure = _CURES.get(status, "try again") if isinstance(status, int) else "check what was given and the network"
+        cure = _CURES.get(status, "try again") if isinstance(status, int) else "check the arguments and the network"
         lines = str(error).split("\n")
         reason = " ".join(lines[:1] if status else lines) or type(error).__name__  # further lines are advice in Python
         raise BundleError(f"cannot {doing}: {reason.rstrip('. ')}; {cure}") from error

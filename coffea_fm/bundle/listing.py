@@ -1,4 +1,4 @@
-"""What there is to load by name."""
+"""List the bundles that can be loaded by name."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ class ModelSummary:
     Parameters
     ----------
     name : str
-        By which `coffea_fm.load` finds it.
+        Name for `coffea_fm.load`.
     folder : Path
-        Where it is.
+        Folder of the bundle.
     things : str
-        What it takes: ``"jet"`` or ``"event"``.
+        What it tags: ``"jet"`` or ``"event"``.
     classes : tuple of str
-        Of its scores; empty for a backbone without a head.
+        Classes of its scores; empty for a backbone without a head.
     ranges : dict of str to tuple of float
-        What it was trained on, by field of the jets.
+        Trained range of each field of the jets.
     needs : tuple of str
-        Fields of the constituents beyond their momenta, which not every format stores.
+        Fields of the constituents besides their momenta, which not every format stores.
     accuracy, n_jets : float and int, optional
-        Fraction of jets whose highest score is that of their class, and on how many that was measured.
+        Fraction of jets whose highest score is that of their true class, and the number of jets it was measured on.
     checkpoint : Path, optional
-        What to fine-tune from, under the same name; None where its weights did not come with the installation.
+        Checkpoint to fine-tune from, under the same name; None if its weights are not installed.
     """
 
     name: str
@@ -49,7 +49,7 @@ class ModelSummary:
 
 
 def models() -> list[ModelSummary]:
-    """All bundles that are known by name: the shipped ones, then those in the folders of ``COFFEA_FM_PATH``."""
+    """List all bundles known by name: shipped ones, then those in the folders of ``COFFEA_FM_PATH``."""
     return [_summary(load_bundle(folder), name, folder) for name, folder in bundle_names().items()]
 
 

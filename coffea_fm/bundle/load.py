@@ -1,4 +1,4 @@
-"""Load a bundle: read, verify, and keep remote ones in a local cache."""
+"""Load a bundle: read it, verify it, and cache remote bundles locally."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def load_bundle(path: str | os.PathLike[str], *, checksum: str | None = None) ->
     Parameters
     ----------
     path : path-like
-        A bare name, a folder, a ``.zip`` of it, or an fsspec URL of either; see `find_bundle`. Remote bundles are kept
-        in the user's cache folder.
+        A bare name, a folder, a ``.zip`` of it, or an fsspec URL of either; see `find_bundle`. Remote bundles are
+        cached in the user's cache folder.
     checksum : str, optional
-        Content hash that the bundle must have; a cached bundle of that hash is used without asking the network.
+        Content hash that the bundle must have. A cached bundle with this hash is used without network access.
 
     Raises
     ------
     BundleError
-        If the bundle is absent, incomplete, edited, damaged, of another content than `checksum`, or of a schema
-        version that this coffea-fm does not read.
+        If the bundle is missing, incomplete, edited or damaged, has another checksum than `checksum`, or has a schema
+        version that this coffea-fm cannot read.
     """
     source = find_bundle(path)
     remote = is_remote(source)
@@ -45,8 +45,8 @@ def load_bundle(path: str | os.PathLike[str], *, checksum: str | None = None) ->
     manifest = _manifest(read(MANIFEST), source)
     if checksum is not None and manifest.checksum != checksum:
         raise BundleError(
-            f"the bundle {source} has the checksum {manifest.checksum[:12]} and not {checksum[:12]}: "
-            "it was exchanged meanwhile; load it anew, or bring the old one back"
+            f"the bundle {source} has the checksum {manifest.checksum[:12]} instead of {checksum[:12]}: "
+            "it has been replaced; load it again, or restore the old one"
         )
     calibration = _calibration(read(CALIBRATION), manifest, source)
     cached = _cached(manifest.checksum) if remote else None
@@ -85,7 +85,7 @@ def _manifest(data: bytes, source: str) -> Manifest:
 
 
 def _calibration(data: bytes, manifest: Manifest, source: str) -> Calibration:
-    cure = "copy the bundle again, or measure it again with 'coffea-fm evaluate --record'"
+    cure = "copy the bundle again, or measure again with 'coffea-fm evaluate --record'"
     try:
         calibration = Calibration.model_validate_json(data)
     except ValidationError as error:
@@ -125,4 +125,4 @@ def _keep(bundle: Bundle) -> None:
     try:
         write_folder(_cache_folder(bundle.checksum), bundle_files(bundle))
     except InputError as error:
-        warn(f"the bundle {bundle.source} is not kept for the next time: {error}")
+        warn(f"the bundle {bundle.source} could not be cached: {error}")

@@ -1,4 +1,4 @@
-"""The description of a model: all that inference must know besides the graphs themselves."""
+"""The description of a model: everything that inference needs besides the graphs."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ class _Part(Config):
 
 
 class Output(_Part):
-    """One named result for each thing of a level.
+    """A named result for each thing of a level.
 
     Parameters
     ----------
     name : str
-        Name of a graph output: a float32 array of shape ``[things, dim]``; of members of the graph's things
-        ``[things, slots, dim]``, of pairs of these ``[things, slots, slots]``.
+        Name of a graph output: a float32 array of shape ``[things, dim]``; ``[things, slots, dim]`` for members of the
+        graph's things; ``[things, slots, slots]`` for pairs of members.
     dim : int
         Width of the result.
     classes : tuple of str
-        Names of the columns, in order; empty for a plain vector such as the embedding.
+        Names of the columns, in order; empty for a plain vector such as an embedding.
     level : str
-        Name of the level that has one result each.
+        Name of the level whose things have one result each.
     pairs : bool
-        Whether each pair of things of one parent has a result.
+        Whether the result is per pair of things with the same parent.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Output(_Part):
 
 
 class Graph(_Part):
-    """One ONNX file, and the level that it runs at.
+    """An ONNX file, and the level at which it runs.
 
     Parameters
     ----------
@@ -62,10 +62,10 @@ class Graph(_Part):
     file : str
         File name inside the bundle.
     level : str
-        Name of the level whose things it takes, with their members.
+        Name of the level of its input things; it reads their members too.
     inputs, outputs : tuple of str
-        Names of the ONNX inputs and outputs. An input is an array that `coffea_fm.tokens.pad` gives of that level, an
-        output of an earlier graph at that level, or one of its members under ``MEMBER_OUTPUT``.
+        Names of the ONNX inputs and outputs. An input is an array made by `coffea_fm.tokens.pad` for that level, an
+        output of an earlier graph at that level, or an output for its members under ``MEMBER_OUTPUT``.
     sha256 : str
         Checksum of the file; `save_bundle` fills it in.
     """
@@ -88,9 +88,9 @@ class Provenance(_Part):
 
 
 class NumericalCheck(_Part):
-    """The comparison of onnxruntime with torch over the whole chain, made at export.
+    """The comparison of onnxruntime with torch over the whole chain, done at export.
 
-    Differences are absolute; those of a regression are in standard deviations of its target.
+    Differences are absolute; for a regression they are in standard deviations of its target.
     """
 
     maximal_difference: float
@@ -100,7 +100,7 @@ class NumericalCheck(_Part):
 
 
 class Conventions(_Part):
-    """What graphs and tagger make of values that are not there."""
+    """How graphs and tagger treat missing values."""
 
     missing_token_value: Literal["zero and flag"] = "zero and flag"
     too_few_members: Literal["NaN"] = "NaN"
@@ -115,16 +115,16 @@ class Manifest(_Part):
     name : str
         Name of the model.
     level : Level
-        What the model reads: the top of the tree is what a tagger takes, jets or events.
+        What the model reads. The top of the tree is what a tagger takes: jets or events.
     outputs : tuple of Output
-        What the tagger can return.
+        Outputs that the tagger can return.
     graphs : tuple of Graph
-        The chain, in order of execution.
+        The graphs, in order of execution.
     provenance, check, conventions
-        What is known of the model; see the classes.
+        Metadata about the model; see the classes.
     checksum : str
-        Names the model: content hash of everything above, graphs included through their sha256; `save_bundle` fills
-        it in. What is measured of the model stands apart, in `Calibration`, and does not change it.
+        Identifies the model: content hash of everything above, including the graphs through their sha256. Filled in by
+        `save_bundle`. Measurements are stored separately, in `Calibration`, and do not change it.
     """
 
     schema_version: Literal[3] = SCHEMA_VERSION
@@ -143,7 +143,7 @@ class Manifest(_Part):
         parts: tuple[Graph | Output, ...] = (*self.graphs, *self.outputs)
         for part in parts:
             if part.level not in names:
-                raise ValueError(f"{part.name!r} is of the level {part.level!r}, which is none of {', '.join(names)}")
+                raise ValueError(f"{part.name!r} has the level {part.level!r}, which is not one of {', '.join(names)}")
         return self
 
     @model_validator(mode="after")
@@ -155,16 +155,16 @@ class Manifest(_Part):
             known |= {f"{member.name}_{name}" for member in level.members for name in given[member.name]}
             unknown = [name for name in graph.inputs if name not in known]
             if unknown:
-                raise ValueError(f"graph {graph.name!r} reads {unknown[0]!r}, which nothing before it gives")
+                raise ValueError(f"graph {graph.name!r} reads {unknown[0]!r}, which no earlier graph provides")
             given[graph.level].update(graph.outputs)
         for output in self.outputs:
             found = [self.level.find(name) for name, outputs in given.items() if output.name in outputs]
             if not found:
-                raise ValueError(f"no graph gives the output {output.name!r}")
+                raise ValueError(f"no graph provides the output {output.name!r}")
             fitting = {name for level in found for name in (level.name, *(member.name for member in level.members))}
             if output.level not in fitting:
                 raise ValueError(
-                    f"the output {output.name!r} is of the level {output.level!r}, and its graph runs at the level "
+                    f"the output {output.name!r} has the level {output.level!r}, but its graph runs at the level "
                     f"{found[0].name!r}"
                 )
         return self
@@ -180,17 +180,17 @@ class Manifest(_Part):
 
     @property
     def first_output(self) -> str:
-        """What is meant where no output is named: the scores, or where there are none the first output."""
+        """The default output: the scores, or the first output if there are no scores."""
         names = [output.name for output in self.outputs]
         return "scores" if "scores" in names else names[0]
 
     def output(self, name: str) -> Output:
-        """The output of that name.
+        """Return the output with this name.
 
         Raises
         ------
         BundleError
-            If there is none.
+            If there is no such output.
         """
         found = {output.name: output for output in self.outputs}
         if name not in found:

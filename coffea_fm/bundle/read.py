@@ -1,4 +1,4 @@
-"""Files of a bundle by name, wherever it lies: a folder, a zip of it, or any fsspec URL of either."""
+"""Read the files of a bundle from a folder, a zip of it, or an fsspec URL of either."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def is_remote(source: str) -> bool:
 
 
 def reader(source: str) -> Read:
-    """A function that gives the bytes of a bundle's file.
+    """Return a function that reads a file of the bundle, by name, as bytes.
 
     Parameters
     ----------
@@ -32,12 +32,12 @@ def reader(source: str) -> Read:
     Raises
     ------
     BundleError
-        If there is nothing at `source`, or it cannot be read; the returned function raises it for a missing file.
+        If `source` does not exist or cannot be read. The returned function raises it for a missing file.
     """
     try:
         files, path = fsspec.core.url_to_fs(source)
         if is_remote(source):
-            files.invalidate_cache()  # what was listed earlier in this process may have been exchanged since
+            files.invalidate_cache()  # the files may have been replaced since they were last listed
         if path.endswith(".zip"):
             return _zip_reader(source, files.cat_file(path))
         if not is_remote(source) and not files.isdir(path):

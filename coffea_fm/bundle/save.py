@@ -31,27 +31,27 @@ def save_bundle(
     Parameters
     ----------
     folder : path-like
-        Where; the bundle appears there complete, or not at all.
+        Output folder. The bundle appears there complete, or not at all.
     manifest : Manifest
         The description; its checksums are filled in.
     graphs : mapping of str to bytes
         ONNX files by the graph names of the manifest.
     card : str
-        The model card, Markdown.
+        The model card in Markdown.
     calibration : Calibration, optional
-        What was measured of the model.
+        Measurements of the model.
 
     Returns
     -------
     Manifest
-        As written, with the checksums.
+        The manifest as written, with the checksums.
 
     Raises
     ------
     BundleError
-        If `graphs` are not those of the manifest, or `folder` holds something else than a bundle.
+        If `graphs` are not those of the manifest, or `folder` exists and is not a bundle.
     InputError
-        If the place cannot be written to.
+        If the folder cannot be written.
     """
     target = Path(folder)
     expected = [graph.name for graph in manifest.graphs]
@@ -67,7 +67,7 @@ def save_bundle(
 
 
 def save_calibration(folder: str | os.PathLike[str], calibration: Calibration) -> None:
-    """Replace what was measured of a bundle's model; the model stays the same.
+    """Replace the measurements of a bundle's model. The model itself does not change.
 
     Raises
     ------
@@ -77,16 +77,14 @@ def save_calibration(folder: str | os.PathLike[str], calibration: Calibration) -
     path = Path(folder)
     manifest = path / MANIFEST
     if not manifest.is_file():
-        raise BundleError(
-            f"{path} is not the folder of a bundle: what is measured cannot be written to archives or URLs"
-        )
+        raise BundleError(f"{path} is not the folder of a bundle: measurements cannot be written to archives or URLs")
     checksum = json.loads(manifest.read_text(encoding="utf-8"))["checksum"]
     with atomic(path / CALIBRATION) as temporary:
         temporary.write_text(calibration.signed(checksum).model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def sign(manifest: Manifest, graphs: Mapping[str, bytes]) -> Manifest:
-    """The manifest with the checksums of its graphs and its own."""
+    """Return the manifest with the checksums of its graphs and its own."""
     signed = [
         graph.model_copy(update={"sha256": hashlib.sha256(graphs[graph.name]).hexdigest()}) for graph in manifest.graphs
     ]
@@ -107,7 +105,7 @@ def write_folder(target: Path, files: Mapping[str, bytes]) -> None:
     Raises
     ------
     InputError
-        If the place cannot be written to; what was there before stays.
+        If the folder cannot be written; the old content is kept.
     """
     mark = uuid.uuid4().hex[:8]
     temporary = target.with_name(f".{target.name}.{mark}.tmp")

@@ -1,4 +1,4 @@
-"""What a notebook shows of a model."""
+"""Display of a model in a notebook."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def bundle_html(manifest: Manifest, calibration: Calibration | None = None) -> s
     ----------
     manifest : Manifest
     calibration : Calibration, optional
-        What was measured of the model.
+        Measurements of the model.
     """
     templates = Environment(
         loader=PackageLoader("coffea_fm.bundle", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True

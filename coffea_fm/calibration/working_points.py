@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from coffea_fm.arrays import BoolArray
 from coffea_fm.bundle import Calibration, WorkingPoint
 from coffea_fm.calibration.discriminant import discriminant
 from coffea_fm.errors import InputError
@@ -63,6 +64,12 @@ def working_points(
                 cut = float(other[passing - 1])
                 points.append(_point(f"{name}_{level}", name, background, cut, signal, other))
     return points
+
+
+def passes(scores: Scores, classes: Sequence[str], point: WorkingPoint) -> BoolArray:
+    """Which jets pass a working point of one class against another; those with scores of NaN do not."""
+    (signal,), (background,) = point.signal, point.background
+    return discriminant(scores, classes.index(signal), classes.index(background)) >= point.cut
 
 
 def calibration_lines(calibration: Calibration) -> list[str]:

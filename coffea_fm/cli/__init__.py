@@ -30,6 +30,8 @@ COMMANDS = (
     "evaluate",
     "fileset",
     "run",
+    "skim",
+    "merge",
     "limit",
     "info",
     "hub",

@@ -17,12 +17,12 @@ def collect(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the shards.")],
     run_options: dict[str, Any],
     processor: Annotated[
-        str, typer.Option(help="file.py, file.py:Class, package.module:Class, or a shipped one.")
+        str, typer.Option(help="file.py, file.py:Class, package.module:Class, or the name of a shipped one.")
     ] = "collect_jets",
     option: ProcessorOption = None,
     as_json: Json = False,
 ) -> None:
-    """Write labelled jets as training shards; repeating it with the same chunk size duplicates nothing."""
+    """Write labelled jets as training shards. Running it again with the same chunk size duplicates nothing."""
     import coffea_fm
 
     result = coffea_fm.collect(fileset, output, processor=processor, options=parse_options(option), **run_options)

@@ -1,4 +1,4 @@
-"""``coffea-fm demo``: the whole main job on the shipped sample."""
+"""``coffea-fm demo``: tag the shipped sample on a local dask cluster."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from coffea_fm.cli.output import Json, finish
 
 
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for what is written.")] = Path("demo-output"),
-    workers: Annotated[int, typer.Option(min=1, help="Processes of the dask cluster.")] = 2,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Output folder.")] = Path("demo-output"),
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes of the dask cluster.")] = 2,
     as_json: Json = False,
 ) -> None:
-    """Tag the shipped jets with the shipped bundle on a local dask cluster and draw the result; no network needed."""
+    """Tag the shipped jets with the shipped bundle on a local dask cluster and draw the result. Works offline."""
     import coffea_fm
 
     result = coffea_fm.demo(output, workers=workers, quiet=as_json)

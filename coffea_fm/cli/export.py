@@ -1,4 +1,4 @@
-"""``coffea-fm export``: a checkpoint to a bundle."""
+"""``coffea-fm export``: export a checkpoint as a bundle."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from coffea_fm.cli.output import Json, show
 
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="Folder of the checkpoint, e.g. runs/NAME/best.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the bundle; its name names the model.")],
-    card: Annotated[Path | None, typer.Option(help="The model card, Markdown; drafted by default.")] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of the bundle; its name is the name of the model.")
+    ],
+    card: Annotated[Path | None, typer.Option(help="Model card in Markdown; by default a draft is generated.")] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Shards with real jets for the check; the training data by default.")
+        Path | None, typer.Option(help="Shards of real jets for the numerical check; by default the training data.")
     ] = None,
-    temperature: Annotated[float, typer.Option(min=1e-3, help="Logits are divided by it before the softmax.")] = 1.0,
+    temperature: Annotated[
+        float, typer.Option(min=1e-3, help="Temperature that divides the logits before the softmax.")
+    ] = 1.0,
     as_json: Json = False,
 ) -> None:
-    """Write a checkpoint as ONNX graphs with their manifest, after comparing them with torch."""
+    """Write a checkpoint as ONNX graphs with a manifest, after checking them against torch."""
     import coffea_fm
 
     result = coffea_fm.export(checkpoint, output, card=card, data=data, temperature=temperature)

@@ -1,4 +1,4 @@
-"""``coffea-fm finetune``: train on from a checkpoint."""
+"""``coffea-fm finetune``: fine-tune a checkpoint."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from coffea_fm.cli.training import Processes, RecipeFile, Runs, show_training
 
 
 def finetune(recipe: RecipeFile, runs: Runs = Path("runs"), processes: Processes = 1, as_json: Json = False) -> None:
-    """Train on from a checkpoint as the section `start` of a recipe says; the same command again goes on."""
+    """Fine-tune a checkpoint as set in section `start` of a recipe. Run the same command again to resume."""
     import coffea_fm
 
     result = coffea_fm.finetune(recipe, runs, processes=processes, show_progress=not as_json)

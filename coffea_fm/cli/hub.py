@@ -1,4 +1,4 @@
-"""``coffea-fm hub``: bundles on a model hub."""
+"""``coffea-fm hub``: push bundles to a model hub, or pull them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from coffea_fm.cli.output import Json, show
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Push bundles to a model hub, and pull them from there.",
-    epilog="The server is that of HF_ENDPOINT, https://huggingface.co by default; log in with 'hf auth login' or HF_TOKEN.",
+    help="Push bundles to a model hub, or pull them from it.",
+    epilog="The server is HF_ENDPOINT, by default https://huggingface.co. Log in with 'hf auth login' or HF_TOKEN.",
 )
 Repository = Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository on the hub.")]
 
@@ -22,12 +22,12 @@ Repository = Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repos
 def push(
     bundle: Annotated[str, typer.Argument(help="Name, folder or .zip of a bundle.")],
     repository: Repository,
-    private: Annotated[bool, typer.Option("--private", help="Make the repository private, if it is made now.")] = False,
-    revision: Annotated[str | None, typer.Option(help="The branch; the main one by default.")] = None,
-    message: Annotated[str | None, typer.Option(help="Of the commit.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+    revision: Annotated[str | None, typer.Option(help="Branch; by default the main branch.")] = None,
+    message: Annotated[str | None, typer.Option(help="Commit message.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Verify a bundle and push its files in one commit; the repository is made if it is not there."""
+    """Verify a bundle and push its files in one commit. The repository is created if it does not exist."""
     from coffea_fm.bundle import hub
 
     commit = hub.push(bundle, repository, private=private, revision=revision, message=message)
@@ -39,12 +39,13 @@ def push(
 def pull(
     repository: Repository,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder of the bundle; NAME in this folder by default.")
+        Path | None,
+        typer.Option("--output", "-o", help="Folder of the bundle; by default NAME in the working directory."),
     ] = None,
     revision: Annotated[str | None, typer.Option(help="A branch, a tag or a commit.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Pull a bundle and verify it: graphs, manifest, calibration and card, and nothing else that is there."""
+    """Pull a bundle and verify it. Only the graphs, manifest, calibration and card are downloaded."""
     from coffea_fm.bundle import hub
 
     folder, bundle = hub.pull(repository, output, revision=revision)

@@ -1,4 +1,4 @@
-"""``coffea-fm info``: what is in a bundle."""
+"""``coffea-fm info``: describe a bundle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def info(
     bundle: Annotated[str, typer.Argument(help="Name, folder, .zip or URL of a bundle.")],
     as_json: Json = False,
 ) -> None:
-    """Verify a bundle and tell what is in it: inputs with units, outputs, graphs, checks, working points."""
+    """Verify a bundle and describe it: inputs with units, outputs, graphs, checks, working points."""
     from coffea_fm.bundle.load import load_bundle
 
     loaded = load_bundle(bundle)
@@ -49,7 +49,7 @@ def _describe(bundle: Bundle) -> str:
 
 
 def _levels(level: Level, of: str) -> list[str]:
-    """What is read, level by level."""
+    """Describe what is read, level by level."""
     lines = [f"reads of {of}{level.name}:", f"  {_fields(level.fields)}"] if level.fields else []
     for member in level.members:
         number = f"at most {member.maximum}" if member.maximum else "all"

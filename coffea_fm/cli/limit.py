@@ -1,4 +1,4 @@
-"""``coffea-fm limit``: from the histograms of a run to the limit."""
+"""``coffea-fm limit``: compute limits from the histograms of a run."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from coffea_fm.cli.output import Json, show
 
 def limit(
     analysed: Annotated[
-        list[Path], typer.Argument(help="Folders that 'coffea-fm run' wrote, such as of simulation and of data.")
+        list[Path], typer.Argument(help="Folders written by 'coffea-fm run', e.g. one of simulation and one of data.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for what is written.")],
-    signal: Annotated[
-        list[str], typer.Option("--signal", "-s", help="Process whose strength is limited; may be repeated.")
-    ],
-    settings: Annotated[str, typer.Option(help="Regions and uncertainties, YAML; or a shipped one.")] = "hh4b/limit",
-    observe: Annotated[bool, typer.Option("--observe", help="Look at the data in the signal regions.")] = False,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Output folder.")],
+    signal: Annotated[list[str], typer.Option("--signal", "-s", help="Signal process; may be repeated.")],
+    settings: Annotated[
+        str, typer.Option(help="Regions and uncertainties: a YAML file, or the name of a shipped one.")
+    ] = "hh4b/limit",
+    observe: Annotated[bool, typer.Option("--observe", help="Unblind: use the data in the signal regions.")] = False,
     luminosity: Annotated[
-        float | None, typer.Option(help="fb^-1 to scale simulation and pseudo-data to, in place of that of the run.")
+        float | None, typer.Option(help="Luminosity in fb^-1 to scale simulation and pseudo-data to.")
     ] = None,
     injections: Annotated[
-        int, typer.Option(min=0, help="Toys to fit with signals of 0, 1 and 2 times the expected limit.")
+        int, typer.Option(min=0, help="Number of toys to fit with signals of 0, 1 and 2 times the expected limit.")
     ] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Of toys, and of counts that are drawn from weighted events.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the toys, and of counts drawn from weighted events.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Fit the histograms of an analysis with pyhf: expected limit, ranking, closure of the background, figures."""

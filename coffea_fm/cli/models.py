@@ -1,19 +1,35 @@
-"""``coffea-fm models``: what there is to load by name."""
+"""``coffea-fm models``: what there is to load by name, and what fits a file."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from coffea_fm.cli.output import Json, show
 
 if TYPE_CHECKING:
     from coffea_fm.bundle.listing import ModelSummary
+    from coffea_fm.inference.fitting import Fit
+    from coffea_fm.running.matching import Collection, Matching
 
 
-def models(as_json: Json = False) -> None:
+def models(
+    file: Annotated[str, typer.Option("--for", help="A file: which bundles can tag which jets in it.")] = "",
+    schema: Annotated[str, typer.Option(help="NanoEvents schema of the file; found out by default.")] = "",
+    treename: Annotated[str, typer.Option(help="Tree in the file; found out by default.")] = "",
+    events: Annotated[int, typer.Option(min=1, help="How many events of the file to look at.")] = 1000,
+    as_json: Json = False,
+) -> None:
     """List the bundles that are known by name: what they read, tell and were trained on, and how accurate they are."""
+    if file:
+        from coffea_fm.running.matching import models_for
+
+        matching = models_for(file, schema, treename, events)
+        show(asdict(matching), _matching(matching), as_json=as_json)
+        return
     from coffea_fm.bundle.listing import models as list_models
 
     found = list_models()
@@ -36,3 +52,29 @@ def _describe(model: ModelSummary) -> str:
     if model.checkpoint:
         lines.append(f"  fine-tune it with start: {{checkpoint: {model.name}}}")
     return "\n".join(lines)
+
+
+def _matching(matching: Matching) -> str:
+    tree = f", tree {matching.treename}" if matching.treename else ""
+    lines = [f"{matching.file}: {matching.schema}{tree}, the first {matching.n_events} events"]
+    for collection in matching.collections:
+        lines.append(f"{collection.name}: {collection.n_jets} jets")
+        lines += [f"  {_fit(fit, collection)}" for fit in sorted(collection.fits, key=lambda fit: -fit.n_inside)]
+    if matching.without_constituents:
+        lines.append(
+            f"no constituents are stored for {', '.join(matching.without_constituents)}: no bundle can tag these"
+        )
+    if matching.collections:
+        lines.append("take a bundle that was trained on jets of this radius: 'coffea-fm info BUNDLE' says more of each")
+    return "\n".join(lines)
+
+
+def _fit(fit: Fit, collection: Collection) -> str:
+    from coffea_fm.inference.fitting import describe_range, grouped
+
+    if fit.missing:
+        return f"{fit.bundle} does not fit: it reads {grouped(fit.missing)}, which these jets do not have"
+    text = f"{fit.bundle} fits"
+    if fit.trained:
+        text += f": {fit.n_inside} of {collection.n_jets} jets are in its range, {describe_range(fit.trained)}"
+    return text

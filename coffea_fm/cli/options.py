@@ -1,4 +1,4 @@
-"""Options that several commands have: declared once, added to the signature that typer reads."""
+"""Options shared by several commands, declared once and added to the signature that typer reads."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _ADDED = "__coffea_fm_verbose__"
 
 
 def with_run_options(**defaults: Any) -> Callable[[Command], Command]:
-    """Give a command the options of a run; it gets them together, as the mapping `run_options`.
+    """Add the options of a run to a command, which receives them as the mapping `run_options`.
 
     Parameters
     ----------
     **defaults
-        Where a default of the command is another than that of `RunOptions`.
+        Defaults of the command that differ from those of `RunOptions`.
     """
     shared = fields(RunOptions)
 
@@ -61,7 +61,7 @@ def with_run_options(**defaults: Any) -> Callable[[Command], Command]:
 
 
 def with_verbose(command: Command) -> Command:
-    """Give a command ``-v``, also after its name."""
+    """Add ``-v`` to a command, so that it may also follow the command's name."""
     if hasattr(command, _ADDED):
         return command
 
@@ -72,17 +72,17 @@ def with_verbose(command: Command) -> Command:
         command(**arguments)
 
     setattr(with_option, _ADDED, True)
-    verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what is done on the way.")]
+    verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log progress.")]
     return _with_parameters(with_option, command, {"verbose": (verbose, False)})
 
 
 def parse_options(options: Sequence[str] | None) -> dict[str, Any]:
-    """``key=value`` pairs, the values read as YAML: numbers, booleans, lists and texts.
+    """``key=value`` pairs, with the values read as YAML: numbers, booleans, lists and strings.
 
     Raises
     ------
     RecipeError
-        If one has no ``=``, or a value is not valid YAML.
+        If an option has no ``=``, or a value is not valid YAML.
     """
     import yaml
 
@@ -90,7 +90,7 @@ def parse_options(options: Sequence[str] | None) -> dict[str, Any]:
     for option in options or []:
         key, equals, value = option.partition("=")
         if not equals:
-            raise RecipeError(f"the option {option!r} has no '=': give it as key=value")
+            raise RecipeError(f"the option {option!r} has no '=': write key=value")
         try:
             parsed[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:
@@ -108,7 +108,7 @@ def _with_parameters(
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
         for name, (annotation, default) in added.items()
     ]
-    # the flag for programs stays the last one of every --help
+    # keep --json last in every --help
     own, last = (own[:-1], own[-1:]) if own and own[-1].name == "as_json" else (own, [])
     parameters = [*own, *more, *last]
     function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""What commands print at their end: for a person, or as JSON for a program."""
+"""Print the result of a command, as text or as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from coffea_fm.running.result import RunResult
 
-Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON, and nothing else.")]
+Json = Annotated[bool, typer.Option("--json", help="Print only the summary, as JSON.")]
 
 
 def show(summary: Mapping[str, Any], text: str, *, as_json: bool) -> None:
@@ -21,7 +21,7 @@ def show(summary: Mapping[str, Any], text: str, *, as_json: bool) -> None:
 
 
 def finish(result: RunResult, summary: Mapping[str, Any], text: str = "", *, as_json: bool) -> None:
-    """Print what a run came to; exit with 1 if something failed after its last chunk."""
+    """Print the result of a run; exit with 1 if something failed after its last chunk."""
     show(summary, text or str(result), as_json=as_json)
     if result.failures:
         if as_json:

@@ -1,4 +1,4 @@
-"""``coffea-fm pretrain``: train as a recipe says."""
+"""``coffea-fm pretrain``: train a model from a recipe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from coffea_fm.cli.training import Processes, RecipeFile, Runs, show_training
 
 
 def pretrain(recipe: RecipeFile, runs: Runs = Path("runs"), processes: Processes = 1, as_json: Json = False) -> None:
-    """Train a model as a recipe says; the same command again goes on where it was interrupted."""
+    """Train a model from a recipe. Run the same command again to resume an interrupted training."""
     import coffea_fm
 
     result = coffea_fm.pretrain(recipe, runs, processes=processes, show_progress=not as_json)

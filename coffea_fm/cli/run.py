@@ -22,11 +22,15 @@ def run(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for what is written.")],
     run_options: dict[str, Any],
     option: ProcessorOption = None,
+    friends: Annotated[
+        str, typer.Option(help="Outputs of its taggers to write of all jets, one file an input file: scores,embedding.")
+    ] = "",
     plots: Annotated[bool, typer.Option(help="Draw the histograms.")] = True,
     as_json: Json = False,
 ) -> None:
     """Run a coffea processor over a fileset, here or on a dask cluster, and write histograms, counts and plots."""
     import coffea_fm
 
-    result = coffea_fm.run(processor, fileset, output, options=parse_options(option), plots=plots, **run_options)
+    options = parse_options(option)
+    result = coffea_fm.run(processor, fileset, output, options=options, friends=friends, plots=plots, **run_options)
     finish(result, result.summary(), as_json=as_json)

@@ -1,4 +1,4 @@
-"""``coffea-fm simulate``: events and jets to learn on, without a download."""
+"""``coffea-fm simulate``: simulate events and jets for training, without a download."""
 
 from __future__ import annotations
 
@@ -29,32 +29,34 @@ class Spectrum(StrEnum):
 
 @app.callback()
 def _group() -> None:
-    """Simulate events and jets to learn on, without a download."""
+    """Simulate events and jets for training, without a download."""
 
 
 @app.command()
 def jets(
-    output: Annotated[Path, typer.Argument(help="Folder for the files; what it holds already is kept.")],
-    jets_per_class: Annotated[int, typer.Option(min=1, help="Jets of each class, filled up to whole files.")] = 10_000,
-    jets_per_file: Annotated[int, typer.Option(min=1, help="Jets in each file.")] = 5_000,
+    output: Annotated[Path, typer.Argument(help="Output folder; existing files are kept.")],
+    jets_per_class: Annotated[int, typer.Option(min=1, help="Jets per class, rounded up to whole files.")] = 10_000,
+    jets_per_file: Annotated[int, typer.Option(min=1, help="Jets per file.")] = 5_000,
     pt: Annotated[tuple[float, float], typer.Option(help="Range of the jets' transverse momentum, GeV.")] = (
         500.0,
         1000.0,
     ),
     spectrum: Annotated[
-        Spectrum, typer.Option(help="The physical spectrum, or one flattened by event weights.")
+        Spectrum, typer.Option(help="Physical spectrum, or a flat one with event weights.")
     ] = Spectrum.FALLING,
     classes: Annotated[str, typer.Option(help="Classes, separated by commas.")] = ",".join(JET_CLASSES),
     pythia: Annotated[
-        list[str] | None, typer.Option(help="A further setting of Pythia, e.g. 'Tune:pp = 21'; may be repeated.")
+        list[str] | None, typer.Option(help="Extra Pythia setting, e.g. 'Tune:pp = 21'; may be repeated.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed; the files do not depend on the number of workers.")] = 0,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Random seed; the files do not depend on the number of workers.")
+    ] = 0,
+    workers: Annotated[int | None, typer.Option(min=1, help="Number of processes; by default one per core.")] = None,
     layout: Annotated[
         Layout, typer.Option(help="NanoAOD with candidates (PFNano's names), or JetClass.")
     ] = Layout.NANO,
 ) -> None:
-    """Simulate jets of the ten JetClass classes: Pythia 8, FastJet and a light detector."""
+    """Simulate jets of the ten JetClass classes: Pythia 8, FastJet and a simple detector."""
     import coffea_fm
 
     written = coffea_fm.simulate.jets(
@@ -74,24 +76,26 @@ def jets(
 
 @app.command()
 def hh4b(
-    output: Annotated[Path, typer.Argument(help="Folder for the files; what it holds already is kept.")],
+    output: Annotated[Path, typer.Argument(help="Output folder; existing files are kept.")],
     events_per_process: Annotated[
-        int, typer.Option(min=1, help="Selected events of each process, filled up to whole files.")
+        int, typer.Option(min=1, help="Selected events per process, rounded up to whole files.")
     ] = 10_000,
-    events_per_file: Annotated[int, typer.Option(min=1, help="Selected events in each file.")] = 2_000,
+    events_per_file: Annotated[int, typer.Option(min=1, help="Selected events per file.")] = 2_000,
     processes: Annotated[
-        str | None, typer.Option(help="Processes, separated by commas; all by default (an unknown name lists them).")
+        str | None, typer.Option(help="Processes, separated by commas; by default all (an unknown name lists them).")
     ] = None,
     spectrum: Annotated[
-        Spectrum, typer.Option(help="Backgrounds with the physical spectrum, or one flattened by event weights.")
+        Spectrum, typer.Option(help="Backgrounds with the physical spectrum, or a flat one with event weights.")
     ] = Spectrum.FLAT,
     pythia: Annotated[
-        list[str] | None, typer.Option(help="A further setting of Pythia, e.g. 'Tune:pp = 21'; may be repeated.")
+        list[str] | None, typer.Option(help="Extra Pythia setting, e.g. 'Tune:pp = 21'; may be repeated.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed; the files do not depend on the number of workers.")] = 0,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Random seed; the files do not depend on the number of workers.")
+    ] = 0,
+    workers: Annotated[int | None, typer.Option(min=1, help="Number of processes; by default one per core.")] = None,
 ) -> None:
-    """Simulate events of X -> HH -> 4b and its backgrounds, with jets of R = 0.8 and R = 0.4 and their constituents."""
+    """Simulate X -> HH -> 4b events and backgrounds, with jets of R = 0.8 and R = 0.4 and their constituents."""
     import coffea_fm
 
     written = coffea_fm.simulate.hh4b(

@@ -1,4 +1,4 @@
-"""``coffea-fm tokenizer``: make what turns particles into codes."""
+"""``coffea-fm tokenizer``: train a tokenizer that turns particles into codes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from coffea_fm.cli.output import Json, show
 
 def tokenizer(
     recipe: Annotated[Path, typer.Argument(help="The recipe, a YAML file.")],
-    runs: Annotated[Path, typer.Option(help="Folder of runs; this one goes to RUNS/NAME.")] = Path("runs"),
-    processes: Annotated[int, typer.Option(min=1, help="How many share a training.")] = 1,
+    runs: Annotated[Path, typer.Option(help="Folder of runs; the output is written to RUNS/NAME.")] = Path("runs"),
+    processes: Annotated[int, typer.Option(min=1, help="Number of processes.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """Fit a k-means tokenizer or train a VQ-VAE, and inspect it; a training that was interrupted goes on."""
+    """Fit a k-means tokenizer or train a VQ-VAE, and inspect it. Run it again to resume an interrupted training."""
     from coffea_fm.training.tokenizers import make_tokenizer
 
     account = make_tokenizer(recipe, runs, processes=processes, show_progress=not as_json)
@@ -25,12 +25,12 @@ def tokenizer(
 
 def _text(account: dict[str, Any], recipe: str) -> str:
     if not account["finished"]:
-        return f"interrupted; go on with: coffea-fm tokenizer {recipe}"
+        return f"interrupted; resume with: coffea-fm tokenizer {recipe}"
     lines = [
         f"{account['occupancy']:.1%} of {account['codes']} codes are used, perplexity {account['perplexity']:.0f}",
         "field      resolution     spread   unit",
     ]
     for name, field in account["fields"].items():
         lines.append(f"{name:10} {field['resolution']:10.4g} {field['spread']:10.4g}   {field['unit']}")
-    lines.append(f"wrote {account['tokenizer']} and the inspection beside it; a recipe names it as 'tokenizer'")
+    lines.append(f"wrote {account['tokenizer']} and its inspection; set it as 'tokenizer' in a recipe")
     return "\n".join(lines)

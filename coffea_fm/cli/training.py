@@ -1,4 +1,4 @@
-"""What the commands that train have in common."""
+"""Options and output shared by the training commands."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ if TYPE_CHECKING:
     from coffea_fm.training import TrainingResult
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.")]
-Runs = Annotated[Path, typer.Option(help="Folder of runs; this one goes to RUNS/NAME.")]
+Runs = Annotated[Path, typer.Option(help="Folder of runs; the output is written to RUNS/NAME.")]
 Processes = Annotated[
-    int, typer.Option(min=1, help="How many share the examples of each step: one a GPU, or up to the number of cores.")
+    int,
+    typer.Option(
+        min=1, help="Processes that share the examples of each step: one per GPU, or up to the number of cores."
+    ),
 ]
 
 
 def show_training(result: TrainingResult, again: str, *, as_json: bool) -> None:
-    """Say what came of a training; `again` is the command that goes on with an interrupted one."""
+    """Print the result of a training; `again` is the command that resumes an interrupted one."""
     account = {
         "folder": str(result.folder),
         "finished": result.finished,
@@ -29,9 +32,9 @@ def show_training(result: TrainingResult, again: str, *, as_json: bool) -> None:
         "best": str(result.best),
     }
     numbers = ", ".join(f"{name} {value:.4f}" for name, value in result.metrics.items())
-    lines = [f"{result.seen} seen; best on validation: {numbers or 'none yet'}"]
+    lines = [f"{result.seen} examples seen; best on validation: {numbers or 'none yet'}"]
     if result.finished:
         lines.append(f"wrote {result.best}; next: coffea-fm export {result.best}")
     else:
-        lines.append(f"interrupted; go on with: {again}")
+        lines.append(f"interrupted; resume with: {again}")
     show(account, "\n".join(lines), as_json=as_json)

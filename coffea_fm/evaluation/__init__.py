@@ -1,1 +1,1 @@
-"""How good a tagger is: metrics, working points, plots and the tables of a model card."""
+"""Evaluate taggers: metrics, working points, plots and the tables of a model card."""

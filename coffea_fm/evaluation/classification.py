@@ -55,9 +55,10 @@ class Metrics:
     reliability : Reliability
         Calibration of the highest score.
     temperature : float
-        By which the logits would have to be divided to be most likely on these jets; 1 if they are calibrated.
-    reliability_with_temperature : Reliability
-        What the calibration would be then, on the same jets.
+        By which the logits would have to be divided to be most likely, found on a random half of the jets; 1 if they
+        are calibrated.
+    reliability_other_half, reliability_with_temperature : Reliability
+        Calibration of the other half, before and after that.
     """
 
     classes: list[str]
@@ -72,6 +73,7 @@ class Metrics:
     confusion: list[list[float]]
     reliability: Reliability
     temperature: float
+    reliability_other_half: Reliability
     reliability_with_temperature: Reliability
 
     @property
@@ -128,7 +130,8 @@ def classification_metrics(
     accuracy = float(np.mean(predicted == target))
     counts = np.zeros((len(classes), len(classes)))
     np.add.at(counts, (target, predicted), 1)
-    temperature = best_temperature(scores, target)
+    half = np.random.default_rng(0).permutation(len(target)) % 2 == 0
+    temperature = best_temperature(scores[half], target[half])
     return Metrics(
         classes=list(classes),
         background=background,
@@ -142,7 +145,8 @@ def classification_metrics(
         confusion=(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)).tolist(),
         reliability=reliability(scores, target),
         temperature=temperature,
-        reliability_with_temperature=reliability(with_temperature(scores, temperature), target),
+        reliability_other_half=reliability(scores[~half], target[~half]),
+        reliability_with_temperature=reliability(with_temperature(scores[~half], temperature), target[~half]),
     )
 
 

@@ -1,4 +1,4 @@
-"""How well one number separates signal from background: AUC, ROC curve, rejection with its interval."""
+"""Separation of signal and background by a discriminant: AUC, ROC curve, and background rejection with its interval."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ Floats = npt.NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Rejection:
-    """What a cut at a given signal efficiency does to the background.
+    """Background rejection of a cut at a given signal efficiency.
 
     Parameters
     ----------
     cut : float
-        Jets pass with a discriminant of at least this.
+        Jets pass if their discriminant is at least this.
     signal_efficiency, background_efficiency : float
-        Fractions that pass.
+        Fractions of jets that pass.
     value : float or None
         One over the background efficiency; None if no background jet passes.
     interval : tuple of float or None
-        Around the value, at 68% confidence: that of the background that passes (Clopper-Pearson), and in quadrature
-        of its logarithm what the finite signal sample's uncertainty of the cut makes of it.
+        Interval of the value at 68% confidence. It combines, in quadrature of the logarithms, the Clopper-Pearson
+        interval of the background efficiency and the uncertainty of the cut from the finite signal sample.
     lower_limit : float
-        At 95% confidence, only used where no background jet passes: rejection is above this.
+        Lower limit on the rejection at 95% confidence, only used if no background jet passes.
     """
 
     cut: float
@@ -51,9 +51,9 @@ class Roc:
     Parameters
     ----------
     cuts, signal_efficiency, background_efficiency : float64 array of shape [n]
-        Fractions that pass at each cut, from the tightest to the loosest.
+        Fractions of jets that pass each cut, from the tightest to the loosest.
     n_signal, n_background : float
-        Jets, of which the statistical errors follow; of weighted jets, the effective numbers.
+        Numbers of jets, for statistical errors; effective numbers for weighted jets.
     """
 
     cuts: DoubleArray
@@ -64,7 +64,7 @@ class Roc:
 
 
 def auc(signal: Floats, background: Floats) -> float:
-    """Area under the ROC curve: the probability that a signal jet scores above a background jet, ties counted half.
+    """Area under the ROC curve: the probability that a signal jet scores above a background jet; ties count half.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def auc(signal: Floats, background: Floats) -> float:
 
 
 def roc(signal: Floats, background: Floats) -> Roc:
-    """The ROC curve with a cut at each signal jet.
+    """Compute the ROC curve, with a cut at each signal jet.
 
     Parameters
     ----------
@@ -92,25 +92,25 @@ def roc(signal: Floats, background: Floats) -> Roc:
 
 
 def roc_of_histograms(signal: BaseHist[Any], background: BaseHist[Any]) -> Roc:
-    """The ROC curve with a cut at each edge of two histograms of the discriminant, which may be weighted.
+    """Compute the ROC curve from two, possibly weighted, histograms of the discriminant, with a cut at each edge.
 
     Raises
     ------
     InputError
-        If either has no positive sum.
+        If the sum of either is not positive.
     """
     passing, effective = [], []
     for histogram in (signal, background):
         values, variances = histogram.values(flow=True), histogram.variances(flow=True)
         if not values.sum() > 0:
-            raise InputError("separation needs signal and background jets: one of the histograms is empty")
+            raise InputError("a ROC curve needs signal and background jets, but one of the histograms is empty")
         passing.append(np.cumsum(values[:0:-1]) / values.sum())
         effective.append(float(values.sum() ** 2 / (values if variances is None else variances).sum()))
     return Roc(signal.axes[0].edges[::-1].astype(np.float64), *passing, *effective)
 
 
 def area_under(curve: Roc) -> float:
-    """Area under a ROC curve; jets between two cuts count half, as ties do."""
+    """Area under a ROC curve; jets between two cuts count half, like ties."""
     background = np.concatenate([[0.0], curve.background_efficiency, [1.0]])
     return float(np.trapezoid(np.concatenate([[0.0], curve.signal_efficiency, [1.0]]), background))
 
@@ -123,7 +123,7 @@ def rejection(signal: Floats, background: Floats, efficiency: float = 0.5) -> Re
     signal, background : float array of shape [n]
         Discriminants.
     efficiency : float
-        Wanted signal efficiency; the cut is the tightest that reaches it.
+        Target signal efficiency; the cut is the tightest that reaches it.
     """
     _refuse_empty(signal, background)
     n_signal, n_background = len(signal), len(background)
@@ -160,4 +160,4 @@ def _refuse_empty(signal: Floats, background: Floats) -> None:
     if len(signal) == 0 or len(background) == 0:
         raise InputError(f"separation needs signal and background jets: there are {len(signal)} and {len(background)}")
     if not (np.isfinite(signal).all() and np.isfinite(background).all()):
-        raise InputError("separation needs finite discriminants: leave out jets that score NaN")
+        raise InputError("separation needs finite discriminants: remove jets that score NaN")

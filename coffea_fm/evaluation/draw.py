@@ -9,12 +9,15 @@ import hist
 import numpy as np
 from matplotlib.figure import Figure
 
+from coffea_fm.arrays import BoolArray
 from coffea_fm.bundle import WorkingPoint
 from coffea_fm.calibration.discriminant import discriminant
 from coffea_fm.calibration.reliability import Reliability
 from coffea_fm.evaluation.classification import Metrics, Scores, Targets
 from coffea_fm.evaluation.discrimination import Roc, roc
+from coffea_fm.evaluation.draw_jets import draw_jets
 from coffea_fm.evaluation.intervals import efficiency_interval
+from coffea_fm.evaluation.jets import JetData
 from coffea_fm.plots.discriminants import discriminant_figure
 from coffea_fm.plots.matrix import matrix_figure
 from coffea_fm.plots.names import discriminant_formula
@@ -27,9 +30,15 @@ _MOST_POINTS = 400
 
 
 def draw_evaluation(
-    scores: Scores, target: Targets, metrics: Metrics, points: Sequence[WorkingPoint], *, label: Label = SIMULATION
+    scores: Scores,
+    target: Targets,
+    metrics: Metrics,
+    points: Sequence[WorkingPoint],
+    jets: JetData | None = None,
+    *,
+    label: Label = SIMULATION,
 ) -> dict[str, Figure]:
-    """All figures of an evaluation by name: ROC, confusion, reliability, and the discriminant of each class.
+    """All figures of an evaluation by name: ROC, confusion, reliability, discriminants, and those of `draw_jets`.
 
     Parameters
     ----------
@@ -41,11 +50,14 @@ def draw_evaluation(
         From `coffea_fm.evaluation.classification.classification_metrics`.
     points : sequence of WorkingPoint
         Marked on the curves.
+    jets : JetData, optional
+        Kinematics and embedding.
     label : Label
         What stands above the frames.
     """
-    scored = np.isfinite(scores).all(axis=1)
+    scored: BoolArray = np.asarray(np.isfinite(scores).all(axis=1))
     scores, target = scores[scored], target[scored]
+    jets = (jets or JetData()).take(scored)
     column = metrics.classes.index(metrics.background)
     values = {name: discriminant(scores, metrics.classes.index(name), column) for name in metrics.against_background}
     kept = [at for at, name in enumerate(metrics.classes) if metrics.jets_by_class[name]]
@@ -56,11 +68,11 @@ def draw_evaluation(
         [metrics.confusion[at] for at in kept], metrics.present, metrics.classes, label=label
     )
     after = f"with temperature {metrics.temperature:.2f}"
-    curves = {"as given": metrics.reliability, after: metrics.reliability_with_temperature}
+    curves = {"as given": metrics.reliability_other_half, after: metrics.reliability_with_temperature}
     figures["reliability"] = reliability_figure({key: _curve(value) for key, value in curves.items()}, label=label)
     for name, value in values.items():
         figures[f"discriminant_{name}"] = _discriminant(name, value, target, metrics, points, label)
-    return figures
+    return figures | draw_jets(scores, target, metrics, points, jets, label=label)
 
 
 def _roc(

@@ -9,25 +9,25 @@ from scipy.special import betaincinv
 from coffea_fm.arrays import DoubleArray
 
 LEVEL = 0.683
-"""Confidence level of every interval that does not say another."""
+"""Default confidence level of intervals."""
 
 
 def efficiency_interval(
     passed: npt.ArrayLike, total: npt.ArrayLike, level: float = LEVEL
 ) -> tuple[DoubleArray, DoubleArray]:
-    """Clopper-Pearson interval of an efficiency, which covers whatever the numbers are.
+    """Clopper-Pearson interval of an efficiency, which has full coverage for any numbers.
 
     Parameters
     ----------
     passed, total : array-like of shape [n]
-        Numbers of jets; of weighted jets, effective ones.
+        Numbers of jets; effective numbers for weighted jets.
     level : float
         Confidence level.
 
     Returns
     -------
     low, high : float64 array of shape [n]
-        0 and the limit where none passes; the limit and 1 where all pass.
+        0 and the upper limit if none pass; the lower limit and 1 if all pass.
     """
     k, n = np.asarray(passed, dtype=np.float64), np.asarray(total, dtype=np.float64)
     tail = (1 - level) / 2

@@ -11,13 +11,31 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from coffea_fm.bundle import WorkingPoint
 from coffea_fm.evaluation.classification import Metrics
-from coffea_fm.evaluation.tables import confusion_table, headline, separation_table, working_point_table
+from coffea_fm.evaluation.tables import (
+    Table,
+    confusion_table,
+    headline,
+    separation_table,
+    working_point_table,
+)
 from coffea_fm.plots.names import display_name
 
 _CAPTIONS = {
     "roc": "Background efficiency against signal efficiency, with 68% intervals; dots are working points.",
     "confusion": "Fraction of each true class predicted as each class.",
-    "reliability": "How often the predicted class is right, against its score.",
+    "reliability": "How often the predicted class is right, against its score, on the half of the jets that did not set "
+    "the temperature.",
+    "significance": "Significance improvement, the signal efficiency over the root of the background efficiency, with "
+    "68% intervals; drawn as far as ten background jets pass.",
+    "mass_sculpting": "Mass of the background before any tag, and after the tag of each class.",
+    "embedding": "The embedding on its first two principal components.",
+}
+_KINDS = {
+    "discriminant_": "Discriminant of {}, with its cuts.",
+    "efficiency_": "Efficiency of the {} tag against kinematics, with 68% intervals.",
+    "roc_": "Taggers of {}: background efficiency against signal efficiency, with 68% intervals.",
+    "significance_": "Taggers of {}: significance improvement, with 68% intervals.",
+    "background_": "Taggers of {}: background efficiency of the tag against kinematics, with 68% intervals.",
 }
 
 
@@ -27,6 +45,7 @@ def render_page(
     points: Sequence[WorkingPoint],
     images: Mapping[str, Path],
     warnings: Sequence[str] = (),
+    tables: Sequence[Table] = (),
 ) -> str:
     """The page as HTML.
 
@@ -42,9 +61,11 @@ def render_page(
         PNG files by the names of `coffea_fm.evaluation.draw.draw_evaluation`.
     warnings : sequence of str
         What was left out or could not be drawn.
+    tables : sequence of Table
+        More than those of the metrics.
     """
     shown = {str(name): _text(value) for name, value in about.items() if value}
-    return _template("page.html.jinja").render(
+    return template("page.html.jinja").render(
         title=shown.get("bundle", "Evaluation"),
         data=shown.get("data", "labelled jets"),
         tiles=_tiles(metrics),
@@ -53,22 +74,26 @@ def render_page(
             separation_table(metrics, display_name),
             working_point_table(points),
             confusion_table(metrics, display_name),
+            *tables,
         ],
         calibration=_calibration(metrics),
-        figures=[_figure(name, path) for name, path in images.items()],
+        figures=[figure_entry(name, path) for name, path in images.items()],
         about=shown,
     )
 
 
-def render_summary(title: str, metrics: Metrics, points: Sequence[WorkingPoint], remarks: Sequence[str]) -> str:
+def render_summary(
+    title: str, metrics: Metrics, points: Sequence[WorkingPoint], remarks: Sequence[str], more: Sequence[Table] = ()
+) -> str:
     """A short form without figures, for a notebook."""
-    tables = [separation_table(metrics, display_name), working_point_table(points)]
-    return _template("summary.html.jinja").render(
+    tables = [separation_table(metrics, display_name), working_point_table(points), *more]
+    return template("summary.html.jinja").render(
         title=title, headline=headline(metrics), tables=tables, remarks=remarks
     )
 
 
-def _template(name: str) -> Template:
+def template(name: str) -> Template:
+    """A template of this package."""
     loader = PackageLoader("coffea_fm.evaluation", ".")
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template(name)
 
@@ -91,19 +116,20 @@ def _absent(metrics: Metrics) -> list[str]:
 
 
 def _calibration(metrics: Metrics) -> str:
-    before, after = metrics.reliability.expected_error, metrics.reliability_with_temperature.expected_error
+    before, after = metrics.reliability_other_half.expected_error, metrics.reliability_with_temperature.expected_error
     return (
-        f"The expected calibration error is {before:.4f}. A temperature of {metrics.temperature:.3f} makes these scores "
-        f"most likely and would leave {after:.4f}: coffea-fm export --temperature {metrics.temperature:.3f} applies it. "
-        "Find it on other jets than those of the test."
+        f"The expected calibration error is {metrics.reliability.expected_error:.4f}. A temperature of "
+        f"{metrics.temperature:.3f} makes the scores of half of the jets most likely; on the other half it changes the "
+        f"error from {before:.4f} to {after:.4f}. coffea-fm export --temperature {metrics.temperature:.3f} applies it."
     )
 
 
-def _figure(name: str, path: Path) -> dict[str, Any]:
-    caption = (
-        _CAPTIONS.get(name) or f"Discriminant of {display_name(name.removeprefix('discriminant_'))}, with its cuts."
-    )
-    return {"caption": caption, "wide": name == "roc", "png": base64.b64encode(path.read_bytes()).decode()}
+def figure_entry(name: str, path: Path) -> dict[str, Any]:
+    """A figure as the page's template takes it."""
+    kind = next((kind for kind in _KINDS if name.startswith(kind)), "")
+    caption = _CAPTIONS.get(name) or _KINDS[kind].format(display_name(name.removeprefix(kind)))
+    wide = name == "roc" or kind in ("efficiency_", "background_")
+    return {"caption": caption, "wide": wide, "png": base64.b64encode(path.read_bytes()).decode()}
 
 
 def _text(value: object) -> str:

@@ -1,4 +1,4 @@
-"""How much simple classifiers read from embeddings that stay as they are."""
+"""Probe frozen embeddings with simple classifiers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Labels = npt.NDArray[np.integer]
 Scores = npt.NDArray[np.float32]
 
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
-"""Inverse strengths of the regularisation that are tried."""
+"""Inverse regularisation strengths to try."""
 NEIGHBOURS = (5, 10, 20, 50, 100)
-"""Numbers of neighbours that are tried."""
+"""Numbers of neighbours to try."""
 TEMPERATURE = 0.07
-"""A neighbour counts with exp(cosine / TEMPERATURE), as in arXiv:2104.14294."""
+"""The weight of a neighbour is exp(cosine / TEMPERATURE), as in arXiv:2104.14294."""
 
 
 def linear_probe(
@@ -33,12 +33,12 @@ def linear_probe(
     train, validation, test : float array of shape [n_jets, dim]
         Embeddings.
     train_labels, validation_labels : int array of shape [n_jets]
-        Classes; the regularisation is that of `STRENGTHS` with the smallest cross-entropy on validation.
+        Classes. The regularisation in `STRENGTHS` with the smallest cross-entropy on validation is used.
 
     Returns
     -------
     float32 array of shape [n_test, n_classes]
-        Probabilities of the classes 0, 1, ...; 0 for one that no training jet has.
+        Probabilities of the classes 0, 1, ...; 0 for a class without training jets.
     """
     scaler = StandardScaler().fit(train)
     train, validation, test = (scaler.transform(vectors) for vectors in (train, validation, test))
@@ -58,19 +58,19 @@ def linear_probe(
 def knn_probe(
     train: Vectors, train_labels: Labels, validation: Vectors, validation_labels: Labels, test: Vectors
 ) -> Scores:
-    """Scores of the nearest neighbours among the training jets, by the cosine of standardised embeddings.
+    """Scores from the nearest training jets, by cosine similarity of standardised embeddings.
 
     Parameters
     ----------
     train, validation, test : float array of shape [n_jets, dim]
         Embeddings.
     train_labels, validation_labels : int array of shape [n_jets]
-        Classes; the number of neighbours is that of `NEIGHBOURS` with the best accuracy on validation.
+        Classes. The number in `NEIGHBOURS` with the best accuracy on validation is used.
 
     Returns
     -------
     float32 array of shape [n_test, n_classes]
-        Shares of the classes 0, 1, ... among the neighbours, the nearer ones weighing more.
+        Fractions of the classes 0, 1, ... among the neighbours, with larger weights for nearer ones.
     """
     scaler = StandardScaler().fit(train)
     train, validation, test = (normalize(scaler.transform(vectors)) for vectors in (train, validation, test))

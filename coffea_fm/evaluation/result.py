@@ -1,4 +1,4 @@
-"""The result of an evaluation, as a notebook or a terminal shows it."""
+"""The result of an evaluation, with its display for notebooks and terminals."""
 
 from __future__ import annotations
 
@@ -9,34 +9,43 @@ from typing import Any
 
 from coffea_fm.bundle import WorkingPoint
 from coffea_fm.evaluation.classification import Metrics, Scores, Targets
+from coffea_fm.evaluation.domain_shift import Shift
+from coffea_fm.evaluation.jets import JetData
 from coffea_fm.evaluation.page import render_summary
 from coffea_fm.evaluation.report import write_evaluation
-from coffea_fm.evaluation.tables import headline, separation_table, working_point_table
+from coffea_fm.evaluation.sculpting import Divergence
+from coffea_fm.evaluation.tables import Table, headline, separation_table, shift_tables, working_point_table
 from coffea_fm.plots.style import SIMULATION, Label
 
 
 @dataclass(frozen=True, repr=False)
 class Evaluation:
-    """How good a bundle is on labelled jets.
+    """The performance of a bundle on labelled jets.
 
     Parameters
     ----------
     bundle, checksum : str
-        What was evaluated.
+        Name and checksum of the bundle.
     data : sequence of str
-        On what.
+        The data, by name.
     scores : float32 array of shape [n_jets, n_classes]
-        Of the jets with a true class; rows of NaN for jets without a score.
+        Scores of the jets with a true class; NaN for jets without a score.
     target : int64 array of shape [n_jets]
         True class.
     metrics : Metrics
         Figures of merit.
     working_points : sequence of WorkingPoint
-        Cuts, and what passes.
+        Cuts with their efficiencies.
     left_out : dict of str to int
-        Jets that are in none of these, by why.
+        Number of jets left out, by reason.
     skipped : dict of str to str
         Why a file was left out.
+    jets : JetData
+        Kinematics and embeddings of the jets.
+    sculpting : dict of str to Divergence
+        By working point: what it does to the mass of the background.
+    shift : Shift, optional
+        How far other data are.
     written : list of Path
         Files that `write` wrote.
     """
@@ -50,6 +59,9 @@ class Evaluation:
     working_points: Sequence[WorkingPoint]
     left_out: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    jets: JetData = field(default_factory=JetData)
+    sculpting: dict[str, Divergence] = field(default_factory=dict)
+    shift: Shift | None = None
     written: list[Path] = field(default_factory=list)
 
     @property
@@ -60,12 +72,12 @@ class Evaluation:
 
     @property
     def remarks(self) -> list[str]:
-        """What was left out, a sentence each."""
+        """One sentence for each reason that jets or files were left out."""
         jets = [f"left out: {number} jets {why}" for why, number in self.left_out.items()]
         return [*jets, *(f"skipped: {reason}" for reason in self.skipped.values())]
 
     def summary(self) -> dict[str, Any]:
-        """What was evaluated on what, as plain values."""
+        """The result as plain values."""
         return {
             "bundle": self.bundle,
             "checksum": self.checksum,
@@ -75,7 +87,7 @@ class Evaluation:
         }
 
     def write(self, folder: Path, *, label: Label = SIMULATION) -> Evaluation:
-        """Write numbers, tables, figures and the page into a folder; gives the same with `written`."""
+        """Write numbers, tables, figures and the report page to a folder; returns a copy with `written` set."""
         written = write_evaluation(
             folder,
             self.scores,
@@ -83,10 +95,17 @@ class Evaluation:
             self.metrics,
             self.working_points,
             self.summary(),
+            jets=self.jets,
+            sculpting=self.sculpting,
+            shift=self.shift,
             warnings=self.remarks,
             label=label,
         )
         return replace(self, written=written)
+
+    @property
+    def _more_tables(self) -> list[Table]:
+        return [] if self.shift is None else shift_tables(self.shift)
 
     def __repr__(self) -> str:
         tables = (separation_table(self.metrics), working_point_table(self.working_points))
@@ -94,10 +113,11 @@ class Evaluation:
             f"{self.bundle} on {self.measured_on}",
             headline(self.metrics),
             *(table.markdown() for table in tables),
+            *(f"{table.title}\n\n{table.markdown()}" for table in self._more_tables),
             *self.remarks,
         ]
         return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
         title = f"{self.bundle} on {self.measured_on}"
-        return render_summary(title, self.metrics, self.working_points, self.remarks)
+        return render_summary(title, self.metrics, self.working_points, self.remarks, self._more_tables)

@@ -1,4 +1,4 @@
-"""Figures of tagged jets from the histograms of the processor ``tag_jets``: what one shows of a tagger."""
+"""Figures of tagger performance from the histograms of the processor ``tag_jets``."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ def draw_tagging(
     level: str = "medium",
     label: Label = SIMULATION,
 ) -> dict[str, Figure]:
-    """ROC curves, discriminants, and the mass before and after each tag, for the true classes that there are.
+    """ROC curves, discriminants, and the mass before and after each tag, for all true classes in the sample.
 
     Parameters
     ----------
     histograms : mapping of str to hist.BaseHist
-        ``msoftdrop``, ``discriminant/SIGNAL_vs_BACKGROUND`` and ``tagged_msoftdrop/SIGNAL_LEVEL``, as ``tag_jets`` fills
-        them.
+        ``msoftdrop``, ``discriminant/SIGNAL_vs_BACKGROUND`` and ``tagged_msoftdrop/SIGNAL_LEVEL``, as filled by
+        ``tag_jets``.
     background : str
-        Class that the others are separated from.
+        Background class.
     level : str
         Level of the working points.
     label : Label
-        What stands above the frames.
+        Text above the frames.
 
     Returns
     -------
     dict of str to Figure
-        By name: of two classes of signal, six figures.
+        By name; six figures for two signal classes.
     """
     before = _by_truth(histograms["msoftdrop"])
     signals = [name for name in before if name != background and f"discriminant/{name}_vs_{background}" in histograms]
@@ -74,7 +74,7 @@ def draw_tagging(
 
 
 def _by_truth(histogram: BaseHist[Any] | None) -> Parts:
-    """The filled true classes, summed over everything else; at most as many as one panel shows."""
+    """The filled true classes, summed over all other axes; at most as many as fit in one panel."""
     if histogram is None:
         return {}
     projection: Any = histogram.project("truth", "value")

@@ -1,4 +1,4 @@
-"""Between awkward and the model: typetracers become empty arrays of the same form, rows become records again."""
+"""Convert between awkward arrays and the model: typetracers to empty arrays, rows of output to records."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from coffea_fm.tokens.pack import Chosen, columns, require
 
 
 def is_dask(array: Any) -> bool:
-    """Whether an array is dask-awkward's, which need not be installed to ask."""
+    """Whether an array is a dask-awkward array. Does not import dask-awkward, which may not be installed."""
     return type(array).__module__.startswith("dask_awkward")
 
 
 def is_typetracer(array: ak.Array) -> bool:
-    """Whether an array has a form and no data."""
+    """Whether an array has a form but no data."""
     return bool(ak.backend(array) == "typetracer")
 
 
 def touch(things: ak.Array, level: Level) -> ak.Array:
-    """Report the columns that a model reads to the tracer, and give an empty array of the same form."""
+    """Report the columns that a model reads to the tracer, and return an empty array of the same form."""
     require(things, level)
     for path in columns(things, level):
         ak.typetracer.touch_data(things[path])
@@ -35,7 +35,7 @@ def touch(things: ak.Array, level: Level) -> ak.Array:
 
 
 def to_typetracer(array: ak.Array) -> ak.Array:
-    """A typetracer of unknown length with the form of an array."""
+    """Return a typetracer of unknown length with the form of an array."""
     return ak.Array(array.layout.to_typetracer(forget_length=True), attrs=array.attrs)
 
 
@@ -47,20 +47,20 @@ def assemble(
     record: bool,
     members: Chosen | None = None,
 ) -> ak.Array:
-    """Rows of the outputs, in the layout of the things that were given, or of their members.
+    """Arrange rows of outputs in the layout of the input things, or of their members.
 
     Parameters
     ----------
     results : dict of str to float32 array of shape [n, dim]
-        One row a thing, or a packed member.
+        One row per thing, or per packed member.
     outputs : list of Output
-        Which, in order.
+        The outputs to return, in order.
     rewrap : callable
-        Puts a layout of one element a thing back under the lists and options of the things.
+        Puts a layout with one element per thing back under the lists and options of the input.
     record : bool
-        Give a record of the outputs, and not the single output bare.
+        Return a record of the outputs, even if there is only one.
     members : Chosen, optional
-        From `coffea_fm.tokens.pack.chosen_members`: outputs of any other level than the first are of these.
+        From `coffea_fm.tokens.pack.chosen_members`: outputs of any level below the first belong to these.
     """
     contents = []
     for output in outputs:
@@ -75,7 +75,7 @@ def assemble(
 
 
 def flatten_vectors(array: ak.Array, dim: int) -> tuple[FloatArray, Rewrap]:
-    """Vectors as a matrix float32 [n, dim], and what puts rows back under their lists and options.
+    """Flatten vectors to a float32 matrix [n, dim], and return the function that restores the lists and options.
 
     Raises
     ------
@@ -93,16 +93,16 @@ def flatten_vectors(array: ak.Array, dim: int) -> tuple[FloatArray, Rewrap]:
 
 
 def vectors_of(rows: Rows, dim: int) -> FloatArray:
-    """Rows of vectors as a matrix float32 [n, dim].
+    """Convert rows of vectors to a float32 matrix [n, dim].
 
     Raises
     ------
     InputError
-        If one is None, or not of length `dim`.
+        If a vector is None, or does not have length `dim`.
     """
     rows, valid = rows.valid()
     if not valid.all():
-        raise InputError("some jets have None as their embedding: give those that tagger.embed gave for these jets")
+        raise InputError("the embedding of some jets is None: pass what tagger.embed returned for these jets")
     vectors, lengths = rows.lists()
     if not (lengths == dim).all():
         raise InputError(
@@ -112,7 +112,7 @@ def vectors_of(rows: Rows, dim: int) -> FloatArray:
 
 
 def _member_lists(rows: FloatArray, output: Output, members: Chosen) -> Any:
-    """Rows of packed members as a list a thing, of all members that it holds; NaN for those that are not packed."""
+    """Arrange rows of packed members as one list per thing, with all stored members; NaN for those not packed."""
     everywhere = np.full((int(members.stored.sum()), output.dim), np.nan, dtype=np.float32)
     everywhere[members.places] = rows
     return ak.contents.ListOffsetArray(ak.index.Index64(offsets_of(members.stored)), _content(everywhere, output))

@@ -1,4 +1,4 @@
-"""The chain of a model: graphs, each run at its level, in batches of similar length that fit the cache."""
+"""The chain of graphs of a model. Each graph runs at its level, in batches of similar length that fit the cache."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from coffea_fm.tokens.usable import any_reason, unusable
 MULTIPLE = 2
 """Padded lengths are multiples of this. Measured: 8 costs 8% of the speed, and memory does not grow with the shapes."""
 GPU_TOKENS = 2**15
-"""Padded tokens of a batch that keep a GPU busy; also for graphs that read vectors only, which are cheap."""
+"""Padded tokens per batch that keep a GPU busy. Also used for graphs that read only vectors, which are cheap."""
 EVENT_JETS = 4096
-"""Padded jets of a batch of events."""
+"""Padded jets per batch of events."""
 
 Step = tuple[Graph, list[str]]
 
@@ -36,13 +36,13 @@ class Chain:
     Parameters
     ----------
     manifest : Manifest
-        Names the graphs, their levels and outputs.
+        Lists the graphs, their levels and outputs.
     session : callable
-        Gives the onnxruntime session of a graph.
+        Returns the onnxruntime session of a graph.
     threads : int
-        How many batches run side by side.
+        Number of batches that run in parallel.
     batch_tokens : int, optional
-        Padded tokens of a batch; see `default_batch_tokens`.
+        Padded tokens per batch; see `default_batch_tokens`.
     """
 
     manifest: Manifest
@@ -53,23 +53,23 @@ class Chain:
     def run(
         self, packed: Packed, level: Level, wanted: Sequence[str], *, usable: BoolArray | None = None
     ) -> dict[str, FloatArray]:
-        """Evaluate outputs. This is the one loop over graphs.
+        """Evaluate outputs. This is the only loop over graphs.
 
         Parameters
         ----------
         packed : Packed
-            What the model reads. What graphs gave already, in its ``known``, is not computed again.
+            What the model reads. Outputs already in its ``known`` are not computed again.
         level : Level
-            Describes it: a level of the model, without what is not read (see `reads`).
+            Describes `packed`: a level of the model, reduced to what is read (see `reads`).
         wanted : sequence of str
-            Names of outputs.
+            Names of the outputs.
         usable : bool array of shape [n], optional
-            Which things to run; by default those that `coffea_fm.tokens.usable.unusable` finds nothing against.
+            Which things to run; by default those without any problem found by `coffea_fm.tokens.usable.unusable`.
 
         Returns
         -------
         dict of str to float32 array of shape [n, dim]
-            One row for each thing of the output's level; NaN for those that are not run.
+            One row for each thing of the output's level; NaN for things that are not run.
         """
         if usable is None:
             usable = ~any_reason(unusable(packed, level))
@@ -85,14 +85,14 @@ class Chain:
         return {name: results[name] for name in wanted}
 
     def reads(self, wanted: Sequence[str], known: Collection[str] = ()) -> Level:
-        """What must be packed for these outputs, where others are known: a part of the model's tree of levels."""
+        """What must be packed to compute these outputs when others are known: part of the model's tree of levels."""
         steps = self._steps(wanted, known)
         read = {(graph.level, name) for graph, _ in steps for name in graph.inputs}
         top = self.manifest.level.find(self.level_of(wanted[0]))
         return _prune(top, read)
 
     def level_of(self, output: str) -> str:
-        """Name of the level of the graph that gives an output: what a tagger must be given.
+        """Name of the level at which the graph of an output runs, which is what a tagger takes.
 
         Raises
         ------
@@ -103,7 +103,7 @@ class Chain:
         return next(graph.level for graph in self.manifest.graphs if name in graph.outputs)
 
     def _steps(self, wanted: Iterable[str], known: Collection[str]) -> list[Step]:
-        """The graphs that outputs need, from the lowest level up and in order, and which of their outputs."""
+        """The graphs needed for the outputs, from the lowest level up, and which of their outputs to keep."""
         missing = set(wanted) - set(known)
         steps: list[Step] = []
         for graph in reversed(self.manifest.graphs):
@@ -116,7 +116,7 @@ class Chain:
     def _run_stage(
         self, things: Packed, level: Level, rows: IntArray, stage: Sequence[Step], kept: Collection[str]
     ) -> dict[str, FloatArray]:
-        """Run graphs of one level on some of its things; gives those of their outputs that are kept."""
+        """Run graphs of one level on some of its things, and return the outputs to keep."""
         given = [name for _, outputs in stage for name in outputs if name in kept]
         members = level.members[0].name if level.members else ""
         results: dict[str, FloatArray] = {}
@@ -154,9 +154,9 @@ class Chain:
 
 
 def default_batch_tokens(manifest: Manifest, level: Level, *, on_gpu: bool = False) -> int:
-    """Padded tokens of a batch: so many that the activations stay in a core's cache, or that a GPU is busy.
+    """Padded tokens per batch: few enough that the activations stay in a core's cache, or enough to keep a GPU busy.
 
-    Measured on one core: 512 tokens are best at width 128, 1024 at width 64; twice or half as many cost 2-5%.
+    Measured on one core: 512 tokens are best at width 128, 1024 at width 64. Twice or half as many cost 2-5%.
     """
     if on_gpu or not level.members:
         return GPU_TOKENS
@@ -175,14 +175,14 @@ def _known(packed: Packed, level: Level) -> set[str]:
 
 
 def _read_above(steps: Iterable[Step], level: str) -> set[str]:
-    """What graphs of other levels read of the things of this one, such as their embedding."""
+    """What graphs of other levels read from the things of this level, such as their embedding."""
     prefix = f"{level}_"
     read = {name for graph, _ in steps if graph.level != level for name in graph.inputs}
     return {name.removeprefix(prefix) for name in read if name.startswith(prefix)}
 
 
 def _outputs_read(graph: Graph, manifest: Manifest) -> set[str]:
-    """Outputs of earlier graphs that a graph reads, at its level or of its members."""
+    """Outputs of earlier graphs that a graph reads, at its own level or for its members."""
     level = manifest.level.find(graph.level)
     raw = set(array_names(level))
     read = set()
@@ -193,7 +193,7 @@ def _outputs_read(graph: Graph, manifest: Manifest) -> set[str]:
 
 
 def _rows(packed: Packed, path: Sequence[str], rows: IntArray) -> IntArray:
-    """Where the things below some rows stand, on the level that a path leads to."""
+    """Row numbers of the things below some rows, on the level at the end of a path."""
     for name in path:
         members = packed.members[name]
         packed, rows = members.things, members.rows(rows)
@@ -201,7 +201,7 @@ def _rows(packed: Packed, path: Sequence[str], rows: IntArray) -> IntArray:
 
 
 def _prune(level: Level, read: set[tuple[str, str]], parent: str = "") -> Level:
-    """The level without the fields and members that no graph reads; members keep the field that orders them."""
+    """Remove the fields and members that no graph reads. Members keep the field that orders them."""
     members = tuple(_prune(member, read, level.name) for member in level.members)
     read_of = {name for of, name in read if of == level.name}
     kept = tuple(
@@ -225,5 +225,5 @@ def _each(evaluate: Callable[[IntArray], None], buckets: Sequence[IntArray], thr
 
 @lru_cache
 def _pool(pid: int, threads: int) -> ThreadPoolExecutor:  # noqa: ARG001 - a forked child has none of the threads
-    """One pool for all that tags in this process, so that tasks side by side share the worker's threads."""
+    """One thread pool for all tagging in this process, so that concurrent tasks share the worker's threads."""
     return ThreadPoolExecutor(threads, thread_name_prefix="coffea-fm")

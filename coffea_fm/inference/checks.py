@@ -1,4 +1,4 @@
-"""What is wrong with the inputs: found, counted, and said once."""
+"""Find problems in the inputs, count them, and warn about each once."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Findings:
-    """What a look at packed things found.
+    """Problems found in packed things.
 
     Parameters
     ----------
     usable : bool array of shape [n]
         Things that can be scored.
     counts : dict of str to int
-        ``jets``, or ``events`` and the number of things on the levels below that have members; of these, what
-        `coffea_fm.tokens.usable.unusable` names, which score NaN, each counted once; and ``out_of_range``, which are
-        scored.
+        Number of ``jets`` or ``events``, and of the things on lower levels that have members. Of these, the number
+        that score NaN for each reason of `coffea_fm.tokens.usable.unusable`, each counted once, and the number
+        ``out_of_range``, which are still scored.
     remarks : dict of str to str
         Sentences to warn with, by cause.
     """

@@ -12,25 +12,25 @@ from coffea_fm.errors import BundleError, InputError
 
 
 def discriminant(scores: ak.Array, signal: str | Sequence[str], background: str | Sequence[str]) -> ak.Array:
-    """``signal / (signal + background)``: what analyses cut on; NaN where a jet has no score.
+    """``signal / (signal + background)``: the variable to cut on. NaN where a jet has no score.
 
     Parameters
     ----------
     scores : awkward.Array
-        Records of scores, as a tagger gives them.
+        Records of scores, as returned by a tagger.
     signal, background : str or sequence of str
-        Classes whose scores are added.
+        Classes whose scores are summed.
 
     Raises
     ------
     InputError
-        If a class is not among the scores, or on both sides: names the nearest.
+        If a class is not among the scores, or on both sides. The message names the nearest class.
     """
     above, below = _names(signal), _names(background)
     for name in (*above, *below):
         if name not in scores.fields:
             nearest = difflib.get_close_matches(name, scores.fields, n=1, cutoff=0)
-            meant = f"; did you mean {nearest[0]!r}?" if nearest else ""
+            meant = f"; did you mean {nearest[0]!r}?" if nearest else "."
             raise InputError(f"there is no score {name!r}{meant} The scores are {', '.join(scores.fields)}")
     if common := set(above) & set(below):
         raise InputError(f"{', '.join(sorted(common))} cannot be both signal and background of a discriminant")
@@ -39,12 +39,12 @@ def discriminant(scores: ak.Array, signal: str | Sequence[str], background: str 
 
 
 def find_working_point(calibration: Calibration, name: str, bundle: str) -> WorkingPoint:
-    """The working point of that name.
+    """Return the working point with this name.
 
     Raises
     ------
     BundleError
-        If none was measured, or none has that name: names the nearest.
+        If no working points were measured, or none has this name. The message suggests the nearest.
     """
     known = {point.name: point for point in calibration.working_points}
     if name in known:

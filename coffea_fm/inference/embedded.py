@@ -1,4 +1,4 @@
-"""Embeddings that were kept, in place of what a backbone reads."""
+"""Pack stored embeddings in place of the inputs of a backbone."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _FIELD = "coffea_fm_embedding"
 
 
 def pack_vectors(embedding: ak.Array, dim: int) -> tuple[Packed, Rewrap]:
-    """Things of which only the embedding is known; raises `InputError` if these are not vectors of that width."""
+    """Pack things of which only the embedding is known. Raises `InputError` if a vector does not have length `dim`."""
     vectors, rewrap = flatten_vectors(embedding, dim)
     nothing = np.zeros((len(vectors), 0))
     return Packed(nothing.astype(np.float32), nothing.astype(np.bool_), known={"embedding": vectors}), rewrap
 
 
 def pack_embedded(embedding: ak.Array, jets: ak.Array, level: Level, dim: int) -> tuple[Packed, Rewrap]:
-    """Events whose jets have the fields of the level, and their embedding in place of constituents.
+    """Pack events whose jets have the fields of the level, and an embedding in place of constituents.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def pack_embedded(embedding: ak.Array, jets: ak.Array, level: Level, dim: int) -
     try:
         embedded = ak.with_field(jets, embedding, _FIELD)
     except (ValueError, TypeError) as error:
-        raise InputError("the embeddings do not fit the jets: select both alike, one embedding for each jet") from error
+        raise InputError("there must be one embedding per jet: select both in the same way") from error
     events = gather({member.name: embedded})
     packed, rewrap = pack(events, level)
     vectors = vectors_of(chosen_members(events, member).rows.field(_FIELD), dim)

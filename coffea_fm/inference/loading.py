@@ -1,4 +1,4 @@
-"""From a bundle to a tagger."""
+"""Load a bundle as a tagger."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def load(
     Parameters
     ----------
     path : path-like
-        A bundle: the name of a shipped one such as ``"jet-classifier-small"`` or of one in ``COFFEA_FM_PATH``, its
-        folder, a ``.zip`` of it, or an fsspec URL of either.
+        A bundle: the name of a shipped bundle such as ``"jet-classifier-small"`` or of one in ``COFFEA_FM_PATH``, a
+        folder, a ``.zip`` of the folder, or an fsspec URL of either.
     ship : {"path", "bytes"}
-        What travels to workers: where the bundle is, or the bundle itself where they do not see the file.
+        What is sent to workers: the location of the bundle, or the bundle itself if they cannot see the file.
     providers : sequence of str, optional
-        ``"cuda"``, ``"cpu"`` or onnxruntime's names; by default CUDA where a worker has it, then CPU.
+        ``"cuda"``, ``"cpu"`` or onnxruntime's own names. By default CUDA if the worker has it, then CPU.
     threads : int, optional
-        By default what the dask worker, the batch job or this process owns.
+        Number of threads; by default those of the dask worker, the batch job or this process.
 
     Raises
     ------
     BundleError
-        If the bundle cannot be read, or is not what was saved.
+        If the bundle cannot be read, or does not match its checksum.
     """
     if threads is not None and threads < 1:
         raise InputError(f"threads={threads}: give at least 1, or leave it out")

@@ -1,4 +1,4 @@
-"""Bundles that this process has read already: unpickling a tagger for every chunk reads no file."""
+"""Bundles that this process has already read, so that unpickling a tagger for every chunk reads no file."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ _bundles: dict[str, Bundle] = {}
 
 
 def keep(bundle: Bundle) -> Bundle:
-    """Remember a bundle by the checksum of its model, in place of one that was read before it was measured again."""
+    """Cache a bundle by its model checksum. Replaces an entry that was read before the model was measured again."""
     _bundles[bundle.checksum] = bundle
     return bundle
 
 
 def find(source: str, checksum: str) -> Bundle:
-    """The bundle of that model, read from `source` if this process has not yet.
+    """Return the bundle with this model, reading it from `source` if it is not cached.
 
-    Where a worker does not see the path, a bundle that it knows by the same name and with the same checksum will do.
+    If a worker cannot see the path, a cached bundle with the same name and checksum is used.
 
     Raises
     ------
     BundleError
-        If the file is not here, or has another content meanwhile.
+        If the file is not visible here, or its content has changed.
     """
     if checksum in _bundles:
         return _bundles[checksum]
     if not is_remote(source) and not Path(source).exists() and Path(source).name not in bundle_names():
         raise BundleError(
-            f"the worker {socket.gethostname()} does not see the bundle {source}: put it where every worker can read it, "
+            f"the worker {socket.gethostname()} cannot see the bundle {source}: put it where every worker can read it, "
             "or load it with coffea_fm.load(..., ship='bytes')"
         )
     _LOG.info("reading the bundle %s: it is not in the cache of this process", source)

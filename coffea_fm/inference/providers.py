@@ -1,4 +1,4 @@
-"""Where a model runs, and on how many threads: asked for, or what this process owns."""
+"""Where a model runs, and on how many threads."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _SHORT = {"cpu": CPU, "cuda": CUDA}
 
 
 def choose_providers(asked: Sequence[str] | None, available: Sequence[str]) -> tuple[str, ...]:
-    """Execution providers of onnxruntime, in order of preference.
+    """Choose execution providers of onnxruntime, in order of preference.
 
     Parameters
     ----------
     asked : sequence of str, optional
-        ``"cuda"``, ``"cpu"`` or onnxruntime's own names; by default CUDA where this onnxruntime has it, then CPU.
+        ``"cuda"``, ``"cpu"`` or onnxruntime's own names. By default CUDA if this onnxruntime has it, then CPU.
     available : sequence of str
-        What this onnxruntime has.
+        Providers of this onnxruntime.
 
     Raises
     ------
     InputError
-        If one that was asked for is not available.
+        If a requested provider is not available.
     """
     if asked is None:
         return tuple(name for name in (CUDA, CPU) if name in available)
@@ -42,10 +42,10 @@ def choose_providers(asked: Sequence[str] | None, available: Sequence[str]) -> t
 
 
 def owned_threads() -> int:
-    """How many threads the model may use here: those of the dask worker, or of the batch job.
+    """Number of threads that the model may use here: those of the dask worker or of the batch job.
 
-    A dask worker owns its ``nthreads``; another child process (of a process pool, one per core) owns one; the main
-    process owns the cores that it may run on, or fewer if ``OMP_NUM_THREADS`` says so.
+    A dask worker has its ``nthreads``. Any other child process (of a process pool with one process per core) has
+    one. The main process has the cores it may run on, or fewer if ``OMP_NUM_THREADS`` says so.
     """
     nthreads = _dask_worker_threads()
     if nthreads is not None:

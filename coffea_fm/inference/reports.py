@@ -1,4 +1,4 @@
-"""What tagging leaves on its output besides the scores: which bundle, and what was counted."""
+"""Reports attached to tagger outputs: which bundle made them, and how many jets were tagged or not."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Report:
     bundle, checksum : str
         Name and content hash of the bundle.
     counts : dict of str to int
-        ``jets`` (or ``events``) tagged; among them those that score NaN, by reason (``without_constituents``,
-        ``not_finite``, ...), and ``out_of_range``, which lie outside of what the model was trained on.
+        Number of ``jets`` (or ``events``) tagged; the number that score NaN, by reason (``without_constituents``,
+        ``not_finite``, ...); and ``out_of_range``, the number outside the range the model was trained on.
     """
 
     bundle: str
@@ -35,19 +35,19 @@ class Report:
     counts: dict[str, int]
 
     def __add__(self, other: Report) -> Report:
-        """Counts of both: reports of one bundle add up in an accumulator.
+        """Sum the counts, so that reports of one bundle add up in an accumulator.
 
         Raises
         ------
         InputError
-            If the other is of another bundle.
+            If the other report is of another bundle.
         """
         if not isinstance(other, Report):
             return NotImplemented
         if other.checksum != self.checksum:
             raise InputError(
                 f"reports of two bundles, {self.bundle} ({self.checksum[:12]}) and {other.bundle} "
-                f"({other.checksum[:12]}), do not add up: keep them under two keys"
+                f"({other.checksum[:12]}), cannot be added: keep them under separate keys"
             )
         counts = Counter(self.counts)
         counts.update(other.counts)
@@ -63,35 +63,35 @@ class Report:
 
 
 def attach(array: ak.Array, report: Report) -> ak.Array:
-    """The array with the report in its ``attrs``.
+    """Return the array with the report in its ``attrs``.
 
-    Under a key of its own: awkward keeps one value a key, and arrays that are joined must keep both reports.
+    Each report has its own key: awkward keeps one value per key, and concatenated arrays must keep both reports.
     """
     return ak.Array(array.layout, attrs={f"{_PREFIX}{uuid.uuid4().hex}": asdict(report)})
 
 
 def report(scores: ak.Array) -> Report:
-    """Read origin and counts from scores, or from anything computed from them.
+    """Read origin and counts from scores, or from an array computed from them.
 
     Parameters
     ----------
     scores : awkward.Array
-        Output of a `Tagger`, also after selections. The counts are those of the tagging, before them, summed over all
-        calls of the tagger whose scores went into this array, such as those of concatenated chunks.
+        Output of a `Tagger`, possibly after selections. The counts are those at the time of tagging, before any
+        selection, summed over all calls whose scores went into this array, such as those of concatenated chunks.
 
     Raises
     ------
     InputError
-        If the array does not come from a tagger, or from several bundles, or is not computed yet.
+        If the array does not come from a tagger, comes from several bundles, or is not computed yet.
     """
     if is_dask(scores):
-        raise InputError("these scores are not computed yet, and so are not counted: give what .compute() returned")
+        raise InputError("these scores are not computed yet: pass the result of .compute()")
     taggings = [Report(**value) for key, value in scores.attrs.items() if key.startswith(_PREFIX)]
     if not taggings:
-        raise InputError("this array was not made by a tagger: give the scores that tagger(jets) returned")
+        raise InputError("this array was not made by a tagger: pass the scores that tagger(jets) returned")
     bundles = {tagging.checksum: tagging.bundle for tagging in taggings}
     if len(bundles) > 1:
         raise InputError(
-            f"this array was made by several bundles, {', '.join(sorted(bundles.values()))}: give the scores of one"
+            f"several bundles made this array, {', '.join(sorted(bundles.values()))}: pass the scores of one bundle"
         )
     return reduce(operator.add, taggings)

@@ -1,4 +1,4 @@
-"""What is asked of a tagger, against what its bundle gives."""
+"""Check that a bundle provides what is requested from its tagger."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from coffea_fm.tokens.pack import gather
 
 
 def named_outputs(outputs: str | Sequence[str] | None, manifest: Manifest) -> tuple[str, ...]:
-    """Names of outputs; the first output of the bundle by default.
+    """Names of the requested outputs; by default the first output of the bundle.
 
     Raises
     ------
     InputError
-        If the list is empty, or jets stand in its place.
+        If the list is empty, or jets were passed as `outputs`.
     """
     if outputs is None:
         return (manifest.first_output,)
     if isinstance(outputs, ak.Array) or is_dask(outputs):
         name = _member(manifest) or "FatJet"
-        raise InputError(f"jets of events are given by the name of their collection: tagger(events, {name}=jets)")
+        raise InputError(f"pass the jets of events by the name of their collection: tagger(events, {name}=jets)")
     if not outputs:
-        raise InputError("no output is asked for: name at least one")
+        raise InputError("no output was requested: name at least one")
     return (outputs,) if isinstance(outputs, str) else tuple(outputs)
 
 
 def check_request(chain: Chain, names: Sequence[str], collections: Mapping[str, Any]) -> None:
-    """Refuse outputs, or collections of jets, that the bundle does not have.
+    """Check that the bundle has the outputs and takes the collections of jets.
 
     Raises
     ------
     InputError
-        If the arrays are not those of the model.
+        If the arrays are not those that the model takes.
     BundleError
-        If the bundle has no such output, or it is none that a tagger gives.
+        If the bundle has no such output, or a tagger cannot return it.
     """
     manifest = chain.manifest
     bundle, member = f"the bundle {manifest.name!r}", _member(manifest)
@@ -50,17 +50,17 @@ def check_request(chain: Chain, names: Sequence[str], collections: Mapping[str, 
     for output in map(manifest.output, names):
         if output.pairs:
             raise BundleError(
-                f"{output.name} of {bundle} are for pairs of {output.level}, which a tagger does not give: run the "
-                "graphs with onnxruntime as the manifest chains them"
+                f"{bundle} gives {output.name} per pair of {output.level}, which a tagger cannot return: run the "
+                "graphs with onnxruntime in the order of the manifest"
             )
         top = chain.level_of(output.name)
         if member and (top == manifest.level.name) != bool(collections):
             right = f"events, {member}=jets" if top == manifest.level.name else f"jets, {output.name!r}"
-            raise InputError(f"{output.name} of {bundle} are those of each {top}: call tagger({right})")
+            raise InputError(f"{bundle} gives {output.name} per {top}: call tagger({right})")
 
 
 def things_of(jets: ak.Array, collections: Mapping[str, ak.Array]) -> ak.Array:
-    """What is tagged: the jets, or events that hold the collections.
+    """What is tagged: the jets, or events with the collections as fields.
 
     Raises
     ------
@@ -71,7 +71,9 @@ def things_of(jets: ak.Array, collections: Mapping[str, ak.Array]) -> ak.Array:
         if given.ndim != 2 or not given.fields:
             raise InputError(f"expected one list of jets for each event, found {given.type}")
         if ak.backend(given) != "typetracer" and len(jets) != len(given):
-            raise InputError(f"there are {len(given)} lists of jets for {len(jets)} events: select both alike")
+            raise InputError(
+                f"there are {len(given)} lists of jets for {len(jets)} events: select both in the same way"
+            )
     return gather(collections) if collections else jets
 
 
@@ -84,11 +86,11 @@ def _member(manifest: Manifest) -> str:
 def _right(manifest: Manifest, member: str) -> str:
     if member:
         return f"tagger(events, {member}=jets)"
-    return f"tagger(jets), for its model is one of {manifest.level.name}s"
+    return f"tagger(jets), because its model takes {manifest.level.name}s"
 
 
 def _unknown(collections: Mapping[str, Any], member: str) -> str:
-    """The keywords that are not known; one that is nearly a parameter is said to be."""
+    """The unknown keywords. A keyword close to a parameter name comes with a suggestion."""
     words = [name for name in collections if name != member]
     near = [
         f"{word} (did you mean outputs?)" if difflib.get_close_matches(word, ["outputs"], 1, 0.6) else word

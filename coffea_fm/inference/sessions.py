@@ -19,9 +19,9 @@ _sessions: dict[tuple[int, str, tuple[str, ...]], Session] = {}
 
 
 def session(sha256: str, data: bytes, providers: Sequence[str] | None = None) -> Session:
-    """The session of a graph in this process, created at the first call.
+    """Return the session of a graph in this process, creating it on the first call.
 
-    It runs on the calling thread alone: tagging runs several batches side by side instead, which scales better with
+    It runs on the calling thread only. Tagging runs several batches in parallel instead, which scales better for
     small batches and leaves no idle threads behind.
 
     Parameters
@@ -43,7 +43,7 @@ def session(sha256: str, data: bytes, providers: Sequence[str] | None = None) ->
 
 
 def session_count() -> int:
-    """How many sessions this process has created."""
+    """Number of sessions that this process has created."""
     return sum(pid == os.getpid() for pid, *_ in _sessions)
 
 

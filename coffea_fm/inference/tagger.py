@@ -17,6 +17,7 @@ from coffea_fm.inference.arrays import is_dask, is_typetracer, to_typetracer, to
 from coffea_fm.inference.chain import Chain
 from coffea_fm.inference.discriminants import discriminant, find_working_point
 from coffea_fm.inference.embedded import pack_embedded, pack_vectors
+from coffea_fm.inference.fitting import instead
 from coffea_fm.inference.providers import owned_threads
 from coffea_fm.inference.requests import check_request, named_outputs, things_of
 from coffea_fm.inference.sessions import Session, session
@@ -27,23 +28,23 @@ from coffea_fm.tokens.levels import without_ranges
 
 @dataclass(frozen=True)
 class Tagger:
-    """A model as a function of jets; made by `load`.
+    """A model as a function of jets; created by `load`.
 
-    It may be an attribute of a processor: it pickles to a few hundred bytes, holds no session, and every copy of it in
-    a process shares one.
+    It can be an attribute of a processor: it pickles to a few hundred bytes and holds no session. All copies in a
+    process share one session.
 
     Parameters
     ----------
     source : str
         Absolute path or URL of the bundle.
     checksum : str
-        Checksum of its model.
+        Checksum of the model.
     carried : Bundle, optional
-        The bundle itself, for workers that do not see `source`.
+        The bundle itself, for workers that cannot see `source`.
     providers : tuple of str, optional
-        Execution providers; by default what the worker has.
+        Execution providers; by default those of the worker.
     threads : int, optional
-        Threads to run on; by default what the worker owns.
+        Number of threads; by default those of the worker.
     """
 
     source: str
@@ -59,7 +60,7 @@ class Tagger:
 
     @property
     def calibration(self) -> Calibration:
-        """What was measured of the model: temperature and working points."""
+        """Measurements of the model: temperature and working points."""
         return self._bundle.calibration
 
     @property
@@ -69,51 +70,51 @@ class Tagger:
         Raises
         ------
         BundleError
-            If the bundle has none.
+            If the bundle has no scores.
         """
         return self.manifest.output("scores").classes
 
     @property
     def chain(self) -> Chain:
-        """The graphs with their sessions, for what is packed already, such as shards."""
+        """The graphs with their sessions, for data that is already packed, such as shards."""
         return Chain(self.manifest, self._session, self.threads or owned_threads())
 
     def __call__(self, jets: ak.Array, outputs: str | Sequence[str] | None = None, **collections: ak.Array) -> ak.Array:
-        """Tag jets; or events, if the bundle is one of events: ``tagger(events, FatJet=selected_jets)``.
+        """Tag jets, or events if the bundle takes events: ``tagger(events, FatJet=selected_jets)``.
 
         Parameters
         ----------
         jets : awkward.Array
-            Jets with the fields that the bundle reads, under any lists and options; virtual, eager, typetracer or
-            dask-awkward. For a bundle of events the events, of which only the number is used.
+            Jets with the fields that the bundle reads, under any lists and options. Virtual, eager, typetracer or
+            dask-awkward. For a bundle of events, the events; only their number is used.
         outputs : str or sequence of str, optional
-            One output by name, or several as a record of them. The scores by default, or what the bundle gives
-            instead; the embedding if it has no head.
+            Name of one output, or several names for a record of outputs. By default the scores; for a bundle without
+            scores its first output, such as the embedding.
         **collections : awkward.Array
-            For a bundle of events, by the name of its collection: a list of jets for each event, after the analysis'
-            own selection and corrections.
+            For a bundle of events, the jets, by the name of their collection: a list of jets per event, after the
+            selection and corrections of the analysis.
 
         Returns
         -------
         awkward.Array
-            In exactly the layout of `jets`. Scores are a record of float32, one field a class; the embedding is a
-            float32 vector of fixed length. An output of tokens has one more level, in the layout of
-            ``jets.constituents``. Jets without tokens or with non-finite inputs give NaN, and so do tokens beyond the
-            number that the model reads. Of events there is one row each, NaN where there are too few jets, or one that
-            is read has no constituents or a number that is not finite. ``coffea_fm.report(result)`` tells how many,
-            and which bundle made it.
+            In exactly the layout of `jets`. Scores are a record with one float32 field per class; the embedding is a
+            float32 vector of fixed length. An output per token has one more level, in the layout of
+            ``jets.constituents``. The result is NaN for jets without tokens or with non-finite inputs, and for tokens
+            beyond the number that the model reads. A bundle of events returns one row per event, NaN if the event has
+            too few jets, or if a jet that is read has no constituents or a non-finite input.
+            ``coffea_fm.report(result)`` returns how many, and which bundle was used.
 
         Raises
         ------
         InputError
-            If the jets lack a field.
+            If a field is missing from the jets.
         BundleError
             If this worker cannot read the bundle, or has no such output.
 
         Warns
         -----
         InputWarning
-            Once a process: non-finite fields, implausible units, jets outside the trained range.
+            Once per process: non-finite fields, implausible units, jets outside the trained range.
         """
         record = outputs is not None and not isinstance(outputs, str)
         names = named_outputs(outputs, self.manifest)
@@ -125,7 +126,7 @@ class Tagger:
 
             return dask_awkward.map_partitions(self, jets, outputs, label=f"tag-{self.manifest.name}", **collections)
         if not isinstance(given, ak.Array):
-            raise InputError(f"expected an awkward array of jets, got {type(given).__name__}: give e.g. events.FatJet")
+            raise InputError(f"expected an awkward array of jets, got {type(given).__name__}: pass e.g. events.FatJet")
         level = chain.reads(names)
         with self._named(given):
             things = things_of(jets, collections)
@@ -138,25 +139,25 @@ class Tagger:
         return self(jets, "embedding")
 
     def score(self, embedding: ak.Array, jets: ak.Array | None = None) -> ak.Array:
-        """The scores of embeddings that `embed` gave: the head alone, for when the backbone's work is kept.
+        """Compute scores from embeddings of `embed`. Runs only the head, so that stored embeddings can be reused.
 
         Parameters
         ----------
         embedding : awkward.Array
             Vectors under any lists and options, e.g. one selection of ``tagger.embed(jets)``.
         jets : awkward.Array, optional
-            For a bundle of events the jets that the embeddings are of, as shifted or corrected as may be: the head
+            For a bundle of events, the jets that belong to the embeddings, which may be corrected or shifted: the head
             reads their fields.
 
         Returns
         -------
         awkward.Array
-            A record of scores for each vector, or for each event; NaN where an embedding is.
+            A record of scores per vector, or per event; NaN where an embedding is NaN.
 
         Raises
         ------
         InputError
-            If these are not vectors of the bundle's width, or the bundle's scores need more than the embedding.
+            If the vectors do not have the bundle's width, or the scores need more than the embedding.
         BundleError
             If the bundle has no scores.
         """
@@ -164,7 +165,7 @@ class Tagger:
         level = chain.reads(("scores",), known=("embedding",))
         if bool(level.members) != (jets is not None):
             what = "the jets as well: tagger.score(embedding, jets)" if jets is None else "the embeddings alone"
-            raise InputError(f"the scores of the bundle {self.manifest.name!r} are those of {level.name}s: give {what}")
+            raise InputError(f"the scores of the bundle {self.manifest.name!r} are per {level.name}: pass {what}")
         with self._named(embedding if jets is None else jets):
             if is_typetracer(embedding):
                 ak.typetracer.touch_data(embedding)
@@ -188,19 +189,19 @@ class Tagger:
         return discriminant(scores, signal, background)
 
     def passes(self, jets: ak.Array, working_point: str, **collections: ak.Array) -> ak.Array:
-        """Whether jets pass a working point: its discriminant is cut, not a score.
+        """Whether jets pass a working point, which is a cut on a discriminant.
 
         Parameters
         ----------
         jets, **collections : awkward.Array
-            As given to the tagger.
+            As passed to the tagger.
         working_point : str
-            Name of one in ``tagger.calibration.working_points``, which also tells its formula and efficiencies.
+            Name of one in ``tagger.calibration.working_points``, which also holds its formula and efficiencies.
 
         Returns
         -------
         awkward.Array
-            Booleans in the layout of `jets`; False for a jet that has no score.
+            Booleans in the layout of `jets`; False for jets without a score.
 
         Raises
         ------
@@ -221,24 +222,24 @@ class Tagger:
         classes: Sequence[str] = (),
         columns: Mapping[str, ak.Array | str] | Sequence[str] = (),
     ) -> dict[str, int]:
-        """Write jets, or events, as training examples with the inputs that this bundle reads: to fine-tune it on them.
+        """Write jets, or events, as training examples with the inputs of this bundle, to fine-tune it on them.
 
         Parameters
         ----------
         jets : awkward.Array
-            As they are tagged: after the analysis' own selection. A list of them for each event, if the bundle is one
-            of events: these are written then.
+            Jets after the selection of the analysis, as for tagging. For a bundle of events, a list of jets per
+            event; the events are written.
         folder : path-like
-            Where the shards go.
+            Folder to write the shards to.
         classes : sequence of str
-            Names of the classes that `target` counts; those of the scores by default.
+            Names of the classes, in the order of the indices in `target`; by default those of the scores.
         target, events, weight, columns
             See `coffea_fm.shards.collector.Collector`.
 
         Returns
         -------
         dict of str to int
-            How many were written, and how many left out for what reason.
+            Number of examples written, and left out by reason.
         """
         from coffea_fm.shards.collect import shard_folder
         from coffea_fm.shards.collector import Collector
@@ -249,7 +250,7 @@ class Tagger:
             return collect(jets, target, events=events, weight=weight, columns=columns)
 
     def columns(self, jets: ak.Array) -> frozenset[str]:
-        """Names of the branches that tagging these jets reads, or of their fields if no file is behind them.
+        """Names of the branches that tagging these jets reads, or of the fields if the jets do not come from a file.
 
         Parameters
         ----------
@@ -286,8 +287,9 @@ class Tagger:
 
     @contextmanager
     def _named(self, jets: ak.Array) -> Iterator[None]:
-        """Say in every complaint about the jets which they are, and for which bundle."""
+        """Add the collection and the bundle to every error about the jets."""
         try:
             yield
         except InputError as error:
-            raise InputError(f"bundle {self.manifest.name!r} on {collection(jets)}: {error}") from error
+            other = instead(jets, self.manifest)
+            raise InputError(f"bundle {self.manifest.name!r} on {collection(jets)}: {error}{other}") from error

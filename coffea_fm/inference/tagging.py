@@ -1,4 +1,4 @@
-"""From packed things to an awkward array of results: check, run, put back."""
+"""Apply a chain of graphs to awkward arrays: check the inputs, run, and restore the layout."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ class Tagging:
     ----------
     chain : Chain
     checksum : str
-        Of the model, for reports and warnings.
+        Checksum of the model, for reports and warnings.
     """
 
     chain: Chain
     checksum: str
 
     def tag(self, things: ak.Array, level: Level, names: tuple[str, ...], given: ak.Array, *, record: bool) -> ak.Array:
-        """Outputs of things.
+        """Compute outputs of things.
 
         Parameters
         ----------
         things : awkward.Array
             Jets, or events that hold them.
         level : Level
-            What is read of them.
+            What is read from them.
         names : tuple of str
-            Which outputs.
+            Names of the outputs.
         given : awkward.Array
-            The jets that the user gave, for warnings.
+            The jets passed by the user, for warnings.
         record : bool
-            Give a record of the outputs, and not the single output bare.
+            Return a record of the outputs, even if there is only one.
         """
         packed, rewrap = pack(things, level)
         asked = {self.chain.manifest.output(name).level for name in names}
@@ -63,7 +63,7 @@ class Tagging:
         members: Chosen | None = None,
         record: bool = False,
     ) -> ak.Array:
-        """Outputs of what is packed, in the layout that `rewrap` gives, with their report attached."""
+        """Compute outputs of packed things, in the layout of `rewrap`, with the report attached."""
         manifest = self.chain.manifest
         findings = inspect(packed, level)
         remarks = findings.remarks | named_otherwise(given, level)

@@ -12,13 +12,13 @@ from coffea_fm.tokens.pack import require
 
 
 def collection(jets: ak.Array) -> str:
-    """Name of the collection that jets belong to, e.g. ``"FatJet"``; ``"jets"`` where they do not tell."""
+    """Name of the collection that the jets belong to, e.g. ``"FatJet"``; ``"jets"`` if it is unknown."""
     layout = jets.layout
     return layout.purelist_parameter("collection_name") or layout.purelist_parameter("__record__") or "jets"
 
 
 def branches(tag: Callable[[ak.Array], ak.Array], jets: ak.Array, level: Level) -> frozenset[str]:
-    """Branches behind the jets that `tag` reads, or the paths of its fields if no file is behind them.
+    """Branches of the jets that `tag` reads, or paths of the fields if the jets do not come from a file.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def branches(tag: Callable[[ak.Array], ak.Array], jets: ak.Array, level: Level) 
         Tags jets, or their events.
     jets : awkward.Array
     level : Level
-        What is read of the jets.
+        What is read from the jets.
     """
     if is_dask(jets):
         import dask_awkward

@@ -1,3 +1,3 @@
-"""Methods of training a network: one file a method, by family, over shared parts; `table` lists them."""
+"""Training methods, one file each, grouped by family and built from shared parts; `table` lists them."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every method of training is: a configuration that builds a module around a model."""
+"""Base classes of training methods: a configuration builds a module around a model."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from coffea_fm.tokens import Level
 class MethodConfig(Config):
     """The section ``method`` of a recipe.
 
-    A method derives from it, adds ``kind: Literal["its-name"] = "its-name"`` and its settings, and writes `build`.
+    A method subclasses it, adds ``kind: Literal["its-name"] = "its-name"`` and its settings, and implements `build`.
 
     Attributes
     ----------
     heads : mapping of str to tuple of str
-        The levels that may be on top of the model, and for each the kinds of head that the method can train, the usual
-        one first; none where the method trains the backbone without a head.
+        The supported top levels of the model, each with the kinds of head that the method can train, the default
+        first; empty if the method trains the backbone without a head.
     several_groups : bool
-        Whether jets may have several groups of tokens.
+        Whether the method supports several groups of tokens.
     """
 
     heads: ClassVar[Mapping[str, tuple[str, ...]]] = {"jet": ()}
@@ -36,25 +36,25 @@ class MethodConfig(Config):
     kind: str
 
     def build(self, model: Model) -> Method:
-        """The method around a model; further parts are initialised from torch's global random state."""
+        """Build the method around a model; its own weights are initialised from torch's global random state."""
         raise NotImplementedError
 
 
 class Method(nn.Module):
-    """A module that holds the model and says how far it is from what it should do.
+    """A module that holds the model and computes the loss.
 
-    Most methods only write `forward`. The state of a method is its parameters and buffers, nothing else: that is what
-    is saved, averaged and restored.
+    Most methods only implement `forward`. Keep all state in parameters and buffers: these are what is saved, averaged
+    and restored.
 
     Parameters
     ----------
     model : Model
-        What checkpoints keep.
+        The part that checkpoints contain.
 
     Attributes
     ----------
     metrics : tuple of str
-        Names of what `forward` gives; the first one, ``loss``, is minimised.
+        Names of the values that `forward` returns; the first one, ``loss``, is minimised.
     """
 
     metrics: ClassVar[tuple[str, ...]] = ("loss",)
@@ -64,28 +64,28 @@ class Method(nn.Module):
         self.model = model
 
     def prepare(self, data: ShardDataset, seed: int) -> None:
-        """Look at the training data once, before the first step of a run; sets buffers."""
+        """Set buffers from the training data, once, before the first step of a run."""
 
     def parts(
         self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
     ) -> Iterator[Any]:
-        """What of the examples of a step goes through `forward` at once, padded; by default one length group each.
+        """Split the examples of a step into padded parts for `forward`; by default one part per length group.
 
         A method that compares examples with each other yields all of them in one part (see `views.joint.Views`).
 
         Yields
         ------
         Batch or Views
-            Anything that `forward` takes and that has the weights of its examples as ``weight``.
+            Anything that `forward` accepts and that holds the weights of its examples as ``weight``.
         """
         return padded_batches(examples, level, micro_tokens, device, random)
 
     def forward(self, part: Any) -> dict[str, Tensor]:
-        """Each metric for each example, float32 [n]."""
+        """Compute each metric for each example, float32 [n]."""
         raise NotImplementedError
 
     def finish_step(self, progress: float) -> None:
-        """Follow a step of the optimizer (a teacher does); `progress` is the fraction of the training that is done."""
+        """Called after each optimizer step, e.g. to update a teacher; `progress` is the completed fraction."""
 
     def describe(self, folder: Path) -> None:
-        """Write beside a checkpoint what else is needed to use the model; by default nothing is."""
+        """Write additional files that are needed to use the model next to a checkpoint; none by default."""

@@ -1,6 +1,6 @@
-"""All methods: those of coffea-fm, one a line, and those of other packages.
+"""All methods: those of coffea-fm, one per line, and those of other packages.
 
-Another package adds its own by an entry point in the group ``coffea_fm.methods`` that names the configuration.
+Another package adds a method with an entry point in the group ``coffea_fm.methods`` that points to its configuration.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ METHODS: tuple[type[MethodConfig], ...] = (
 
 
 def kind_of(config: type[MethodConfig]) -> str:
-    """What a recipe calls a method."""
+    """Name of a method in recipes."""
     return str(config.model_fields["kind"].default)
 
 
 def _all_methods() -> dict[str, type[MethodConfig]]:
-    """Those above and those of other packages; one that cannot be loaded is warned of and left out."""
+    """Methods by name, including those of other packages; those that cannot be loaded are skipped with a warning."""
     known = {kind_of(config): config for config in METHODS}
     for entry in entry_points(group=GROUP):
         try:
             config = entry.load()
             kind = kind_of(config)
             if kind in known:
-                raise ValueError(f"there is a method {kind!r} already")
+                raise ValueError(f"a method {kind!r} already exists")
             known[kind] = config
         except Exception as error:  # noqa: BLE001 -- a broken package must not stop every training
             package = entry.dist.name if entry.dist else "another package"
@@ -69,5 +69,5 @@ else:
 
 
 def method_named(kind: object) -> type[MethodConfig] | None:
-    """The configuration of a method by what a recipe calls it, if there is such a method."""
+    """Configuration class of the method with this name in recipes; None if there is no such method."""
     return _BY_KIND.get(str(kind))

@@ -1,4 +1,4 @@
-"""Packed examples to padded tensors, grouped by length; one recursive function for jets, events and what comes."""
+"""Packed examples to padded tensors, grouped by length, for jets, events and any other level."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from coffea_fm.tokens import Level, Packed, pad
 Columns = dict[str, npt.NDArray[Any]]
 
 NESTED = 4
-"""Tokens of a batch whose members have members, in units of a group: the members have several lengths."""
+"""Size of a batch of events in units of `micro_tokens`: its jets are split further by length."""
 
 
 class Examples(NamedTuple):
-    """Packed things with what is known about them.
+    """Packed jets or events with their labels and weights.
 
     Attributes
     ----------
     packed : Packed
         Jets, or events.
     columns : dict of str to array of shape [n]
-        Every number that is stored once for each: its class as ``target``, ...
+        Every number stored per example, such as the class as ``target``.
     weight : float32 array of shape [n]
-        Their weights, 1 on average.
+        Weights, 1 on average.
     """
 
     packed: Packed
@@ -40,24 +40,24 @@ class Examples(NamedTuple):
 
     @classmethod
     def of(cls, packed: Packed, columns: Columns, weights: Callable[[Columns], FloatArray]) -> Examples:
-        """The examples of some row groups, weighted."""
+        """Examples from some row groups, with weights computed from the columns."""
         return cls(packed, columns, weights(columns))
 
     def take(self, rows: IntArray) -> Examples:
-        """These examples, in this order."""
+        """Select examples, in this order."""
         columns = {name: column[rows] for name, column in self.columns.items()}
         return Examples(self.packed.take(rows), columns, self.weight[rows])
 
 
 class Batch(NamedTuple):
-    """Examples that pass through the network at once.
+    """Padded examples for one forward pass.
 
     Attributes
     ----------
     inputs : Inputs
         Raw fields.
     columns : dict of str to Tensor [n]
-        Numbers stored once for each; whole ones as int64, others as float32.
+        Numbers stored per example; integers as int64, others as float32.
     weight : Tensor, float32 [n]
         Weights.
     """
@@ -79,21 +79,21 @@ def padded_batches(
     Parameters
     ----------
     examples : Examples
-        Those of one step, or of a validation.
+        Those of one optimizer step, or of a validation.
     level : Level
         Describes them.
     micro_tokens : int
-        Most padded tokens of a group.
+        Maximum number of padded tokens in a group.
     device : torch.device
-        Where the tensors go.
+        Device of the tensors.
     random : numpy.random.Generator, optional
-        Shuffles the groups: what a network keeps of the groups it saw last (batch norms) must not be that of short
-        jets. Longest first by default.
+        Shuffles the groups. Otherwise the longest come first, and the running statistics of batch norms would be
+        dominated by the short jets at the end.
 
     Yields
     ------
     Batch
-        Every example is in exactly one.
+        Each example is in exactly one batch.
     """
     groups = _groups(examples.packed, level, micro_tokens)
     if random is not None:
@@ -105,9 +105,9 @@ def padded_batches(
 
 
 def make_inputs(packed: Packed, level: Level, micro_tokens: int, device: Device = "cpu") -> Inputs:
-    """The tensors of packed things; members that have members of their own are grouped by length as well.
+    """Pad packed things to tensors. Members that have members themselves (jets of events) are grouped by length too.
 
-    A level below that is not packed, because its embedding is known already, is left out.
+    A level that is not packed, because its embedding is already known, is left out.
     """
     arrays = pad(packed, level)
     inputs = Inputs.from_arrays(arrays, level, device)
@@ -125,7 +125,7 @@ def make_inputs(packed: Packed, level: Level, micro_tokens: int, device: Device 
 
 
 def column_tensors(columns: Columns, device: Device = "cpu") -> dict[str, Tensor]:
-    """Numbers stored once for each example as tensors; whole ones as int64, others as float32."""
+    """Convert numbers stored per example to tensors: integers to int64, others to float32."""
     return {
         name: torch.as_tensor(column.astype(np.int64 if column.dtype.kind in "iub" else np.float32), device=device)
         for name, column in columns.items()

@@ -1,4 +1,4 @@
-"""Checkpoints: weights as safetensors beside a description of their network that stands by itself."""
+"""Checkpoints: weights as safetensors, next to a self-contained description of the network."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ CONFIG = "config.json"
 
 
 class NetworkConfig(Config):
-    """All that makes a network but its weights.
+    """Everything needed to build a network, except its weights.
 
     Parameters
     ----------
     level : Level
-        What it reads.
+        Its inputs.
     backbone : BackboneConfig
     head : HeadConfig, optional
     classes : tuple of str
-        Classes of the examples that it was trained on.
+        Classes of the training examples.
     jet_head : JetHeadConfig, optional
-        What gives the scores of jets that a head of events reads.
+        Computes the jet scores, for an event head that reads them.
     """
 
     level: Level
@@ -46,12 +46,12 @@ class NetworkConfig(Config):
     jet_head: JetHeadConfig | None = None
 
     def build(self) -> Model:
-        """The network, freshly initialised from torch's global random state.
+        """Build the network, initialised from torch's global random state.
 
         Raises
         ------
         RecipeError
-            If the level does not have what backbone or head read.
+            If an input of the backbone or the head is missing from the level.
         """
         backbone = self.backbone.build(embedded_level(self.level))
         head = None
@@ -61,7 +61,7 @@ class NetworkConfig(Config):
 
 
 class Checkpoint(Config):
-    """What a checkpoint says beside its weights.
+    """The description stored next to the weights.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ class Checkpoint(Config):
         Version of this description.
     network : NetworkConfig
     provenance : dict
-        Where the weights come from, for people and model cards; no network depends on it. Trainings write ``recipe``,
-        ``data`` (the folder of their shards), ``seed``, ``step``, ``seen`` and ``metrics``.
+        Origin of the weights, for people and model cards; it does not affect the network. Training writes ``recipe``,
+        ``data`` (the folder of the shards), ``seed``, ``step``, ``seen`` and ``metrics``.
     """
 
     schema_version: Literal[2] = 2
@@ -81,16 +81,16 @@ class Checkpoint(Config):
 def save_checkpoint(
     folder: Path, weights: dict[str, Tensor], network: NetworkConfig, provenance: dict[str, Any]
 ) -> None:
-    """Write weights and description; each file is complete or absent.
+    """Write weights and description. Each file is written atomically.
 
     Parameters
     ----------
     folder : Path
     weights : dict of str to Tensor
-        The state of the model.
+        State dict of the model.
     network : NetworkConfig
     provenance : dict
-        Anything that JSON can hold; see `Checkpoint`.
+        Any JSON-serialisable values; see `Checkpoint`.
     """
     save_tensors(folder / WEIGHTS, weights)
     content = Checkpoint(network=network, provenance=provenance).model_dump_json(indent=1)
@@ -99,12 +99,12 @@ def save_checkpoint(
 
 
 def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[Model, Checkpoint]:
-    """The trained network, in evaluation mode, and its description.
+    """Load a trained network, in evaluation mode, and its description.
 
     Raises
     ------
     InputError
-        If the folder is not a checkpoint, or its weights do not fit its description.
+        If the folder is not a checkpoint, or its weights do not match its description.
     """
     path = Path(folder)
     try:
@@ -122,14 +122,14 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[Model, Checkpoint]:
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], about: object = None) -> None:
-    """Write tensors, and anything that JSON can hold, as one complete file."""
+    """Write tensors and JSON-serialisable metadata to one file, atomically."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic(path) as temporary:
         save_file(contiguous, temporary, metadata={"about": json.dumps(about)})
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], object]:
-    """What `save_tensors` wrote.
+    """Read a file written by `save_tensors`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which jets of a step go through the network together: the grouping by length that costs least."""
+"""Group the jets of a step by length such that the forward passes cost least."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from coffea_fm.arrays import IntArray
 from coffea_fm.tokens.padding import padded_length
 
 GROUP_COST = 128
-"""What it costs to start the network once more, in padded tokens (measured: 40 to 150)."""
+"""Overhead of one more forward pass, in padded tokens (measured: 40 to 150)."""
 
 JETS_MULTIPLE = 8
-"""Groups have multiples of this many jets: for bf16, each new shape of a batch has to be prepared by the library."""
+"""Group sizes are multiples of this: in bf16, oneDNN compiles a kernel for each new batch shape."""
 
 _FORBIDDEN = 1e9
 
 
 def cheapest_groups(lengths: IntArray, micro_tokens: int, multiple: int = 8) -> list[IntArray]:
-    """Group jets by length so that padded tokens plus a fixed cost a group are fewest.
+    """Group jets by length to minimise the padded tokens plus a fixed cost per group.
 
-    Greedy buckets leave a small rest, and pad the jets that share one with a long jet; the best of all groupings of
-    the sorted lengths is found by dynamic programming instead, in a millisecond for a step.
+    Greedy buckets leave a small remainder, and pad every jet that shares a bucket with a long one. Dynamic programming
+    finds the best grouping of the sorted lengths instead, in about a millisecond per step.
 
     Parameters
     ----------
     lengths : int64 array of shape [n_jets]
-        Tokens of each jet.
+        Number of tokens of each jet.
     micro_tokens : int
-        Most padded tokens of a group, unless eight jets have more. A group has at least a quarter of it, where that
-        is possible at all: batch norms need many tokens at once.
+        Maximum number of padded tokens in a group, unless eight jets already exceed it. A group has at least a quarter
+        of it where possible, because batch norms need many tokens at once.
     multiple : int
-        Padded lengths are multiples of this.
+        Padded lengths are rounded up to a multiple of this.
 
     Returns
     -------
     list of int64 arrays
-        Indices of the jets of each group, longest jets first; every jet is in exactly one. All groups but the first
-        have a multiple of eight jets.
+        Indices of the jets in each group, longest jets first; each jet is in exactly one group. The size of every
+        group but the first is a multiple of eight.
     """
     order = np.argsort(-lengths, kind="stable")
     padded = padded_length(lengths[order], multiple)

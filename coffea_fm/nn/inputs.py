@@ -1,4 +1,4 @@
-"""What networks take and backbones give: padded tensors that mirror the levels, an embedding and token vectors."""
+"""Inputs and outputs of backbones: padded tensors that mirror the levels, embeddings and token vectors."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ class Members(NamedTuple):
     Attributes
     ----------
     values : Tensor, float32 [things, slots, fields]
-        Raw fields in their canonical units; what a member lacks is 0 and flagged in `missing`.
+        Raw fields in their canonical units; a missing value is 0 and flagged in `missing`.
     mask : Tensor, bool [things, slots]
-        True where there is a member. What stands in the other slots never matters.
+        True where there is a member. The content of the other slots is ignored.
     missing : Tensor, bool [things, slots, missing fields]
-        True where a field that single members may lack is missing.
+        True where an optional field is missing.
     known : dict of str to Tensor [things, slots, dim]
-        What graphs gave for the members already, such as their ``embedding``.
+        Precomputed outputs for the members, such as their ``embedding``.
     groups : tuple of Inputs
-        The members once more with members of their own, in groups of similar length; none where they have no members,
-        or where these need not be read.
+        The members again, together with their own members, in groups of similar length. Empty if they have no members,
+        or if these are not needed.
     slots : Tensor, int64 [members]
-        Slot of each member of the groups, counted through all slots of the batch.
+        Index of the slot of each member in `groups`, counting all slots of the batch.
     """
 
     values: Tensor
@@ -50,9 +50,9 @@ class Inputs(NamedTuple):
     values : Tensor, float32 [things, fields]
     missing : Tensor, bool [things, missing fields]
     members : dict of str to Members
-        What belongs to each, by the name of the level below.
+        Their members, by the name of the level below.
     known : dict of str to Tensor [things, dim]
-        What graphs gave for the things already, such as their ``embedding``.
+        Precomputed outputs for the things, such as their ``embedding``.
     """
 
     values: Tensor
@@ -62,7 +62,7 @@ class Inputs(NamedTuple):
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any], level: Level, device: Device = "cpu") -> Inputs:
-        """Take the padded arrays of a batch, under the names that `coffea_fm.tokens.pad` gives them, as tensors."""
+        """Convert the padded arrays of a batch, named as in `coffea_fm.tokens.pad`, to tensors."""
         given = {name: torch.as_tensor(array, device=device) for name, array in arrays.items()}
         members = {member.name: _members(given, member) for member in level.members if member.name in given}
         n_things = len(next(iter(given.values())))
@@ -73,12 +73,12 @@ class Inputs(NamedTuple):
 
     @property
     def tokens(self) -> Members:
-        """The members of the only level below, for methods and views that are made for one group of tokens.
+        """The members of the only level below, for methods that support a single group of tokens.
 
         Raises
         ------
         RecipeError
-            If there are several.
+            If there are several groups.
         """
         if len(self.members) != 1:
             raise RecipeError(f"one group of tokens is needed here, and the inputs have {', '.join(self.members)}")
@@ -97,14 +97,14 @@ def _members(given: Mapping[str, Tensor], level: Level) -> Members:
 
 
 class BackboneOutput(NamedTuple):
-    """What a backbone makes of a batch.
+    """Output of a backbone for a batch.
 
     Attributes
     ----------
     embedding : Tensor [things, dim]
-        One vector a thing; NaN for a thing that holds a number which is not finite.
+        One vector per thing; NaN if any of its inputs is NaN or infinite.
     token_vectors : Tensor [things, slots, dim]
-        One vector for each member of the first group, 0 in empty slots.
+        One vector per member of the first group; 0 in empty slots.
     """
 
     embedding: Tensor
@@ -112,12 +112,12 @@ class BackboneOutput(NamedTuple):
 
 
 def only_member(level: Level) -> Level:
-    """The level below, for methods and views that are made for one group of tokens.
+    """The only level below, for methods and views that support a single group of tokens.
 
     Raises
     ------
     RecipeError
-        If there are several, or none.
+        If there are several levels below, or none.
     """
     if len(level.members) != 1:
         names = ", ".join(member.name for member in level.members) or "none"
@@ -126,9 +126,10 @@ def only_member(level: Level) -> Level:
 
 
 def not_finite(inputs: Inputs) -> Tensor:
-    """Zero for each thing of finite numbers and NaN for each other one, to add to its embedding.
+    """Zero for each thing with finite inputs and NaN for every other one, to be added to its embedding.
 
-    Clipped features can swallow a NaN, and runtimes differ in it; a wrong number must not come out of a wrong input.
+    Clipping can turn a NaN into a number, and runtimes differ in this. An invalid input must give NaN, not a plausible
+    number.
 
     Returns
     -------
@@ -141,5 +142,5 @@ def not_finite(inputs: Inputs) -> Tensor:
 
 
 def not_finite_members(values: Tensor, mask: Tensor) -> Tensor:
-    """The same for the members of each thing: values [things, slots, fields] and their mask [things, slots]."""
+    """The same for members: values [things, slots, fields] and their mask [things, slots]."""
     return (values.masked_fill(~mask.unsqueeze(-1), 0.0) * 0.0).sum(dim=(1, 2)).unsqueeze(-1)

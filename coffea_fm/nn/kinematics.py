@@ -1,6 +1,6 @@
-"""Four-momenta of tokens and the features of their pairs, safe in single precision.
+"""Four-momenta of tokens and their pair features, numerically stable in single precision.
 
-The usual ``E**2 - p**2`` loses all digits for hard collinear pairs in float32; the forms here are sums of positive terms.
+In float32, ``E**2 - p**2`` loses all digits for hard collinear pairs. The expressions here are sums of positive terms.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from torch import Tensor
 LOWEST = 1e-8
 """Smallest argument of a logarithm, as in the Particle Transformer."""
 HIGHEST = 1e7
-"""Momenta in GeV are cut here, far above any collider's: their squares stay finite."""
+"""Momenta in GeV are clipped here, far beyond any collider, so that their squares stay finite."""
 STEEPEST = 15.0
-"""Pseudorapidities are cut here: their hyperbolic functions stay finite."""
+"""Pseudorapidities are clipped here, so that their hyperbolic functions stay finite."""
 
 
 class Momenta(NamedTuple):
@@ -28,7 +28,7 @@ class Momenta(NamedTuple):
         In GeV.
     rapidity : Tensor
     phi : Tensor
-        In radian, within one turn of each other.
+        In radians; any two differ by less than 2π.
     """
 
     pt: Tensor
@@ -43,17 +43,17 @@ def log(values: Tensor) -> Tensor:
 
 
 def wrap(angle: Tensor) -> Tensor:
-    """The same angle in [-π, π]."""
+    """Map an angle to [-π, π]."""
     return angle - (2 * math.pi) * torch.round(angle / (2 * math.pi))
 
 
 def energy(pt: Tensor, eta: Tensor, mass: Tensor) -> Tensor:
-    """Energy in GeV of four-momenta given as pt, pseudorapidity and mass."""
+    """Energy in GeV from pt, pseudorapidity and mass."""
     return torch.sqrt((pt * torch.cosh(eta)).square() + mass.square())
 
 
 def rapidity(pt: Tensor, eta: Tensor, mass: Tensor) -> Tensor:
-    """Rapidity of four-momenta given as pt, pseudorapidity and mass."""
+    """Rapidity from pt, pseudorapidity and mass."""
     transverse_mass = torch.sqrt(pt.square() + mass.square())
     longitudinal = (pt * torch.sinh(eta)).abs()
     total = torch.sqrt(longitudinal.square() + transverse_mass.square())
@@ -68,7 +68,7 @@ def pair_features(a: Momenta, b: Momenta) -> Tensor:
     Parameters
     ----------
     a, b : Momenta
-        Of broadcastable shapes.
+        With broadcastable shapes.
 
     Returns
     -------

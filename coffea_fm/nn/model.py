@@ -1,4 +1,4 @@
-"""A backbone and a head: one model for jets, events, and what comes."""
+"""A backbone with an optional head: one model class for jets, events and any other level."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from coffea_fm.tokens import Level
 
 
 class Model(nn.Module):
-    """A backbone and a head.
+    """A backbone with an optional head.
 
-    The backbone embeds the things at the top (jets), or the members of these (the jets of events); the head reads what
-    is known of the things at the top.
+    The backbone embeds the things at the top level (jets), or their members (the jets of events). The head makes
+    predictions for the top level.
 
     Parameters
     ----------
     backbone : Backbone
     head : Head, optional
-        A model that is pretrained without labels has none.
+        None for a model pretrained without labels.
     level : Level, optional
-        The top of what the model reads; that of the backbone by default.
+        Top level of the inputs; the level of the backbone by default.
     """
 
     def __init__(self, backbone: Backbone, head: Head | None = None, level: Level | None = None) -> None:
@@ -33,7 +33,7 @@ class Model(nn.Module):
         self.level = level or backbone.level
 
     def forward(self, inputs: Inputs) -> Tensor:
-        """What the head gives, for a classification logits [things, classes]; without a head, the embedding."""
+        """Compute the output of the head, e.g. logits [things, classes]; without a head, the embedding."""
         known = self.known(inputs)
         if self.head is None:
             return known["embedding"]
@@ -41,16 +41,16 @@ class Model(nn.Module):
         return result
 
     def known(self, inputs: Inputs) -> dict[str, Tensor]:
-        """What the head can read, under the names that exported graphs use.
+        """Everything that the head can read, under the names used in exported graphs.
 
-        An embedding that is known already takes the place of the backbone.
+        A precomputed embedding is used instead of running the backbone.
 
         Returns
         -------
         dict of str to Tensor
-            ``embedding`` [things, dim] and ``token_vectors`` [things, tokens, dim], where the backbone embeds the
-            things at the top. Where it embeds their members ``m``: ``m_embedding`` [things, slots, dim], ``m`` [things,
-            slots, fields] and ``m_mask`` [things, slots].
+            ``embedding`` [things, dim] and ``token_vectors`` [things, tokens, dim], if the backbone embeds the top
+            level. If it embeds its members ``m``: ``m_embedding`` [things, slots, dim], ``m`` [things, slots, fields]
+            and ``m_mask`` [things, slots].
         """
         name = self.backbone.level.name
         if name == self.level.name:
@@ -76,7 +76,7 @@ class Model(nn.Module):
 
 
 def embedded_level(level: Level) -> Level:
-    """The level whose things a backbone embeds: the first from the top whose members are tokens."""
+    """The level that a backbone embeds: the first from the top whose members are tokens."""
     while any(member.members for member in level.members):
         level = next(member for member in level.members if member.members)
     return level

@@ -39,8 +39,10 @@ class RocCurve:
 
 
 @style()
-def roc_figure(curves: Mapping[str, RocCurve], background: str, *, label: Label = SIMULATION) -> Figure:
-    """Background efficiency against signal efficiency, one curve a signal class; lower is better.
+def roc_figure(
+    curves: Mapping[str, RocCurve], background: str, *, signal: str = "", label: Label = SIMULATION
+) -> Figure:
+    """Background efficiency against signal efficiency, one curve a signal class or a tagger; lower is better.
 
     Parameters
     ----------
@@ -48,6 +50,8 @@ def roc_figure(curves: Mapping[str, RocCurve], background: str, *, label: Label 
         By signal class, at least one; more than `MOST_CURVES` are shared out over panels.
     background : str
         The background class.
+    signal : str
+        The signal class, if the curves are those of several taggers.
     label : Label
         What stands above the frame; efficiencies have no luminosity.
     """
@@ -61,8 +65,13 @@ def roc_figure(curves: Mapping[str, RocCurve], background: str, *, label: Label 
         for color, name in zip(COLORS, names[at * each : (at + 1) * each], strict=False):
             _draw(panel, name, curves[name], color)
         write_label(panel, replace(label, luminosity=None))
-        panel.set(xlim=(0, 1), yscale="log", ylim=(min(0.5 * lowest, 0.1), 1), xlabel="Signal efficiency")
-        panel.legend(title="Signal (AUC)", loc="upper left", fontsize="x-small")
+        panel.set(
+            xlim=(0, 1),
+            yscale="log",
+            ylim=(min(0.5 * lowest, 0.1), 1),
+            xlabel=f"{tex_name(signal) or 'Signal'} efficiency",
+        )
+        panel.legend(title="Tagger (AUC)" if signal else "Signal (AUC)", loc="upper left", fontsize="x-small")
     panels[0].set_ylabel(f"{tex_name(background)} efficiency")
     return figure
 

@@ -1,1 +1,1 @@
-"""Run any coffea processor over a fileset, locally or on a dask cluster, and write what it returns."""
+"""Run any coffea processor over a fileset, locally or on a dask cluster, and write its output."""

@@ -1,4 +1,4 @@
-"""Take apart what a processor returned: histograms, arrays, what JSON can hold, and what none of these files can."""
+"""Sort the output of a processor into histograms, arrays, JSON values, and values that no such file can store."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ _SUMS = (
     boost_histogram.accumulators.WeightedSum,
 )
 _SEEN_ELSEWHERE = object()
-"""Stands in the counts for what another file holds, or none."""
+"""Placeholder in the counts for a value that another file stores, or no file."""
 
 
 @dataclass
 class Parts:
-    """What a processor returned, by the kind of file that holds it.
+    """The output of a processor, by the kind of file that stores it.
 
     Parameters
     ----------
     histograms : dict of str to hist.BaseHist
-        By the names of the keys that lead to them, joined with ``/``.
+        By path: the keys that lead to the histogram, joined with ``/``.
     arrays : dict of str to numpy or awkward array
-        Likewise.
+        By path.
     counts : object
-        Everything else, as JSON takes it.
+        Everything else, as JSON values.
     left_out : dict of str to str
-        Why a value is in none of these, by path.
+        Why a value is not stored, by path.
     """
 
     histograms: dict[str, BaseHist[Any]] = field(default_factory=dict)
@@ -59,12 +59,12 @@ class Parts:
 
 
 def take_apart(output: Any) -> Parts:
-    """Sort everything that a processor returned.
+    """Sort the output of a processor by kind of file.
 
     Parameters
     ----------
     output : object
-        Nested mappings, sequences, sets and accumulators of anything.
+        Nested mappings, sequences, sets and accumulators of any values.
     """
     parts = Parts()
     counts = _take(output, (), parts)
@@ -73,7 +73,7 @@ def take_apart(output: Any) -> Parts:
 
 
 def _take(value: Any, path: tuple[str, ...], parts: Parts) -> Any:
-    """The value as JSON takes it, or `_SEEN_ELSEWHERE`."""
+    """Convert a value for JSON, or return `_SEEN_ELSEWHERE`."""
     name = "/".join(path) or "output"
     if len(path) > _DEEPEST:
         return _leave_out(name, "is nested too deeply", parts)
@@ -107,7 +107,7 @@ def _members(values: Mapping[Any, Any], names: Mapping[Any, str], path: tuple[st
 
 
 def _texts(keys: Sequence[Any]) -> list[str]:
-    """Keys as texts; with their type where the number 1 stands beside the text "1"."""
+    """Keys as text, with their type if two would be equal, such as the number 1 and the text "1"."""
     texts = [_key_text(key) for key in keys]
     return [
         text if isinstance(key, str) or texts.count(text) == 1 else f"{text} ({type(key).__name__})"
@@ -122,7 +122,7 @@ def _key_text(key: Any) -> str:
 
 
 def _plain(value: Any, name: str, parts: Parts) -> Any:
-    """One value as JSON takes it."""
+    """Convert one value for JSON."""
     if isinstance(value, np.ndarray | np.generic | ak.Array):
         value = _from_numpy(value)
     if value is None or isinstance(value, bool | str):
@@ -135,7 +135,7 @@ def _plain(value: Any, name: str, parts: Parts) -> Any:
         number = float(value)
         if math.isfinite(number):
             return number
-        parts.left_out[name] = f"{name} is {number}, which JSON does not have: null in cutflow.json"
+        parts.left_out[name] = f"{name} is {number}, which JSON cannot store: it is null in cutflow.json"
         return None
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).decode("utf-8", "backslashreplace")
@@ -147,7 +147,7 @@ def _plain(value: Any, name: str, parts: Parts) -> Any:
         return _items(value, name, parts)
     if (fields := _accumulator_fields(value)) is not None:
         return {key: _plain(number, name, parts) for key, number in fields.items()}
-    return _leave_out(name, f"is a {type(value).__name__}, which no file but output.coffea holds", parts)
+    return _leave_out(name, f"is a {type(value).__name__}, which only output.coffea can store", parts)
 
 
 def _items(values: Iterable[Any], name: str, parts: Parts) -> list[Any]:
@@ -163,7 +163,7 @@ def _from_numpy(value: Any) -> Any:
 
 
 def _accumulator_fields(value: Any) -> dict[str, Any] | None:
-    """Of the sum of a histogram with variances or means."""
+    """Fields of the sum of a histogram with variances or means."""
     if not isinstance(value, _SUMS):
         return None
     names = ("value", "variance", "count", "sum_of_weights", "sum_of_weights_squared")

@@ -69,8 +69,15 @@ class Checkpoints(CheckpointerABC):  # type: ignore[misc]
         return self.folder / self.fingerprint[:16] / f"{key[:32]}.pkl"
 
 
-def fingerprint(processor: ProcessorABC, schema: type) -> str:
+def fingerprint(processor: ProcessorABC, schema: type, besides: object = None) -> str:
     """Changes with the code of the processor, of the modules beside it and of coffea-fm, with its options, bundle and schema.
+
+    Parameters
+    ----------
+    processor : ProcessorABC
+    schema : type
+    besides : object
+        What else is done with a chunk, with a ``repr`` that tells all of it.
 
     Raises
     ------
@@ -88,14 +95,23 @@ def fingerprint(processor: ProcessorABC, schema: type) -> str:
         ) from error
     files = [_state(value) for value in vars(processor).values()]
     versions = [version(package) for package in _VERSIONS]
-    about = [type(processor).__qualname__, schema.__module__, schema.__qualname__, *versions, files]
+    about = [
+        type(processor).__qualname__,
+        schema.__module__,
+        schema.__qualname__,
+        *versions,
+        files,
+        *([repr(besides)] if besides else []),
+    ]
     digest.update(json.dumps(about).encode())
     return digest.hexdigest()
 
 
 def _sources(processor: ProcessorABC) -> set[Path]:
     """The Python files that a processor may run: of coffea-fm, beside it, that travel with it, and of its package."""
-    names = {*cloudpickle.list_registry_pickle_by_value(), *(base.__module__ for base in type(processor).__mro__)}
+    held = [value for value in vars(processor).values() if isinstance(value, ProcessorABC)]
+    bases = [base for each in (processor, *held) for base in type(each).__mro__]
+    names = {*cloudpickle.list_registry_pickle_by_value(), *(base.__module__ for base in bases)}
     sources = set(_PACKAGE.rglob("*.py"))
     for name in names:
         file = getattr(sys.modules.get(name), "__file__", None)

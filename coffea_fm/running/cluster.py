@@ -1,4 +1,4 @@
-"""A dask cluster for the length of a run: one that is there, or worker processes of this machine."""
+"""Connect to a dask cluster for a run, or start worker processes on this machine."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ TIMEOUT = 20.0
 
 @contextmanager
 def dask_client(address: str, workers: int = 2) -> Iterator[Any]:
-    """A client of the scheduler at `address`, or of a cluster started for this run if `address` is ``"local"``.
+    """A client of the scheduler at `address`, or of a local cluster started for this run if `address` is ``"local"``.
 
     Parameters
     ----------
     address : str
-        ``"local"``, or a scheduler's address such as ``tcp://host:8786``.
+        ``"local"``, or the address of a scheduler such as ``tcp://host:8786``.
     workers : int
         Worker processes of the local cluster, one thread each.
 

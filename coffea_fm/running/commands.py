@@ -16,9 +16,10 @@ from coffea_fm.files import prepare_folder
 from coffea_fm.plots.style import Label, save
 from coffea_fm.running.accumulated import take_apart
 from coffea_fm.running.execute import execute
+from coffea_fm.running.friends import friends_of
 from coffea_fm.running.options import PathLike, RunKeywords, RunOptions, shows_run_options
 from coffea_fm.running.outputs import finish
-from coffea_fm.running.processors import as_processor
+from coffea_fm.running.processors import as_processor, describe
 from coffea_fm.running.result import RunResult
 from coffea_fm.running.schemas import find_schema
 from coffea_fm.running.sources import as_fileset
@@ -37,6 +38,7 @@ def run(
     output: PathLike | None = None,
     *,
     options: Mapping[str, Any] | None = None,
+    friends: str | Sequence[str] = (),
     plots: bool = True,
     **keywords: Unpack[RunKeywords],
 ) -> RunResult:
@@ -53,6 +55,9 @@ def run(
         Folder for what is written; nothing is written if it is not given.
     options : mapping, optional
         For the constructor of the processor.
+    friends : str or sequence of str
+        Outputs of the processor's taggers, such as ``("scores", "embedding")``, to be written of all jets as friend files
+        in ``friends`` of the folder. The processor offers its taggers as an attribute: ``taggers = {"FatJet": tagger}``.
     plots : bool
         Draw the histograms.
     **keywords
@@ -71,7 +76,7 @@ def run(
     InputError
         If a file cannot be read, or the processor fails. What fails after the last chunk is in ``failures`` instead.
     """
-    return _run(processor, fileset, output, options, RunOptions.of(keywords), plots=plots)
+    return _run(processor, fileset, output, options, RunOptions.of(keywords), friends=friends, plots=plots)
 
 
 def _run(
@@ -81,6 +86,7 @@ def _run(
     options: Mapping[str, Any] | None,
     settings: RunOptions,
     *,
+    friends: str | Sequence[str] = (),
     plots: bool = False,
     arrays: bool = True,
 ) -> RunResult:
@@ -90,6 +96,7 @@ def _run(
     folder = None if output is None else Path(output)
     if folder is not None:
         prepare_folder(folder)
+    beside = friends_of(instance, friends, folder, keeps_parts=settings.checkpoints is not None)
     with settings.executor() as executor:
         result = execute(
             instance,
@@ -98,9 +105,11 @@ def _run(
             executor,
             chunksize=settings.chunksize,
             checkpoints=settings.checkpoints,
+            friends=beside,
             quiet=settings.quiet,
         )
-    return finish(result, instance, folder, plots=plots, arrays=arrays)
+    result = replace(result, processor=describe(processor, instance, options))
+    return finish(result, instance, folder, plots=plots, arrays=arrays, friends=beside)
 
 
 @shows_run_options

@@ -1,29 +1,29 @@
-"""Evaluate a bundle on labelled jets: what ``coffea-fm evaluate`` does, for scripts and notebooks."""
+"""Evaluate bundles on labelled jets: what ``coffea-fm evaluate`` does, for scripts and notebooks."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-from coffea_fm.bundle import Calibration, Manifest, load_bundle
+from coffea_fm.bundle import Calibration
 from coffea_fm.calibration.record import record as record_in_bundle
 from coffea_fm.calibration.working_points import working_points
-from coffea_fm.errors import BundleError, InputError
-from coffea_fm.evaluation.classification import Scores, Targets, classification_metrics
+from coffea_fm.errors import InputError
+from coffea_fm.evaluation.classification import classification_metrics
+from coffea_fm.evaluation.comparison import Comparison
+from coffea_fm.evaluation.paired import paired
 from coffea_fm.evaluation.report import markdown
 from coffea_fm.evaluation.result import Evaluation
+from coffea_fm.evaluation.sculpting import sculpting
+from coffea_fm.evaluation.shifted import Side, measure_shift
 from coffea_fm.files import prepare_folder
-from coffea_fm.inference.loading import load
-from coffea_fm.names import nearest
+from coffea_fm.inference import Tagger
 from coffea_fm.plots.style import Label
 from coffea_fm.running.commands import FilesetLike
-from coffea_fm.running.execute import execute
 from coffea_fm.running.options import PathLike, RunKeywords, RunOptions, shows_run_options
-from coffea_fm.running.predictions import Predict, predict_shards
-from coffea_fm.running.schemas import find_schema
-from coffea_fm.running.sources import as_fileset
-from coffea_fm.running.truth import Truth
+from coffea_fm.running.scored import Labelled, Scored, load_taggers, names_of, score
 
 
 @shows_run_options
@@ -37,96 +37,168 @@ def evaluate(
     classes: str = "",
     background: str = "QCD",
     efficiency: float = 0.5,
+    against: FilesetLike | None = None,
     record: bool = False,
     energy: float | None = None,
     **keywords: Unpack[RunKeywords],
 ) -> Evaluation:
-    """Score labelled jets, and compute all figures of merit.
+    """Score labelled jets and compute all figures of merit.
 
     Parameters
     ----------
     bundle : path-like
         Folder, .zip or URL of the bundle.
     data : path-like, sequence of path-like, or mapping
-        A folder of shards, a fileset or the JSON file of one, or the files themselves.
+        A folder of shards, a fileset or its JSON file, or data files.
     output : path-like, optional
-        Folder for numbers, tables, figures and a page; nothing is written without it.
+        Folder for numbers, tables, figures and a report page. Nothing is written by default.
     collection : str
-        The jets.
+        Collection of jets.
     truth, classes : str
-        Column of the jets with their true class, and what its numbers mean: see `coffea_fm.running.truth.Truth.of`.
-        Shards say it themselves.
+        Field of the jets with the true class, and the meaning of its values: see
+        `coffea_fm.running.truth.Truth.of`. Not needed for shards.
     background : str
-        Class that the others are separated from.
+        Background class.
     efficiency : float
         Signal efficiency at which the rejection is given.
+    against : path-like, sequence of path-like, or mapping, optional
+        Other data: how far they are from these is tested on the embedding, and the efficiencies of the working points
+        are given in both. They need no true classes.
     record : bool
-        Write calibration and working points into the bundle, and what was measured into its card.
+        Write calibration and working points to the bundle, and the results to its card.
     energy : float, optional
-        Centre-of-mass energy for the figures, TeV.
+        Centre-of-mass energy shown in the figures, TeV.
     **keywords
-        How the files are read, see `RunOptions`.
+        How the files are read; see `RunOptions`.
 
     Returns
     -------
     Evaluation
-        The numbers, which show themselves in a terminal and in a notebook.
+        The numbers, which show themselves in a terminal and in a notebook; `coffea_fm.compare` is for several bundles.
 
     Raises
     ------
     BundleError
-        If the bundle does not score classes of jets.
+        If the bundle has no scores of classes of jets.
     InputError
-        If there is nothing to evaluate, or no such class or column.
+        If there is nothing to evaluate, or a class or column does not exist.
     """
     options = RunOptions.of(keywords)
-    manifest = load_bundle(bundle).manifest
-    known = _classes(manifest)
-    if background not in known:
-        raise InputError(f"the background {background!r} is not among the classes: {nearest(background, known)}")
+    taggers = load_taggers([bundle], background)
+    _refuse_the_same(data, against)
     if output is not None:
         prepare_folder(Path(output))
-    left_out: dict[str, int] = {}
-    skipped: dict[str, str] = {}
-    scores: Scores
-    target: Targets
-    names = [os.fspath(data)] if isinstance(data, str | os.PathLike) else [os.fspath(name) for name in data]
-    if len(names) == 1 and (folder := Path(names[0])).is_dir():
-        scores, target = predict_shards(os.fspath(bundle), folder)
-    else:
-        files = as_fileset(data, options.treename)
-        processor = Predict(load(bundle), Truth.of(truth, classes, known), collection)
-        with options.executor() as executor:
-            result = execute(
-                processor,
-                files,
-                find_schema(options.schema),
-                executor,
-                chunksize=options.chunksize,
-                checkpoints=options.checkpoints,
-                quiet=options.quiet,
-            )
-        scores, target = result.output["scores"].value, result.output["target"].value
-        left_out, skipped = dict(result.output["left_out"]), result.skipped
-    metrics = classification_metrics(scores, target, known, background=background, efficiency=efficiency)
-    points = working_points(scores, target, known, background=background)
-    evaluation = Evaluation(manifest.name, manifest.checksum, names, scores, target, metrics, points, left_out, skipped)
+    labelled = Labelled(collection, truth, classes)
+    scored = score(taggers, data, labelled, options)
+    evaluations = _evaluations(taggers, scored, background, efficiency)
+    if against is not None:
+        evaluations = _shifted(evaluations, score(taggers, against, labelled, options, needs_truth=False))
+    (evaluation,) = evaluations.values()
     if record:
         _record(evaluation, Path(bundle))
     return evaluation if output is None else evaluation.write(Path(output), label=Label(energy=energy))
 
 
-def _classes(manifest: Manifest) -> tuple[str, ...]:
-    classes = next((entry.classes for entry in manifest.outputs if entry.name == "scores"), ())
-    if not classes:
-        given = ", ".join(output.name for output in manifest.outputs)
-        raise BundleError(f"the bundle {manifest.name!r} gives no scores of classes to evaluate, only {given}")
-    if manifest.level.name != "jet":
-        raise BundleError(
-            f"the bundle {manifest.name!r} scores {manifest.level.name}s, and evaluate is for jets: "
-            "fill its scores in a processor, then use coffea-fm limit"
+@shows_run_options
+def compare(
+    bundles: Sequence[PathLike],
+    data: FilesetLike,
+    output: PathLike | None = None,
+    *,
+    collection: str = "FatJet",
+    truth: str = "label",
+    classes: str = "",
+    background: str = "QCD",
+    efficiency: float = 0.5,
+    against: FilesetLike | None = None,
+    energy: float | None = None,
+    **keywords: Unpack[RunKeywords],
+) -> Comparison:
+    """Score the same labelled jets with several bundles, in one pass, and compare them.
+
+    Jets that one of the bundles cannot score, or of a class that one does not have, are left out for all and counted.
+
+    Parameters
+    ----------
+    bundles : sequence of path-like
+        At least two; the others are compared with the first.
+    data, output, collection, truth, classes, background, efficiency, against, energy, **keywords
+        As for `coffea_fm.evaluate`.
+
+    Returns
+    -------
+    Comparison
+        An `Evaluation` of each bundle, and the differences.
+
+    Raises
+    ------
+    BundleError
+        If one does not score classes of jets, or they have no class in common.
+    InputError
+        If there is nothing to compare, or no such class or column.
+    """
+    if isinstance(bundles, str) or len(bundles) < 2:
+        raise InputError("a comparison needs at least two bundles: coffea_fm.evaluate is for one")
+    options = RunOptions.of(keywords)
+    taggers = load_taggers(bundles, background)
+    _refuse_the_same(data, against)
+    if output is not None:
+        prepare_folder(Path(output))
+    labelled = Labelled(collection, truth, classes)
+    scored = score(taggers, data, labelled, options).common()
+    evaluations = _evaluations(taggers, scored, background, efficiency)
+    if against is not None:
+        evaluations = _shifted(evaluations, score(taggers, against, labelled, options, needs_truth=False))
+    columns = {name: [tagger.classes.index(key) for key in scored.classes] for name, tagger in taggers.items()}
+    common = {name: scores[:, columns[name]] for name, scores in scored.scores.items()}
+    comparison = Comparison(evaluations, paired(common, scored.target, scored.classes, background, efficiency))
+    return comparison if output is None else comparison.write(Path(output), label=Label(energy=energy))
+
+
+def _evaluations(
+    taggers: Mapping[str, Tagger], scored: Scored, background: str, efficiency: float
+) -> dict[str, Evaluation]:
+    evaluations = {}
+    for name, tagger in taggers.items():
+        known, scores = tagger.classes, scored.scores[name]
+        target = scored.targets(known)
+        metrics = classification_metrics(scores, target, known, background=background, efficiency=efficiency)
+        points = working_points(scores, target, known, background=background)
+        evaluations[name] = Evaluation(
+            tagger.manifest.name,
+            tagger.checksum,
+            scored.data,
+            scores,
+            target,
+            metrics,
+            points,
+            scored.left_out,
+            scored.skipped,
+            scored.jets[name],
+            sculpting(scores, target, metrics, points, scored.jets[name]),
         )
-    return classes
+    return evaluations
+
+
+def _shifted(evaluations: Mapping[str, Evaluation], other: Scored) -> dict[str, Evaluation]:
+    shifted = {}
+    for name, part in evaluations.items():
+        known = part.metrics.classes
+        here = Side(part.scores, part.target, part.jets)
+        there = Side(other.scores[name], other.targets(known), other.jets[name])
+        shift = measure_shift(here, there, known, part.working_points, _phrase(other.data))
+        shifted[name] = replace(part, shift=shift)
+    return shifted
+
+
+def _refuse_the_same(data: FilesetLike, against: FilesetLike | None) -> None:
+    both = set() if against is None else set(names_of(data)) & set(names_of(against))
+    if both:
+        raise InputError(f"{min(both)} is in both data: a shift is tested between different jets")
+
+
+def _phrase(data: Sequence[str]) -> str:
+    return data[0] + (f" and {len(data) - 1} more" if len(data) > 1 else "")
 
 
 def _record(evaluation: Evaluation, folder: Path) -> None:

@@ -18,9 +18,12 @@ from coffea_fm.errors import CoffeaFMError, InputError
 from coffea_fm.running.checkpoints import Checkpoints, fingerprint
 from coffea_fm.running.executors import describe, progress_on_stderr
 from coffea_fm.running.fileset import Fileset, file_format
+from coffea_fm.running.friends import Friends
 from coffea_fm.running.headers import Header, read_headers
 from coffea_fm.running.merging import Merging
+from coffea_fm.running.opening import readable_branches
 from coffea_fm.running.process import Process
+from coffea_fm.running.processed_files import processed_files
 from coffea_fm.running.result import RunResult
 
 _log = logging.getLogger(__name__)
@@ -37,6 +40,7 @@ def execute(
     *,
     chunksize: int = 100_000,
     checkpoints: str | os.PathLike[str] | None = None,
+    friends: Friends | None = None,
     quiet: bool = False,
 ) -> RunResult:
     """Run a processor over all files of a fileset, up to its ``postprocess``.
@@ -55,6 +59,8 @@ def execute(
         Events a chunk, about.
     checkpoints : path-like, optional
         Keep finished chunks in this folder, which the workers share, and take them from there.
+    friends : Friends, optional
+        Write parts of these for each chunk.
     quiet : bool
         Show no progress.
 
@@ -68,7 +74,7 @@ def execute(
     kept = None
     if checkpoints is not None:
         metadata = {name: dataset.metadata for name, dataset in fileset.items()}
-        kept = Checkpoints(Path(checkpoints).absolute(), fingerprint(processor, schema), metadata)
+        kept = Checkpoints(Path(checkpoints).absolute(), fingerprint(processor, schema, friends), metadata)
     with progress_on_stderr(quiet=quiet):
         headers, failed_files = read_headers(fileset, executor, data_format)
         chunks = [chunk for header in headers for chunk in header.chunks(fileset[header.file.dataset], chunksize)]
@@ -76,13 +82,14 @@ def execute(
             first = next(iter(failed_files.values()), "it names none")
             raise InputError(f"no file of the fileset can be read; the first: {first}")
         _log.info("%d chunks of %d files on %s", len(chunks), len(headers), type(executor).__name__)
-        branches = _branches(schema, data_format)
+        branches = readable_branches(schema) if data_format == "root" else {}
         runner = Runner(executor=executor, schema=schema, format=data_format, savemetrics=True, checkpointer=kept)
+        process = Process(processor, friends)
         if chunks:
-            out = runner.run(list(chunks), Process(processor), iteritems_options=branches)
+            out = runner.run(list(chunks), process, iteritems_options=branches)
         else:
             chunk = headers[0].nothing(fileset[headers[0].file.dataset])
-            out = _run_on_nothing(runner, chunk, Process(processor), branches)
+            out = _run_on_nothing(runner, chunk, process, branches)
     failed: dict[WorkItem, str] = out.get("failed", {})
     if chunks and len(failed) == len(chunks):
         raise InputError(f"no chunk of the fileset could be read; the first: {next(iter(failed.values()))}")
@@ -99,6 +106,7 @@ def execute(
         skipped={describe(item): why for item, why in (failed_files | failed).items()},
         events_skipped=sum(map(len, failed)),
         empty_files=[header.file.filename for header in headers if not header.entries],
+        processed=processed_files(headers, out["processed"]),
         columns=sorted({_BUFFER.sub("", name) for name in out["metrics"].get("columns", ())}),
         notes=[*_unread(fileset, headers, chunks), *out.get("notes", ())],
     )
@@ -111,12 +119,6 @@ def _run_on_nothing(runner: Runner, chunk: WorkItem, process: Process, branches:
     except CoffeaFMError as error:
         notes = [f"there are no events, and the processor gives no empty output for none: {error}"]
         return {"out": Merging({}), "processed": set(), "metrics": {}, "notes": notes}
-
-
-def _branches(schema: Any, data_format: str) -> dict[str, str]:
-    """A filter on names of branches, where a format has some that coffea cannot read."""
-    pattern = getattr(schema, "readable_branches", None)
-    return {"filter_name": pattern} if pattern and data_format == "root" else {}
 
 
 def _unread(fileset: Fileset, headers: Sequence[Header], chunks: Sequence[WorkItem]) -> list[str]:

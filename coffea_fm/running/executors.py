@@ -1,4 +1,4 @@
-"""coffea's executors, with failures told in one sentence and unreadable files counted or fatal."""
+"""coffea's executors, with one-sentence errors, and unreadable files counted or fatal."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from functools import partial
 from io import StringIO
 from typing import Any
 
+import coffea.processor.executor
 from coffea.processor import DaskExecutor, FuturesExecutor, IterativeExecutor
 from coffea.processor.executor import ExecutorBase
 from coffea.util import coffea_console
@@ -23,16 +24,17 @@ from coffea_fm.errors import CoffeaFMError, InputError
 from coffea_fm.logs import LOGGER, show_logs
 from coffea_fm.parent import end_with_parent
 from coffea_fm.running.failures import NetworkError, UnreadableFileError, explain
+from coffea_fm.running.progress import run_progress
 
 _ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
 class Told:
-    """A function of one item (a file or a chunk) whose failures are sentences.
+    """A function of one item (a file or a chunk) whose errors are one sentence.
 
-    Reading is tried three times, since remote storage has its moments; what then still cannot be read is returned as
-    ``{"failed": {item: sentence}}`` if `skip_unreadable`, and raised otherwise. All other failures are raised at once.
+    Reading is tried three times, because remote storage can fail temporarily. An item that still cannot be read is
+    returned as ``{"failed": {item: sentence}}`` if `skip_unreadable`, and raises otherwise. All other errors raise.
     """
 
     function: Callable[[Any], Any]
@@ -41,7 +43,7 @@ class Told:
 
     def __call__(self, item: Any) -> Any:
         """Call the function on a file or a chunk."""
-        if self.log_level:  # in a worker process, too
+        if self.log_level:  # also in a worker process
             show_logs(self.log_level)
         for attempt in range(_ATTEMPTS):
             try:
@@ -53,12 +55,12 @@ class Told:
             if attempt == _ATTEMPTS - 1 and isinstance(told, NetworkError):
                 raise told
             if attempt == _ATTEMPTS - 1 and not self.skip_unreadable:
-                raise UnreadableFileError(f"{told}; give --skip-bad-files to run without it")
+                raise UnreadableFileError(f"{told}; use --skip-bad-files to run without it")
         return {"failed": {_bare(item): str(told)}}
 
 
 def _bare(item: Any) -> Any:
-    """The file or chunk: on dask it comes in a pair with the pickled processor."""
+    """The file or chunk: on dask, each item is a pair with the pickled processor."""
     return item[0] if isinstance(item, tuple) else item
 
 
@@ -68,7 +70,7 @@ def describe(item: Any) -> str:
 
 
 def entries(item: Any) -> str:
-    """The entries of a chunk; nothing for a whole file."""
+    """The entries of a chunk; empty for a whole file."""
     return f"entries {item.entrystart} to {item.entrystop}" if hasattr(item, "entrystart") else ""
 
 
@@ -82,15 +84,15 @@ class _Telling(ExecutorBase):  # type: ignore[misc]
 
 @dataclass
 class TellingIterativeExecutor(_Telling, IterativeExecutor):  # type: ignore[misc]
-    """One chunk after the other in this process."""
+    """Run one chunk after the other in this process."""
 
 
 @dataclass
 class TellingFuturesExecutor(_Telling, FuturesExecutor):  # type: ignore[misc]
-    """Processes of this machine."""
+    """Run in several processes on this machine."""
 
     def __call__(self, items: Any, function: Callable[[Any], Any], accumulator: Any) -> Any:
-        """Run; coffea prints the traceback of whatever it raises, which is not for errors that are sentences."""
+        """Run without coffea's printed traceback, which is not useful for one-sentence errors."""
         printed = StringIO()
         try:
             with redirect_stderr(printed):
@@ -101,7 +103,7 @@ class TellingFuturesExecutor(_Telling, FuturesExecutor):  # type: ignore[misc]
         except BrokenExecutor as error:
             printed = StringIO()
             raise InputError(
-                "a worker process was killed, most likely for want of memory: give fewer --workers or a smaller --chunksize"
+                "a worker process was killed, most likely out of memory: use fewer --workers or a smaller --chunksize"
             ) from error
         finally:
             sys.stderr.write(printed.getvalue())
@@ -109,10 +111,10 @@ class TellingFuturesExecutor(_Telling, FuturesExecutor):  # type: ignore[misc]
 
 @dataclass
 class TellingDaskExecutor(_Telling, DaskExecutor):  # type: ignore[misc]
-    """Workers of a dask cluster."""
+    """Run on the workers of a dask cluster."""
 
     def __call__(self, items: Any, function: Callable[[Any], Any], accumulator: Any) -> Any:
-        """Run; a worker that dies takes no exception of its own with it."""
+        """Run, and explain the death of a worker, which raises no exception of its own."""
         try:
             return super().__call__(items, function, accumulator)
         except RuntimeError as error:
@@ -120,22 +122,22 @@ class TellingDaskExecutor(_Telling, DaskExecutor):  # type: ignore[misc]
                 raise
             where = next((describe(item) for item in items if str(item) in str(error)), "merging results")
             raise InputError(
-                f"dask workers died again and again on {where}, most likely for want of memory: "
-                "give a smaller --chunksize or more memory"
+                f"dask workers died repeatedly on {where}, most likely out of memory: "
+                "use a smaller --chunksize or more memory"
             ) from error
 
 
 def make_executor(*, workers: int = 1, client: Any = None, skip_unreadable: bool = False) -> ExecutorBase:
-    """An executor for coffea's Runner.
+    """Create an executor for coffea's Runner.
 
     Parameters
     ----------
     workers : int
-        Processes of this machine, if no client is given; 1 runs in this process.
+        Number of processes on this machine, if no client is given; 1 runs in this process.
     client : distributed.Client, optional
         The cluster to run on.
     skip_unreadable : bool
-        Leave out, and count, files that cannot be read; otherwise the first of them ends the run.
+        Skip and count files that cannot be read; otherwise the first one ends the run.
     """
     common: dict[str, Any] = {"skip_unreadable": skip_unreadable, "retries": 0}
     if client is not None:
@@ -153,14 +155,17 @@ class _WithoutTracebacks(RenderHook):
 
 @contextmanager
 def progress_on_stderr(*, quiet: bool = False) -> Iterator[None]:
-    """Show coffea's progress on standard error, without the tracebacks that it draws on failure."""
-    # a console without a file of its own follows stdout, and shall go on to
+    """Show coffea's progress on standard error, without the tracebacks that it prints on failure."""
+    # a console without a file of its own follows stdout, and must continue to
     file = None if coffea_console.file is sys.stdout else coffea_console.file
     before = file, coffea_console.quiet
+    bar = coffea.processor.executor.rich_bar
     coffea_console.file, coffea_console.quiet = sys.stderr, quiet
+    coffea.processor.executor.rich_bar = run_progress
     coffea_console.push_render_hook(_WithoutTracebacks())
     try:
         yield
     finally:
         coffea_console.pop_render_hook()
         coffea_console.file, coffea_console.quiet = before
+        coffea.processor.executor.rich_bar = bar

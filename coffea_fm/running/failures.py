@@ -1,4 +1,4 @@
-"""What went wrong in a file or a chunk: one sentence, and whether it is the file's fault."""
+"""Explain errors in a file or a chunk in one sentence, and decide whether the file is damaged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from coffea_fm.errors import CoffeaFMError, InputError
 from coffea_fm.running.kinds import other_kind
 
 _LONGEST = 300
-"""Characters of another library's message: awkward puts whole types of arrays into some."""
+"""Maximum length of another library's message. Some messages of awkward contain whole array types."""
 _NETWORK = ("aiohttp", "requests", "urllib", "urllib3", "http")
 _UNREACHABLE = re.compile(
     r"range requests|timed? ?out|unreachable|connection (refused|reset|error)|\[3012\]", re.IGNORECASE
@@ -30,40 +30,40 @@ _READERS = ("uproot", "fsspec", "fsspec_xrootd", "pyarrow", "XRootD")
 
 
 class UnreadableFileError(InputError):
-    """A file is absent, truncated or damaged: the only fault for which it may be skipped."""
+    """A file is missing, truncated or damaged. Only such files may be skipped."""
 
 
 class NetworkError(InputError):
-    """A server does not answer, or not as it must: the files are not at fault."""
+    """A server does not answer, or answers wrongly. The files are fine."""
 
 
 class SetupError(InputError):
-    """The installation, the machine or the account cannot read a file that others can."""
+    """The installation, machine or account cannot read a file that is fine."""
 
 
 def refuse_truncated(file: str, size: int, end: int) -> None:
-    """Refuse a ROOT file that is shorter than its header says, whatever could still be read of it."""
+    """Refuse a ROOT file that is shorter than its header says, even if part of it can be read."""
     if size < end:
-        raise UnreadableFileError(f"cannot read {file}: it is truncated, {size} of {end} bytes are there")
+        raise UnreadableFileError(f"cannot read {file}: it is truncated to {size} of {end} bytes")
 
 
 def explain(error: BaseException, file: str, entries: str = "") -> CoffeaFMError:
-    """The error that a user should see.
+    """Turn an exception into the error that a user should see.
 
     Parameters
     ----------
     error : exception
-        As raised while a file was opened or a chunk processed, with its causes.
+        Raised while a file was opened or a chunk processed, with its causes.
     file : str
         The file that was read.
     entries : str
-        Which of its entries.
+        The entries that were read.
 
     Returns
     -------
     CoffeaFMError
-        `UnreadableFileError` if the reading of the file itself failed; what coffea-fm raised on purpose, completed
-        by the place; else an `InputError` that names the exception and the line that raised it.
+        `UnreadableFileError` if the file itself could not be read; an error of coffea-fm, with the file added;
+        otherwise an `InputError` with the exception and the line that raised it.
     """
     where = f"{file}, {entries}" if entries else file
     chain = list(_causes(error))
@@ -77,45 +77,43 @@ def explain(error: BaseException, file: str, entries: str = "") -> CoffeaFMError
 
 
 def _of_reading(chain: Sequence[BaseException], file: str, where: str) -> CoffeaFMError:
-    """Whose fault it is that a file cannot be read: of the file itself only where nothing else explains it."""
+    """Explain why a file cannot be read. The file is called damaged only if there is no other explanation."""
     said = sentence(chain[-1])
     for cause in chain:
         if isinstance(cause, ImportError):
-            return SetupError(
-                f"cannot read {where}: {sentence(cause)}; the file is not at fault, install what is missing"
-            )
+            return SetupError(f"cannot read {where}: {sentence(cause)}; the file is fine: install the missing package")
         if (
             isinstance(cause, PermissionError)
             or getattr(cause, "status", 0) in (401, 403)
             or _DENIED.search(str(cause))
         ):
             return SetupError(
-                f"cannot read {where}: {sentence(cause)}; the file may not be read by this account: "
+                f"cannot read {where}: {sentence(cause)}; this account has no permission to read the file: "
                 "renew its proxy or token, or ask for access"
             )
         if isinstance(cause, MemoryError) or getattr(cause, "errno", None) in _EXHAUSTED:
-            return SetupError(f"cannot read {where}: {sentence(cause)}; this machine has too little left of it")
+            return SetupError(f"cannot read {where}: {sentence(cause)}; this machine has run out of it")
         if isinstance(cause, IsADirectoryError):
-            return InputError(f"{where} is a folder: give the files in it, or the folder as a fileset of its own")
+            return InputError(f"{where} is a folder: give the files in it, or only the folder as the fileset")
         if "Protocol not known" in str(cause):
-            return InputError(f"cannot read {where}: {sentence(cause)}; check how the URL begins")
+            return InputError(f"cannot read {where}: {sentence(cause)}; check the protocol of the URL")
         if type(cause).__name__ in _UNSUPPORTED:
             return InputError(
-                f"uproot cannot interpret what is in {where}: {sentence(cause)}; the file is not at fault"
+                f"uproot cannot interpret the content of {where}: {sentence(cause)}; the file is not damaged"
             )
         if isinstance(cause, FileNotFoundError):
             break
         if _of_network(cause):
             return NetworkError(
-                f"cannot read {where}: {sentence(cause)}; the server or the network is at fault: try again"
+                f"cannot read {where}: {sentence(cause)}; the problem is the server or the network: try again"
             )
     if file.startswith("http") and serves_no_ranges(file):
         return NetworkError(
-            f"cannot read {where}: its server gives whole files only (no byte ranges): download the file, or use another"
+            f"cannot read {where}: its server does not support byte ranges: download the file, or use another server"
         )
     if (other := other_kind(Path(file))) is not None:
         return InputError(f"{where} {other}")
-    return UnreadableFileError(f"cannot read {where}: {said}; the file is absent, truncated or damaged")
+    return UnreadableFileError(f"cannot read {where}: {said}; the file is missing, truncated or damaged")
 
 
 def _of_network(error: BaseException) -> bool:
@@ -125,7 +123,7 @@ def _of_network(error: BaseException) -> bool:
 
 
 def serves_no_ranges(url: str) -> bool:
-    """Whether a server answers a request for some bytes with the whole file."""
+    """Whether a server answers a request for a byte range with the whole file."""
     try:
         request = urllib.request.Request(url, headers={"Range": "bytes=0-3"})
         with urllib.request.urlopen(request, timeout=10) as answer:
@@ -141,20 +139,20 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def sentence(error: BaseException) -> str:
-    """An exception in one line."""
+    """Describe an exception in one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {shorten(lines[0], _LONGEST).rstrip('.,:')}" if lines else type(error).__name__
 
 
 def _place(error: BaseException) -> str:
-    """The line to look at: the deepest one outside of installed packages."""
+    """The line to look at: the deepest one outside installed packages."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
     return f" at {own[-1].filename}:{own[-1].lineno}" if own else ""
 
 
 def _while_reading(error: BaseException) -> bool:
-    """Whether coffea was reading the file: a processor that opens files of its own is not excused."""
+    """Whether coffea itself was reading the file, rather than a processor that opens other files."""
     if type(error).__name__ in {"KeyInFileError", "UprootMissTreeError"}:
         return False
     modules = [str(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(error.__traceback__)]

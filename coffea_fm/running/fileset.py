@@ -1,4 +1,4 @@
-"""Filesets: which files make up which dataset, and what must be known of them before anything runs."""
+"""Filesets: the files of each dataset and their metadata, checked before anything runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RESERVED = {
     *("dataset", "filename", "treename", "entrystart", "entrystop", "fileuuid", "numentries", "uuid", "clusters"),
     *("metadata", "preload"),
 }
-_KEYS = ("files", "treename", "object_path", "metadata", "form", "compressed_form", "format", "did")
+_KEYS = ("files", "treename", "object_path", "metadata", "preload", "form", "compressed_form", "format", "did")
 _PARQUET = (".parquet", ".parq")
 
 
@@ -30,44 +30,47 @@ class Dataset:
     Parameters
     ----------
     files : dict of str to str
-        Name of the tree (or RNTuple) in each file, by the file's absolute path or URL.
+        Name of the tree (or RNTuple) in each file, by absolute path or URL of the file.
     metadata : dict
-        What the processor finds in ``events.metadata``, next to the dataset's name.
+        Available to the processor as ``events.metadata``, along with the name of the dataset.
     steps : dict of str to tuple
-        Ranges of entries to process, by file; all of them for files that are not named.
+        Ranges of entries to process, by file; files without steps are processed completely.
     unread : tuple of str
         What the fileset says besides, and nothing reads, in sentences.
+    preload : frozenset of str, optional
+        Branches that coffea reads in one go before the first is asked for.
     """
 
     files: dict[str, str]
     metadata: dict[str, Any] = field(default_factory=dict)
     steps: dict[str, Steps] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
+    preload: frozenset[str] | None = None
 
 
 Fileset = dict[str, Dataset]
 
 
 def parse_fileset(content: object, *, folder: Path, treename: str, where: str) -> Fileset:
-    """A fileset from the content of its JSON file.
+    """Parse the content of the JSON file of a fileset.
 
     Parameters
     ----------
     content : object
-        Maps the name of each dataset to a list of files, or to a mapping with ``files`` (a list, or by file the tree's
-        name or a mapping with ``object_path`` and ``steps``), ``treename`` and ``metadata``: as coffea's Runner takes it
-        and `coffea.dataset_tools.preprocess` gives it.
+        Maps the name of each dataset to a list of files, or to a mapping with ``files``, ``treename`` and ``metadata``.
+        ``files`` is a list, or maps each file to the name of its tree or to a mapping with ``object_path`` and
+        ``steps``. This is the format of coffea's Runner and of `coffea.dataset_tools.preprocess`.
     folder : Path
-        Where relative paths start.
+        Folder of relative paths.
     treename : str
-        Name of the tree where the fileset does not give it.
+        Name of the tree if the fileset has none.
     where : str
-        What errors call it.
+        Name of the fileset in errors.
 
     Raises
     ------
     RecipeError
-        If it is not a fileset, or a file is in it twice.
+        If it is not a fileset, or lists a file twice.
     """
     if not isinstance(content, Mapping) or not content:
         raise RecipeError(f"{where} is not a fileset: it must map the name of each dataset to a list of files")
@@ -79,27 +82,27 @@ def parse_fileset(content: object, *, folder: Path, treename: str, where: str) -
 
 
 def check_fileset(fileset: Fileset, where: str) -> None:
-    """Refuse names that cannot be written anywhere, and files whose events would count double.
+    """Refuse dataset names that cannot be file names, and files listed twice, whose events would be counted twice.
 
     Raises
     ------
     RecipeError
-        For names that are empty or not text, and for a file that is named twice: by a link or another spelling, too.
+        If a name is empty or not text, or a file is listed twice, including by a link or another spelling.
     """
     seen: dict[tuple[str, str], tuple[str, str, Steps | None]] = {}
     for name, dataset in fileset.items():
         if not name.strip() or not name.isprintable():
-            raise RecipeError(f"{where} has a dataset named {name!r}: give it a name of printable letters")
+            raise RecipeError(f"{where} has a dataset named {name!r}: use printable characters")
         for file, tree in dataset.files.items():
             steps = dataset.steps.get(file)
             before = seen.setdefault((identity(file), tree), (name, file, steps))
             if before[:2] != (name, file) and _overlap(before[2], steps):
                 also = f"as {before[1]} of the dataset {before[0]!r} and as {file} of {name!r}"
-                raise RecipeError(f"{where} names a file twice, {also}: its events would count double")
+                raise RecipeError(f"{where} names a file twice, {also}: its events would be counted twice")
 
 
 def file_format(fileset: Fileset) -> Literal["root", "parquet"]:
-    """The one format of all files, by their names.
+    """The common format of all files, from their names.
 
     Raises
     ------
@@ -108,13 +111,14 @@ def file_format(fileset: Fileset) -> Literal["root", "parquet"]:
     """
     parquet = {file.endswith(_PARQUET) for dataset in fileset.values() for file in dataset.files}
     if len(parquet) > 1:
-        raise RecipeError("the fileset mixes parquet and ROOT files: run them one after the other")
+        raise RecipeError("the fileset mixes parquet and ROOT files: run them separately")
     return "parquet" if parquet == {True} else "root"
 
 
 def _dataset(entry: object, folder: Path, treename: str, where: str) -> Dataset:
     metadata: dict[str, Any] = {}
     unread: list[str] = []
+    preload: frozenset[str] | None = None
     files: object = entry
     if isinstance(entry, Mapping):
         if "files" not in entry:
@@ -122,14 +126,15 @@ def _dataset(entry: object, folder: Path, treename: str, where: str) -> Dataset:
         files = entry["files"]
         treename = entry.get("treename") or entry.get("object_path") or treename
         metadata = dict(entry.get("metadata") or {})
+        preload = _preload(entry.get("preload"), where)
         for key in sorted(set(map(str, entry)) - set(_KEYS)):
             unread.append(
-                f"{where}: {key!r} is not read ({nearest(key, _KEYS[:4], 'read are')}); put it into 'metadata'"
+                f"{where}: {key!r} is not read ({nearest(key, _KEYS[:5], 'read are')}); put it into 'metadata'"
             )
         if taken := metadata.keys() & _RESERVED:
             raise RecipeError(f"{where} has the metadata {min(taken)!r}, which coffea itself sets: rename it")
     if isinstance(files, str) or not isinstance(files, Mapping | Sequence) or not files:
-        raise RecipeError(f"{where} must give a list of files, or the name of the tree by file")
+        raise RecipeError(f"{where} must be a list of files, or map each file to the name of its tree")
     found: dict[str, str] = {}
     steps: dict[str, Steps] = {}
     for file in files:
@@ -138,11 +143,19 @@ def _dataset(entry: object, folder: Path, treename: str, where: str) -> Dataset:
         about = files[file] if isinstance(files, Mapping) else None
         for data in expand([os.fspath(file)], folder, where):
             if data.path in found:
-                raise RecipeError(f"{where} names {data.path} twice: its events would count double")
+                raise RecipeError(f"{where} names {data.path} twice: its events would be counted twice")
             found[data.path] = _tree(about, data, treename)
             if isinstance(about, Mapping) and about.get("steps") is not None:
                 steps[data.path] = _steps(about["steps"], f"{where}, file {file}")
-    return Dataset(found, metadata, steps, tuple(unread))
+    return Dataset(found, metadata, steps, tuple(unread), preload)
+
+
+def _preload(given: object, where: str) -> frozenset[str] | None:
+    if given is None:
+        return None
+    if isinstance(given, str) or not isinstance(given, Sequence) or not all(isinstance(name, str) for name in given):
+        raise RecipeError(f"{where} has a 'preload' that is not a list of names of branches")
+    return frozenset(given)
 
 
 def _tree(given: object, data: DataFile, default: str) -> str:
@@ -152,7 +165,7 @@ def _tree(given: object, data: DataFile, default: str) -> str:
 
 
 def _steps(given: object, where: str) -> Steps:
-    """Ranges of entries, in order; those that touch stay apart, as coffea's `preprocess` chose them."""
+    """Ranges of entries, in order. Adjacent ranges are not merged, to keep the chunks of coffea's `preprocess`."""
     try:
         steps = sorted((int(start), int(stop)) for start, stop in given)  # type: ignore[attr-defined]
     except (TypeError, ValueError) as error:

@@ -24,7 +24,7 @@ _TREES = ["TTree", "ROOT::RNTuple", "ROOT::Experimental::RNTuple"]
 class File:
     """A file of a dataset, and the tree in it.
 
-    coffea's own class of this kind cannot be a key where a name has a letter outside of ASCII.
+    coffea's own class cannot be a key if a name contains non-ASCII characters.
     """
 
     dataset: str
@@ -34,15 +34,15 @@ class File:
 
 @dataclass(frozen=True)
 class Header:
-    """What the header of a file says.
+    """The header of a file.
 
     Parameters
     ----------
     file : File
     entries : int
-        Of its tree.
+        Number of entries of the tree.
     identifier : bytes
-        UUID of the file: copies have the same.
+        UUID of the file; copies of a file have the same.
     """
 
     file: File
@@ -50,7 +50,7 @@ class Header:
     identifier: bytes
 
     def chunks(self, dataset: Dataset, chunksize: int) -> list[WorkItem]:
-        """Ranges of about equal size: of all entries, or of the steps that the fileset asks for.
+        """Split into ranges of about equal size: all entries, or the steps of the fileset.
 
         Raises
         ------
@@ -60,8 +60,8 @@ class Header:
         steps: Steps = dataset.steps.get(self.file.filename, ((0, self.entries),))
         if steps and steps[-1][1] > self.entries:
             raise InputError(
-                f"the fileset asks for entries up to {steps[-1][1]} of {self.file.filename}, which has {self.entries}: "
-                "the file is another than that of the steps; run coffea's preprocess again"
+                f"the fileset has steps up to entry {steps[-1][1]} of {self.file.filename}, which has {self.entries}: "
+                "the file has changed; run coffea's preprocess again"
             )
         ranges = [part for start, stop in steps for part in _split(start, stop, chunksize)]
         return [self._item(dataset, *part) for part in ranges]
@@ -72,13 +72,12 @@ class Header:
 
     def _item(self, dataset: Dataset, start: int, stop: int) -> WorkItem:
         file = self.file
-        return WorkItem(
-            file.dataset, file.filename, file.treename, start, stop, self.identifier, dict(dataset.metadata)
-        )
+        about = (self.identifier, dict(dataset.metadata), dataset.preload)
+        return WorkItem(file.dataset, file.filename, file.treename, start, stop, *about)
 
 
 def read_headers(fileset: Fileset, executor: ExecutorBase, data_format: str) -> tuple[list[Header], dict[File, str]]:
-    """Headers of all files.
+    """Read the headers of all files.
 
     Returns
     -------
@@ -90,7 +89,7 @@ def read_headers(fileset: Fileset, executor: ExecutorBase, data_format: str) -> 
     Raises
     ------
     InputError
-        If a file cannot be read and is not to be skipped, has no such tree, or is a copy of another.
+        If a file cannot be read and must not be skipped, does not contain the tree, or is a copy of another.
     """
     files = [File(name, file, tree) for name, dataset in fileset.items() for file, tree in dataset.files.items()]
     reader = executor.copy(desc="Reading headers", unit="file", function_name="get_metadata", compression=None)
@@ -110,17 +109,17 @@ def _read(data_format: str, file: File) -> dict[str, Any]:
         trees = root.keys(cycle=False, filter_classname=_TREES)
         if file.treename not in trees:
             has = ", ".join(dict.fromkeys(trees)) or "no tree at all"
-            raise InputError(f"{file.filename} has no tree {file.treename!r}: it has {has}; give --treename")
+            raise InputError(f"{file.filename} has no tree {file.treename!r}: it has {has}; set --treename")
         return {"found": {file: (int(root[file.treename].num_entries), root.file.fUUID)}}
 
 
 def _identifier(path: str) -> bytes:
-    """For files that have no UUID: two are the same only if their place is."""
+    """Identifier of a file without a UUID: two files are the same only if their path is."""
     return uuid.uuid5(uuid.NAMESPACE_URL, identity(path)).bytes
 
 
 def _refuse_copies(headers: Sequence[Header]) -> None:
-    """Copies have one UUID; parts of one file, which steps keep apart, have one place."""
+    """Refuse copies, which have the same UUID. Parts of one file, split by steps, have the same path."""
     seen: dict[tuple[bytes, str, int], File] = {}
     for header in headers:
         file = header.file
@@ -130,12 +129,12 @@ def _refuse_copies(headers: Sequence[Header]) -> None:
         if identity(before.filename) != identity(file.filename):
             raise InputError(
                 f"{file.filename} (dataset {file.dataset!r}) is a copy of {before.filename} ({before.dataset!r}), with "
-                "the same UUID: its events would count double; leave one out"
+                "the same UUID: its events would be counted twice; leave one out"
             )
 
 
 def _split(start: int, stop: int, size: int) -> list[tuple[int, int]]:
-    """As coffea does: parts of about equal size."""
+    """Split into parts of about equal size, like coffea."""
     if stop <= start:
         return []
     step = math.ceil((stop - start) / max(round((stop - start) / size), 1))

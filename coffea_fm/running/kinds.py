@@ -1,4 +1,4 @@
-"""What kind of file one is, by its first bytes, where its name promises data."""
+"""Identify files that are not data, by their first bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def text_of(path: Path) -> str | None:
     Raises
     ------
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     """
     with path.open("rb") as file:
         start = file.read(4)
@@ -43,14 +43,14 @@ def text_of(path: Path) -> str | None:
 
 
 def lines_of_files(text: str) -> list[str]:
-    """The files of a text with one a line, if that is what it is."""
+    """The files listed in a text, if it has one per line."""
     lines = [line.strip() for line in text.splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
     return lines if all(DATA.search(line) or "/" in line or ".root:" in line for line in lines) else []
 
 
 def other_kind(path: Path) -> str | None:
-    """What a file of this machine is instead of ROOT or parquet, and what to do; None if it may be damaged data."""
+    """Say what a local file is if it is not ROOT or parquet, and what to do; None if it may be damaged data."""
     try:
         with path.open("rb") as file:
             start = file.read(4)
@@ -61,9 +61,9 @@ def other_kind(path: Path) -> str | None:
         if start.startswith(signature):
             return what
     if text is not None and text.lstrip().startswith(("{", "[")):
-        return "is JSON, and no ROOT file: give a fileset as the only thing of its kind, not among the files of another"
+        return "is JSON, not a ROOT file: pass a fileset directly, not as a file of another fileset"
     if text is not None and lines_of_files(text):
-        return "is a list of files, and no ROOT file: give the list in place of a fileset, not among the files of one"
+        return "is a list of files, not a ROOT file: pass the list directly, not as a file of a fileset"
     if text is not None and not DATA.search(path.name):
-        return "is text, and no ROOT file: give ROOT or parquet files, a list of them, or a fileset as JSON"
+        return "is text, not a ROOT file: give ROOT or parquet files, a list of them, or a fileset as JSON"
     return None

@@ -1,4 +1,4 @@
-"""Where files are: patterns, folders and lists in place of files, ``file.root:tree``."""
+"""Find files: patterns, folders, lists of files, and ``file.root:tree``."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from coffea_fm.errors import RecipeError
 from coffea_fm.files import local_path
 
 DATA = re.compile(r"\.(root|parquet|parq)(\.\d+)?$")
-"""How the name of a data file ends; grid jobs append numbers."""
+"""Suffix of a data file; grid jobs append numbers."""
 _WITH_TREE = re.compile(r"^(?P<path>.+\.root(?:\.\d+)?):(?P<tree>[^:]+)$")
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file, and the tree in it where the name says so.
+    """A file, and optionally the tree in it.
 
     Parameters
     ----------
     path : str
         Absolute path or URL.
     treename : str
-        Empty if it is not given.
+        Empty if not given.
     """
 
     path: str
@@ -34,16 +34,16 @@ class DataFile:
 
 
 def expand(names: Iterable[str], folder: Path, where: str) -> list[DataFile]:
-    """The files that names stand for, in order.
+    """Expand names to files, in order.
 
     Parameters
     ----------
     names : iterable of str
         Paths, URLs, patterns with ``*``, ``?`` or ``[...]``, folders of ROOT or parquet files; ``file.root:tree``.
     folder : Path
-        Where relative paths start.
+        Folder of relative paths.
     where : str
-        What errors call the place that names them.
+        Source of the names, for errors.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def expand(names: Iterable[str], folder: Path, where: str) -> list[DataFile]:
 
 
 def files_in(folder: Path, where: str) -> list[Path]:
-    """ROOT files in a folder and below, or parquet files where there are no others; hidden ones are left out.
+    """Find ROOT files in a folder and its subfolders, or parquet files if there are no ROOT files; skips hidden files.
 
     Raises
     ------

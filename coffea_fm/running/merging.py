@@ -1,4 +1,4 @@
-"""Add up what a processor returned for each chunk, as coffea does, and lose nothing that does not add up."""
+"""Add the outputs of chunks like coffea, but keep values that cannot be added."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _ADD_BY_KEY = (AccumulatorABC.__add__, Counter.__add__)
 
 
 class NotAdded(list[Any]):
-    """Values of several chunks that cannot be added, one after the other.
+    """Values of several chunks that cannot be added.
 
     Parameters
     ----------
     values : list
-        One a chunk, or what could be added of several.
+        One value per chunk, or per group of chunks that could be added.
     reason : str
-        Why not.
+        Why they cannot be added.
     """
 
     def __init__(self, values: list[Any], reason: str) -> None:
@@ -39,13 +39,13 @@ class NotAdded(list[Any]):
 class Merging:
     """The output of one or more chunks, for coffea's executors to add.
 
-    coffea stops at the first value that cannot be added, and takes all others with it; here such values are kept apart,
-    as `NotAdded`. It travels by cloudpickle: default dictionaries over a lambda, and classes of a notebook, do too.
+    coffea stops at the first value that cannot be added, and loses all others. Here such values are kept as `NotAdded`.
+    Pickled with cloudpickle, so that default dictionaries with a lambda and classes from a notebook work.
 
     Parameters
     ----------
     output : object
-        As ``process`` returned it.
+        Returned by ``process``.
     """
 
     output: Any
@@ -64,14 +64,14 @@ class Merging:
         try:
             return bytes(cloudpickle.dumps(self.output))
         except Exception as error:
-            raise InputError(f"what the processor returned cannot travel between processes: {error}") from error
+            raise InputError(f"the processor's output cannot be pickled: {error}") from error
 
     def __setstate__(self, state: bytes) -> None:
         self.output = cloudpickle.loads(state)
 
 
 def not_added(output: Any, path: str = "") -> Iterator[tuple[str, NotAdded]]:
-    """What could not be added, by path."""
+    """Values that could not be added, by path."""
     if isinstance(output, NotAdded):
         yield path or "output", output
     elif isinstance(output, Mapping):
@@ -80,7 +80,7 @@ def not_added(output: Any, path: str = "") -> Iterator[tuple[str, NotAdded]]:
 
 
 def _add(first: Any, second: Any) -> Any:
-    """The sum, in place where that is possible; mappings by key."""
+    """Add two values, in place if possible; mappings by key."""
     if isinstance(first, NotAdded) or isinstance(second, NotAdded):
         values = [*_values(first), *_values(second)]
         return NotAdded(values, next(part.reason for part in (first, second) if isinstance(part, NotAdded)))
@@ -90,14 +90,14 @@ def _add(first: Any, second: Any) -> Any:
         return first
     try:
         return iadd(first, second)
-    except Exception as error:  # noqa: BLE001 - whatever the user's type makes of it
+    except Exception as error:  # noqa: BLE001 - user types may raise anything
         kinds = " and ".join(dict.fromkeys(type(value).__name__ for value in (first, second)))
         reason = " ".join(str(error).split())[:200].rstrip(".")
         return NotAdded([first, second], f"{kinds} of two chunks cannot be added: {type(error).__name__}: {reason}")
 
 
 def _copied(value: Any) -> Any:
-    """A copy to add to; what cannot be copied, such as an open file, is taken as it is."""
+    """Copy a value to add to; values that cannot be copied, such as an open file, are used as they are."""
     try:
         if _by_key(value):
             copied = copy.copy(value)
@@ -105,7 +105,7 @@ def _copied(value: Any) -> Any:
                 copied[key] = _copied(part)  # not by update(), which adds in a Counter
             return copied
         return copy.deepcopy(value)
-    except Exception:  # noqa: BLE001 - whatever the user's type makes of it
+    except Exception:  # noqa: BLE001 - user types may raise anything
         return value
 
 

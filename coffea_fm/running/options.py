@@ -1,4 +1,4 @@
-"""How a processor is run: the same options for `run`, `collect` and `evaluate`, in Python and on the command line."""
+"""How to run a processor: the same options for `run`, `collect` and `evaluate`, in Python and on the command line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class RunKeywords(TypedDict, total=False):
-    """The keywords of a function that runs a processor; `RunOptions` says what they mean."""
+    """Keywords of a function that runs a processor; see `RunOptions`."""
 
     schema: str | type
     treename: str
@@ -35,41 +35,41 @@ def _option(default: Any, text: str, least: int | None = None) -> Any:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a processor is run.
+    """How to run a processor.
 
     Parameters
     ----------
     schema : str or type
-        NanoEvents schema: a class, or the name of one of coffea-fm or coffea.
+        NanoEvents schema: a class, or the name of one in coffea-fm or coffea.
     treename : str
-        The tree, where the fileset does not name it.
+        Name of the tree if the fileset has none.
     dask : str
-        Address of a dask scheduler, or ``"local"`` to start `workers`.
+        Address of a dask scheduler, or ``"local"`` to start a cluster with `workers` processes.
     workers : int
-        Processes on this machine.
+        Number of processes on this machine.
     chunksize : int
-        Events a chunk, about.
+        Approximate number of events per chunk.
     skip_bad_files : bool
-        Leave out, and count, files that are damaged; without it the first one ends the run.
+        Skip and count damaged files; otherwise the first one ends the run.
     checkpoints : path-like, optional
-        Keep finished chunks in this folder: a stopped run continues from them.
+        Folder for finished chunks; an interrupted run resumes from them.
     quiet : bool
-        Show no progress.
+        Do not show progress.
     """
 
     schema: str | type = _option("PFNanoAODSchema", "NanoEvents schema of coffea-fm or coffea.")  # noqa: RUF009
-    treename: str = _option("Events", "Tree, where the fileset does not name it.")
-    dask: str = _option("", "Address of a dask scheduler, or 'local' to start --workers.")
-    workers: int = _option(1, "Processes on this machine.", 1)
-    chunksize: int = _option(100_000, "Events a chunk, about.", 1)
-    skip_bad_files: bool = _option(False, "Leave out and count files that are damaged.")
-    checkpoints: PathLike | None = _option(None, "Folder for finished chunks: a stopped run continues from them.")  # noqa: RUF009
-    quiet: bool = _option(False, "Show no progress.")
+    treename: str = _option("Events", "Name of the tree if the fileset has none.")
+    dask: str = _option("", "Address of a dask scheduler, or 'local' to start --workers processes.")
+    workers: int = _option(1, "Number of processes on this machine.", 1)
+    chunksize: int = _option(100_000, "Approximate number of events per chunk.", 1)
+    skip_bad_files: bool = _option(False, "Skip and count damaged files.")
+    checkpoints: PathLike | None = _option(None, "Folder for finished chunks, to resume an interrupted run.")  # noqa: RUF009
+    quiet: bool = _option(False, "Do not show progress.")
 
     def __post_init__(self) -> None:
         for name in ("workers", "chunksize"):
             if getattr(self, name) < 1:
-                raise RecipeError(f"{name}={getattr(self, name)}: give at least 1")
+                raise RecipeError(f"{name}={getattr(self, name)}: must be at least 1")
 
     @classmethod
     def of(cls, keywords: RunKeywords) -> RunOptions:
@@ -78,17 +78,17 @@ class RunOptions:
         Raises
         ------
         RecipeError
-            If one is unknown: names the nearest.
+            If a keyword is unknown. The message suggests the nearest.
         """
         known = [option.name for option in fields(cls)]
         for name in keywords:
             if name not in known:
-                raise RecipeError(f"there is no option {name!r} of a run: {nearest(name, known)}")
+                raise RecipeError(f"a run has no option {name!r}: {nearest(name, known)}")
         return cls(**keywords)
 
     @contextmanager
     def executor(self) -> Iterator[Any]:
-        """The executor to run on, with a dask cluster of its own if need be."""
+        """Create the executor, with a local dask cluster if requested."""
         from coffea_fm.running.cluster import dask_client
         from coffea_fm.running.executors import make_executor
 
@@ -100,7 +100,7 @@ class RunOptions:
 
 
 def shows_run_options(function: Function) -> Function:
-    """Let ``help()`` and editors show the options of a run in place of ``**keywords``."""
+    """Make ``help()`` and editors show the options of a run instead of ``**keywords``."""
     signature = inspect.signature(function)
     own = [entry for entry in signature.parameters.values() if entry.kind is not entry.VAR_KEYWORD]
     shared = [

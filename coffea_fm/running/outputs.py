@@ -21,6 +21,8 @@ from coffea_fm.names import safe_path
 from coffea_fm.plots.automatic import draw_histograms, label_of, signals_of
 from coffea_fm.running.accumulated import Parts, take_apart
 from coffea_fm.running.failures import sentence
+from coffea_fm.running.friend_files import join_friends
+from coffea_fm.running.friends import Friends
 from coffea_fm.running.merging import not_added
 from coffea_fm.running.result import RunResult
 from coffea_fm.running.root_histograms import write_root
@@ -48,7 +50,13 @@ class _Finish:
 
 
 def finish(
-    result: RunResult, processor: ProcessorABC, folder: Path | None, *, plots: bool = True, arrays: bool = True
+    result: RunResult,
+    processor: ProcessorABC,
+    folder: Path | None,
+    *,
+    plots: bool = True,
+    arrays: bool = True,
+    friends: Friends | None = None,
 ) -> RunResult:
     """Finish a run: ``postprocess``, and all files.
 
@@ -65,6 +73,8 @@ def finish(
         Draw the histograms.
     arrays : bool
         Write arrays as parquet; else they are in ``output.coffea`` alone.
+    friends : Friends, optional
+        Join the parts that were written of these.
 
     Returns
     -------
@@ -84,13 +94,21 @@ def finish(
             done.not_written |= {name: f"{name} is an array, which only output.coffea holds" for name in parts.arrays}
             parts.arrays.clear()
         _write_files(parts, folder, done)
+        if friends is not None:
+            result = _write_friends(result, friends, done)
         if plots:
             _write_plots(parts, folder / "plots", output, done)
     result = replace(result, written=done.written, not_written=done.not_written, failures=done.failures)
     if folder is not None:
-        with done.step("summary.json"), atomic(folder / "summary.json") as path:
-            path.write_text(_json(result.summary()))
+        with done.step("summary.json"):
+            write_summary(result, folder)
     return result
+
+
+def write_summary(result: RunResult, folder: Path) -> None:
+    """The account of a run as ``summary.json``."""
+    with atomic(folder / "summary.json") as path:
+        path.write_text(_json(result.summary()))
 
 
 def _notes(output: Any) -> list[str]:
@@ -136,6 +154,18 @@ def _write_files(parts: Parts, folder: Path, done: _Finish) -> None:
                 failed = write(path, parts.histograms)
                 done.not_written |= {f"{key} in {name}": f"{key} in {name}: {why}" for key, why in failed.items()}
                 done.written.setdefault("histograms", []).append(str(folder / name))
+
+
+def _write_friends(result: RunResult, friends: Friends, done: _Finish) -> RunResult:
+    notes: list[str] = []
+    with done.step("friends"):
+        joined = join_friends(friends, result.processed)
+        done.written["friends"] = joined.paths
+        done.not_written |= {f"friend of {file}": why for file, why in joined.refused.items()}
+        for name, counts in joined.counts.items():
+            lost = ", ".join(f"{count} {reason}" for reason, count in counts.items() if count and reason != "jets")
+            notes.append(f"friends of {counts['jets']} jets by {name}" + (f": {lost}" if lost else ""))
+    return replace(result, notes=[*result.notes, *notes])
 
 
 def _is_plain(array: Any) -> bool:

@@ -10,17 +10,28 @@ from typing import Any
 import awkward as ak
 from coffea.processor import ProcessorABC, column_accumulator
 
+from coffea_fm.running.friends import Friends
 from coffea_fm.running.merging import Merging
 
 
 @dataclass(frozen=True)
 class Process:
-    """For `coffea.processor.Runner`: process a chunk, and let the outputs of chunks be added by `Merging`."""
+    """For `coffea.processor.Runner`: process a chunk, and let the outputs of chunks be added by `Merging`.
+
+    Parameters
+    ----------
+    processor : ProcessorABC
+    friends : Friends, optional
+        What is written beside the events.
+    """
 
     processor: ProcessorABC
+    friends: Friends | None = None
 
     def __call__(self, events: Any) -> Merging | None:
         """The output of a chunk; what it has not yet read of the file is read now, before the file is closed."""
+        if self.friends is not None and len(events):
+            self.friends.write_part(events)  # first: a processor may replace collections by selections of them
         output = self.processor.process(events)
         _read(output)
         return None if output is None else Merging(output)

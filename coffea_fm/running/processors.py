@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -39,6 +40,26 @@ def as_processor(
     if options:
         raise RecipeError(f"{type(given).__name__} is an instance already: give its options to its constructor")
     return given
+
+
+def describe(given: object, processor: ProcessorABC, options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What is recorded of a processor in the account of a run: enough to make it again, if it was found by name."""
+    name = {"class": type(processor).__qualname__}
+    if not isinstance(given, str | os.PathLike):
+        return name
+    return {
+        **name,
+        "source": os.fspath(given),
+        "options": {key: _recorded(value) for key, value in (options or {}).items()},
+    }
+
+
+def _recorded(value: Any) -> Any:
+    """As JSON takes it."""
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError):
+        return repr(value)
 
 
 def describe_options(source: str) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from coffea_fm.running.processed_files import ProcessedFile, to_fileset
+
 _EACH = 3
 """Files of a kind that are named one by one."""
 
@@ -38,6 +40,10 @@ class RunResult:
         Branches that were read.
     notes : list of str
         What else was left out, such as entries outside of the steps of a fileset.
+    processed : list of ProcessedFile
+        Files whose headers were read, and the chunks of each that were processed.
+    processor : dict
+        Name of its class; ``source`` and ``options`` if it was found by name.
     folder : Path, optional
         Where the outputs are.
     written : dict
@@ -58,6 +64,8 @@ class RunResult:
     empty_files: list[str] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    processed: list[ProcessedFile] = field(default_factory=list)
+    processor: dict[str, Any] = field(default_factory=dict)
     folder: Path | None = None
     written: dict[str, Any] = field(default_factory=dict)
     not_written: dict[str, str] = field(default_factory=dict)
@@ -85,6 +93,8 @@ class RunResult:
             "written": self.written,
             "not_written": self.not_written,
             "failures": self.failures,
+            "processor": self.processor,
+            "processed": to_fileset(self.processed),
         }
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Histograms to ROOT: one TH1, TH2 or TH3 for each combination of categories."""
+"""Write histograms to ROOT: one TH1, TH2 or TH3 per combination of categories."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _INTEGERS = (hist.storage.Int64, hist.storage.AtomicInt64, hist.storage.Unlimite
 
 
 def root_objects(name: str, histogram: BaseHist[Any]) -> dict[str, Any]:
-    """What ROOT can hold of one histogram.
+    """Split a histogram into objects that ROOT can store.
 
     Parameters
     ----------
@@ -32,18 +32,18 @@ def root_objects(name: str, histogram: BaseHist[Any]) -> dict[str, Any]:
     Returns
     -------
     dict of str to hist.BaseHist
-        By path: `name`, followed by the category of each category axis. Combinations without entries are left out,
-        unless that is all of them.
+        By path: `name`, followed by the category of each category axis. Empty combinations are left out,
+        unless all are empty.
 
     Raises
     ------
     InputError
-        If it has no axis that is not a category, or more than three.
+        If the number of axes that are not categories is not one to three.
     """
     categories = {index: axis for index, axis in enumerate(histogram.axes) if is_category(axis)}
     dimensions = histogram.ndim - len(categories)
     if not 1 <= dimensions <= 3:
-        raise InputError(f"it has {dimensions} axes besides categories, and ROOT holds one to three")
+        raise InputError(f"it has {dimensions} axes besides categories, but ROOT supports one to three")
     objects = {}
     for choice in product(*(range(axis.size) for axis in categories.values())):
         part: Any = histogram[dict(zip(categories, choice, strict=True))] if categories else histogram
@@ -61,7 +61,7 @@ def write_root(path: Path, histograms: Mapping[str, BaseHist[Any]]) -> dict[str,
     Returns
     -------
     dict of str to str
-        Why a histogram is not in it, by name.
+        Why a histogram could not be written, by name.
     """
     left_out = {}
     with uproot.recreate(path) as file, np.errstate(invalid="ignore"):  # of means over infinite edges
@@ -75,7 +75,7 @@ def write_root(path: Path, histograms: Mapping[str, BaseHist[Any]]) -> dict[str,
 
 
 def _with_numbers(histogram: Any) -> Any:
-    """The same with the storage that ROOT has, where contents are counts."""
+    """Convert counts to a storage that ROOT supports."""
     if not isinstance(histogram.storage_type(), _INTEGERS):
         return histogram
     counted: Any = hist.Hist(*histogram.axes, storage=hist.storage.Double())

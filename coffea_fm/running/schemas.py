@@ -13,12 +13,12 @@ from coffea_fm.names import nearest
 
 
 def find_schema(name: str | type) -> Any:
-    """The schema class of that name, among those of coffea-fm, then among those of coffea.
+    """Find a schema class by name, in coffea-fm, then in coffea.
 
     Raises
     ------
     RecipeError
-        If neither has it.
+        If there is no such schema.
     """
     if not isinstance(name, str):
         return name

@@ -1,4 +1,4 @@
-"""What may stand for a fileset: itself, its JSON file, a list of files, a folder, or the data files themselves."""
+"""Read a fileset from a mapping, a JSON file, a list of files, a folder, or data files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PathLike = str | os.PathLike[str]
 
 
 def as_fileset(given: PathLike | Sequence[PathLike] | Mapping[str, Any], treename: str = "Events") -> Fileset:
-    """A fileset from whatever stands for one: the fileset (also coffea's own type), its JSON file, or the data files."""
+    """Convert to a fileset: from a mapping (or coffea's own type), a JSON file, or data files."""
     if isinstance(given, DataGroupSpec):
         given = given.model_dump()
     if isinstance(given, Mapping):
@@ -31,23 +31,23 @@ def as_fileset(given: PathLike | Sequence[PathLike] | Mapping[str, Any], treenam
 
 
 def read_fileset(sources: Sequence[str], treename: str = "Events") -> Fileset:
-    """A fileset from JSON files, lists, folders, or data files.
+    """Read a fileset from JSON files, lists, folders, or data files.
 
-    A JSON file (which may be gzip-compressed) holds a fileset, see `parse_fileset`. A text file with a file a line and
-    a folder are a dataset each, named after it; so is each ROOT or parquet file. Relative paths in JSON and lists count
-    from the folder of the file that names them.
+    A JSON file (possibly gzip-compressed) holds a fileset, see `parse_fileset`. A text file with one file per line, a
+    folder, and a ROOT or parquet file are one dataset each, with the same name. Relative paths in JSON files and lists
+    are relative to the folder of that file.
 
     Parameters
     ----------
     sources : sequence of str
         Paths, URLs and patterns.
     treename : str
-        Name of the tree where nothing else gives it.
+        Name of the tree if nothing else sets it.
 
     Raises
     ------
     RecipeError
-        If a source is none of these, or two of them give the same dataset or file.
+        If a source is none of these, or two of them have the same dataset or file.
     """
     if not sources:
         raise RecipeError("no files are given: give a fileset as JSON, a folder, or ROOT or parquet files")
@@ -69,7 +69,7 @@ def read_fileset(sources: Sequence[str], treename: str = "Events") -> Fileset:
             single += expand([source], Path(), "the command line")
             continue
         if taken := parsed.keys() & fileset.keys():
-            raise RecipeError(f"the dataset {min(taken)!r} is given twice: by {source}, and before it")
+            raise RecipeError(f"the dataset {min(taken)!r} is given twice, the second time by {source}")
         fileset |= parsed
     for name, file in zip(_names([file.path for file in single]), single, strict=True):
         if name in fileset:
@@ -80,7 +80,7 @@ def read_fileset(sources: Sequence[str], treename: str = "Events") -> Fileset:
 
 
 def _content(path: Path, source: str) -> Any:
-    """What a file says of other files: a fileset, or a tuple of files; None if it holds data itself, or is not there."""
+    """The fileset or tuple of files listed in a file; None if it holds data, or does not exist."""
     if not path.is_file():
         if source.endswith((".json", ".json.gz", ".txt")):
             raise RecipeError(f"cannot read the fileset {source}: No such file or directory")
@@ -102,7 +102,7 @@ def _content(path: Path, source: str) -> Any:
 
 
 def _names(files: Sequence[str]) -> list[str]:
-    """A dataset's name for each file: its own, with as many of the folders above as tell them apart."""
+    """Name of the dataset of each file: the file name, with as many parent folders as needed to be unique."""
     folders = [PurePosixPath(file).parts[:-1] for file in files]
     stems = Counter(zip(folders, map(_stem, files), strict=True))
     parts = [

@@ -81,7 +81,7 @@ class Truth:
             raise InputError(f"{collection}_{self.column} does not hold whole numbers, so it is no true class")
         return np.where(np.isin(numbers, list(self.classes)), numbers, -1)
 
-    def columns(self, numbers: IntArray, known: Sequence[str]) -> tuple[IntArray, dict[str, int]]:
+    def columns(self, numbers: IntArray, known: Sequence[str], n_bundles: int = 1) -> tuple[IntArray, dict[str, int]]:
         """Column of the scores for each number, and jets that have none by the reason.
 
         Parameters
@@ -90,6 +90,8 @@ class Truth:
             From `of_jets`.
         known : sequence of str
             Classes of the scores.
+        n_bundles : int
+            How many bundles have them, for the reasons.
 
         Returns
         -------
@@ -98,6 +100,7 @@ class Truth:
         left_out : dict of str to int
             How many, by why.
         """
+        unscored = "which the bundle does not score" if n_bundles == 1 else "which not every bundle scores"
         columns = np.full(len(numbers), -1, dtype=np.int64)
         left_out: Counter[str] = Counter()
         for number, name in self.classes.items():
@@ -105,7 +108,7 @@ class Truth:
             if name in known:
                 columns[chosen] = list(known).index(name)
             elif chosen.any():
-                left_out[f"of the class {name}, which the bundle does not score"] += int(chosen.sum())
+                left_out[f"of the class {name}, {unscored}"] += int(chosen.sum())
         if nameless := int((numbers < 0).sum()):
             left_out[f"with {_NO_CLASS} in {self.column!r}"] = nameless
         return columns, dict(left_out)

@@ -22,7 +22,10 @@ from coffea_fm.schemas.resolve import event_of
 
 _PARTICLES, _TRACKS = "ReconstructedParticles", "EFlowTrack"
 _MOMENTUM = ("momentum.x", "momentum.y", "momentum.z", "energy")
-_COVARIANCE_SIZE, _D0_VARIANCE, _Z0_VARIANCE = 21.0, 0.0, 9.0
+_D0_VARIANCE, _Z0_VARIANCE = 0.0, 9.0
+"""Positions in the lower triangle of (d0, phi, omega, z0, tan lambda, time): the same without the time."""
+_COVARIANCE_SIZES = (15, 21)
+"""Numbers of a packed covariance matrix: without the time before EDM4hep 0.5, and with it."""
 _READABLE = "/^(?!.*(PARAMETERS|_.*Map))/"
 """Branches that coffea can read: all but the parameters of a file, which come in other versions of podio's formats."""
 _OLD_NAMES = {"particles": "#2", "tracks": "#1", "trackStates": "_1"}
@@ -178,14 +181,32 @@ def _impact_parameters(branches: dict[str, Form], particles: dict[str, Form]) ->
         return {}
     track = _first(particles, "tracks", relation["index"], tracks["trackStates_begin"])
     state = through(track, _first(tracks, "trackStates", None, states["D0"]))
-    variances = covariance["content"]["content"]
+    variances, size = covariance["content"]["content"], covariance_size(covariance)
     fields = {}
     for name, value, position in (("d0", "D0", _D0_VARIANCE), ("Z0", "Z0", _Z0_VARIANCE)):
         number = looked_up(states[value]["content"], state)
-        error = looked_up(standard_deviation(variances, _COVARIANCE_SIZE, position), state)
+        error = looked_up(standard_deviation(variances, size, position), state)
         fields[name] = optional(number, exists(state))
         fields[f"{name}_error"] = optional(error, both(exists(state), positive(error)))
     return fields
+
+
+def covariance_size(covariance: Form) -> float:
+    """How many numbers each packed covariance matrix of a track has.
+
+    Raises
+    ------
+    InputError
+        If that is no number for which the positions in it are known.
+    """
+    size = covariance["content"].get("size")
+    if size not in _COVARIANCE_SIZES:
+        raise InputError(
+            f"the covariance matrices of {_TRACKS} have {size} numbers, and {' or '.join(map(str, _COVARIANCE_SIZES))} "
+            "are known (EDM4hep 0.1 to 1): errors of impact parameters would be read from wrong places; leave these "
+            "branches out, or open a file of a known version"
+        )
+    return float(size)
 
 
 def _first(owners: dict[str, Form], member: str, index: Form | None, targets: Form) -> Form:

@@ -1,4 +1,4 @@
-"""Training examples as parquet shards: the joint of the analysis and the training side."""
+"""Training examples as parquet shards, which connect the analysis to the training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collect training examples inside a processor: make a collector of jets or of events."""
+"""Collect training examples inside a processor: create a collector of jets or of events."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ def collector(
     vertices: Iterable[str] = (),
     max_vertices: int = 16,
 ) -> Collector:
-    """A collector of jets; make it in a processor's ``__init__``, call it in ``process``.
+    """Create a collector of jets. Create it in a processor's ``__init__``, call it in ``process``.
 
     Parameters
     ----------
     folder : path-like
-        Where the shards go; workers must see it under this path.
+        Folder for the shards; workers must be able to write to this path.
     classes : iterable of str
-        Names of the classes that the target counts.
+        Names of the classes, in the order of the indices in the target.
     fields, jet : iterable of str
-        Canonical fields of the tokens and of the jet.
+        Canonical fields of the tokens and of the jets.
     truth : iterable of str
-        Further fields of the tokens, for methods that learn about tokens; no model can read them.
+        Further fields of the tokens, for methods that predict properties of tokens; no model can read them.
     tokens : str
-        The group of tokens.
+        Name of the group of tokens.
     max_tokens : int
-        How many tokens to keep, by falling pT.
+        Number of tokens to keep, by descending pT.
     vertices : iterable of str
-        Canonical fields of secondary vertices, a second group of tokens; none are kept by default.
+        Canonical fields of secondary vertices, a second group of tokens; by default none are kept.
     max_vertices : int
-        How many vertices to keep, by falling pT.
+        Number of vertices to keep, by descending pT.
 
     Raises
     ------
     RecipeError
-        If a field is not a canonical one, or the folder has no name.
+        If a field is not a canonical one, or `folder` is empty.
     """
     level = jet_level(_groups(tokens, fields, max_tokens, vertices, max_vertices), jet)
     return Collector(shard_folder(folder), with_truth(level, truth), tuple(classes))
@@ -74,37 +74,37 @@ def event_collector(
     vertices: Iterable[str] = (),
     max_vertices: int = 16,
 ) -> Collector:
-    """A collector of events; make it in a processor's ``__init__``, call it in ``process``.
+    """Create a collector of events. Create it in a processor's ``__init__``, call it in ``process``.
 
     Parameters
     ----------
     folder : path-like
-        Where the shards go; workers must see it under this path.
+        Folder for the shards; workers must be able to write to this path.
     classes : iterable of str
-        Names of the classes that the target counts.
+        Names of the classes, in the order of the indices in the target.
     collection : str
-        What the jets are called: a tagger that is trained on these events takes them by this name.
+        Name of the collection of jets; a tagger trained on these events takes the jets by this name.
     order : str
-        Jets are sorted by this field of theirs, descending; ``"stored"`` keeps the order in which they are given.
+        Field by which jets are sorted, descending; ``"stored"`` keeps the given order.
     minimum, maximum : int
-        Events with fewer jets are left out; of more, the first are kept.
+        Events with fewer jets are left out; only the first `maximum` jets are kept.
     features : iterable of str
-        Canonical fields of the jets, corrected as they are given, for the event head.
+        Canonical fields of the jets, corrected as given, for the event head.
     fields, jet : iterable of str
-        Canonical fields of the tokens, and of the uncorrected jet, for the backbone.
+        Canonical fields of the tokens, and of the uncorrected jets, for the backbone.
     tokens : str
-        The group of tokens.
+        Name of the group of tokens.
     max_tokens : int
-        How many tokens to keep of each jet, by falling pT.
+        Number of tokens to keep per jet, by descending pT.
     vertices : iterable of str
-        Canonical fields of secondary vertices, a second group of tokens; none are kept by default.
+        Canonical fields of secondary vertices, a second group of tokens; by default none are kept.
     max_vertices : int
-        How many vertices to keep of each jet, by falling pT.
+        Number of vertices to keep per jet, by descending pT.
 
     Raises
     ------
     RecipeError
-        If a field is not a canonical one, or the numbers of jets contradict.
+        If a field is not a canonical one, or `minimum` and `maximum` contradict each other.
     """
     members = _groups(tokens, fields, max_tokens, vertices, max_vertices)
     kept = tuple(dict.fromkeys((*jet, *features)))
@@ -115,14 +115,14 @@ def event_collector(
 def _groups(
     tokens: str, fields: Iterable[str], max_tokens: int, vertices: Iterable[str], max_vertices: int
 ) -> tuple[Level, ...]:
-    """The groups of tokens of a jet; it must have a token of the first."""
+    """The groups of tokens of a jet. A jet needs at least one token of the first group."""
     first = token_level(tokens, fields, minimum=1, maximum=max_tokens)
     second = tuple(vertices)
     return (first, token_level("vertices", second, maximum=max_vertices)) if second else (first,)
 
 
 def shard_folder(folder: str | os.PathLike[str]) -> Path:
-    """An absolute path.
+    """Make the path absolute.
 
     Raises
     ------
@@ -130,7 +130,5 @@ def shard_folder(folder: str | os.PathLike[str]) -> Path:
         If it is empty.
     """
     if not os.fspath(folder):
-        raise RecipeError(
-            "the folder to collect into has no name: give the processor's option for it, e.g. folder=data/mine"
-        )
+        raise RecipeError("the output folder is empty: set the processor's option for it, e.g. folder=data/mine")
     return Path(folder).absolute()

@@ -1,4 +1,4 @@
-"""The collector: called in a processor, it writes jets or events of the analysis' own selection, one shard a chunk."""
+"""The collector: called in a processor, it writes the selected jets or events, one shard per chunk."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ Numbers = dict[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class Collector:
-    """A function of jets that writes them, or their events, as training examples; see `collector`.
+    """A callable that writes jets, or their events, as training examples; see `collector`.
 
     Parameters
     ----------
     folder : Path
-        Where the shards go.
+        Folder for the shards.
     level : Level
-        What is kept, truth included: of each jet, or of each event.
+        What is kept of each jet or event, including truth.
     classes : tuple of str
-        Names of the classes that the target counts.
+        Names of the classes, in the order of the indices in the target.
     """
 
     folder: Path
@@ -54,39 +54,39 @@ class Collector:
         weight: str | ak.Array | None = None,
         columns: Mapping[str, Any] | Iterable[str] = (),
     ) -> dict[str, int]:
-        """Write the jets, or the events, of one chunk as one shard.
+        """Write the jets or the events of one chunk as one shard.
 
-        The shard is named by dataset, file and entry range: a chunk that is run again replaces its shard, so that
-        retries never duplicate. A folder takes one call a chunk; give other jets another folder.
+        The shard is named by dataset, file and entry range. A chunk that runs again replaces its shard, so that
+        retries never duplicate examples. Call it once per chunk and folder; use another folder for other jets.
 
         Parameters
         ----------
         jets : awkward.Array
             Jets with constituents under any lists and options, e.g. a selection of ``events.FatJet``. A collector of
-            events takes a list of jets for each event, as the model shall read them: after selection and corrections.
+            events takes a list of jets per event, after all selections and corrections.
         target : str or awkward.Array, optional
-            Index of the class of each jet or event, negative or None for none: a field of the jets (of the events for
-            a collector of events), or numbers. Numbers of events are given to each of their jets. Without it all are
-            of the first class, for targets that are no classes.
+            Class index of each jet or event, negative or None for no class: the name of a field of the jets (of the
+            events for a collector of events), or an array. An array with one number per event applies to all jets of
+            the event. By default all are in the first class, for training targets other than classes.
         events : awkward.Array
-            The chunk, which knows where it comes from. A collector of events keeps its field ``event``.
+            The chunk; its metadata say where it comes from. A collector of events keeps its field ``event``.
         weight : str or awkward.Array, optional
-            As `target`; 1 by default. It may be negative: kept, and counted.
+            Weights, given as for `target`; 1 by default. Negative weights are kept, and counted.
         columns : mapping of str to (str or awkward.Array), or iterable of str
-            Further numbers to keep, by name (``fold``, ``mass``); or names of fields.
+            Further numbers to keep, by name (``fold``, ``mass``), or names of fields.
 
         Returns
         -------
         dict of str to int
-            ``jets`` or ``events``; of these ``without_class`` and what `coffea_fm.tokens.usable.unusable` names (such as
-            ``without_constituents``, ``too_few_FatJet``, ``with_unusable_FatJet``, ``not_finite``), which are left out,
-            each counted for its first reason; ``written``, and among them ``negative_weight``. Plain numbers for a
-            processor's output.
+            Number of ``jets`` or ``events``; of those left out, by reason (``without_class``, or a reason of
+            `coffea_fm.tokens.usable.unusable` such as ``without_constituents``, ``too_few_FatJet``,
+            ``with_unusable_FatJet``, ``not_finite``), each counted for its first reason; of those ``written``; and of
+            those with ``negative_weight`` among the written. Plain integers, for a processor's output.
 
         Raises
         ------
         InputError
-            If the jets lack a field, or a number does not fit them.
+            If a field is missing from the jets, a column has the wrong length, or the events have no metadata.
         """
         if type(jets).__module__.startswith("dask_awkward"):
             raise InputError("dask-awkward arrays cannot be collected: run the processor with coffea's Runner")
@@ -97,15 +97,16 @@ class Collector:
         held = self._hold(things, given)
         if ak.backend(jets) == "typetracer":
             return self._trace(things, held, given)
+        source = Source.of(_metadata(events))
         packed, _ = pack(things, self.level)
         rows, _ = flatten(held)
         numbers = {name: self._numbers(rows, name) for name in given}
         numbers.setdefault("target", np.zeros(len(packed)))
         numbers.setdefault("weight", np.ones(len(packed), dtype=np.float32))
-        return self._write(packed, numbers, Source.of(events.metadata))
+        return self._write(packed, numbers, source)
 
     def _things(self, jets: ak.Array, events: ak.Array, given: Given) -> ak.Array:
-        """What a row is made of: the jets, or events with the fields to collect and the jets given."""
+        """The rows to write: the jets, or events with the fields to collect and the jets."""
         if self.level.name != "event":
             return jets
         (member,) = self.level.members
@@ -118,7 +119,7 @@ class Collector:
         return gather({**kept, member.name: jets})
 
     def _hold(self, things: ak.Array, given: Given) -> ak.Array:
-        """The jets or events with further fields; numbers of events are given to each of their jets."""
+        """Add further fields to the jets or events. Numbers per event apply to each of its jets."""
         held = things
         for name, values in given.items():
             if isinstance(values, str) and values not in things.fields:
@@ -132,7 +133,7 @@ class Collector:
         return held
 
     def _numbers(self, rows: Rows, name: str) -> npt.NDArray[Any]:
-        """Numbers of the rows, NaN where None."""
+        """Numbers of the rows; NaN where None."""
         try:
             values, absent = rows.field(_PREFIX + name).values()
         except InputError as error:
@@ -141,7 +142,7 @@ class Collector:
 
     def _misfit(self, name: str) -> InputError:
         each = "event" if self.level.name == "event" else "jet or event"
-        return InputError(f"{name} to collect does not fit the {self.level.name}s: give one number for each {each}")
+        return InputError(f"{name} does not match the {self.level.name}s to collect: give one number per {each}")
 
     def _trace(self, things: ak.Array, held: ak.Array, given: Given) -> dict[str, int]:
         for path in [*paths_of(things, self.level), *((_PREFIX + name,) for name in given)]:
@@ -173,3 +174,14 @@ class Collector:
             path.unlink(missing_ok=True)
         written = {"written": len(chosen), "negative_weight": int((numbers["weight"][chosen] < 0).sum())}
         return {f"{self.level.name}s": len(packed)} | lost | written
+
+
+def _metadata(events: Any) -> dict[str, Any]:
+    try:
+        return dict(events.metadata)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InputError(
+            "the events have no metadata, and a shard is named by dataset, file and entries: call the collector in a "
+            "processor that coffea's Runner runs, or give events=types.SimpleNamespace(metadata={'dataset': ..., "
+            "'filename': ..., 'entrystart': 0, 'entrystop': n}) beside jets of your own"
+        ) from error

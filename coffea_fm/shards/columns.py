@@ -1,7 +1,7 @@
-"""Between the packed form and the columns of a parquet table.
+"""Convert between the packed form and the columns of a parquet table.
 
-The fields of a row stand in plain columns ``jet.pt``; those of its members in lists ``constituents.pt``, and those of
-their members in lists of lists ``FatJet.constituents.pt``.
+The fields of a row are plain columns such as ``jet.pt``. Those of its members are lists such as ``constituents.pt``,
+and those of members of members are lists of lists such as ``FatJet.constituents.pt``.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ Get = Callable[[str], pa.Array]
 
 
 def scalar_columns(schema: pa.Schema, level: Level) -> dict[str, str]:
-    """Names of what a shard stores once a row, without and with the prefix that the level's own fields have."""
+    """Names of the columns with one number per row, without and with the prefix of the level's own fields."""
     prefix = f"{level.name}."
     return {name.removeprefix(prefix): name for name in schema.names if not pa.types.is_list(schema.field(name).type)}
 
 
 def to_columns(packed: Packed, level: Level) -> dict[str, pa.Array]:
-    """The columns of packed rows."""
+    """Convert packed rows to columns."""
     own = {f"{level.name}.{name}": array for name, array in _fields(packed, level).items()}
     return own | _member_columns(packed, level, "")
 
 
 def from_table(table: pa.Table, level: Level) -> Packed:
-    """The packed form of a table in one chunk, with no more members than the level reads."""
+    """Convert a table of one chunk to the packed form, with no more members than the level reads."""
     own = {name: table.column(f"{level.name}.{name}").combine_chunks() for name in level.names}
     return _packed(own, level, lambda name: table.column(name).combine_chunks(), "", table.num_rows)
 
 
 def column_names(asked: Level, stored: Level, folder: Path) -> list[str]:
-    """Names of the columns to read for a level from shards that hold another, or the same.
+    """Names of the columns to read for a level from shards that store another level, or the same.
 
     Raises
     ------
     InputError
-        If the shards hold other things, have not all fields, or hold fewer members or another order.
+        If the shards hold other things, a field is missing, or they hold fewer members or in another order.
     """
     if asked.name != stored.name:
         raise InputError(
-            f"the shards in {folder} hold {stored.name}s, and {asked.name}s are to be read: "
+            f"the shards in {folder} hold {stored.name}s, but {asked.name}s were requested: "
             "change the inputs of the recipe, or collect again"
         )
     _require_fields(asked, stored, folder, stored.name)
@@ -61,7 +61,7 @@ def _member_names(asked: Level, stored: Level, folder: Path, prefix: str) -> lis
     for member in asked.members:
         path = prefix + member.name
         if member.name not in held:
-            raise InputError(f"the shards in {folder} have no {path}: collect them again with them")
+            raise InputError(f"the shards in {folder} have no {path}: collect them again with {path}")
         _require_members(member, held[member.name], folder, path)
         names += [f"{path}.{name}" for name in member.names]
         names += _member_names(member, held[member.name], folder, f"{path}.")
@@ -71,7 +71,7 @@ def _member_names(asked: Level, stored: Level, folder: Path, prefix: str) -> lis
 def _require_fields(asked: Level, stored: Level, folder: Path, path: str) -> None:
     absent = [f"{path}.{name}" for name in asked.names if name not in stored.names]
     if absent:
-        raise InputError(f"the shards in {folder} have no {', '.join(absent)}: collect them again with them")
+        raise InputError(f"the shards in {folder} have no {', '.join(absent)}: collect them again with these fields")
 
 
 def _require_members(asked: Level, stored: Level, folder: Path, path: str) -> None:
@@ -79,12 +79,12 @@ def _require_members(asked: Level, stored: Level, folder: Path, path: str) -> No
     if asked.order != stored.order or (stored.maximum or np.inf) < (asked.maximum or np.inf):
         raise InputError(
             f"the shards in {folder} hold {_which(stored)} {path} by {stored.order}, not {_which(asked)} by "
-            f"{asked.order}: collect them again, or ask for no more"
+            f"{asked.order}: collect them again, or request no more than is stored"
         )
     if asked.minimum != stored.minimum:
         raise InputError(
             f"the shards in {folder} were collected with at least {stored.minimum} {path}, not {asked.minimum}: "
-            "ask for that, or collect them again"
+            "request the same minimum, or collect them again"
         )
 
 
@@ -134,7 +134,7 @@ def _members(level: Level, get: Get, path: str) -> Members:
 
 
 def _any_column(level: Level) -> str:
-    """A column of a level or below it; the outermost lists of all are those of the level."""
+    """A column of a level or of one below it, whose outermost lists are those of the level."""
     return level.names[0] if level.names else f"{level.members[0].name}.{_any_column(level.members[0])}"
 
 

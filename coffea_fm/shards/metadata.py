@@ -1,4 +1,4 @@
-"""What a shard says about itself: the levels of its columns, its classes, and where its rows come from."""
+"""The metadata of a shard: the levels of its columns, its classes, and the source of its rows."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Source(BaseModel):
     dataset : str
         Name of the dataset in the fileset.
     file : str
-        Identity of the file: its UUID where it has one, its path otherwise.
+        Identity of the file: its UUID if it has one, otherwise its path.
     start, stop : int
-        Range of entries, end excluded.
+        Range of entries; the end is excluded.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,17 +39,17 @@ class Source(BaseModel):
 
     @classmethod
     def of(cls, metadata: dict[str, Any]) -> Source:
-        """The source of a chunk of events, from the ``metadata`` that coffea gives them.
+        """The source of a chunk of events, from the ``metadata`` that coffea sets.
 
         Raises
         ------
         InputError
-            If the events do not know where they come from.
+            If the metadata are incomplete.
         """
         absent = [key for key in ("dataset", "filename", "entrystart", "entrystop") if key not in metadata]
         if absent:
             raise InputError(
-                f"these events do not know their {absent[0]}, which names the shard: run the processor with coffea's Runner"
+                f"the metadata of these events have no {absent[0]}: run the processor with coffea's Runner"
             )
         file = str(metadata.get("fileuuid") or metadata["filename"])
         return cls(
@@ -61,19 +61,19 @@ class Source(BaseModel):
 
     @property
     def shard_name(self) -> str:
-        """File name of the shard: the same chunk always gives the same name."""
+        """File name of the shard: the same chunk always has the same name."""
         return f"{_safe(self.dataset)}_{_safe(self.file)}_{self.start}-{self.stop}.parquet"
 
 
 class ShardMetadata(BaseModel):
-    """The description that every shard carries in its parquet metadata.
+    """The description stored in the parquet metadata of every shard.
 
     Parameters
     ----------
     level : Level
-        What is stored of each row: fields with units, and what belongs to it.
+        What is stored for each row: fields with units, and members.
     classes : tuple of str
-        Meaning of the numbers in ``target``.
+        Names of the classes that ``target`` indexes.
     source : Source
         Where the rows come from.
     schema_version : int
@@ -94,12 +94,12 @@ def shard_name(events: ak.Array) -> str:
 
 
 def read_metadata(path: str | os.PathLike[str], parquet: pq.FileMetaData) -> ShardMetadata:
-    """The description inside a parquet file.
+    """Read the description from a parquet file.
 
     Raises
     ------
     InputError
-        If the file is not a shard, or one of another version.
+        If the file is not a shard, or has another schema version.
     """
     text = (parquet.metadata or {}).get(KEY)
     if text is None:
@@ -110,13 +110,13 @@ def read_metadata(path: str | os.PathLike[str], parquet: pq.FileMetaData) -> Sha
         return ShardMetadata.model_validate_json(text)
     except ValidationError as error:
         raise InputError(
-            f"{path} describes itself in a way that this coffea-fm does not read ({error.errors()[0]['msg']}): "
+            f"{path} has metadata that this coffea-fm cannot read ({error.errors()[0]['msg']}): "
             "collect it again with this version"
         ) from error
 
 
 def _safe(text: str) -> str:
-    """The text as part of a file name; where it has to be changed, a digest keeps it unique."""
+    """Make a text safe for a file name. If it must be changed, a digest keeps it unique."""
     cleaned = re.sub(r"[^A-Za-z0-9.-]+", "-", text)
     if cleaned == text and len(text) <= 48:
         return text

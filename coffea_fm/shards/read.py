@@ -1,4 +1,4 @@
-"""A folder of shards as one data set, read a few row groups at a time."""
+"""Read a folder of shards as one data set, a few row groups at a time."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ Columns = dict[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class RowGroup:
-    """Some thousand rows, jets or events, that are read together.
+    """A few thousand rows (jets or events) that are read together.
 
     Parameters
     ----------
     path : Path
         The shard.
     index : int
-        Which of its row groups.
+        Index of the row group in the shard.
     n_sets : int
-        How many of its rows are read.
+        Number of its rows that are read.
     targets : tuple of int
-        Smallest and largest class in it.
+        Smallest and largest class index in it.
     """
 
     path: Path
@@ -53,27 +53,27 @@ class ShardDataset:
     Parameters
     ----------
     folder : path-like
-        Holds ``*.parquet`` as `write_shard` writes them.
+        Folder of ``*.parquet`` files written by `write_shard`.
     level : Level, optional
-        What to read of each row: fields and members that the shards have, and no more of them. All that is stored, by
-        default.
+        What to read for each row: fields and members stored in the shards, and at most the stored number of members.
+        By default everything that is stored.
     chosen : bool array of shape [n_rows], optional
-        Which of the rows to read, in the order of the shards; all of them by default.
+        Which rows to read, in the order of the shards; all by default.
 
     Attributes
     ----------
     level, stored : Level
-        What is read, and what the shards hold.
+        What is read, and what the shards store.
     classes : tuple of str
-        Meaning of the numbers in ``target``.
+        Names of the classes that ``target`` indexes.
     row_groups : list of RowGroup
         In the order of the shards.
 
     Raises
     ------
     InputError
-        If there are no shards, they are not of one kind, two of them hold the same entries of a file, or
-        something that `level` asks for is missing.
+        If there are no shards, they are not of the same kind, two of them hold the same entries of a file, or
+        something that `level` requests is missing.
     """
 
     def __init__(
@@ -120,29 +120,29 @@ class ShardDataset:
         ]
 
     def whole(self) -> ShardDataset:
-        """The same data set with all of its rows."""
+        """The same data set with all its rows."""
         return ShardDataset(self.folder, self.level)
 
     @property
     def n_sets(self) -> int:
-        """How many rows are read of all shards."""
+        """Number of rows that are read from all shards."""
         return sum(group.n_sets for group in self.row_groups)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes when shards are added, removed, or have other numbers of rows, or when others are chosen."""
+        """Changes when shards are added or removed, their numbers of rows change, or other rows are chosen."""
         text = "\n".join(f"{group.path.name} {group.index} {group.n_sets} {group.targets}" for group in self.row_groups)
         return sha256(text.encode() + (b"" if self.chosen is None else self.chosen.tobytes())).hexdigest()
 
     def read(self, row_groups: Sequence[RowGroup]) -> tuple[Packed, Columns]:
-        """The rows of these row groups, in this order.
+        """Read the rows of these row groups, in this order.
 
         Returns
         -------
         packed : Packed
-            What the level asks for.
+            The level that is read.
         columns : dict of str to array of shape [n_rows]
-            Every number that is stored once a row, asked for or not: ``target``, ``weight``, ``pt_raw``, ...
+            All columns with one number per row, whether requested or not: ``target``, ``weight``, ``pt_raw``, ...
         """
         tables = []
         wanted = list(dict.fromkeys([*self._names, *self._scalars.values()]))
@@ -161,11 +161,11 @@ class ShardDataset:
 
     @property
     def scalar_names(self) -> tuple[str, ...]:
-        """Names of what is stored once a row."""
+        """Names of the columns with one number per row."""
         return tuple(self._scalars)
 
     def scalars(self, *names: str) -> Columns:
-        """Whole columns of one number a row, by name.
+        """Read whole columns with one number per row, by name.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Packed, labelled examples to a parquet file."""
+"""Write packed, labelled examples to a parquet file."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ def write_shard(
     Parameters
     ----------
     path : path-like
-        Where to; an older file of that name is replaced.
+        Output file; an older file with this name is replaced.
     packed : Packed
-        Jets or events, a row each.
+        Jets or events, one per row.
     level : Level
-        Describes them.
+        Describes `packed`.
     columns : mapping of str to array of shape [n_rows]
-        ``target`` (class index) and any number per row besides; ``weight`` is 1 where not given.
+        ``target`` (class index), and any further numbers per row; ``weight`` is 1 if it is missing.
     classes : sequence of str
-        Names of the classes that ``target`` counts.
+        Names of the classes that ``target`` indexes.
     source : Source
         Where the rows come from.
 
     Raises
     ------
     InputError
-        If a column has another length, a target is not one of the classes, or a value is not finite.
+        If a column has the wrong length, a target is not a class index, or a value is not finite.
     """
     scalars = {name: np.asarray(values) for name, values in columns.items()}
     scalars.setdefault("weight", np.ones(len(packed), dtype=np.float32))
@@ -75,7 +75,7 @@ def _check(
     n_classes: int,
 ) -> None:
     if "target" not in scalars:
-        raise InputError(f"{path}: training needs the class of each {level.name}: give columns={{'target': ...}}")
+        raise InputError(f"{path}: training needs the class of each {level.name}: pass columns={{'target': ...}}")
     for name, values in scalars.items():
         if name in level.names or "." in name:
             raise InputError(f"{path}: an extra column cannot be called {name!r}: choose another name")
@@ -85,11 +85,11 @@ def _check(
     if len(target) and (target.min() < 0 or target.max() >= n_classes):
         raise InputError(
             f"{path}: targets run from {target.min()} to {target.max()} but there are {n_classes} classes: "
-            "drop what has no class before writing"
+            "drop rows without a class before writing"
         )
     for name, matrix in _matrices(packed, level):
         if not np.isfinite(matrix).all():
-            raise InputError(f"{path}: fields of {name} have values that are not finite: drop those before writing")
+            raise InputError(f"{path}: fields of {name} are not finite in some rows: drop these rows before writing")
 
 
 def _matrices(packed: Packed, level: Level) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:

@@ -1,4 +1,4 @@
-"""The end of an analysis: background prediction with its closure, then limit, fits and ranking of each signal."""
+"""The statistical analysis: background prediction and closure test, then limit, fits and ranking for each signal."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from coffea_fm.statistics.workspace import make_workspace
 
 @dataclass(frozen=True)
 class Analysis:
-    """A predicted background, ready for signals; made by `prepare`.
+    """A predicted background, ready to be fitted with signals; created by `prepare`.
 
     Parameters
     ----------
     inputs : Inputs
-        Of the run.
+        Histograms of the run.
     settings : FitSettings
-        Of the fit.
+        Settings of the fit.
     observe : bool
-        Whether the data in the signal regions are looked at.
+        Whether the data in the signal regions are used.
     predictions : mapping of str to Prediction
         By plane.
     closures : mapping of str to Closure
@@ -45,21 +45,21 @@ class Analysis:
     closures: Mapping[str, Closure]
 
     def fit(self, signal: str, *, injections: int = 0, seed: int = 0) -> SignalResult:
-        """Limit, fits and ranking of a signal.
+        """Compute limit, fits and ranking of a signal.
 
         Parameters
         ----------
         signal : str
-            The process that mu = 1 is.
+            The process with mu = 1.
         injections : int
-            Toys of each strength that are fitted; see `inject`.
+            Number of toys to fit per signal strength; see `inject`.
         seed : int
-            For these.
+            Random seed of the toys.
 
         Raises
         ------
         InputError
-            If the run has no such signal, or the settings call it a background.
+            If the run does not contain the signal, or the settings list it as a background.
         """
         if signal in (self.settings.multijet, *self.settings.backgrounds):
             raise InputError(f"{signal} is a background in the settings of the fit: it cannot be the signal as well")
@@ -93,18 +93,18 @@ class Analysis:
         )
 
     def remarks(self) -> list[str]:
-        """What to know of the inputs and the closure before any limit is quoted, one sentence each."""
+        """Caveats of the inputs and the closure for quoting limits, one sentence each."""
         closures = [remark_on_closure(name, closure.p_value) for name, closure in self.closures.items()]
         return [*self.inputs.counts.notes(), *filter(None, closures)]
 
     def left_out(self, signals: Iterable[str]) -> dict[str, list[str]]:
-        """Names that settings and histograms do not share, lest a misspelt one be missed.
+        """Names that are only in the settings or only in the histograms, to reveal spelling mistakes.
 
         Returns
         -------
         dict of str to list of str
-            ``processes`` of the run that no fit has; ``backgrounds`` and ``systematics`` of the settings that no
-            histogram of the fit has.
+            ``processes`` of the run that are in no fit; ``backgrounds`` and ``systematics`` of the settings that are in no
+            histogram of the fit.
         """
         filled = [self.inputs.histograms[prediction.plane.histogram] for prediction in self.predictions.values()]
         run = {process for histogram in filled for process in histogram.processes}
@@ -120,23 +120,23 @@ class Analysis:
 
 
 def prepare(inputs: Inputs, settings: FitSettings, *, observe: bool, seed: int = 0) -> Analysis:
-    """Predict the background of every plane whose control regions are filled, and test the prediction.
+    """Predict the background of every plane with filled control regions, and test the closure.
 
     Parameters
     ----------
     inputs : Inputs
-        Of the run.
+        Histograms of the run.
     settings : FitSettings
-        Of the fit.
+        Settings of the fit.
     observe : bool
-        Look at the data in the signal regions.
+        Use the data in the signal regions.
     seed : int
-        For the toys of the closure test.
+        Random seed of the toys of the closure test.
 
     Raises
     ------
     InputError
-        If no plane is filled, or data are to be observed that are blinded.
+        If no plane is filled, or the data to be observed are blinded.
     """
     predictions = {}
     for name, plane in settings.planes.items():
@@ -145,7 +145,7 @@ def prepare(inputs: Inputs, settings: FitSettings, *, observe: bool, seed: int =
             predictions[name] = predict(plane, filled, settings, name)
     if not predictions:
         raise InputError(
-            "no histogram of the fit has multijet events in its control regions: was any background analysed?"
+            "no histogram of the fit has multijet events in its control regions: were the backgrounds processed?"
         )
     seen = [
         prediction.yields(DATA, category.A).total
@@ -153,5 +153,5 @@ def prepare(inputs: Inputs, settings: FitSettings, *, observe: bool, seed: int =
         for category in prediction.plane.categories.values()
     ]
     if observe and not any(seen):
-        raise InputError("there are no data in the signal regions: run the processor with unblind=true, over data too")
+        raise InputError("there are no data in the signal regions: run the processor with unblind=true, and over data")
     return Analysis(inputs, settings, observe, predictions, close(predictions, settings, seed=seed))

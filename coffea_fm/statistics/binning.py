@@ -1,4 +1,4 @@
-"""Bins that are filled well enough for a fit."""
+"""Merge bins until they have enough events for a fit."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from coffea_fm.statistics.yields import Yields
 
 
 def merged_bins(regions: Mapping[str, Yields], positive: Sequence[Yields], least: float, name: str) -> IntArray:
-    """Merge neighbouring bins, from the first on, until each is filled well enough.
+    """Merge neighbouring bins, starting with the first, until each has enough events.
 
     Parameters
     ----------
     regions : mapping of str to Yields
-        By name, in the bins of a histogram: each bin is to have enough effective events of all of them.
+        In the bins of a histogram. Each merged bin has enough effective events of every region.
     positive : sequence of Yields
-        In the same bins: each is to have more than nothing of all of them.
+        In the same bins. The sum of each in a merged bin is positive.
     least : float
-        Effective events of a bin.
+        Minimal number of effective events in a bin.
     name : str
-        For complaints.
+        Name for errors.
 
     Returns
     -------
     int64 [n_merged_bins]
-        The first bin of each merged one; what remains at the end joins the last.
+        The first bin of each merged bin; the remaining bins at the end join the last one.
 
     Raises
     ------
     InputError
-        If even one bin of everything has too few.
+        If there are too few events even for a single bin.
     """
     for region, yields in regions.items():
         everything = yields.merged(np.zeros(1, np.int64)).effective_events[0]
         if everything < least:
             raise InputError(
-                f"region {region!r} of {name} has {everything:.1f} effective events, and a bin of the fit needs {least:g}: "
+                f"region {region!r} of {name} has {everything:.1f} effective events, but a bin needs {least:g}: "
                 "simulate more, loosen its cuts, lower minimal_effective_events, or leave its plane out of the settings"
             )
     n_bins = len(next(iter(regions.values())).values)

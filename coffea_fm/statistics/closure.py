@@ -1,4 +1,4 @@
-"""Closure of the multijet prediction: simulated events without signal, predicted against counted."""
+"""Closure test of the multijet prediction, on simulated events without signal."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ TOYS = 4000
 
 @dataclass(frozen=True)
 class Closure:
-    """Multijet events in one signal region.
+    """Predicted and counted multijet events in one signal region.
 
     Parameters
     ----------
     edges : float64 [n_bins + 1]
-        Of the bins of the fit.
+        Bin edges of the fit.
     predicted : Yields
-        C times B / D, from the simulated control regions; its variances are those of region C.
+        C times B / D, from the simulated control regions. The variances include only region C.
     common : float
-        Relative error of B / D, which moves all bins together.
+        Relative error of B / D, which is fully correlated between the bins.
     counted : Yields
-        Region A itself.
+        Events in region A.
     correction : float
-        What a prediction from data is multiplied by.
+        Factor that multiplies the prediction from data.
     p_value : float
-        Of the difference between the two in shape and rate, from toys.
+        p-value of the difference in shape and rate, from toys.
     """
 
     edges: DoubleArray
@@ -45,12 +45,12 @@ class Closure:
 
     @property
     def ratio(self) -> float:
-        """Counted events over predicted ones."""
+        """Ratio of counted to predicted events."""
         return self.counted.total / self.predicted.total
 
     @property
     def ratio_error(self) -> float:
-        """Statistical error of the ratio, from all four regions; of one event where none was counted."""
+        """Statistical error of the ratio, from all four regions. If no event was counted, the error of one event."""
         largest = np.sqrt(max(self.counted.variances.max(), self.predicted.variances.max()))
         counted = self.counted.total_error or float(largest)
         predicted = np.hypot(self.predicted.total_error, self.common * self.predicted.total)
@@ -58,28 +58,28 @@ class Closure:
 
     @property
     def bin_errors(self) -> DoubleArray:
-        """Error of the prediction in each bin; float64 [n_bins]. They are correlated by `common`."""
+        """Error of the prediction in each bin; float64 [n_bins]. Correlated through `common`."""
         return np.sqrt(self.predicted.variances + (self.common * self.predicted.values) ** 2)
 
     @property
     def uncertainty(self) -> float:
-        """Relative uncertainty that the test leaves: all of the correction, or its error where that is larger."""
+        """Relative uncertainty of the prediction: the full correction, or its error if that is larger."""
         return max(self.correction - 1, 1 / self.correction - 1, self.ratio_error / self.correction)
 
 
 def close(
     predictions: Mapping[str, Prediction], settings: FitSettings, *, toys: int = TOYS, seed: int = 0
 ) -> dict[str, Closure]:
-    """The closure test of every category, on simulated multijet events alone.
+    """Run the closure test of every category, on simulated multijet events only.
 
     Parameters
     ----------
     predictions : mapping of str to Prediction
-        By plane; their bins are used, and nothing of data.
+        By plane. Their bins are used, but not their data.
     settings : FitSettings
-        The name of the multijet process.
+        Settings with the name of the multijet process.
     toys, seed : int
-        Of the p-values.
+        Number of toys and random seed, for the p-values.
     """
     found = {}
     for prediction in predictions.values():
@@ -94,7 +94,7 @@ def close(
 
 
 def closure_of(regions: Regions, edges: DoubleArray, correction: float, *, toys: int = TOYS, seed: int = 0) -> Closure:
-    """The closure test of four regions; see `Closure` and `close`."""
+    """Run the closure test of four regions; see `Closure` and `close`."""
     a, b, c, d = regions
     common = float(np.hypot(b.total_error / b.total, d.total_error / d.total))
     chance = p_value(regions, toys, np.random.default_rng(seed))

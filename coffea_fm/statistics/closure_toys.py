@@ -1,4 +1,4 @@
-"""The p-value of a closure test, from toys: with few events in a bin, its chi-squared does not follow the formula."""
+"""The p-value of a closure test, from toys: with few events per bin, chi-squared does not follow its asymptotic form."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ class _Sums(NamedTuple):
 
 
 def p_value(regions: Regions, toys: int, random: np.random.Generator) -> float:
-    """How often regions that close differ by as much as these.
+    """Compute the p-value of the closure hypothesis.
 
-    The toys are drawn from what the four regions together say if they close: Poisson numbers of events with the weight
-    that the events of the bin have on average.
+    Toys are drawn from the expectation of the four regions under closure: Poisson numbers of events, with the mean
+    weight of the events in the bin.
 
     Parameters
     ----------
     regions : Regions
-        B, C and D are not empty.
+        Regions B, C and D must not be empty.
     toys : int
-        Their number.
+        Number of toys.
     random : numpy.random.Generator
-        For the draws.
+        Random generator of the toys.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def p_value(regions: Regions, toys: int, random: np.random.Generator) -> float:
 
 
 def _weights(yields: Yields, like: Yields) -> DoubleArray:
-    """Mean weight of the events in each bin, where there are none that of all bins, or of another region."""
+    """Mean event weight in each bin. In empty bins, that of all bins, or of another region."""
     of_all = yields if yields.total > 0 else like
     filled = (yields.values > 0) & (yields.variances > 0)
     overall = float(of_all.variances.sum()) / of_all.total
@@ -72,7 +72,7 @@ def _weights(yields: Yields, like: Yields) -> DoubleArray:
 
 
 def _closing(sums: _Sums, weights: _Sums) -> _Sums:
-    """The expectation of each region if A / C and B / D are the same, from all four."""
+    """Expectation of each region if A / C equals B / D, from all four regions."""
     a, b, c, d = sums
     transfer = (a.sum(axis=1, keepdims=True) + b) / (c.sum(axis=1, keepdims=True) + d)
     shape = (a / weights.A + c / weights.C) / (transfer / weights.A + 1 / weights.C)
@@ -83,8 +83,8 @@ def _closing(sums: _Sums, weights: _Sums) -> _Sums:
 def _chi_squared(sums: _Sums, weights: _Sums) -> DoubleArray:
     """Chi-squared of ``A - C B / D`` with its expected covariance; float64 [n].
 
-    The error of B / D moves all bins together, so that the inverse of the covariance is that of a diagonal matrix and of a
-    product of a vector with itself.
+    The error of B / D is fully correlated between the bins. The covariance is therefore a diagonal matrix plus an outer
+    product, which has a closed-form inverse.
     """
     expected = _closing(sums, weights)
     transfer = expected.B / expected.D

@@ -1,4 +1,4 @@
-"""Which figures show an analysis, and what is in them."""
+"""Draw all figures of an analysis."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Figures = Iterator[tuple[str, Figure]]
 
 
 def figures(analysis: Analysis, results: Mapping[str, SignalResult]) -> Figures:
-    """All figures with their names, drawn one after the other."""
+    """Draw all figures one by one, with their names."""
     label = _label(analysis)
     yield from _closures(analysis, label)
     for signal, result in results.items():
@@ -69,7 +69,7 @@ def _closures(analysis: Analysis, label: Label) -> Figures:
 
 
 def _postfit(analysis: Analysis, signal: str, result: SignalResult, label: Label) -> Figures:
-    """Every signal region after the fit, with a signal as strong as the expected limit."""
+    """Every signal region postfit, with a signal at the expected limit."""
     predicted, strength = background(result.likelihood, result.postfit), median(result.limit)
     for name, prediction in analysis.predictions.items():
         for category, regions in prediction.plane.categories.items():
@@ -89,7 +89,7 @@ def _postfit(analysis: Analysis, signal: str, result: SignalResult, label: Label
 
 
 def _shown(analysis: Analysis, signal: str, result: SignalResult, label: Label) -> Figures:
-    """The further distributions of the settings, simulated, with data that are not blinded; empty ones are left out."""
+    """Additional distributions from the settings: simulation, and data if not blinded. Empty ones are left out."""
     settings, strength = analysis.settings, median(result.limit)
     for name, shown in settings.figures.items():
         filled = analysis.inputs.histograms[shown.histogram]
@@ -112,7 +112,7 @@ def _shown(analysis: Analysis, signal: str, result: SignalResult, label: Label) 
 
 
 def _parameters(result: SignalResult) -> Figures:
-    """Ranking, pulls and correlations: of what is expected at the limit and, where they are not blinded, of the data."""
+    """Ranking, pulls and correlations, for the Asimov data at the expected limit and for the data if not blinded."""
     constrained = list(result.likelihood.constrained())
     everything = [POI, *result.likelihood.transfers(), *constrained]
     for name, fit in {"": result.expected, "_observed": result.observed}.items():

@@ -1,4 +1,4 @@
-"""Toys with signals of known strength: whether the fit finds them."""
+"""Signal injection tests: fit toys with a known signal strength."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _LARGE_BIAS, _SIGNIFICANT, _FEW = 0.2, 3.0, 20
 
 @dataclass(frozen=True)
 class Injection:
-    """Fits of toys with one strength of the signal.
+    """Fits of toys with one signal strength.
 
-    As mu is not below zero, its mean is biased where the signal is weak; the median is not.
+    Because mu is bounded at zero, its mean is biased for weak signals; the median is not.
 
     Parameters
     ----------
     injected : float
         True mu.
     fitted : float64 [n_toys]
-        Best mu of each toy whose fit converges.
+        Best-fit mu of each toy whose fit converges.
     failed : int
-        Toys whose fit does not.
+        Number of toys whose fit does not converge.
     at_bound : float
-        Share of the fits that end at zero.
+        Fraction of fits with mu at zero.
     """
 
     injected: float
@@ -42,49 +42,49 @@ class Injection:
 
     @property
     def bias(self) -> float:
-        """Median of the best mu, less the true one."""
+        """Median of the best-fit mu, minus the true mu."""
         return float(np.median(self.fitted)) - self.injected
 
     @property
     def bias_error(self) -> float:
-        """Statistical error of the median of so many toys."""
+        """Statistical error of the median."""
         return float(np.sqrt(np.pi / 2 / len(self.fitted)) * self.spread)
 
     @property
     def spread(self) -> float:
-        """Half the width of the central 68% of the best mu; above the median only, where zero cuts the lower part off."""
+        """Half the width of the central 68% of the best-fit mu; its upper half only if zero truncates the lower."""
         low, middle, high = np.quantile(self.fitted, _QUANTILES)
         return float(high - middle if low <= 0 or self.at_bound > _QUANTILES[0] else (high - low) / 2)
 
     @property
     def remark(self) -> str | None:
-        """A sentence about the bias, if it is large and no fluctuation."""
+        """A sentence about the bias if it is large and significant."""
         if len(self.fitted) < _FEW or abs(self.bias) <= max(_LARGE_BIAS * self.spread, _SIGNIFICANT * self.bias_error):
             return None
         return (
-            f"signals injected with mu = {self.injected:.3g} are found with a bias of {self.bias:.2g} ± {self.bias_error:.2g}, "
-            f"where the spread is {self.spread:.2g}: mu and its interval are biased as much"
+            f"signals injected with mu = {self.injected:.3g} have a bias of {self.bias:.2g} ± {self.bias_error:.2g}, "
+            f"with a spread of {self.spread:.2g}: mu and its interval have the same bias"
         )
 
 
 def inject(likelihood: Likelihood, limit: float, toys: int, seed: int) -> list[Injection]:
-    """Fit toys without signal, with one as strong as the expected limit, and with one twice as strong.
+    """Fit toys without signal, with a signal at the expected limit, and with a signal at twice the limit.
 
     Parameters
     ----------
     likelihood : Likelihood
-        Its model draws the toys, with all parameters at their prefit values; auxiliary data are drawn, too.
+        Its model generates the toys, with all parameters at their prefit values. Auxiliary data are drawn as well.
     limit : float
         The expected limit on mu.
     toys : int
-        Of each strength.
+        Number of toys per signal strength.
     seed : int
-        Of the draws.
+        Random seed.
 
     Raises
     ------
     InputError
-        If no fit of a strength converges.
+        If no fit converges for one of the signal strengths.
     """
     random = np.random.default_rng(seed)
     found = []

@@ -1,4 +1,4 @@
-"""What a run of a processor left for the fit."""
+"""Read the output of a processor run for the fit."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Inputs:
     Parameters
     ----------
     histograms : dict of str to Filled
-        Those that the settings name.
+        The histograms named in the settings.
     luminosity : float
         fb⁻¹
     counts : Counts
-        Cross sections, masses, and how much of each dataset was processed.
+        Cross sections, masses, and processed fraction of each dataset.
     """
 
     histograms: dict[str, Filled]
@@ -43,12 +43,12 @@ class Inputs:
     counts: Counts
 
     def cross_section(self, signal: str) -> float:
-        """Of mu = 1, fb.
+        """Cross section of mu = 1, fb.
 
         Raises
         ------
         InputError
-            If the run had no such signal, or gave it several.
+            If the run does not have exactly one cross section for the signal.
         """
         found = self.counts.cross_section.get(signal, frozenset())
         if len(found) != 1:
@@ -59,7 +59,7 @@ class Inputs:
         return next(iter(found)) * _FB_PER_PB
 
     def mass(self, signal: str) -> float | None:
-        """Of a signal, GeV, if the fileset gives one."""
+        """Mass of a signal in GeV, if the fileset has one."""
         found = self.counts.mass.get(signal, frozenset())
         return next(iter(found)) if len(found) == 1 else None
 
@@ -67,24 +67,24 @@ class Inputs:
 def read_inputs(
     folders: Sequence[Path], settings: FitSettings, seed: int = 0, luminosity: float | None = None
 ) -> Inputs:
-    """Read ``histograms.zip`` and ``cutflow.json`` of folders that ``coffea-fm run`` wrote, and add them up.
+    """Read ``histograms.zip`` and ``cutflow.json`` from folders written by ``coffea-fm run``, and sum them.
 
     Parameters
     ----------
     folders : sequence of Path
-        Where they are: runs over other datasets each, such as simulation and data.
+        Folders of runs over different datasets, such as simulation and data.
     settings : FitSettings
-        Which histograms are needed.
+        Settings that name the histograms to read.
     seed : int
-        For the counts of pseudo-data.
+        Random seed of the counts drawn for pseudo-data.
     luminosity : float, optional
-        fb⁻¹ to scale simulation and pseudo-data to, in place of that of the runs.
+        Luminosity in fb⁻¹ to scale simulation and pseudo-data to; by default that of the runs.
 
     Raises
     ------
     InputError
-        If a file or a histogram is missing, runs share a dataset or were made with several luminosities, or data were
-        to be scaled.
+        If a file or a histogram is missing, runs share a dataset or have different luminosities, or real data would
+        have to be scaled.
     """
     refuse_shared_datasets(folders)
     found = accumulate([chosen_histograms(folder, settings) for folder in folders])
@@ -101,29 +101,29 @@ def read_inputs(
 
 
 def refuse_shared_datasets(folders: Sequence[Path]) -> None:
-    """Complain of a dataset that would count twice.
+    """Refuse folders that share a dataset, which would be counted twice.
 
     Raises
     ------
     InputError
-        If two folders have one, or do not say which they have.
+        If two folders share a dataset, or a folder does not list its datasets.
     """
     places: dict[str, Path] = {}
     for folder in folders if len(folders) > 1 else ():
         try:
             datasets = json.loads((folder / "summary.json").read_text())["events_by_dataset"]
         except (OSError, KeyError, ValueError) as error:
-            raise InputError(f"{folder / 'summary.json'} does not say which datasets the run had") from error
+            raise InputError(f"{folder / 'summary.json'} does not list the datasets of the run") from error
         for dataset in datasets:
             if dataset in places:
                 raise InputError(
-                    f"{places[dataset]} and {folder} both have the dataset {dataset!r}: it would count twice"
+                    f"{places[dataset]} and {folder} both have the dataset {dataset!r}: it would be counted twice"
                 )
             places[dataset] = folder
 
 
 def chosen_histograms(folder: Path, settings: FitSettings) -> dict[str, hist.Hist[Any]]:
-    """Those of a run that the settings name.
+    """Read the histograms of a run that are named in the settings.
 
     Raises
     ------
@@ -140,17 +140,17 @@ def chosen_histograms(folder: Path, settings: FitSettings) -> dict[str, hist.His
 
 
 def at_luminosity(histogram: hist.Hist[Any], factor: float) -> hist.Hist[Any]:
-    """The histogram for so many times the luminosity.
+    """Scale a histogram to `factor` times the luminosity.
 
     Raises
     ------
     InputError
-        If that is not positive, or there are data in it: they belong to the luminosity at which they were taken.
+        If the factor is not positive, or the histogram contains real data, which cannot be scaled.
     """
     if factor == 1:
         return histogram
     if not 0 < factor < np.inf:
         raise InputError("--luminosity must be a number of fb^-1 above zero")
     if has_counts(histogram):
-        raise InputError("data belong to the luminosity at which they were taken: leave out --luminosity, or the data")
+        raise InputError("data cannot be scaled to another luminosity: leave out --luminosity, or the data")
     return histogram * factor

@@ -1,4 +1,4 @@
-"""The likelihood of a workspace, maximised by Minuit from derivatives that are all taken at once."""
+"""The likelihood of a workspace, maximised by Minuit with all derivatives computed in one batch."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ _NOTHING = 1e-9
 _ATTEMPTS = ((1, 0.1), (1, 0.1), (2, 0.1), (2, 0.1), (2, 2.0))
 """Strategy of Minuit, and its tolerance: twice the logarithm of the likelihood is at most 0.002 times that from its best."""
 _QUICK = (0, 0.001)
-"""The first attempt where no errors are needed: without the matrix of second derivatives, in an eighth of the time."""
+"""The first attempt where no errors are needed: without the Hesse matrix, in an eighth of the time."""
 _STEP, _STEP_OF_LARGEST = 0.01, 1e-5
 _DIFFERENCE = 1e-3
-"""Distance of the points that a derivative is taken from, in first steps of the fit."""
+"""Step size of numerical derivatives, in units of the initial steps of the fit."""
 
 
 @dataclass(frozen=True)
 class Likelihood:
-    """A model with the data that it is compared with.
+    """A model together with data.
 
     Parameters
     ----------
     model : pyhf.Model
-        Of the workspace.
+        Model of the workspace.
     batched : pyhf.Model
-        The same for twice as many points as it has parameters, from which all derivatives are taken at once.
+        The same model, batched for twice as many points as parameters, to compute all derivatives at once.
     data : float64 [n_bins + n_auxiliary]
-        Events by bin, and auxiliary data.
+        Events per bin, then auxiliary data.
     """
 
     model: Any
@@ -58,13 +58,13 @@ class Likelihood:
             return cls(model, batched, np.array(opened.data(model)))
 
     def asimov(self, mu: float, fitted: FitResults | None = None) -> Likelihood:
-        """The same model with the data that it expects at a strength of the signal, prefit or postfit."""
+        """The same model with Asimov data at a given signal strength, prefit or postfit."""
         parameters = np.array(self.model.config.suggested_init() if fitted is None else fitted.bestfit)
         parameters[self.poi] = mu
         return replace(self, data=np.asarray(self.model.expected_data(parameters)))
 
     def toy(self, mu: float, random: np.random.Generator) -> Likelihood:
-        """The same model with data that are drawn at a strength of the signal, auxiliary data included."""
+        """The same model with toy data at a given signal strength, including auxiliary data."""
         expected, config = self.asimov(mu).data, self.model.config
         drawn: list[Any] = [random.poisson(expected[: config.nmaindata])]
         for name in config.auxdata_order:
@@ -77,15 +77,15 @@ class Likelihood:
         return replace(self, data=np.concatenate(drawn).astype(np.float64))
 
     def twice_nll(self, parameters: DoubleArray) -> float:
-        """Twice the negative logarithm of the likelihood, over that of the saturated model, which follows every bin.
+        """Twice the negative log-likelihood relative to the saturated model, which matches every bin.
 
-        Written as a sum of differences: of millions of events, the logarithms themselves would leave no digits for the
-        derivatives.
+        Computed as a sum of differences: with millions of events, the log-likelihood itself would have too few
+        significant digits for derivatives.
         """
         return float(self._twice_nll(self.model, parameters))
 
     def gradient(self, parameters: DoubleArray) -> DoubleArray:
-        """Derivatives of `twice_nll`, float64 [n_parameters], from differences over small steps to both sides."""
+        """Derivatives of `twice_nll`, float64 [n_parameters], from central differences."""
         steps = _DIFFERENCE * np.array(self._steps)
         points = np.concatenate([parameters + sign * np.diag(steps) for sign in (1, -1)])
         above, below = self._twice_nll(self.batched, points).reshape(2, -1)
@@ -113,17 +113,17 @@ class Likelihood:
         Parameters
         ----------
         fixed : mapping of int to float, optional
-            Parameters that are held, by their position.
+            Values of parameters to fix, by position.
         start : float64 [n_parameters], optional
-            Where to start; the model's own start by default.
+            Starting values; by default those of the model.
         errors : bool
-            Whether errors are needed, which cost most of the time.
+            Whether to compute errors, which takes most of the time.
 
         Returns
         -------
         cabinetry.fit.FitResults
-            Without `errors` these are zero. ``best_twice_nll`` is that of `twice_nll`, over the saturated model;
-            ``goodness_of_fit`` is its p-value, NaN if no degree of freedom is left.
+            Errors are zero without `errors`. ``best_twice_nll`` is `twice_nll`, relative to the saturated model;
+            ``goodness_of_fit`` is its p-value, NaN without degrees of freedom.
 
         Raises
         ------
@@ -145,13 +145,13 @@ class Likelihood:
         for fit.strategy, fit.tol in _ATTEMPTS if errors else (_QUICK, *_ATTEMPTS):
             fit.migrad()
             if errors:
-                fit.hesse()  # with it Minuit sees how far it still is, where parameters are strongly correlated
+                fit.hesse()  # gives Minuit a reliable distance to the minimum for strongly correlated parameters
             if fit.valid:
                 break
         else:
             raise InputError(
-                "the fit does not converge: merge more bins with minimal_effective_events, or leave out a systematic "
-                "that has too few events behind it"
+                "the fit does not converge: merge more bins with minimal_effective_events, or remove a systematic "
+                "that has too few events"
             )
         uncertainty = np.where(held, 0.0, fit.errors) if errors else np.zeros(len(begin))
         correlation = (
@@ -163,7 +163,7 @@ class Likelihood:
 
     @cached_property
     def _steps(self) -> list[float]:
-        """First steps of the parameters: their errors where they are constrained, else a small part of their range."""
+        """Initial steps of the parameters: their errors if constrained, otherwise a small fraction of their range."""
         config = self.model.config
         steps: list[float] = []
         for name in config.par_order:
@@ -174,16 +174,16 @@ class Likelihood:
 
     @property
     def poi(self) -> int:
-        """Position of the signal's strength."""
+        """Position of the signal strength."""
         return int(self.model.config.poi_index)
 
     @property
     def largest_mu(self) -> float:
-        """Upper bound of the signal's strength."""
+        """Upper bound of the signal strength."""
         return float(self.model.config.suggested_bounds()[self.poi][1])
 
     def constrained(self) -> dict[str, int]:
-        """Positions of the parameters that an auxiliary measurement constrains, without those of single bins."""
+        """Positions of the constrained parameters, except those of single bins."""
         config = self.model.config
         names = [
             name
@@ -193,7 +193,7 @@ class Likelihood:
         return {name: config.par_slice(name).start for name in names if not name.startswith("statistics_")}
 
     def transfers(self) -> dict[str, int]:
-        """Positions of the free parameters that are neither the signal's strength nor of single bins."""
+        """Positions of the free parameters, except the signal strength and those of single bins."""
         config = self.model.config
         names = [name for name in config.par_order if not config.param_set(name).constrained]
         return {name: config.par_slice(name).start for name in names if name.startswith("transfer_")}

@@ -1,4 +1,4 @@
-"""From the histograms of a run to the limit: what ``coffea-fm limit`` does."""
+"""Compute limits from the histograms of a run: the function behind ``coffea-fm limit``."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ PathLike = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits on one or several signals; prints as what was found.
+    """Limits on one or more signals; prints a summary.
 
     Parameters
     ----------
     analysis : Analysis
         Inputs, background prediction and its closure.
     signals : dict of str to SignalResult
-        Limit, fits, ranking and workspace of each.
+        Limit, fits, ranking and workspace of each signal.
     written : tuple of Path
         Files that `limit` wrote.
     """
@@ -45,14 +45,14 @@ class Limits:
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        """Everything as plain numbers: what ``limits.json`` holds."""
+        """Everything as plain numbers: the content of ``limits.json``."""
         return summarise(self.analysis, self.signals)
 
     def __repr__(self) -> str:
         return describe(self.summary)
 
     def figures(self) -> Figures:
-        """All figures with their names, drawn one after the other."""
+        """Draw all figures one by one, with their names."""
         return figures(self.analysis, self.signals)
 
     def write(self, output: PathLike) -> list[Path]:
@@ -61,12 +61,12 @@ class Limits:
         Parameters
         ----------
         output : path-like
-            Folder.
+            Output folder.
 
         Returns
         -------
         list of Path
-            The files.
+            The files written.
         """
         folder = Path(output)
         workspaces = {f"workspace_{name}": result.workspace for name, result in self.signals.items()}
@@ -99,21 +99,21 @@ def limit(
     Parameters
     ----------
     analysed : path-like, or sequence of them
-        Folders that `coffea_fm.run` wrote, such as of simulation and of data.
+        Folders written by `coffea_fm.run`, e.g. one of simulation and one of data.
     signal : str or sequence of str
-        Processes whose strength is limited.
+        Signal processes.
     settings : path-like or FitSettings
         Regions and uncertainties: a YAML file, or the name of a shipped one.
     output : path-like, optional
         Folder to write `Limits` to.
     observe : bool
-        Look at the data in the signal regions.
+        Unblind: use the data in the signal regions.
     luminosity : float, optional
-        fb⁻¹ to scale simulation and pseudo-data to, in place of that of the run.
+        Luminosity in fb⁻¹ to scale simulation and pseudo-data to; by default that of the run.
     injections : int
-        Toys that are fitted with no signal, with one at the expected limit, and with one at twice the limit.
+        Number of toys to fit without signal, with a signal at the expected limit, and with a signal at twice the limit.
     seed : int
-        For the toys, and the counts that are drawn from weighted pseudo-data.
+        Random seed of the toys, and of the counts drawn from weighted pseudo-data.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def limit(
     Warns
     -----
     InputWarning
-        For everything to know before a limit is quoted: a method that does not hold, a poor fit, a missing part of a sample.
+        For caveats before a limit is quoted: an invalid approximation, a poor fit, a missing part of a sample.
     """
     folders = [Path(analysed)] if isinstance(analysed, str | os.PathLike) else list(map(Path, analysed))
     names = [signal] if isinstance(signal, str) else list(dict.fromkeys(signal))

@@ -1,4 +1,4 @@
-"""What a fit says of the events: backgrounds with their errors, and tables of yields."""
+"""Postfit backgrounds with their errors, and tables of yields."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Expected(NamedTuple):
     samples : dict of str to float64 [n_bins]
         By process.
     error : float64 [n_bins]
-        Of their sum, with all correlations.
+        Error of their sum, with all correlations.
     """
 
     samples: dict[str, DoubleArray]
@@ -37,7 +37,7 @@ def background(likelihood: Likelihood, results: FitResults) -> ModelPrediction:
 
 
 def channel_of(predicted: ModelPrediction, channel: str, signal: str) -> Expected:
-    """The backgrounds of one channel of a prediction; those that are not in it are left out."""
+    """The backgrounds in one channel of a prediction; absent ones are left out."""
     config = predicted.model.config
     place = config.channels.index(channel)
     samples = dict(zip(config.samples, map(np.array, predicted.model_yields[place]), strict=True))
@@ -53,9 +53,9 @@ def yield_tables(likelihood: Likelihood, results: FitResults, *, observe: bool) 
     likelihood : Likelihood
         Model and data.
     results : cabinetry.fit.FitResults
-        Of the fit of these data.
+        Fit of these data.
     observe : bool
-        Whether its data in the signal regions are data; the last row is called accordingly.
+        Whether the signal regions contain real data, which changes the label of the last row.
     """
     text = []
     for predicted in (prediction(likelihood.model), prediction(likelihood.model, fit_results=results)):

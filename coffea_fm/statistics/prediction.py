@@ -1,4 +1,4 @@
-"""Multijet background from control regions: ``A = C B / D`` times a correction, in bins that are filled well enough."""
+"""Multijet background from control regions: ``A = C B / D`` times a correction, in bins with enough events."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ class Prediction:
     Parameters
     ----------
     plane : Plane
-        Names of histogram and regions.
+        Names of the histogram and regions.
     filled : Filled
         The histogram.
     bins : int64 [n_bins]
-        First bin of the histogram of each bin in regions A and C.
+        First histogram bin of each bin in regions A and C.
     rate_bins : int64 [n_rate_bins]
         The same in regions B and D.
     seen : dict of str to Yields
-        What stands for data in each control region: data, or all simulated backgrounds.
+        Data in each control region, or all simulated backgrounds if there are no data.
     multijet : dict of str to Yields
-        The same without the other backgrounds, in bins of the fit.
+        The same minus the other backgrounds, in bins of the fit.
     transfer : dict of str to float
         B / D by category.
     correction : dict of str to float
-        ``A D / (B C)`` of simulated multijet events by category; 1 where none is in A.
+        ``A D / (B C)`` of simulated multijet events by category; 1 if there are none in A.
     """
 
     plane: Plane
@@ -49,7 +49,7 @@ class Prediction:
     correction: dict[str, float]
 
     def bins_of(self, region: str) -> IntArray:
-        """First bins of the bins of a region."""
+        """First histogram bin of each bin of a region."""
         rates = {self.plane.D, *(category.B for category in self.plane.categories.values())}
         return self.rate_bins if region in rates else self.bins
 
@@ -72,18 +72,18 @@ def predict(plane: Plane, filled: Filled, settings: FitSettings, name: str) -> P
     Parameters
     ----------
     plane : Plane
-        Names of regions.
+        Names of the regions.
     filled : Filled
         Its histogram.
     settings : FitSettings
-        Processes, and how well bins are to be filled.
+        Processes, and the minimal number of events per bin.
     name : str
-        Of the plane, for complaints.
+        Name of the plane, for errors.
 
     Raises
     ------
     InputError
-        If a region has too few events for even one bin, or no multijet event remains in a control region.
+        If a region has too few events for a single bin, or no multijet events remain in a control region.
     """
     rates = {category: regions.B for category, regions in plane.categories.items()}
     control = (plane.C, plane.D, *rates.values())
@@ -94,8 +94,8 @@ def predict(plane: Plane, filled: Filled, settings: FitSettings, name: str) -> P
     for region, left in multijet.items():
         if left.total <= 0:
             raise InputError(
-                f"no multijet event remains in region {region!r} of {name} to predict from: loosen its cuts, or look for "
-                "backgrounds that are simulated too large"
+                f"no multijet events remain in region {region!r} of {name} to predict from: loosen its cuts, or check for "
+                "overestimated simulated backgrounds"
             )
     transfer = {category: multijet[region].total / multijet[plane.D].total for category, region in rates.items()}
     simulated_shape = simulated[plane.C] - others[plane.C]

@@ -1,4 +1,4 @@
-"""The profile likelihood ratio of the signal's strength, and the interval that it gives."""
+"""The profile likelihood ratio of the signal strength, and its confidence interval."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Profile:
     likelihood : Likelihood
         Model and data.
     best : cabinetry.fit.FitResults
-        The fit with mu free, or without signal where it is known to be best.
+        The fit with mu free, or without signal if that is known to be best.
     """
 
     def __init__(self, likelihood: Likelihood, best: FitResults) -> None:
@@ -32,7 +32,7 @@ class Profile:
         self._known = {self.best_mu: best}
 
     def distance(self, mu: float) -> float:
-        """The square root of q: how many standard deviations mu is from its best value."""
+        """The square root of q: distance of mu from its best fit in standard deviations."""
         if mu not in self._known:
             nearest = min(self._known, key=lambda known: abs(known - mu))
             start = self._known[nearest].bestfit
@@ -40,23 +40,23 @@ class Profile:
         return float(np.sqrt(max(self._known[mu].best_twice_nll - self.best.best_twice_nll, 0)))
 
     def root(self, mu: float) -> float:
-        """The square root of q, zero where the best mu is larger: the statistic of an upper limit."""
+        """The square root of q, zero if the best-fit mu is larger: the test statistic of an upper limit."""
         return 0.0 if self.best_mu >= mu else self.distance(mu)
 
     def above(self, needed: float, mu: float) -> float:
-        """How far the square root of q is above a value."""
+        """Difference between `root` and a value."""
         return self.root(mu) - needed
 
 
 def with_interval(likelihood: Likelihood, fitted: FitResults) -> FitResults:
-    """The fit with the interval of mu in which q is below one, as MINOS gives it; mu is not below zero.
+    """Add the MINOS interval of mu to a fit, where q is below one; mu is bounded at zero.
 
-    Close to its bound mu has no symmetric error: that of the Hesse matrix means nothing there.
+    Close to the bound, the symmetric error of the Hesse matrix is not valid.
 
     Raises
     ------
     InputError
-        If no strength is large enough.
+        If q stays below one up to the upper bound of mu.
     """
     profile = Profile(likelihood, fitted)
     mu, error = profile.best_mu, float(fitted.uncertainty[likelihood.poi])
@@ -68,27 +68,27 @@ def with_interval(likelihood: Likelihood, fitted: FitResults) -> FitResults:
 
 
 def rising_root(function: Callable[[float], float], start: float, largest: float) -> float:
-    """Where a rising function of mu is zero, above zero and to 0.3%.
+    """Find the positive root of a rising function of mu, to a relative precision of 0.3%.
 
     Parameters
     ----------
     function : callable
-        Of mu; it is below zero for small ones.
+        Function of mu; negative for small mu.
     start : float
-        Where to look first.
+        First value to try.
     largest : float
-        Where to give up.
+        Largest value to try.
 
     Raises
     ------
     InputError
-        If it is below zero even at the largest.
+        If the function is negative even at `largest`.
     """
     low = high = start
     while function(high) < 0:
         low, high = high, 2 * high
         if high > largest:
-            raise InputError(f"no strength of the signal below {largest:.3g} can be excluded: is it like background?")
+            raise InputError(f"no signal strength below {largest:.3g} can be excluded: is it like background?")
     while function(low) > 0:
         low, high = low / 2, low
     return float(brentq(function, low, high, rtol=_PRECISION, xtol=_PRECISION * low))

@@ -1,4 +1,4 @@
-"""Counts from weighted events that stand for data."""
+"""Draw counts for pseudo-data, which are weighted events used as data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from coffea_fm.errors import warn
 
 
 def has_counts(histogram: hist.Hist[Any]) -> bool:
-    """Whether there are data that were counted: whole numbers, where pseudo-data have weights."""
+    """Whether the data are counts, i.e. whole numbers; pseudo-data have weights."""
     if DATA not in histogram.axes[0]:
         return False
     content = histogram.values()[list(histogram.axes[0]).index(DATA)]
@@ -20,22 +20,22 @@ def has_counts(histogram: hist.Hist[Any]) -> bool:
 
 
 def as_counts(histogram: hist.Hist[Any], seed: int) -> hist.Hist[Any]:
-    """The histogram with whole numbers of data: those of pseudo-data are drawn from Poisson distributions.
+    """Replace pseudo-data in a histogram by counts drawn from Poisson distributions.
 
-    Data, which are counts already, stay as they are.
+    Real data, which are already counts, are unchanged.
 
     Parameters
     ----------
     histogram : hist.Hist
         With the axes ``process``, ``variation``, ``region`` and ``value``, and weights.
     seed : int
-        Of the draw.
+        Random seed.
 
     Warns
     -----
     InputWarning
-        If the simulation behind the pseudo-data fluctuates more than data would: then pulls and limits show its
-        fluctuations, too.
+        If the simulation behind the pseudo-data fluctuates more than data would. Pulls and limits then also show
+        the fluctuations of the simulation.
     """
     if DATA not in histogram.axes[0] or has_counts(histogram):
         return histogram
@@ -46,8 +46,8 @@ def as_counts(histogram: hist.Hist[Any], seed: int) -> hist.Hist[Any]:
     total, spread = float(expected.sum()), float(variances.sum())
     if spread > total:
         warn(
-            f"the pseudo-data of {total:.4g} events come from {total**2 / spread:.4g} effective ones: their fluctuations "
-            "are larger than those of data; fit them with a smaller --luminosity, or simulate more"
+            f"the pseudo-data of {total:.4g} events have {total**2 / spread:.4g} effective ones: their fluctuations "
+            "are larger than those of data; use a smaller --luminosity, or simulate more"
         )
     drawn = np.random.default_rng(seed).poisson(np.maximum(expected, 0))
     view.value[place], view.variance[place] = drawn, drawn

@@ -1,4 +1,4 @@
-"""How much each systematic uncertainty moves the strength of the signal."""
+"""Impact of each systematic uncertainty on the signal strength."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from coffea_fm.statistics.likelihood import Likelihood
 
 
 def rank(likelihood: Likelihood, fitted: FitResults) -> RankingResults:
-    """Impacts of the systematic uncertainties and transfer factors, the largest first; those of single bins are left out.
+    """Rank the impacts of systematic uncertainties and transfer factors, largest first, without those of single bins.
 
-    An impact is the change of mu if the parameter is held above or below its best value by its error, prefit or postfit;
-    what nothing constrains before the fit has no prefit impact.
+    An impact is the change of mu when the parameter is fixed at its best-fit value plus or minus its prefit or postfit
+    error. Unconstrained parameters have no prefit impact.
     """
-    start = likelihood.fit(start=fitted.bestfit, errors=False)  # to the precision of the fits that it is compared with
+    start = likelihood.fit(start=fitted.bestfit, errors=False)  # with the same precision as the fits it is compared to
     positions = {**likelihood.constrained(), **likelihood.transfers()}
     prefit = prefit_uncertainties(likelihood.model)
     rows = np.array(

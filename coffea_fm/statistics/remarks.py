@@ -1,4 +1,4 @@
-"""Results that need a comment before they are quoted."""
+"""Warnings about results that need care before they are quoted."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _POOR, _BAD = 0.05, 0.01
 
 
 def remark_on_fit(results: FitResults) -> str | None:
-    """A sentence about the fit of data, if its p-value is poor."""
+    """A sentence about a fit to data with a poor p-value."""
     p_value = results.goodness_of_fit
-    if not p_value < _POOR:  # true of NaN, too: without degrees of freedom nothing can be said
+    if not p_value < _POOR:  # also true for NaN, i.e. without degrees of freedom
         return None
     verdict = (
         "the model does not describe the data, and its limit and mu should not be quoted" if p_value < _BAD else "poor"
@@ -19,11 +19,11 @@ def remark_on_fit(results: FitResults) -> str | None:
 
 
 def remark_on_closure(category: str, p_value: float) -> str | None:
-    """A sentence about a closure test, if its p-value is poor."""
+    """A sentence about a closure test with a poor p-value."""
     if p_value >= _POOR:
         return None
     verdict = "the prediction does not close" if p_value < _BAD else "the prediction closes poorly"
     return (
-        f"closure of {category}: {verdict} (p-value {p_value:.2g}); the correction and its uncertainty cover the rate, but a "
-        "difference in shape only as far as the slope of the settings does"
+        f"closure of {category}: {verdict} (p-value {p_value:.2g}); the correction and its uncertainty cover the rate, but "
+        "a difference in shape is only covered by the slope in the settings"
     )

@@ -1,4 +1,4 @@
-"""What the fits of one signal give."""
+"""Results of the fits of one signal."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from coffea_fm.statistics.ranking import rank
 
 @dataclass(frozen=True)
 class Fit:
-    """One fit with everything that moves it.
+    """A fit with the ranking of its uncertainties.
 
     Parameters
     ----------
     results : cabinetry.fit.FitResults
-        Best values; the interval of mu is in ``minos_uncertainty``.
+        Best-fit values; the interval of mu is in ``minos_uncertainty``.
     ranking : cabinetry.fit.RankingResults
         Impacts of the uncertainties on mu.
     """
@@ -37,30 +37,30 @@ class Fit:
 
 @dataclass(frozen=True)
 class SignalResult:
-    """All that is known of one signal.
+    """All results of one signal.
 
     Parameters
     ----------
     cross_section : float
-        Of mu = 1, fb.
+        Cross section of mu = 1, fb.
     mass : float, optional
         GeV
     workspace : dict
-        For pyhf.
+        pyhf workspace.
     likelihood : Likelihood
-        Of the workspace.
+        Likelihood of the workspace.
     limit : cabinetry.fit.LimitResults
-        On mu.
+        Limit on mu.
     expected : Fit
-        Of what is expected with a signal as strong as the expected limit: with weaker ones, mu may be at its bound.
+        Fit of Asimov data with a signal at the expected limit; for weaker signals, mu may be at its bound.
     postfit : cabinetry.fit.FitResults
-        The fit of the observations: data, or what is expected without signal where they are blinded.
+        Fit of the data, or of Asimov data without signal if the data are blinded.
     observed : Fit, optional
-        The same for data that are not blinded.
+        Fit of the data, if not blinded.
     injections : list of Injection
-        Fits of toys, if any were asked for.
+        Fits of toys, if requested.
     remarks : list of str
-        What to know before any of these is quoted, one sentence each.
+        Caveats for quoting the results, one sentence each.
     """
 
     cross_section: float

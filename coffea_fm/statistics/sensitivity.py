@@ -1,4 +1,4 @@
-"""How many events there are to find a signal with, and whether they are enough for the method."""
+"""Numbers of signal and background events, and whether they are sufficient for asymptotic formulae."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Sensitivity:
     Parameters
     ----------
     signal : float
-        Of mu = 1.
+        Events for mu = 1.
     background : float
-        Below the signal: a single bin with this background and all of the signal is as sensitive as all bins together.
+        Effective background: a single bin with this background and all the signal is as sensitive as all bins together.
     two_sigma : float
-        The mu at which the signal is two standard deviations of the background's Poisson fluctuations, of one event at
-        least in each bin: a first guess of the limit.
+        The mu at which the signal is two standard deviations of the Poisson fluctuations of the background, with at
+        least one event in each bin: a first guess of the limit.
     """
 
     signal: float
@@ -35,7 +35,7 @@ class Sensitivity:
     two_sigma: float
 
     def remark(self, limit: float) -> str | None:
-        """Where asymptotic formulae do not hold, a sentence that says so.
+        """A warning sentence if asymptotic formulae do not hold.
 
         Parameters
         ----------
@@ -53,12 +53,12 @@ class Sensitivity:
 
 
 def sensitivity(predictions: Mapping[str, Prediction], settings: FitSettings, signal: str) -> Sensitivity:
-    """Events of a signal, and of the background below it.
+    """Count the events of a signal and of the background below it.
 
     Raises
     ------
     InputError
-        If the signal regions have no event of the signal.
+        If there are no signal events in the signal regions.
     """
     total = 0.0
     significance = np.zeros(2)
@@ -71,6 +71,6 @@ def sensitivity(predictions: Mapping[str, Prediction], settings: FitSettings, si
             significance += [np.sum(expected**2 / np.maximum(background, least)) for least in (_FLOOR, 1.0)]
     if significance[0] <= 0 or total <= 0:
         raise InputError(
-            f"the signal {signal!r} has no event in the signal regions: was it analysed, and do its cuts fit?"
+            f"the signal {signal!r} has no events in the signal regions: was it processed, and do its cuts fit?"
         )
     return Sensitivity(total, float(total**2 / significance[0]), float(2 / np.sqrt(significance[1])))

@@ -1,4 +1,4 @@
-"""What an analysis says of its fit, as YAML."""
+"""Settings of the fit of an analysis, from YAML."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class _Part(Config):
 
 
 class Category(_Part):
-    """The two regions of the ABCD method that are a category's own.
+    """The two regions of the ABCD method that are specific to a category.
 
     Parameters
     ----------
     A : str
-        Where the signal is looked for.
+        Signal region.
     B : str
-        What gives the rate: on the same side of the first variable, away from the signal in the second.
+        Region for the rate: on the same side of the first variable as A, but away from the signal in the second.
     """
 
     A: str
@@ -32,21 +32,21 @@ class Category(_Part):
 
 
 class Plane(_Part):
-    """Categories whose multijet background one pair of control regions predicts: ``A = C B / D``.
+    """Categories whose multijet background is predicted from the same pair of control regions: ``A = C B / D``.
 
     Parameters
     ----------
     histogram : str
         Path of a histogram with the axes ``process``, ``variation``, ``region`` and ``value``.
     C : str
-        Its distribution is that of the prediction.
+        Region with the shape of the prediction.
     D : str
-        What B is divided by.
+        Region that B is divided by.
     categories : dict of str to Category
         By name.
     slope : float
-        Standard deviation of a change of the transfer factor B / D from the middle of the distribution to its end, which
-        the regions B and D constrain further, and of another one in region A alone.
+        Standard deviation of a change of the transfer factor B / D from the middle of the distribution to its end. The
+        regions B and D constrain it further. A second, independent slope of the same size applies to region A only.
     """
 
     histogram: str
@@ -57,16 +57,16 @@ class Plane(_Part):
 
 
 class Experiment(_Part):
-    """What stands above the figures.
+    """Text above the figures.
 
     Parameters
     ----------
     energy : float, optional
         Centre-of-mass energy, TeV.
     name : str
-        Of the experiment.
+        Name of the experiment.
     status : str
-        Such as ``Simulation`` or ``Preliminary``.
+        E.g. ``Simulation`` or ``Preliminary``.
     """
 
     energy: Positive | None = None
@@ -75,14 +75,14 @@ class Experiment(_Part):
 
 
 class Scan(_Part):
-    """What stands at the axes of the figure of limits by mass.
+    """Axis labels of the figure of limits by mass.
 
     Parameters
     ----------
     mass : str
-        Of the signals, whose masses the fileset gives.
+        Label of the signal mass, which the fileset provides.
     cross_section : str
-        Of mu = 1.
+        Label of the cross section.
     """
 
     mass: str = "mass [GeV]"
@@ -90,14 +90,14 @@ class Scan(_Part):
 
 
 class Shown(_Part):
-    """A distribution to draw beside those of the fit.
+    """A distribution to draw in addition to those of the fit.
 
     Parameters
     ----------
     histogram : str
         As for `Plane`.
     regions : tuple of str
-        Their events are added up.
+        Regions whose events are summed.
     """
 
     histogram: str
@@ -105,29 +105,29 @@ class Shown(_Part):
 
 
 class FitSettings(_Part):
-    """What is fitted.
+    """Settings of the fit.
 
     Parameters
     ----------
     planes : dict of str to Plane
         By name.
     multijet : str
-        The process that data predict.
+        Process predicted from data.
     backgrounds : dict of str to float
-        The others, simulated, with the relative uncertainty of their cross sections.
+        Simulated processes, with the relative uncertainty of their cross sections.
     systematics : tuple of str
-        Variations: histograms filled under ``NAME_up`` and ``NAME_down``, or ``NAME_up`` or ``NAME`` alone, which is
-        then mirrored. Those that no histogram has are left out.
+        Variations: histograms filled as ``NAME_up`` and ``NAME_down``, or only as ``NAME_up`` or ``NAME``, which are
+        then symmetrised. Those not in any histogram are left out.
     luminosity_uncertainty : float
-        Relative.
+        Relative uncertainty of the luminosity.
     minimal_effective_events : float
-        Bins are merged until the simulation behind the background of each counts as many.
+        Bins are merged until the simulated background in each has at least this number of effective events.
     figures : dict of str to Shown
-        Further distributions to draw, by name.
+        Additional distributions to draw, by name.
     experiment : Experiment
-        What stands above the figures.
+        Text above the figures.
     scan : Scan
-        Of the figure of limits by mass.
+        Axis labels of the figure of limits by mass.
     """
 
     planes: dict[str, Plane] = Field(min_length=1)
@@ -147,6 +147,6 @@ def read_settings(path: Path) -> FitSettings:
     Raises
     ------
     RecipeError
-        If there is no such file, or a key is unknown or missing.
+        If the file does not exist, or a key is unknown or missing.
     """
     return read_config(path, FitSettings, "fit settings")

@@ -1,4 +1,4 @@
-"""Simulated samples of a channel with their systematic uncertainties, as pyhf has them."""
+"""Simulated samples of a channel with their systematic uncertainties, in pyhf's format."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Simulated:
     settings : FitSettings
         Processes and uncertainties.
     signal : str
-        The process that mu = 1 is.
+        The process with mu = 1.
     prediction : Prediction
-        Its histogram and bins.
+        Multijet prediction, with its histogram and bins.
     plane : str
-        Name, for those of parameters.
+        Name of the plane, for parameter names.
     """
 
     settings: FitSettings
@@ -41,14 +41,14 @@ class Simulated:
     plane: str
 
     def samples(self, region: str, *, statistics: bool) -> list[dict[str, Any]]:
-        """The samples of a region, those without events left out.
+        """The samples of a region, without empty ones.
 
         Parameters
         ----------
         region : str
-            Its name in the histogram.
+            Name of the region in the histogram.
         statistics : bool
-            With a parameter for the statistical error of each bin.
+            Include a parameter for the statistical error of each bin.
         """
         found = []
         for process in (self.signal, *self.settings.backgrounds):
@@ -72,7 +72,7 @@ class Simulated:
         return [*rates, normalisation(f"cross_section_{process}", 1 + self.settings.backgrounds[process])]
 
     def _systematics(self, process: str, region: str, nominal: Yields) -> list[Modifier]:
-        """The signal's change in rate and shape; that of the backgrounds, of which there are few events, in rate."""
+        """Variations in rate and shape for the signal; in rate only for backgrounds, which have few events."""
         modifiers = []
         for name in self.settings.systematics:
             up, down = self._varied(process, region, name, nominal)
@@ -113,6 +113,6 @@ def _factor(ratio: float) -> float:
 def _warn_of_negative(process: str, region: str, nominal: Yields) -> None:
     negative = nominal.values < 0
     warn(
-        f"{process} has {int(negative.sum())} bins in region {region!r} whose weights add up to less than nothing, "
-        f"{nominal.values[negative].sum():.3g} of {nominal.total:.3g} events: they count as empty; simulate more"
+        f"{process} has {int(negative.sum())} bins with a negative sum of weights in region {region!r}, "
+        f"{nominal.values[negative].sum():.3g} of {nominal.total:.3g} events: they are treated as empty; simulate more"
     )

@@ -1,4 +1,4 @@
-"""The results of an analysis as plain numbers, and as lines for a person."""
+"""Summarise the results of an analysis as plain numbers, and as text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from coffea_fm.statistics.simulated import POI
 
 
 def summarise(analysis: Analysis, results: Mapping[str, SignalResult]) -> dict[str, Any]:
-    """Everything that was found, for JSON."""
+    """All results as values for JSON."""
     return {
         "luminosity_fb": analysis.inputs.luminosity,
         "left_out": analysis.left_out(results),
@@ -41,7 +41,7 @@ def summarise(analysis: Analysis, results: Mapping[str, SignalResult]) -> dict[s
 
 
 def describe(summary: Mapping[str, Any]) -> str:
-    """What a person wants to read of a summary."""
+    """Format a summary as text."""
     lines = [f"{summary['luminosity_fb']:g} fb^-1; 95% CL limits on mu (-2, -1, 0, +1, +2 standard deviations)"]
     for name, found in summary["signals"].items():
         expected = "  ".join(f"{value:.3g}" for value in found["expected"])
@@ -69,16 +69,16 @@ def describe(summary: Mapping[str, Any]) -> str:
 
 def _mu_text(mu: Mapping[str, Any]) -> str:
     if mu["at_bound"]:
-        return f"mu is at its bound, zero; one standard deviation reaches to {mu['high']:.2g}"
+        return f"mu is at its bound of zero; one standard deviation reaches up to {mu['high']:.2g}"
     return f"mu = {mu['best']:.2g}, {mu['low']:.2g} to {mu['high']:.2g} within one standard deviation"
 
 
 def _p_text(p_value: float | None) -> str:
-    return "no p-value: no degree of freedom is left" if p_value is None else f"p-value {p_value:.2g}"
+    return "no p-value: there are no degrees of freedom" if p_value is None else f"p-value {p_value:.2g}"
 
 
 def _bins(analysis: Analysis, prediction: Prediction, category: str) -> dict[str, list[float]]:
-    """Background of a signal region before the fit, and the effective events behind it."""
+    """Prefit background of a signal region, and its effective number of events."""
     region = prediction.plane.categories[category].A
     background = prediction.predicted(category)
     for process in analysis.settings.backgrounds:

@@ -1,4 +1,4 @@
-"""Upper limits on the strength of a signal at 95% confidence level, by CLs (arXiv:1007.1727)."""
+"""Upper limits on the signal strength at 95% confidence level, by CLs (arXiv:1007.1727)."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ def median(limit: LimitResults) -> float:
 
 
 def expected_limit(likelihood: Likelihood) -> LimitResults:
-    """The limits that are expected without signal, from the Asimov data set.
+    """Compute the expected limits without signal, from the Asimov data set.
 
     With ``q`` of this data set, a fluctuation of N standard deviations gives ``CLs = (1 - Phi(sqrt(q) - N)) / Phi(N)``.
 
     Parameters
     ----------
     likelihood : Likelihood
-        Its model; its data are not used.
+        Only its model is used, not its data.
 
     Returns
     -------
     cabinetry.fit.LimitResults
-        What 2.3%, 16%, 50%, 84% and 97.7% of the experiments exclude, and CLs at these five; what is observed is NaN.
+        Limits of the -2, -1, 0, +1 and +2 sigma quantiles (2.3%, 16%, 50%, 84%, 97.7%), with CLs; observed limit NaN.
 
     Raises
     ------
     InputError
-        If no strength is excluded within the bounds of the fit.
+        If no signal strength is excluded within the bounds of the fit.
     """
     asimov = likelihood.asimov(0.0)
     profile = Profile(asimov, asimov.fit({asimov.poi: 0.0}))
@@ -56,12 +56,12 @@ def expected_limit(likelihood: Likelihood) -> LimitResults:
 
 
 def observed_limit(likelihood: Likelihood, expected: LimitResults) -> LimitResults:
-    """The limit of the data of a likelihood, beside the expected ones; the test statistic is q-tilde.
+    """Add the observed limit of the data to the expected limits. The test statistic is q-tilde.
 
     Raises
     ------
     InputError
-        If the data exclude no strength within the bounds of the fit.
+        If the data exclude no signal strength within the bounds of the fit.
     """
     background = likelihood.fit({likelihood.poi: 0.0})
     free = likelihood.fit(start=background.bestfit)
@@ -77,7 +77,7 @@ def observed_limit(likelihood: Likelihood, expected: LimitResults) -> LimitResul
 
 
 def cls(root: float, root_asimov: float) -> float:
-    """CLs from the square roots of q-tilde of the data and of the Asimov data set without signal (asymptotic formulae)."""
+    """Asymptotic CLs from the square roots of q-tilde of the data and of the Asimov data set without signal."""
     if root_asimov == 0:
         return 1.0
     if root <= root_asimov:

@@ -1,11 +1,11 @@
-"""The likelihood as a pyhf workspace (HistFactory): one channel a region, data-driven multijet and all uncertainties.
+"""The likelihood as a pyhf workspace (HistFactory): one channel per region, data-driven multijet and all uncertainties.
 
-In the signal region A the multijet events of bin i are ``k C_i B / D`` times ``s_i``, ``r`` and ``1 + a x_i``, with the
-correction ``k`` of the closure test. The free ``s_i`` are common with region C, whose data measure them; the free ``r`` and the
-slope ``a`` (along ``x``, from -1 to 1 over the distribution) are common with region B, where they multiply what region D
-measures. So statistical errors of the control regions, and their correlation, are those of the fit. What B and D cannot tell
-of A is left to a normalisation and a slope of A alone. Statistical errors of the simulation have a parameter for each bin of A
-and B; in C and D the free bins of the multijet take them up.
+In the signal region A, the multijet events of bin i are ``k C_i B / D`` times ``s_i``, ``r`` and ``1 + a x_i``, with the
+correction ``k`` of the closure test. The free parameters ``s_i`` are shared with region C, whose data constrain them. The
+free ``r`` and the slope ``a`` (along ``x``, from -1 to 1 over the distribution) are shared with region B, where they
+multiply the measurement of region D. The fit therefore includes the statistical errors of the control regions and their
+correlation. A normalisation and a slope of A alone cover what B and D cannot constrain. The statistical errors of the
+simulation have one parameter for each bin of A and B; in C and D they are absorbed by the free multijet bins.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def make_workspace(
     *,
     observe: bool,
 ) -> dict[str, Any]:
-    """The workspace of a signal.
+    """Create the workspace of a signal.
 
     Parameters
     ----------
@@ -43,16 +43,16 @@ def make_workspace(
     settings : FitSettings
         Processes and uncertainties.
     signal : str
-        The process that mu = 1 is.
+        The process with mu = 1.
     closures : mapping of str to Closure
         Uncertainty of the prediction by category.
     observe : bool
-        Data in the signal regions; without, what is expected without signal.
+        Use data in the signal regions; otherwise the expectation without signal.
 
     Returns
     -------
     dict
-        As pyhf and its JSON schema have it.
+        Workspace in the JSON schema of pyhf.
     """
     channels, observations = [], []
     for name, prediction in predictions.items():

@@ -1,4 +1,4 @@
-"""Events expected or seen, by bin."""
+"""Expected or observed events per bin."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from coffea_fm.errors import InputError
 
 @dataclass(frozen=True)
 class Yields:
-    """Events by bin, with what is known of their statistics.
+    """Events per bin, with their statistical uncertainty.
 
     Parameters
     ----------
@@ -35,16 +35,16 @@ class Yields:
         return Yields(self.values - other.values, self.variances + other.variances)
 
     def times(self, factor: float) -> Yields:
-        """All weights multiplied."""
+        """Multiply all weights by a factor."""
         return Yields(self.values * factor, self.variances * factor**2)
 
     def merged(self, first_bins: IntArray) -> Yields:
-        """Bins added up; `first_bins` are those that a new one starts with."""
+        """Merge bins; `first_bins` are the first bins of the merged ones."""
         return Yields(np.add.reduceat(self.values, first_bins), np.add.reduceat(self.variances, first_bins))
 
     @property
     def effective_events(self) -> DoubleArray:
-        """Number of events of one weight that would have the same relative error; float64 [n_bins]."""
+        """Number of unweighted events with the same relative error; float64 [n_bins]."""
         positive = self.variances > 0
         return np.where(positive, self.values**2 / np.where(positive, self.variances, 1), 0.0)
 
@@ -67,12 +67,12 @@ class Filled:
     histogram : hist.Hist
         With the axes ``process``, ``variation``, ``region`` and ``value``, and weights.
     name : str
-        For complaints.
+        Name for errors.
 
     Raises
     ------
     InputError
-        If it has other axes or no weights, or a bin is not finite.
+        If it has other axes, no weights, or a bin that is not finite.
     """
 
     def __init__(self, histogram: hist.Hist[Any], name: str) -> None:
@@ -81,7 +81,7 @@ class Filled:
         values, variances = histogram.values(), histogram.variances()
         if axes != AXES or variances is None:
             raise InputError(
-                f"the histogram {name!r} has the axes {', '.join(axes)}: weights by {', '.join(AXES)} are needed"
+                f"the histogram {name!r} has the axes {', '.join(axes)}: it needs weights and the axes {', '.join(AXES)}"
             )
         self.content = {
             (process, variation, region): (process_index, variation_index, region_index)
@@ -91,22 +91,20 @@ class Filled:
         }
         self.values, self.variances = np.asarray(values, np.float64), np.asarray(variances, np.float64)
         if not (np.isfinite(self.values).all() and np.isfinite(self.variances).all()):
-            raise InputError(
-                f"the histogram {name!r} has a bin that is not a finite number: look for NaN among the weights"
-            )
+            raise InputError(f"the histogram {name!r} has a bin that is not finite: check for NaN in the event weights")
         self.processes, self.variations, self.regions = (list(histogram.axes[name]) for name in AXES[:3])
         self.axis = histogram.axes["value"]
         self.edges = np.asarray(self.axis.edges, dtype=np.float64)
 
     def filled_variations(self, process: str) -> set[str]:
-        """Variations that a process was filled under."""
+        """Variations filled for a process."""
         if process not in self.processes:
             return set()
         anything = self.values[self.processes.index(process)].any(axis=(1, 2))
         return {name for name, found in zip(self.variations, anything, strict=True) if found}
 
     def get(self, process: str, region: str, variation: str = NOMINAL) -> Yields:
-        """Yields of a process; nothing where it was never filled.
+        """Return the yields of a process; zero if it was never filled.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The data model: a tree of levels, packed by offsets, padded in batches of similar length."""
+"""The data model: a tree of levels, packed by offsets and padded in batches of similar length."""
 
 from __future__ import annotations
 

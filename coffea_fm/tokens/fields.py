@@ -1,6 +1,6 @@
-"""The canonical raw fields: one place for names, units and plausible ranges.
+"""The canonical raw fields: names, units and plausible ranges.
 
-Every schema maps its branches to these names and units; every level of a model is a choice of them.
+Every schema maps its branches to these names and units; every level of a model is a selection of them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ class Field:
     unit : {"GeV", "mm", "rad", "e", "ns", "1"}
         Unit of the stored number.
     missing : bool
-        Whether single tokens may be without the value (the impact parameter of a photon). Such values travel as an
+        Whether tokens may have no value (such as the impact parameter of a photon). Missing values are stored in an
         explicit mask, never as a special number.
     plausible : tuple of float, optional
-        Range of the *median* outside which the unit is probably wrong.
+        Range of the *median*; outside it the unit is probably wrong.
     trained : tuple of float, optional
-        Range seen in training; sets outside are counted and warned of.
+        Range seen in training; jets or events outside it are counted and cause a warning.
     """
 
     name: str
@@ -75,7 +75,7 @@ JET_FIELDS = _by_name(
     Field("pt_raw", "GeV", plausible=(1.0, 5000.0)),
     Field("mass_raw", "GeV", plausible=(0.0, 1000.0)),
 )
-"""``pt_raw`` and ``mass_raw`` are those before jet energy corrections: what the constituents add up to."""
+"""``pt_raw`` and ``mass_raw`` are before jet energy corrections, so that they equal the sum of the constituents."""
 
 CATALOGUES = {"constituents": CONSTITUENT_FIELDS, "vertices": VERTEX_FIELDS}
 """Canonical fields of tokens, by the name of their level."""

@@ -1,4 +1,4 @@
-"""Rows through jagged layouts: follow lists and options by index, and put results back under them."""
+"""Follow rows through jagged layouts by index, and put results back under their lists and options."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Rewrap = Callable[[Content], ak.Array]
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a layout, as an index into its underlying content; nothing but the index is copied.
+    """Rows of a layout, as an index into its content. Only the index is copied.
 
     Parameters
     ----------
     layout : awkward.contents.Content
         The content that the index points into.
     index : int64 array of shape [n_rows]
-        Which of its elements, in order.
+        Indices of the elements, in order.
     """
 
     layout: Content
@@ -37,7 +37,7 @@ class Rows:
         return Rows(self.layout.content(name), self.index)
 
     def valid(self) -> tuple[Rows, npt.NDArray[np.bool_]]:
-        """Rows that are not None, below every option and index, and which those are (bool [n_rows])."""
+        """The rows that are not None below any option and index, and a mask of these rows (bool [n_rows])."""
         layout, index = self.layout, self.index
         valid = np.ones(len(index), dtype=np.bool_)
         while layout.is_option or layout.is_indexed:
@@ -52,7 +52,7 @@ class Rows:
         return Rows(layout, index), valid
 
     def lists(self) -> tuple[Rows, IntArray]:
-        """Rows of the content of a list, and how many each list has (int64 [n_rows])."""
+        """The rows of the content of a list, and the length of each list (int64 [n_rows])."""
         layout = self.layout
         if layout.is_regular:
             counts = np.full(len(self.index), layout.size, dtype=np.int64)
@@ -63,7 +63,7 @@ class Rows:
         return Rows(layout.content, ranges(starts, counts)), counts
 
     def values(self) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
-        """Numbers of a leaf, 0 where None, and where they are None (both [n_rows])."""
+        """The numbers of a leaf, 0 where None, and a mask of the None (both [n_rows])."""
         rows, valid = self.valid()
         if not (rows.layout.is_numpy or rows.layout.is_unknown):
             raise InputError(f"expected one number for each row, found {self.layout.form.type}")
@@ -76,7 +76,7 @@ class Rows:
 
 
 def ranges(starts: IntArray, counts: IntArray) -> IntArray:
-    """The numbers ``start, start + 1, ..., start + count - 1`` of each pair, one after the other."""
+    """The numbers ``start, start + 1, ..., start + count - 1`` of each pair, concatenated."""
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
     shifts: IntArray = np.repeat(starts - (ends - counts), counts)
@@ -84,7 +84,7 @@ def ranges(starts: IntArray, counts: IntArray) -> IntArray:
 
 
 def offsets_of(counts: IntArray) -> IntArray:
-    """Offsets of lists of these lengths, int64 [n + 1]."""
+    """Offsets of lists with these lengths, int64 [n + 1]."""
     offsets = np.zeros(len(counts) + 1, dtype=np.int64)
     np.cumsum(counts, out=offsets[1:])
     return offsets
@@ -103,12 +103,12 @@ def flatten(array: ak.Array) -> tuple[Rows, Rewrap]:
     rows : Rows
         The records that are not None, in order.
     rewrap : callable
-        Takes a layout with one element a record, and gives it back under the lists and options of `array`.
+        Takes a layout with one element per record, and puts it back under the lists and options of `array`.
 
     Raises
     ------
     InputError
-        If there are no records below the lists, or a union of types.
+        If there are no records below the lists, or if there is a union of types.
     """
     if not isinstance(array, ak.Array):
         raise InputError(f"expected an awkward array of jets, got {type(array).__name__}")

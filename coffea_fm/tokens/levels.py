@@ -1,4 +1,4 @@
-"""What a model reads, as a tree: one kind of thing a level, and the lists of other things that belong to each."""
+"""What a model reads, as a tree of levels. Each level is one kind of thing, with lists of other things as members."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from coffea_fm.tokens.fields import CATALOGUES, JET_FIELDS, Field
 
 @dataclass(frozen=True)
 class Level:
-    """One kind of thing that a model reads, and the ragged lists of things that belong to each.
+    """One kind of thing that a model reads, with ragged lists of other things as members.
 
-    A token is a level without members. A model of jets has a jet on top, with its constituents as members; a model of
-    events has an event on top, whose members are jets.
+    A token is a level without members. The top level of a model of jets is the jet, with its constituents as members;
+    the top level of a model of events is the event, with jets as members.
 
     Parameters
     ----------
     name : str
-        Of one thing at the top (``"jet"``, ``"event"``); below it, of the field that holds the list
+        Name of one thing at the top (``"jet"``, ``"event"``); for members, the name of the field that holds the list
         (``"constituents"``, ``"FatJet"``).
     fields : tuple of Field
-        Raw fields of each thing, with their units; columns of the packed matrix, in order.
+        Raw fields of each thing, with their units: the columns of the packed matrix, in order.
     members : tuple of Level
-        Lists of things under each.
+        Lists of things that belong to each thing.
     order : str
-        The things of one parent are sorted by this field, descending and stable; ``"stored"`` leaves them as given.
+        Field by which the things of one parent are sorted, descending and stable; ``"stored"`` keeps the given order.
     minimum : int
-        A parent with fewer of them has no score.
+        A parent with fewer of these things has no score.
     maximum : int, optional
-        Of more of them, the first in `order` are read; all by default.
+        Only the first `maximum` of these things are read, in `order`; by default all.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Level:
 
     @property
     def missing_names(self) -> tuple[str, ...]:
-        """Names of the fields that single things may be without: the columns of the packed ``missing`` mask."""
+        """Names of the fields that may be missing: the columns of the packed ``missing`` mask."""
         return tuple(field.name for field in self.fields if field.missing)
 
     def walk(self) -> Iterator[Level]:
@@ -58,7 +58,7 @@ class Level:
             yield from member.walk()
 
     def path(self, name: str) -> tuple[str, ...]:
-        """Names of the members that lead from this level to another; empty for itself.
+        """Names of the members on the way from this level to another; empty for this level itself.
 
         Raises
         ------
@@ -73,21 +73,21 @@ class Level:
         raise KeyError(name)
 
     def find(self, name: str) -> Level:
-        """The level of that name, this one or one below; raises `KeyError` if there is none."""
+        """Return the level with this name: this level or one below. Raises `KeyError` if there is none."""
         for level in self.walk():
             if level.name == name:
                 return level
         raise KeyError(name)
 
     def map(self, change: Callable[[Level], Level]) -> Level:
-        """The tree with every level changed, members first."""
+        """Apply a function to every level of the tree, members first."""
         return change(replace(self, members=tuple(member.map(change) for member in self.members)))
 
 
 def token_level(
     name: str, fields: Iterable[str], *, order: str = "pt", minimum: int = 0, maximum: int | None = 128
 ) -> Level:
-    """A level of tokens with canonical fields, e.g. the constituents of a jet.
+    """Create a level of tokens with canonical fields, e.g. the constituents of a jet.
 
     Raises
     ------
@@ -108,21 +108,21 @@ def jet_level(
     minimum: int = 0,
     maximum: int | None = None,
 ) -> Level:
-    """A level of jets with canonical fields: the top of a model of jets, or a member of events.
+    """Create a level of jets with canonical fields: the top of a model of jets, or a member of events.
 
     Raises
     ------
     RecipeError
-        If a field is not a canonical one, `order` is not one of the fields, or the numbers of jets contradict.
+        If a field is not a canonical one, `order` is not one of the fields, or the limits on the number contradict.
     """
     chosen = choose_fields(JET_FIELDS, fields, "jet")
     return _checked(Level(name, chosen, tuple(members), order, minimum, maximum))
 
 
 def with_truth(level: Level, names: Iterable[str]) -> Level:
-    """The level with further fields at the end of its first members: truth, which no model can read.
+    """Append truth fields, which no model can read, to the first members of a level.
 
-    A recipe names its inputs among the canonical fields, and these are none.
+    A recipe chooses its inputs among the canonical fields, and truth fields are not canonical.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def with_truth(level: Level, names: Iterable[str]) -> Level:
 
 
 def without_ranges(level: Level) -> Level:
-    """The level without the ranges that a model was trained on."""
+    """Remove the ranges that a model was trained on."""
 
     def plain(part: Level) -> Level:
         return replace(part, fields=tuple(replace(field, trained=None) for field in part.fields))
@@ -154,14 +154,14 @@ def choose_fields(catalogue: dict[str, Field], names: Iterable[str], what: str) 
     Raises
     ------
     RecipeError
-        If there is no such field: names the nearest.
+        If there is no such field. The message suggests the nearest name.
     """
     names = tuple(names)
     for name in names:
         if name not in catalogue:
             (nearest,) = difflib.get_close_matches(name, catalogue, n=1, cutoff=0)
             raise RecipeError(
-                f"unknown {what} field {name!r}; did you mean {nearest!r}? There are {', '.join(catalogue)}"
+                f"unknown {what} field {name!r}; did you mean {nearest!r}? Known fields: {', '.join(catalogue)}"
             )
     return tuple(catalogue[name] for name in names)
 
@@ -172,7 +172,7 @@ def _checked(level: Level) -> Level:
         raise RecipeError(f"{level.name} are ordered by {level.order!r}, which is not among their fields ({listed})")
     if level.maximum is not None and not max(level.minimum, 1) <= level.maximum:
         raise RecipeError(
-            f"{level.name}: at least {level.minimum} and at most {level.maximum} of them are read: "
+            f"{level.name}: the minimum is {level.minimum} and the maximum {level.maximum}: "
             "the maximum must be 1 or more, and not below the minimum"
         )
     return level

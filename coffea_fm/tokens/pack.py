@@ -1,4 +1,4 @@
-"""Awkward records to the packed form, by offsets."""
+"""Pack awkward records, by offsets."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from coffea_fm.tokens.levels import Level
 from coffea_fm.tokens.packed import Members, Packed
 
 _RAW = {"pt_raw": "pt", "mass_raw": "mass"}
-"""Momenta before corrections; coffea-fm's schemas give them in a record ``uncorrected``."""
+"""Momenta before corrections. coffea-fm's schemas provide them in a record ``uncorrected``."""
 
 Path = tuple[str, ...]
 
 
 def pack(things: ak.Array, level: Level) -> tuple[Packed, Rewrap]:
-    """Read what a model needs of things such as jets.
+    """Pack the fields and members that a model reads from things such as jets.
 
     Parameters
     ----------
     things : awkward.Array
         Records under any lists and options, with the fields and members of the level.
     level : Level
-        Which fields, in which order, and which members.
+        The fields to read, in order, and the members.
 
     Returns
     -------
     packed : Packed
-        The records that are not None, in order. Members are sorted and truncated as their level says; where the list
-        is None there are none. A value that is None in a field that may not be missing becomes NaN.
+        The records that are not None, in order. Members are sorted and truncated as their level says; a list that is
+        None counts as empty. None becomes NaN in a field that may not be missing.
     rewrap : callable
-        Puts an awkward layout of one element a record back under the lists and options of `things`.
+        Puts an awkward layout with one element per record back under the lists and options of `things`.
 
     Raises
     ------
     InputError
-        If a field is absent: names it and the fields that are there.
+        If a field is missing. The message names it, and the fields that exist.
     """
     require(things, level)
     rows, rewrap = flatten(things)
@@ -49,20 +49,20 @@ def pack(things: ak.Array, level: Level) -> tuple[Packed, Rewrap]:
 
 
 class Chosen(NamedTuple):
-    """The members of many things that are read: sorted and truncated as their level says.
+    """The members that are read from many things, sorted and truncated as their level says.
 
     Attributes
     ----------
     level : str
-        Their name.
+        Name of the level of the members.
     rows : Rows
-        Those of the first thing, then those of the second, and so on.
+        The members of the first thing, then those of the second, and so on.
     counts : int64 array of shape [n_parents]
-        How many each has.
+        Number of members of each thing.
     places : int64 array of shape [n]
-        Position of each among all members that are stored.
+        Position of each among all stored members.
     stored : int64 array of shape [n_parents]
-        How many members are stored of each.
+        Number of stored members of each thing.
     """
 
     level: str
@@ -73,21 +73,21 @@ class Chosen(NamedTuple):
 
 
 def chosen_members(things: ak.Array, member: Level) -> Chosen:
-    """Which members `pack` reads of things, and where they come from."""
+    """The members that `pack` reads from things, and where they come from."""
     return _chosen(flatten(things)[0].field(member.name), member)
 
 
 def gather(fields: Mapping[str, ak.Array]) -> ak.Array:
-    """One record an event from what belongs to it, e.g. a list of jets for each event under ``FatJet``.
+    """Combine what belongs to an event into one record per event, e.g. a list of jets under ``FatJet``.
 
     Raises
     ------
     InputError
-        If members are not lists of records, or not all fields have one entry an event.
+        If members are not lists of records, or the fields have different numbers of events.
     """
     lengths = {len(array) for array in fields.values() if ak.backend(array) != "typetracer"}
     if len(lengths) > 1:
-        raise InputError(f"{', '.join(fields)} have different numbers of events: select them alike")
+        raise InputError(f"{', '.join(fields)} have different numbers of events: select all in the same way")
     some = next(iter(fields.values()))
     layout = ak.contents.RecordArray([array.layout for array in fields.values()], list(fields))
     return ak.Array(layout, behavior=some.behavior, attrs=some.attrs)
@@ -102,24 +102,23 @@ def columns(things: ak.Array, level: Level) -> list[Path]:
 
 
 def column(fields: Sequence[str], name: str) -> Path:
-    """Where records with these fields hold a canonical field.
+    """Path of a canonical field in records with these fields.
 
-    The uncorrected momentum of a jet is in its record ``uncorrected``; a jet that was never corrected has only one
+    The uncorrected momentum of a jet is in its record ``uncorrected``. Jets that were never corrected have only one
     momentum.
 
     Raises
     ------
     InputError
-        If jets are corrected and do not say what they were before.
+        If jets are corrected but do not store the momentum before corrections.
     """
     if name in _RAW and name not in fields:
         if "uncorrected" in fields:
             return ("uncorrected", _RAW[name])
         if "rawFactor" in fields:
             raise InputError(
-                f"the model reads the uncorrected {_RAW[name]} of a jet, and these jets have a rawFactor but no field "
-                "'uncorrected': a schema of coffea_fm.schemas gives it to the jets of CMS, jets made otherwise must be "
-                "given it"
+                f"the model reads the uncorrected {_RAW[name]} of a jet, but these jets have a rawFactor and no field "
+                "'uncorrected': the schemas of coffea_fm.schemas add it to CMS jets; add it to other jets yourself"
             )
         return (_RAW[name],)
     return (name,)
@@ -131,9 +130,35 @@ def require(things: ak.Array, level: Level) -> None:
     Raises
     ------
     InputError
-        If one is absent.
+        If a field or member is missing.
     """
     _require(things, level, what="jets" if level.name == "jet" else level.name)
+
+
+def absent(things: ak.Array, level: Level) -> list[str]:
+    """Paths of the fields and members of a level that things do not have, e.g. ``"constituents.d0"``."""
+    paths = []
+    for name in level.names:
+        try:
+            found = _has(things, column(things.fields, name))
+        except InputError:  # corrected jets that do not say what they were before
+            found = False
+        if not found:
+            paths.append(name)
+    for member in level.members:
+        if member.name in things.fields:
+            paths += [f"{member.name}.{path}" for path in absent(things[member.name], member)]
+        else:
+            paths.append(member.name)
+    return paths
+
+
+def _has(things: ak.Array, path: Path) -> bool:
+    for name in path:
+        if name not in things.fields:
+            return False
+        things = things[name]
+    return True
 
 
 def _require(things: ak.Array, level: Level, what: str) -> None:
@@ -148,8 +173,8 @@ def _require(things: ak.Array, level: Level, what: str) -> None:
         if leaf not in holder.fields:
             where = ".".join([what, *parents])
             raise InputError(
-                f"the model reads {where}.{leaf}, and {_called(things, what)} do not have it: take files that store it, "
-                f"or a model that does not read it; the fields of {where} are {_listed(holder.fields)}"
+                f"the model reads {where}.{leaf}, but it is missing from {_called(things, what)}: use files that "
+                f"store it, or a model that does not read it; the fields of {where} are {_listed(holder.fields)}"
             )
     for member in level.members:
         _require(things[member.name], member, f"{what}.{member.name}")
@@ -159,12 +184,12 @@ def _no_members(things: ak.Array, member: Level, what: str) -> str:
     holders = [name for name in things.fields if member.name in things[name].fields]
     if holders:
         return (
-            f"the model reads {member.name} of {what}, and these are whole events: give it the jets, such as "
+            f"the model reads {member.name} of {what}, but these are whole events: pass the jets, such as "
             f"events.{holders[0]}"
         )
     return (
-        f"the model reads {member.name} of {what}, and {_called(things, what)} have none: either the file was not opened "
-        f"with a schema of coffea_fm.schemas, or it does not link {member.name} to this collection, and another "
+        f"the model reads {member.name} of {what}, but {_called(things, what)} have none: either the file was not "
+        f"opened with a schema of coffea_fm.schemas, or it does not link {member.name} to this collection and another "
         f"collection or format is needed; the fields are {_listed(things.fields)}"
     )
 
@@ -197,7 +222,7 @@ def _members(lists: Rows, level: Level) -> Members:
 
 
 def _numbers(rows: Rows, path: Path) -> tuple[FloatArray, BoolArray]:
-    """Numbers of a field, 0 where None, and where they are None."""
+    """The numbers of a field, 0 where None, and a mask of the None."""
     *parents, leaf = path
     if not parents:
         return rows.field(leaf).values()
@@ -215,7 +240,7 @@ def _numbers(rows: Rows, path: Path) -> tuple[FloatArray, BoolArray]:
 def _chosen(lists: Rows, level: Level) -> Chosen:
     stored_lists, has_list = lists.valid()
     if not stored_lists.layout.is_list:
-        raise InputError(f"{level.name} are not a list for each parent but {stored_lists.layout.form.type}")
+        raise InputError(f"{level.name} must be a list per parent, not {stored_lists.layout.form.type}")
     rows, found = stored_lists.lists()
     stored = np.zeros(len(has_list), dtype=np.int64)
     stored[has_list] = found
@@ -229,7 +254,7 @@ def _chosen(lists: Rows, level: Level) -> Chosen:
 
 
 def _order(rows: Rows, counts: IntArray, level: Level) -> tuple[IntArray, IntArray]:
-    """Which things are first in the order of the level, parent by parent, and how many each parent has."""
+    """Indices of the things to read in the order of the level, parent by parent, and their number for each parent."""
     if level.order == "stored":
         order = np.arange(len(rows.index), dtype=np.int64)
     else:
@@ -242,7 +267,7 @@ def _order(rows: Rows, counts: IntArray, level: Level) -> tuple[IntArray, IntArr
 
 
 def _descending(keys: FloatArray, counts: IntArray) -> IntArray:
-    """Stable order by descending key inside each parent; only what needs it are sorted."""
+    """Stable order by descending key within each parent. Only parents that are not yet in order are sorted."""
     order = np.arange(len(keys), dtype=np.int64)
     parent = np.repeat(np.arange(len(counts)), counts)
     in_order = (keys[1:] <= keys[:-1]) | (parent[1:] != parent[:-1])

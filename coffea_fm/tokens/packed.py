@@ -1,4 +1,4 @@
-"""The packed form of a level: one matrix of its fields, and for each list below it how many belong to each thing."""
+"""The packed form of a level: one matrix of its fields, and for each list of members the number per thing."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from coffea_fm.tokens.jagged import offsets_of, ranges
 
 @dataclass(frozen=True)
 class Packed:
-    """Many things of one level, nothing padded.
+    """Many things of one level, without padding.
 
     Parameters
     ----------
     values : float32 array of shape [n, n_fields]
-        Raw fields, one thing after the other; 0 where missing.
+        Raw fields, one row per thing; 0 where missing.
     missing : bool array of shape [n, n_missing_fields]
-        Where a thing has no value of a field that may be missing.
+        True where a field that may be missing has no value.
     members : mapping of str to Members
-        What belongs to each, by the name of the level below.
+        Members of the things, by the name of their level.
     known : mapping of str to float32 array of shape [n, dim]
-        What graphs gave for each already, such as its ``embedding``.
+        Known outputs of graphs for each thing, such as its ``embedding``.
     """
 
     values: FloatArray
@@ -39,7 +39,7 @@ class Packed:
 
     @cached_property
     def n_tokens(self) -> IntArray:
-        """How many things stand below each, on all levels together, int64 [n]."""
+        """Number of things below each thing, summed over all levels, int64 [n]."""
         total = np.zeros(len(self), dtype=np.int64)
         for members in self.members.values():
             total += members.counts
@@ -48,24 +48,24 @@ class Packed:
         return total
 
     def at(self, path: Sequence[str]) -> Packed:
-        """All things of the level that `path` leads to; see `Level.path`."""
+        """All things of the level at the end of `path`; see `Level.path`."""
         return self.members[path[0]].things.at(path[1:]) if path else self
 
     def with_members_only(self) -> Packed:
-        """The same things and their members, without what belongs to these in turn."""
+        """The same things and their members, without the members of the members."""
         members = {
             name: replace(members, things=replace(members.things, members={})) for name, members in self.members.items()
         }
         return replace(self, members=members)
 
     def take(self, rows: npt.NDArray[np.integer]) -> Packed:
-        """These things, in this order, with what belongs to them."""
+        """Select things by index, in this order, with their members."""
         members = {name: members.take(rows) for name, members in self.members.items()}
         known = {name: array[rows] for name, array in self.known.items()}
         return Packed(self.values[rows], self.missing[rows], members, known)
 
     def with_known(self, path: Sequence[str], arrays: Mapping[str, FloatArray]) -> Packed:
-        """The same with what graphs gave for the things of the level that `path` leads to."""
+        """Add known outputs of graphs for the things of the level at the end of `path`."""
         if not path:
             return replace(self, known={**self.known, **arrays})
         members = self.members[path[0]]
@@ -74,7 +74,7 @@ class Packed:
 
     @staticmethod
     def concatenate(parts: Sequence[Packed]) -> Packed:
-        """All things of several parts, one part after the other."""
+        """Concatenate the things of several parts."""
         members = {
             name: Members(
                 np.concatenate([part.members[name].counts for part in parts]),
@@ -89,14 +89,14 @@ class Packed:
 
 @dataclass(frozen=True)
 class Members:
-    """What belongs to many things: the members of the first, then those of the second, and so on.
+    """The members of many things: those of the first thing, then those of the second, and so on.
 
     Parameters
     ----------
     counts : int64 array of shape [n_parents]
-        How many each has.
+        Number of members of each parent.
     things : Packed
-        All of them.
+        All members.
     """
 
     counts: IntArray
@@ -104,29 +104,29 @@ class Members:
 
     @cached_property
     def offsets(self) -> IntArray:
-        """Where those of each parent begin, int64 [n_parents + 1]."""
+        """Where the members of each parent begin, int64 [n_parents + 1]."""
         return offsets_of(self.counts)
 
     @cached_property
     def parents(self) -> IntArray:
-        """Which parent each belongs to, int64 [n]."""
+        """Index of the parent of each member, int64 [n]."""
         return np.repeat(np.arange(len(self.counts)), self.counts)
 
     def rows(self, parents: npt.NDArray[np.integer]) -> IntArray:
-        """Where the members of these parents stand, in this order."""
+        """Row numbers of the members of these parents, in this order."""
         return ranges(self.offsets[:-1][parents], self.counts[parents])
 
     def take(self, parents: npt.NDArray[np.integer]) -> Members:
-        """Those of these parents, in this order."""
+        """The members of these parents, in this order."""
         return Members(self.counts[parents], self.things.take(self.rows(parents)))
 
     def keep(self, kept: BoolArray) -> Members:
-        """Those where `kept` (bool [n]) is true."""
+        """The members for which `kept` (bool [n]) is true."""
         before = np.concatenate(([0], np.cumsum(kept)))
         return Members(np.diff(before[self.offsets]), self.things.take(np.flatnonzero(kept)))
 
     def first(self, most: int) -> Members:
-        """At most the first `most` of each parent."""
+        """At most the first `most` members of each parent."""
         if self.counts.max(initial=0) <= most:
             return self
         kept = np.minimum(self.counts, most)

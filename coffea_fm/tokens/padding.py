@@ -1,4 +1,4 @@
-"""Packed things to padded batches of similar length: few shapes, little padding."""
+"""Pad packed things in batches of similar length, with few shapes and little padding."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def length_buckets(lengths: IntArray, batch_tokens: int, multiple: int = 8) -> l
     Parameters
     ----------
     lengths : int64 array of shape [n]
-        How many tokens each has.
+        Number of tokens of each thing.
     batch_tokens : int
-        Tokens of a batch, padding counted; a thing longer than that is a batch by itself.
+        Tokens per batch, including padding. A longer thing is a batch by itself.
     multiple : int
-        Padded lengths are multiples of this, and the batch size follows from the padded length, so that there are
-        few distinct shapes.
+        Padded lengths are multiples of this. The batch size follows from the padded length, so that there are few
+        distinct shapes.
 
     Returns
     -------
     list of int64 arrays
-        Indices of each batch, longest first; everything is in exactly one.
+        Indices of each batch, longest first. Each thing is in exactly one batch.
     """
     order = np.argsort(-lengths, kind="stable")
     padded = padded_length(lengths[order], multiple)
@@ -49,7 +49,7 @@ def padded_length(lengths: IntArray, multiple: int = 8) -> IntArray:
 
 
 def array_names(level: Level) -> tuple[str, ...]:
-    """Names of the arrays that `pad` gives: what the things of a level offer to a graph."""
+    """Names of the arrays that `pad` returns for a level: the possible inputs of a graph."""
     names = [level.name] if level.fields else []
     for member in level.members:
         names += [member.name, f"{member.name}_mask"]
@@ -59,25 +59,25 @@ def array_names(level: Level) -> tuple[str, ...]:
 
 
 def pad(packed: Packed, level: Level, multiple: int = 8) -> Arrays:
-    """Things of one level and their members as the padded arrays that a graph takes.
+    """Pad things of one level and their members to the arrays that a graph takes.
 
     Parameters
     ----------
     packed : Packed
         The things of one batch.
     level : Level
-        Describes them.
+        Describes `packed`.
     multiple : int
-        The padded length is the longest length, rounded up to a multiple of this.
+        The padded length is the largest length, rounded up to a multiple of this.
 
     Returns
     -------
     dict of str to array
-        The level's own fields under its name, float32 [n, n_fields], where it has any. For each member ``m``: ``m``
-        float32 [n, length, n_fields], ``m_mask`` bool [n, length] (True where there is one), and ``m_missing`` bool
-        [n, length, n_missing_fields] where single members may be without a field. What is known of the things, such as their
-        ``embedding``, under its name, float32 [n, dim]; and what is known of the members, such as ``m_embedding``
-        float32 [n, length, dim]. Members that are not packed are left out.
+        The level's own fields under its name, float32 [n, n_fields], if it has any. For each member ``m``: ``m``
+        float32 [n, length, n_fields], ``m_mask`` bool [n, length] (True where there is a member), and ``m_missing``
+        bool [n, length, n_missing_fields] if fields of members may be missing. Known outputs of the things, such as
+        their ``embedding``, under their name, float32 [n, dim]; and known outputs of the members, such as
+        ``m_embedding`` float32 [n, length, dim]. Members that are not packed are left out.
     """
     arrays: Arrays = {**packed.known}
     if level.fields:
@@ -97,14 +97,14 @@ def pad(packed: Packed, level: Level, multiple: int = 8) -> Arrays:
 
 
 def slot_mask(counts: IntArray, multiple: int = 8) -> BoolArray:
-    """Which slots of the padded form hold something, bool [n, length]."""
+    """Mask of the filled slots of the padded form, bool [n, length]."""
     longest = np.asarray(counts.max(initial=0))
     slots = np.arange(int(padded_length(longest, multiple)))
     return slots < counts[:, np.newaxis]
 
 
 def scatter(rows: npt.NDArray[Any], mask: BoolArray) -> npt.NDArray[Any]:
-    """Rows [n_rows, n] in the slots of the mask [n, length], 0 elsewhere: [n, length, n_columns]."""
+    """Put rows [n_rows, n_columns] into the slots of the mask [n, length], 0 elsewhere: [n, length, n_columns]."""
     padded = np.zeros((*mask.shape, rows.shape[1]), dtype=rows.dtype)
     padded[mask] = rows
     return padded

@@ -1,4 +1,4 @@
-"""Which things a model can read at all, and why not the others."""
+"""Which things a model can score, and why it cannot score the others."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from coffea_fm.tokens.packed import Members, Packed
 
 
 def unusable(packed: Packed, level: Level) -> dict[str, BoolArray]:
-    """What keeps things from having a score.
+    """Find the things that cannot have a score, by reason.
 
     Returns
     -------
     dict of str to bool array of shape [n]
-        By reason, which things it concerns: ``without_m`` or ``too_few_m`` for members ``m`` below their minimum;
-        ``with_unusable_m`` where a member that has members itself is unusable; ``not_finite`` for a number of the thing
-        or its tokens that is NaN or infinite.
+        For each reason, the things it applies to: ``without_m`` or ``too_few_m`` for members ``m`` below their minimum;
+        ``with_unusable_m`` if a member that has members itself is unusable; ``not_finite`` if a number of the thing or
+        its tokens is NaN or infinite.
     """
     reasons: dict[str, BoolArray] = {}
     not_finite = np.zeros(len(packed), dtype=np.bool_)
@@ -40,13 +40,13 @@ def unusable(packed: Packed, level: Level) -> dict[str, BoolArray]:
 
 
 def any_reason(reasons: dict[str, BoolArray]) -> BoolArray:
-    """Which things at least one reason concerns, bool [n]."""
+    """The things that at least one reason applies to, bool [n]."""
     concerned: BoolArray = np.any(list(reasons.values()), axis=0)
     return concerned
 
 
 def count_once(reasons: dict[str, BoolArray]) -> tuple[dict[str, int], BoolArray]:
-    """How many things are lost to each reason, each counted for the first reason only; and which are left, bool [n]."""
+    """Number of things left out for each reason, each counted only for its first; and a mask of the rest, bool [n]."""
     left = np.ones(len(next(iter(reasons.values()))), dtype=np.bool_)
     counts = {}
     for reason, concerned in reasons.items():

@@ -65,7 +65,7 @@ def test_the_nearest_name_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BundleError, match=r"no bundle 'jet-clasifier-small'; did you mean 'jet-classifier-small'\?"):
         load_bundle("jet-clasifier-small")
-    with pytest.raises(BundleError, match=r"Known by name are .*mpm-v2.*COFFEA_FM_PATH"):
+    with pytest.raises(BundleError, match=r"Bundles known by name: .*mpm-v2.*COFFEA_FM_PATH"):
         load_bundle("x")
 
 
@@ -77,16 +77,16 @@ def test_the_checkpoint_of_a_shipped_model_by_its_name(
     (models / "small" / "checkpoint" / "config.json").touch()
     monkeypatch.setattr("coffea_fm.bundle.find.shipped", lambda kind, name="": tmp_path / kind / name)
     with pytest.raises(
-        InputError, match=r"weights of 'small' do not travel in the wheel.*git clone.*models/small/checkpoint"
+        InputError, match=r"weights of 'small' are not in the wheel.*git clone.*models/small/checkpoint"
     ):
         find_checkpoint("small")
     (models / "small" / "checkpoint" / "model.safetensors").touch()
     assert find_checkpoint("small") == models / "small" / "checkpoint"
     assert find_checkpoint("runs/small/best") == Path("runs/small/best")
-    with pytest.raises(InputError, match="is a bundle, which holds no weights to train on: start from 'small'"):
+    with pytest.raises(InputError, match="is a bundle, which cannot be trained: start from its checkpoint, 'small'"):
         find_checkpoint(folder)
 
 
 def test_a_bundle_where_a_checkpoint_is_needed(folder: Path) -> None:
-    with pytest.raises(InputError, match="is a bundle, which holds no weights to train on: give runs/NAME/best"):
+    with pytest.raises(InputError, match="is a bundle, which cannot be trained: give runs/NAME/best"):
         find_checkpoint(folder)

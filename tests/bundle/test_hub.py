@@ -111,7 +111,7 @@ def refuse(what: object, *words: str) -> None:
 @pytest.mark.usefixtures("hub")
 def test_what_a_hub_refuses_is_one_sentence(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse(lambda: pull("nobody/nothing", tmp_path / "pulled"), "cannot pull nobody/nothing", "check the name")
-    refuse(lambda: push(bundle, "no spaces/please"), "cannot push", "check what was given")
+    refuse(lambda: push(bundle, "no spaces/please"), "cannot push", "check the arguments")
     push(bundle, REPOSITORY, private=True)
     refuse(lambda: pull(REPOSITORY, tmp_path / "pulled", revision="v9"), "revision")
     monkeypatch.setenv("HF_TOKEN", "guessed")
@@ -123,7 +123,7 @@ def test_what_a_hub_refuses_is_one_sentence(bundle: Path, tmp_path: Path, monkey
 @pytest.mark.usefixtures("hub")
 def test_a_server_that_is_not_there_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    refuse(lambda: pull(REPOSITORY, tmp_path / "pulled"), "check what was given and the network")
+    refuse(lambda: pull(REPOSITORY, tmp_path / "pulled"), "check the arguments and the network")
 
 
 def test_damaged_bundles_go_neither_way(hub: Hub, bundle: Path, tmp_path: Path) -> None:

@@ -150,5 +150,5 @@ def test_a_damaged_zip_is_refused(folder: Path, archive: Path) -> None:
 
 
 def test_another_content_than_asked_for_is_refused(folder: Path) -> None:
-    with pytest.raises(BundleError, match="was exchanged"):
+    with pytest.raises(BundleError, match="has been replaced"):
         load_bundle(folder, checksum="0" * 64)

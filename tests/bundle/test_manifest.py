@@ -28,12 +28,15 @@ def test_content_hash_follows_every_part_but_itself(manifest: Manifest) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"level": jet_level((CONSTITUENTS,), ("pt",))}, "reads 'constituents_missing', which nothing before it gives"),
+        (
+            {"level": jet_level((CONSTITUENTS,), ("pt",))},
+            "reads 'constituents_missing', which no earlier graph provides",
+        ),
         (
             {"level": jet_level((CONSTITUENTS,), ("pt",), name="fatjet")},
-            "'backbone' is of the level 'jet', which is none",
+            "'backbone' has the level 'jet', which is not one of",
         ),
-        ({"outputs": (Output(name="mass", dim=1),)}, "no graph gives the output 'mass'"),
+        ({"outputs": (Output(name="mass", dim=1),)}, "no graph provides the output 'mass'"),
         ({"graphs": [{"name": "g", "file": "../g.onnx", "inputs": [], "outputs": ["scores"]}]}, "graphs.0.file"),
         ({"calibraton": None}, "calibraton"),
     ],
@@ -75,15 +78,15 @@ def test_shipped_bundles_are_read(folder: Path) -> None:
     [
         (
             {"outputs": (Output(name="scores", dim=2),)},
-            "'scores' is of the level 'jet', which is none of event, FatJet",
+            "'scores' has the level 'jet', which is not one of event, FatJet",
         ),
         (
             {"outputs": (Output(name="scores", dim=2, level="constituents"),)},
-            "'scores' is of the level 'constituents', and its graph runs at the level 'event'",
+            "'scores' has the level 'constituents', but its graph runs at the level 'event'",
         ),
         (
             {"outputs": (Output(name="embedding", dim=2, level="event"),)},
-            "'embedding' is of the level 'event', and its graph runs at the level 'FatJet'",
+            "'embedding' has the level 'event', but its graph runs at the level 'FatJet'",
         ),
     ],
 )
@@ -103,12 +106,12 @@ def test_outputs_of_members_are_of_their_level(manifest: Manifest) -> None:
 def test_a_head_reads_what_graphs_of_its_members_give(event_manifest: Manifest) -> None:
     backbone, head = event_manifest.graphs
     vectors = backbone.model_copy(update={"outputs": ("vectors",)})
-    with pytest.raises(ValidationError, match="'event-head' reads 'FatJet_embedding', which nothing before it gives"):
+    with pytest.raises(ValidationError, match="'event-head' reads 'FatJet_embedding', which no earlier graph provides"):
         changed(event_manifest, graphs=(vectors, head), outputs=event_manifest.outputs[:1])
-    with pytest.raises(ValidationError, match="'event-head' reads 'FatJet_embedding', which nothing before it gives"):
+    with pytest.raises(ValidationError, match="'event-head' reads 'FatJet_embedding', which no earlier graph provides"):
         changed(event_manifest, graphs=(head, backbone))
     bare = head.model_copy(update={"inputs": ("embedding",)})
-    with pytest.raises(ValidationError, match="'event-head' reads 'embedding', which nothing before it gives"):
+    with pytest.raises(ValidationError, match="'event-head' reads 'embedding', which no earlier graph provides"):
         changed(event_manifest, graphs=(backbone, bare))
 
 

@@ -41,7 +41,7 @@ def test_evaluate_refuses_a_bundle_of_events(tmp_path):
     save_bundle(tmp_path / "events", event_manifest("events"), graphs, "")
     result = CliRunner().invoke(main, ["evaluate", str(tmp_path / "events"), str(tmp_path), "-o", str(tmp_path / "o")])
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
-    assert "scores events, and evaluate is for jets" in result.stderr
+    assert "scores events, but evaluate is for jets" in result.stderr
     assert not (tmp_path / "o").exists()
 
 
@@ -72,6 +72,20 @@ def test_evaluate_writes_the_figures_of_merit_of_the_labelled_jets(tmp_path, bun
     assert metrics["accuracy"] == pytest.approx(np.mean(predicted == ak.to_numpy(jets.label)))
     assert (output / "metrics.md").read_text().partition("\n\n")[0] in result.stdout
     assert (output / "report.html").exists()
+
+
+def test_bundles_come_before_the_data(tmp_path, bundle):
+    from coffea_fm.cli.evaluate import _bundles_then_data
+
+    data = str(tmp_path / "test.root")
+    assert _bundles_then_data("a", [str(bundle), "b.zip", "jet-classifier-small", data, "c.zip"]) == (
+        ["a", str(bundle), "b.zip", "jet-classifier-small"],
+        [data, "c.zip"],
+    )
+    result = CliRunner().invoke(main, ["evaluate", str(bundle), str(bundle), "-o", str(tmp_path / "o")])
+    assert "no data are given" in result.stderr
+    command = ["evaluate", str(bundle), "b.zip", data, "-o", str(tmp_path / "o"), "--record"]
+    assert "--record writes into one bundle" in CliRunner().invoke(main, command).stderr
 
 
 def test_demo_tags_the_shipped_sample_on_worker_processes(tmp_path, monkeypatch):

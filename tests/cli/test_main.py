@@ -83,6 +83,8 @@ def test_commands_are_those_of_the_architecture():
         "evaluate",
         "fileset",
         "run",
+        "skim",
+        "merge",
         "limit",
         "info",
         "hub",
@@ -130,6 +132,7 @@ def test_the_library_shows_its_surface_and_stays_light():
     output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     names = {
         "collect",
+        "compare",
         "demo",
         "evaluate",
         "limit",

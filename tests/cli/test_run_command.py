@@ -127,7 +127,7 @@ class Mean(ProcessorABC):
     command = ["run", str(files / "mean.py"), str(files / "a.root"), "-o", str(files / "out")]
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 1
-    assert "not written: nan is nan, which JSON does not have: null in cutflow.json" in result.stdout
+    assert "not written: nan is nan, which JSON cannot store: it is null in cutflow.json" in result.stdout
     assert "failed: postprocess: ZeroDivisionError: division by zero" in result.stdout
     assert json.loads((files / "out" / "cutflow.json").read_text()) == {"n": 30, "nan": None}
     assert set(json.loads((files / "out" / "summary.json").read_text())["failures"]) == {"postprocess"}

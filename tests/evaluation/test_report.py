@@ -72,7 +72,7 @@ def test_the_page_holds_all_it_shows_and_says_what_is_absent(tmp_path):
     text = (tmp_path / "report.html").read_text()
     page = Page(text)
     assert page.elsewhere == []
-    assert page.count["img"] == 4
+    assert page.count["img"] == 5
     assert "a &lt;b&gt;" in text
     assert "The test has no jets of t → b" in text
     assert "left out: 7 jets of the class Zqq" in text

@@ -79,7 +79,7 @@ def test_commands_on_a_headless_bundle(bundle, tmp_path):
     assert "gives embedding of each jet: vector of 32" in told.stdout
     refused = CliRunner().invoke(main, ["evaluate", tagger.source, "x.root", "-o", str(tmp_path / "out")])
     assert (refused.exit_code, len(refused.stderr.splitlines())) == (1, 1)
-    assert "no scores of classes to evaluate, only embedding" in refused.stderr
+    assert "no class scores to evaluate, only embedding" in refused.stderr
 
 
 def test_regression_is_in_the_units_of_its_target(bundle):
@@ -127,7 +127,7 @@ def test_pairs_are_symmetric_and_only_in_the_graphs(bundle):
     logits = network_outputs(model, packed)[1]
     torch.testing.assert_close(logits, logits.transpose(1, 2))
     assert tagger.manifest.output("pair_scores").pairs
-    with pytest.raises(BundleError, match="for pairs of constituents, which a tagger does not give"):
+    with pytest.raises(BundleError, match="per pair of constituents, which a tagger cannot return"):
         tagger(as_awkward(packed))
     assert len(tagger.embed(as_awkward(packed))) == 6
 

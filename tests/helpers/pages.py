@@ -1,4 +1,4 @@
-"""Commands of the documentation's pages, to be run by tests."""
+"""Run the commands of a page of the documentation, in the current folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from coffea_fm.cli import main
 
-BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+_PAGES = Path(__file__).parents[2] / "docs" / "how-to"
+_BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
 def commands(text: str) -> list[list[str]]:

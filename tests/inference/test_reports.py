@@ -44,7 +44,7 @@ def test_scores_of_two_bundles_have_no_common_report(bundle: Path, jets: ak.Arra
     graphs = {graph.name: loaded.graph_bytes(graph.name) for graph in manifest.graphs}
     save_bundle(tmp_path / "other", manifest, graphs, "")
     both = coffea_fm.load(bundle)(jets).Hbb + coffea_fm.load(tmp_path / "other")(jets).Hbb
-    with pytest.raises(InputError, match=r"several bundles, other, tiny.*: give the scores of one"):
+    with pytest.raises(InputError, match=r"several bundles made this array, other, tiny.*: pass the scores of one bundle"):
         coffea_fm.report(both)
 
 
@@ -64,7 +64,7 @@ def test_counts_that_one_part_has_alone_are_kept() -> None:
 
 def test_reports_of_two_bundles_do_not_add_up() -> None:
     left, right = coffea_fm.Report("a", "1" * 64, {"jets": 2}), coffea_fm.Report("b", "2" * 64, {"jets": 3})
-    with pytest.raises(InputError, match=r"two bundles, a \(1{12}\) and b \(2{12}\), do not add up"):
+    with pytest.raises(InputError, match=r"two bundles, a \(1{12}\) and b \(2{12}\), cannot be added"):
         left + right
     with pytest.raises(TypeError):
         left + 3

@@ -171,12 +171,12 @@ def test_the_tagger_travels(tagger: coffea_fm.Tagger, jets: ak.Array) -> None:
     [
         (
             lambda tagger, jets: tagger(jets),
-            r"scores of the bundle .* of each event: call tagger\(events, FatJet=jets\)",
+            r"gives scores per event: call tagger\(events, FatJet=jets\)",
         ),
         (lambda tagger, jets: tagger(jets.pt, Jet=jets), r"was given Jet: call tagger\(events, FatJet=jets\)"),
         (
             lambda tagger, jets: tagger(jets.pt, "embedding", FatJet=jets),
-            r"embedding .* of each FatJet: call tagger\(jets, 'embedding'\)",
+            r"gives embedding per FatJet: call tagger\(jets, 'embedding'\)",
         ),
         (lambda tagger, jets: tagger(jets.pt[:5], FatJet=jets), "40 lists of jets for 5 events"),
         (
@@ -184,8 +184,8 @@ def test_the_tagger_travels(tagger: coffea_fm.Tagger, jets: ak.Array) -> None:
             "expected one list of jets for each event",
         ),
         (lambda tagger, jets: tagger(jets.pt, FatJet=ak.without_field(jets, "mass")), "FatJet|mass"),
-        (lambda tagger, jets: tagger.score(tagger.embed(jets)), r"those of events: give the jets as well"),
-        (lambda tagger, jets: tagger.score(tagger.embed(jets)[:, :1], jets), "embeddings do not fit the jets"),
+        (lambda tagger, jets: tagger.score(tagger.embed(jets)), r"are per event: pass the jets as well"),
+        (lambda tagger, jets: tagger.score(tagger.embed(jets)[:, :1], jets), "there must be one embedding per jet"),
         (lambda tagger, jets: tagger.score(tagger.embed(jets)[:, :, :5], jets), "vectors of 6 numbers"),
     ],
 )
@@ -202,9 +202,9 @@ def test_an_output_that_is_not_there(tagger: coffea_fm.Tagger, jets: ak.Array) -
 
 def test_a_model_of_jets_takes_no_collections(bundle: Path, jets: ak.Array) -> None:
     jet_tagger = coffea_fm.load(bundle)
-    with pytest.raises(InputError, match=r"was given FatJet: call tagger\(jets\), for its model is one of jets"):
+    with pytest.raises(InputError, match=r"was given FatJet: call tagger\(jets\), because its model takes jets"):
         jet_tagger(jets.pt, FatJet=jets)
-    with pytest.raises(InputError, match="those of jets: give the embeddings alone"):
+    with pytest.raises(InputError, match="are per jet: pass the embeddings alone"):
         jet_tagger.score(jet_tagger.embed(jets), jets)
 
 

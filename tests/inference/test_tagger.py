@@ -187,7 +187,7 @@ def test_a_missing_field_is_named_with_collection_and_bundle(
 
 
 def test_events_in_the_place_of_their_jets_are_told(bundle: Path, jets: ak.Array) -> None:
-    with pytest.raises(InputError, match=r"these are whole events: give it the jets, such as events\.FatJet"):
+    with pytest.raises(InputError, match=r"these are whole events: pass the jets, such as events\.FatJet"):
         coffea_fm.load(bundle)(ak.zip({"FatJet": jets}, depth_limit=1))
 
 
@@ -210,7 +210,7 @@ def test_the_pickle_is_small_or_carries_the_bundle(
         path.unlink()
     bundle.rmdir()
     monkeypatch.setattr(process_cache, "_bundles", {})  # as in a worker that has just started
-    with pytest.raises(BundleError, match=r"the worker .* does not see the bundle .*ship='bytes'"):
+    with pytest.raises(BundleError, match=r"the worker .* cannot see the bundle .*ship='bytes'"):
         pickle.loads(small)(jets)
     assert same(pickle.loads(large)(jets), expected)
 

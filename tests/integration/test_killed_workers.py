@@ -123,7 +123,7 @@ def test_collected_shards_are_not_duplicated(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("dask", "sentence"),
     [
-        (["--dask", "local"], "dask workers died again and again on /.*/f[012].root, entries 0 to 30, "),
+        (["--dask", "local"], "dask workers died repeatedly on /.*/f[012].root, entries 0 to 30, "),
         ([], "a worker process was killed"),
     ],
 )

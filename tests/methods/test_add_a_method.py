@@ -69,7 +69,7 @@ def test_broken_methods_of_another_package_stop_nobody(
     assert "KeyError: 'distance'" in result.stderr  # trained to its end: only the number of the script is not there
     assert "the method 'broken' of my-package" in result.stderr
     assert "No module named 'my_package.nothing'" in result.stderr
-    assert "there is a method 'supervised' already" in result.stderr
+    assert "a method 'supervised' already exists" in result.stderr
 
 
 def test_the_page_names_the_places() -> None:

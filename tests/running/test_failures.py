@@ -49,11 +49,11 @@ def without_ranges(nano):
         (
             "root://host.invalid//a.root",
             SetupError,
-            "fsspec-xrootd .* the file is not at fault, install what is missing",
+            "fsspec-xrootd .* the file is fine: install the missing package",
         ),
         ("s3://bucket/a.root", SetupError, "Install s3fs"),
-        ("http://127.0.0.1:9/a.root", NetworkError, "the server or the network is at fault"),
-        ("xyz://host/a.root", InputError, "Protocol not known: xyz; check how the URL begins"),
+        ("http://127.0.0.1:9/a.root", NetworkError, "the problem is the server or the network"),
+        ("xyz://host/a.root", InputError, "Protocol not known: xyz; check the protocol of the URL"),
     ],
 )
 @pytest.mark.filterwarnings("ignore")
@@ -69,7 +69,7 @@ def test_a_server_without_ranges_is_named(processor, nano, without_ranges, tmp_p
     other = tmp_path / "more" / "other.root"
     other.parent.mkdir()
     shutil.copy(nano, other)
-    with pytest.raises(NetworkError, match="gives whole files only"):
+    with pytest.raises(NetworkError, match="does not support byte ranges"):
         coffea_fm.run(str(processor), f"{without_ranges}/nano.root", quiet=True, skip_bad_files=True)
     with pytest.raises(InputError, match="FileNotFoundError"):
         coffea_fm.run(str(processor), f"{without_ranges}/none.root", quiet=True)
@@ -97,8 +97,8 @@ def write_json(path, nano):
     [
         (write_gzip, "is gzip-compressed: unpack it first"),
         (write_zip, "is a zip archive"),
-        (write_list, "is a list of files, and no ROOT file"),
-        (write_json, "is JSON, and no ROOT file"),
+        (write_list, "is a list of files, not a ROOT file"),
+        (write_json, "is JSON, not a ROOT file"),
     ],
 )
 def test_another_kind_of_file_is_named(processor, nano, tmp_path, write, message):

@@ -56,8 +56,8 @@ def test_files_of_the_command_line_are_a_dataset_each(tmp_path, monkeypatch):
     [
         ([], "is not a fileset"),
         ({}, "is not a fileset"),
-        ({"tt": "a.root"}, "dataset 'tt' must give a list of files"),
-        ({"tt": []}, "dataset 'tt' must give a list of files"),
+        ({"tt": "a.root"}, "dataset 'tt' must be a list of files"),
+        ({"tt": []}, "dataset 'tt' must be a list of files"),
         ({"tt": {"file": ["a.root"]}}, "dataset 'tt' has no 'files'"),
         ({"tt": [3]}, "not a string: 3"),
         ({"tt": ["a.root", "./a.root", "b/../a.root"]}, "twice"),

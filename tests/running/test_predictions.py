@@ -29,24 +29,33 @@ def bundle(tmp_path):
 def test_files_give_the_scores_and_labels_of_all_labelled_jets(tmp_path, bundle):
     written = ak.flatten(make_nano(tmp_path / "a.root", 200))
     jets = written[written.label >= 0]
-    processor = Predict(coffea_fm.load(bundle), TRUTH)
+    processor = Predict({"counting": coffea_fm.load(bundle)}, TRUTH)
     fileset = read_fileset([str(tmp_path / "a.root")])
     output = execute(processor, fileset, PFNanoAODSchema, make_executor(), chunksize=70, quiet=True).output
-    assert output["scores"].value == pytest.approx(expected_scores(ak.to_numpy(jets.nConstituents)), nan_ok=True)
+    assert output["scores"]["counting"].value == pytest.approx(
+        expected_scores(ak.to_numpy(jets.nConstituents)), nan_ok=True
+    )
     assert output["target"].value.tolist() == jets.label.tolist()
+    assert output["embedding"]["counting"].value[:, 0] == pytest.approx(
+        _or_nan(ak.to_numpy(jets.nConstituents)), nan_ok=True
+    )
+    assert output["embedded"].value.all()
+    assert {name: part.value.tolist() for name, part in output["variables"].items()} == {
+        name: jets[name].tolist() for name in ("pt", "eta", "msoftdrop")
+    }
     assert output["left_out"] == {"with no true class in 'label'": len(written) - len(jets)}
 
 
 def test_a_wrong_collection_is_refused_with_the_nearest(tmp_path, bundle):
     make_nano(tmp_path / "a.root", 20)
-    processor = Predict(coffea_fm.load(bundle), TRUTH, "FatJets")
+    processor = Predict({"counting": coffea_fm.load(bundle)}, TRUTH, "FatJets")
     with pytest.raises(InputError, match="no collection 'FatJets': did you mean 'FatJet'"):
         execute(processor, read_fileset([str(tmp_path / "a.root")]), PFNanoAODSchema, make_executor(), quiet=True)
 
 
 def test_files_without_labels_are_refused(tmp_path, bundle):
     make_nano(tmp_path / "data.root", labelled=False)
-    processor = Predict(coffea_fm.load(bundle), TRUTH)
+    processor = Predict({"counting": coffea_fm.load(bundle)}, TRUTH)
     with pytest.raises(InputError, match="no true class"):
         execute(processor, read_fileset([str(tmp_path / "data.root")]), PFNanoAODSchema, make_executor(), quiet=True)
 
@@ -69,10 +78,16 @@ def test_shards_give_the_same_under_their_own_order_of_classes(tmp_path, bundle)
         classes=backwards,
         source=_source(),
     )
-    scores, found = predict_shards(str(bundle), tmp_path / "shards")
+    output = predict_shards({"counting": tagger}, tmp_path / "shards")
     counts = ak.to_numpy(written.nConstituents[with_label])
-    assert scores == pytest.approx(expected_scores(counts), nan_ok=True)
-    assert found.tolist() == written.label[with_label].tolist()
+    assert output["scores"]["counting"] == pytest.approx(expected_scores(counts), nan_ok=True)
+    assert output["embedding"]["counting"][:, 0] == pytest.approx(_or_nan(counts), nan_ok=True)
+    assert output["target"].tolist() == written.label[with_label].tolist()
+
+
+def _or_nan(counts):
+    """The embedding: the number of constituents, and NaN without any."""
+    return np.where(counts == 0, np.nan, counts)
 
 
 def _source():

@@ -47,7 +47,7 @@ def test_truncated_file_is_skipped_and_counted(processor, nano, truncated):
     result = execute(processor, [nano, truncated], skip=True)
     size = nano.stat().st_size
     assert result.skipped == {
-        str(truncated): f"cannot read {truncated}: it is truncated, {size // 2} of {size} bytes are there"
+        str(truncated): f"cannot read {truncated}: it is truncated to {size // 2} of {size} bytes"
     }
     assert (result.events, result.files, result.events_skipped) == ({"nano": 60}, 1, 0)
 
@@ -170,7 +170,7 @@ def test_the_steps_of_a_fileset_are_obeyed(processor, nano):
     assert (result.events, result.chunks) == ({"nano": 15}, 3)
     assert result.notes == ["15 of 60 entries were asked for by the steps of the fileset"]
     about["steps"] = [[0, 70]]
-    with pytest.raises(InputError, match=r"asks for entries up to 70 of .* which has 60"):
+    with pytest.raises(InputError, match=r"has steps up to entry 70 of .* which has 60"):
         coffea_fm.run(str(processor), fileset, quiet=True)
 
 

@@ -10,9 +10,16 @@ from coffea.nanoevents.trace import trace_with_length_zero_array, trace_with_typ
 from selection_checks import check_records, check_runner, check_selections, closure, directory, fingerprint
 
 from coffea_fm.errors import InputError
-from coffea_fm.schemas.fcc import FCC, FCCSchema, FCCSchemaEDM4hep1, in_one_collection
+from coffea_fm.schemas.fcc import (
+    FCC,
+    FCCSchema,
+    FCCSchemaEDM4hep1,
+    covariance_size,
+    in_one_collection,
+    standard_deviation,
+)
 
-READABLE = {"filter_name": "/^(?!.*(PARAMETERS|_.*Map))/"}
+READABLE = {"filter_name": FCCSchema.readable_branches}
 FILES = {
     "pre-edm4hep1": ("test_FCC_Winter2023.root", READABLE, 268),
     "edm4hep1": ("p8_ee_WW_ecm240_edm4hep.root", {}, 26),
@@ -145,6 +152,21 @@ def test_tracing_names_the_branches(shared_data, version):
 def test_particles_in_several_collections_are_refused():
     with pytest.raises(InputError, match="several collections"):
         in_one_collection.function(np.array([0, 1]), np.array([3, 4]))
+
+
+@pytest.mark.parametrize("n_parameters", [5, 6])
+def test_variances_are_found_with_and_without_the_time(n_parameters):
+    matrices = np.arange(1.0, 3.0)[:, None, None] * np.diag(np.arange(1.0, n_parameters + 1) ** 2)
+    packed = np.concatenate([matrix[np.tril_indices(n_parameters)] for matrix in matrices])
+    size = covariance_size({"content": {"size": len(packed) // 2}})
+    assert standard_deviation.function(packed, size, 0.0).tolist() == pytest.approx([1, 2**0.5])
+    assert standard_deviation.function(packed, size, 9.0).tolist() == pytest.approx([4, 4 * 2**0.5])
+
+
+@pytest.mark.parametrize("size", [10, 28, None])
+def test_unknown_layouts_of_the_covariance_are_refused(size):
+    with pytest.raises(InputError, match="15 or 21 are known"):
+        covariance_size({"content": {"size": size}})
 
 
 def test_unknown_version_is_refused():

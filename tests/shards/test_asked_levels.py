@@ -103,9 +103,9 @@ def test_what_is_missing_from_the_shards_is_named(
 def test_jets_and_events_are_told_apart(tmp_path: Path) -> None:
     write_random_shards(tmp_path / "jets", (5,))
     write_random_events(tmp_path / "events", (5,))
-    with pytest.raises(InputError, match="hold events, and jets are to be read"):
+    with pytest.raises(InputError, match="hold events, but jets were requested"):
         ShardDataset(tmp_path / "events", LEVEL)
-    with pytest.raises(InputError, match="hold jets, and events are to be read"):
+    with pytest.raises(InputError, match="hold jets, but events were requested"):
         ShardDataset(tmp_path / "jets", EVENTS)
 
 

@@ -165,14 +165,32 @@ def test_what_does_not_fit_is_one_sentence(events: ak.Array, tmp_path: Path) -> 
     collect = coffea_fm.collector(tmp_path / "shards", CLASSES)
     with pytest.raises(InputError, match="no field 'lable' to collect as target"):
         collect(events.FatJet, "lable", events=events)
-    with pytest.raises(InputError, match="weight to collect does not fit the jets"):
+    with pytest.raises(InputError, match="weight does not match the jets to collect"):
         collect(events.FatJet, "label", events=events, weight=np.ones(3))
-    with pytest.raises(InputError, match="do not know their entrystart"):
+    with pytest.raises(InputError, match="have no entrystart"):
         collect(events.FatJet, "label", events=SimpleNamespace(metadata={"dataset": "mine", "filename": "f"}))
     assert not (tmp_path / "shards").exists()
 
 
+@pytest.mark.parametrize("plain", [ak.Array([{"run": 1}] * 3), ak.Array([1.0, 2.0]), None])
+def test_events_without_metadata_are_refused_with_what_to_give(
+    events: ak.Array, tmp_path: Path, plain: ak.Array | None
+) -> None:
+    collect = coffea_fm.collector(tmp_path / "shards", CLASSES)
+    with pytest.raises(InputError, match=r"the events have no metadata.*events=types.SimpleNamespace\(metadata="):
+        collect(events.FatJet, "label", events=plain)
+    collect(events.FatJet, "label", events=events_like())
+    assert len(list((tmp_path / "shards").iterdir())) == 1
+
+
+def test_events_of_plain_arrays_are_refused_with_the_same_sentence(events: ak.Array, tmp_path: Path) -> None:
+    collect = coffea_fm.event_collector(tmp_path / "shards", minimum=1)
+    plain = ak.Array([{"event": number} for number in range(len(events))])
+    with pytest.raises(InputError, match="the events have no metadata"):
+        collect(events.FatJet, events=plain)
+
+
 @pytest.mark.parametrize("make", [coffea_fm.collector, coffea_fm.event_collector])
 def test_a_folder_without_a_name_is_refused(make: Callable[..., object]) -> None:
-    with pytest.raises(RecipeError, match="the folder to collect into has no name"):
+    with pytest.raises(RecipeError, match="the output folder is empty"):
         make("")

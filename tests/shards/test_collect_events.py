@@ -142,8 +142,8 @@ def test_a_trace_reads_what_collecting_reads(events: ak.Array, tmp_path: Path) -
 def test_what_does_not_fit_is_named(events: ak.Array, jets: ak.Array, tmp_path: Path) -> None:
     collect = coffea_fm.event_collector(tmp_path)
     for arguments, message in (
-        ({"target": jets.pt}, "target to collect does not fit the events"),
-        ({"weight": np.ones(7)}, "weight to collect does not fit the events"),
+        ({"target": jets.pt}, "target does not match the events to collect"),
+        ({"weight": np.ones(7)}, "weight does not match the events to collect"),
         ({"columns": ("colour",)}, "the events have no field 'colour' to collect as colour"),
     ):
         with pytest.raises(InputError, match=message):
@@ -152,5 +152,5 @@ def test_what_does_not_fit_is_named(events: ak.Array, jets: ak.Array, tmp_path: 
         collect(jets[1:], events=events)
     with pytest.raises(RecipeError, match="ordered by 'btag'"):
         coffea_fm.event_collector(tmp_path, order="btag")
-    with pytest.raises(RecipeError, match="FatJet: at least 3 and at most 2 of them"):
+    with pytest.raises(RecipeError, match="FatJet: the minimum is 3 and the maximum 2"):
         coffea_fm.event_collector(tmp_path, minimum=3, maximum=2)

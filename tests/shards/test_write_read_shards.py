@@ -137,7 +137,7 @@ def test_writing_twice_replaces(tmp_path: Path) -> None:
     [
         ({}, "class of each jet"),
         ({"target": np.array([0, 2])}, "2 classes"),
-        ({"target": np.array([0, -1])}, "drop what has no class"),
+        ({"target": np.array([0, -1])}, "drop rows without a class"),
         ({"target": np.zeros(3, int)}, r"shape \(3,\)"),
         ({"target": np.zeros(2, int), "pt_raw": np.zeros(2)}, "called 'pt_raw'"),
     ],

@@ -20,7 +20,7 @@ def test_a_signal_that_is_not_there(settings):
     analysis = analysis_of(settings)
     with pytest.raises(InputError, match="0 cross sections of the signal 'Y' instead of one; its processes are X"):
         analysis.fit("Y")
-    with pytest.raises(InputError, match="the signal 'Y' has no event in the signal regions"):
+    with pytest.raises(InputError, match="the signal 'Y' has no events in the signal regions"):
         make_workspace(analysis.predictions, analysis.settings, "Y", analysis.closures, observe=False)
 
 

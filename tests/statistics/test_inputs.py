@@ -38,10 +38,10 @@ def test_runs_over_simulation_and_data_are_added_up(simulation, data, settings):
 
 def test_a_dataset_in_two_runs_is_refused(simulation, tmp_path, settings):
     again = write_run(tmp_path / "again", make_histogram(), "QCD", luminosity=[100.0], cross_section={})
-    with pytest.raises(InputError, match="both have the dataset 'QCD': it would count twice"):
+    with pytest.raises(InputError, match="both have the dataset 'QCD': it would be counted twice"):
         read_inputs([simulation, again], settings)
     (again / "summary.json").unlink()
-    with pytest.raises(InputError, match="does not say which datasets"):
+    with pytest.raises(InputError, match="does not list the datasets"):
         read_inputs([simulation, again], settings)
 
 
@@ -66,5 +66,5 @@ def test_luminosities_that_mean_nothing(simulation, settings, luminosity):
 
 
 def test_data_are_not_scaled(simulation, data, settings):
-    with pytest.raises(InputError, match="data belong to the luminosity"):
+    with pytest.raises(InputError, match="data cannot be scaled to another luminosity"):
         read_inputs([simulation, data], settings, luminosity=300.0)

@@ -100,7 +100,7 @@ def test_paths_and_what_is_not_there() -> None:
     }
     with pytest.raises(InputError, match=r"reads event\.FatJet\.msoftdrop"):
         pack_events(JETS, events_with(("pt", "msoftdrop")))
-    with pytest.raises(InputError, match="FatJet are not a list for each parent"):
+    with pytest.raises(InputError, match="FatJet must be a list per parent"):
         pack_events(ak.flatten(JETS))
     with pytest.raises(InputError, match=r"FatJet, weight have different numbers of events"):
         gather({"FatJet": JETS, "weight": ak.Array([1.0, 2.0])})
@@ -145,7 +145,7 @@ def test_levels_that_contradict() -> None:
         token_level("constituents", ("eta",))
     with pytest.raises(RecipeError, match="unknown tokens 'hits'"):
         token_level("hits", ("pt",))
-    with pytest.raises(RecipeError, match="at least 3 and at most 2 of them are read"):
+    with pytest.raises(RecipeError, match="the minimum is 3 and the maximum 2"):
         events_with(minimum=3, maximum=2)
-    with pytest.raises(RecipeError, match="at least 0 and at most 0 of them are read"):
+    with pytest.raises(RecipeError, match="the minimum is 0 and the maximum 0"):
         events_with(minimum=0, maximum=0)

@@ -112,7 +112,7 @@ def test_uncorrected_momentum_is_a_field_of_its_own() -> None:
     jets = ak.flatten(JETS)
     np.testing.assert_array_equal(pack(jets, RAW)[0].values, pack(jets, LEVEL)[0].values)
     jets["rawFactor"] = jets.pt * 0
-    with pytest.raises(InputError, match="uncorrected pt of a jet, and these jets have a rawFactor"):
+    with pytest.raises(InputError, match="uncorrected pt of a jet, but these jets have a rawFactor"):
         pack(jets, RAW)
     jets["uncorrected"] = ak.zip({"pt": jets.pt * 0.9, "mass": jets.mass * 0.8})
     packed, _ = pack(jets, RAW)
@@ -148,7 +148,7 @@ def test_members_that_are_no_lists_are_refused() -> None:
     wrong = ak.zip(
         {"pt": jets.pt, "constituents": ak.zip({"pt": jets.pt, "eta": jets.pt, "d0": jets.pt})}, depth_limit=1
     )
-    with pytest.raises(InputError, match="constituents are not a list for each parent"):
+    with pytest.raises(InputError, match="constituents must be a list per parent"):
         pack(wrong, jet_level(LEVEL.members, ("pt",)))
 
 

@@ -1,4 +1,4 @@
-"""JetCLR (arXiv:2108.04253): two changed versions of a jet are closer to each other than to any other jet."""
+"""JetCLR (arXiv:2108.04253): two augmented views of a jet are closer to each other than to any other jet."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class JetCLRConfig(MethodConfig):
     Parameters
     ----------
     first, second : tuple of Change
-        How the two views are made. By default those of the public code: both are turned and moved, the second one is
-        also split and smeared.
+        Augmentations of the two views. The defaults are those of the public code: both views are rotated and
+        translated, and the second one is also split and smeared.
     projector : ProjectorConfig
-        What the views are compared in.
+        Maps embeddings to the space in which the views are compared.
     temperature : float
-        Of the contrastive loss.
+        Temperature of the contrastive loss.
     """
 
     kind: Literal["jetclr"] = "jetclr"
@@ -49,7 +49,7 @@ class JetCLRConfig(MethodConfig):
 
 
 class JetCLR(Method):
-    """Contrastive loss among all jets of a step (of each process by itself).
+    """Contrastive loss among all jets of a step (separately in each process).
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class JetCLR(Method):
         yield padded_views(examples, [versions], level, micro_tokens, device)
 
     def forward(self, part: Views) -> dict[str, Tensor]:
-        """Loss of each jet, and the share of its views that find each other."""
+        """Loss of each jet, and the fraction of its views whose nearest neighbour is the other view."""
         (groups,) = part.views
         first, second = self.projector(embed(self.model.backbone, groups, len(part.weight))).float()
         with torch.autocast(first.device.type, enabled=False):

@@ -1,4 +1,4 @@
-"""DINO (arXiv:2104.14294) with masked views: what a teacher sees in a whole jet, a student tells from parts of it."""
+"""DINO (arXiv:2104.14294) with masked views: from parts of a jet, a student predicts a teacher's output for all of it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class DINOConfig(SelfDistillationConfig):
     Parameters
     ----------
     student_views : int
-        Parts of each jet that the student sees.
+        Number of partial views of each jet that the student sees.
     subset : Subset
-        How large they are.
+        Their size.
     changes : tuple of Change
-        Made to each view by itself, the teacher's and the student's.
+        Augmentations, drawn independently for each view of teacher and student.
     """
 
     kind: Literal["dino"] = "dino"
@@ -45,7 +45,7 @@ class DINO(SelfDistillation):
     ----------
     config : DINOConfig
     model : Model
-        Its backbone is the student's.
+        Its backbone is the student.
     """
 
     def __init__(self, config: DINOConfig, model: Model) -> None:
@@ -53,7 +53,7 @@ class DINO(SelfDistillation):
         self.config = config
 
     def versions(self, packed: Packed, level: Level, random: np.random.Generator) -> list[Packed]:
-        """The whole jets, and then parts of them."""
+        """The complete jets, followed by parts of them."""
         whole = [augment(packed, level, self.config.changes, random)]
         parts = (self.config.subset, *self.config.changes)
         return whole + [augment(packed, level, parts, random) for _ in range(self.config.student_views)]

@@ -22,11 +22,11 @@ class RINOConfig(SelfDistillationConfig):
     Parameters
     ----------
     teacher_subjets : tuple of int
-        Subjets of the views that the teacher sees; the student sees them, too.
+        Numbers of subjets in the views that both the teacher and the student see.
     student_subjets : tuple of int
-        Subjets of further views that only the student sees, besides the particles themselves.
+        Numbers of subjets in the views that only the student sees, in addition to the particles themselves.
     changes : tuple of Change
-        Made to each view by itself.
+        Augmentations, drawn independently for each view.
     """
 
     several_groups: ClassVar = False
@@ -46,7 +46,7 @@ class RINO(SelfDistillation):
     ----------
     config : RINOConfig
     model : Model
-        Its backbone is the student's.
+        Its backbone is the student.
     """
 
     def __init__(self, config: RINOConfig, model: Model) -> None:
@@ -55,6 +55,6 @@ class RINO(SelfDistillation):
         self.config = config
 
     def versions(self, packed: Packed, level: Level, random: np.random.Generator) -> list[Packed]:
-        """Subjets, and last the particles."""
+        """Subjets, followed by the particles."""
         views = coarse(packed, level, (*self.config.teacher_subjets, *self.config.student_subjets))
         return [augment(view, level, self.config.changes, random) for view in (*views, packed)]

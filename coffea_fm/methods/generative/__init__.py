@@ -1,3 +1,3 @@
-"""Methods that learn to reproduce jets."""
+"""Methods that learn to reconstruct jets."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The VQ-VAE: restore the particles of a jet from their codes. It trains a tokenizer."""
+"""The VQ-VAE: reconstruct the particles of a jet from their codes. This trains a tokenizer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class VQVAEConfig(VQTokenizerConfig, MethodConfig):  # type: ignore[misc]  # its
     codebook, decoder, fields : object
         See `VQTokenizerConfig`.
     alpha : float
-        Weight of the codebook's loss beside the reconstruction; 10 in MPM v1 (arXiv:2401.13537).
+        Weight of the codebook loss relative to the reconstruction loss; 10 in MPM v1 (arXiv:2401.13537).
     """
 
     several_groups: ClassVar = False
@@ -41,13 +41,13 @@ class VQVAEConfig(VQTokenizerConfig, MethodConfig):  # type: ignore[misc]  # its
 
 
 class VQVAE(Method):
-    """Mean absolute difference of the restored numbers, and the loss of the codebook.
+    """Mean absolute error of the reconstructed fields, plus the codebook loss.
 
     Parameters
     ----------
     config : VQVAEConfig
     model : Model
-        Its backbone encodes.
+        Its backbone is the encoder.
     """
 
     metrics: ClassVar = ("loss", "reconstruction")
@@ -59,14 +59,14 @@ class VQVAE(Method):
 
     @torch.no_grad()
     def prepare(self, data: ShardDataset, seed: int) -> None:
-        """Take the quantiles of the numbers, and place the codes."""
+        """Compute the quantiles of the fields, and initialise the codes."""
         tokenizer = self.model
         tokenizer.fields.fit(data)
         inputs = Inputs.from_arrays(pad(sample_jets(data, START_JETS), data.level), data.level)
         tokenizer.codebook.start(tokenizer.latents(inputs)[inputs.tokens.mask], seed)
 
     def forward(self, part: Batch) -> dict[str, Tensor]:
-        """Loss and reconstruction loss of each jet, means over its particles."""
+        """Loss and reconstruction loss of each jet, averaged over its particles."""
         numbers, code_loss = self.model.restore(part.inputs)
         mask = part.inputs.tokens.mask
         count = mask.sum(dim=1).clamp(min=1)

@@ -1,4 +1,4 @@
-"""Masked particle modelling: predict particles that are hidden from those that are not."""
+"""Masked particle modelling: predict hidden particles from the visible ones."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class MaskedConfig(MethodConfig):
     Parameters
     ----------
     hidden : float
-        Fraction of the particles of a jet that is hidden; at least one is, and one is not.
+        Fraction of the particles of a jet to hide. At least one particle is hidden and at least one is visible.
     exclude : bool
         Keep hidden particles out of the encoder and let a decoder predict them (MPM v2, arXiv:2409.12589);
-        otherwise one learned vector takes their place in the encoder (MPM v1, arXiv:2401.13537).
+        otherwise one learned vector replaces them in the encoder (MPM v1, arXiv:2401.13537).
     position : {"subset", "all", "none"}
-        What the prediction is told of the order of the particles.
+        Information on the order of the particles that is given to the predictor.
     decoder : DecoderConfig
         Size of the decoder, if there is one.
     targets : TargetsConfig
-        What is predicted.
+        What to predict.
     """
 
     several_groups: ClassVar = False
@@ -51,7 +51,7 @@ class MaskedConfig(MethodConfig):
     @model_validator(mode="after")
     def _decoder_needs_exclude(self) -> MaskedConfig:
         if self.decoder is not None and not self.exclude:
-            raise ValueError("there is no decoder where hidden particles are replaced: take it out, or exclude them")
+            raise ValueError("decoder: there is none if hidden particles are replaced; remove it, or set exclude: true")
         return self
 
     def build(self, model: Model) -> MaskedParticleModelling:  # noqa: D102
@@ -59,7 +59,7 @@ class MaskedConfig(MethodConfig):
 
 
 class MaskedParticleModelling(Method):
-    """Weighted sum of the losses of all targets, a mean over the hidden particles of each jet.
+    """Weighted sum of the losses of all targets, averaged over the hidden particles of each jet.
 
     Parameters
     ----------
@@ -79,18 +79,18 @@ class MaskedParticleModelling(Method):
         self.targets = cast("dict[str, Target]", nn.ModuleDict(targets))
 
     def prepare(self, data: ShardDataset, seed: int) -> None:
-        """Let the targets look at the training jets."""
+        """Prepare the targets on the training jets."""
         for target in self.targets.values():
             target.prepare(data, seed)
 
     def parts(
         self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
     ) -> Iterator[MaskedJets]:
-        """Hide particles; jets with as many visible ones pass together."""
+        """Hide particles, and group jets by the number of visible ones."""
         return masked_parts(examples, level, self.hidden, micro_tokens, device, random)
 
     def forward(self, part: MaskedJets) -> dict[str, Tensor]:
-        """Loss, and its parts from the id and from all other targets, of each jet."""
+        """Loss of each jet, and its contributions from the particle type and from all other targets."""
         predicted = self.predictor(self.model.backbone, part)
         losses = {"particle": torch.zeros_like(part.weight), "id": torch.zeros_like(part.weight)}
         for name, target in self.targets.items():

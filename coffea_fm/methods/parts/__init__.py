@@ -1,3 +1,3 @@
-"""What methods are built from: views, targets, decoders, losses, tokenizers, teacher and projector."""
+"""Building blocks of methods: views, targets, decoders, losses, tokenizers, teacher and projector."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Jets of which some particles are hidden."""
+"""Jets with some of their particles hidden."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Particles(NamedTuple):
     inputs : Inputs
         Raw fields, padded.
     place : Tensor, int64 [jets, tokens]
-        Which particle of its jet each is.
+        Index of each particle in its jet.
     """
 
     inputs: Inputs
@@ -38,7 +38,7 @@ class Particles(NamedTuple):
 
 
 class MaskedJets(NamedTuple):
-    """Jets that pass through a network at once. Hidden and visible particles together are all.
+    """A batch of jets, with their particles split into hidden and visible ones.
 
     Attributes
     ----------
@@ -55,15 +55,15 @@ class MaskedJets(NamedTuple):
 
     @classmethod
     def of(cls, whole: Inputs, hidden: Tensor, weight: Tensor) -> MaskedJets:
-        """Hide those particles, bool [jets, tokens]."""
+        """Hide these particles, bool [jets, tokens]."""
         return cls(whole, _taken(whole, whole.tokens.mask & ~hidden), _taken(whole, hidden), weight)
 
     def of_hidden(self, values: Tensor) -> Tensor:
-        """What belongs to hidden particles, without padding: [jets, hidden, ...] to [n_hidden, ...]."""
+        """Remove the padding from values of hidden particles: [jets, hidden, ...] to [n_hidden, ...]."""
         return values[self.hidden.mask]
 
     def jet_of_hidden(self) -> Tensor:
-        """Which jet each hidden particle belongs to, int64 [n_hidden]."""
+        """Index of the jet of each hidden particle, int64 [n_hidden]."""
         return self.hidden.mask.nonzero()[:, 0]
 
     def mean_of_hidden(self, values: Tensor) -> Tensor:
@@ -74,14 +74,14 @@ class MaskedJets(NamedTuple):
 
 
 def hidden_count(lengths: IntArray, fraction: float) -> IntArray:
-    """``floor(fraction n)`` of the n particles of a jet, but at least one, and never the last visible one."""
+    """``floor(fraction n)`` for a jet with n particles, but at least one, and always leaving one visible."""
     floor = np.floor(fraction * lengths + 1e-9).astype(np.int64)
     count: IntArray = np.minimum(np.maximum(floor, 1), np.maximum(lengths - 1, 0))
     return count
 
 
 def choose_hidden(mask: BoolArray, fraction: float, random: np.random.Generator) -> BoolArray:
-    """Choose particles at random, bool [jets, tokens], as many as `hidden_count` says, among those of the mask."""
+    """Choose `hidden_count` of the particles in the mask at random, bool [jets, tokens]."""
     rank = np.where(mask, random.random(mask.shape), 2.0).argsort(axis=1).argsort(axis=1)
     hidden: BoolArray = rank < hidden_count(mask.sum(axis=1), fraction)[:, np.newaxis]
     return hidden
@@ -95,7 +95,7 @@ def masked_parts(
     device: torch.device,
     random: np.random.Generator,
 ) -> Iterator[MaskedJets]:
-    """Group jets by how many particles will stay visible, at most `micro_tokens` a group, and hide the others."""
+    """Group jets by their number of visible particles, at most `micro_tokens` per group, and hide the others."""
     lengths = examples.packed.n_tokens
     for rows in cheapest_groups(lengths - hidden_count(lengths, fraction), micro_tokens):
         part = examples.take(rows)

@@ -1,4 +1,4 @@
-"""What stands on the backbone while it is pretrained, and is thrown away after."""
+"""Layers on top of the backbone during pretraining, discarded afterwards."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Projector(nn.Sequential):
 
 
 class Prototypes(nn.Module):
-    """Cosines between vectors and learned directions, which DINO (arXiv:2104.14294) takes as logits of classes.
+    """Cosines between vectors and learned directions, used as class logits by DINO (arXiv:2104.14294).
 
     Parameters
     ----------

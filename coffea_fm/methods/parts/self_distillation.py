@@ -1,4 +1,4 @@
-"""What RINO and DINO share: a student tells from some views of a jet which class its teacher gives to others."""
+"""Self-distillation, shared by RINO and DINO: a student predicts its teacher's class for other views of a jet."""
 
 from __future__ import annotations
 
@@ -25,25 +25,26 @@ CENTRE_MOMENTUM = 0.9
 
 
 class SelfDistillationConfig(MethodConfig):
-    """What any self-distillation can choose.
+    """Settings shared by all self-distillation methods.
 
     Parameters
     ----------
     projector : ProjectorConfig
-        Between embedding and prototypes.
+        Layers between the embedding and the prototypes.
     prototypes : int
-        Number of classes, which mean nothing but what teacher and student make of them.
+        Number of learned classes.
     teacher : TeacherConfig
         How the teacher follows the student.
     balance : {"sinkhorn", "centring"}
-        What keeps the teacher from using one class only: equal use within a step, or a running mean taken off.
+        Prevents the collapse of the teacher to a single class: ``sinkhorn`` balances the classes within each step,
+        ``centring`` subtracts a running mean of the logits.
     teacher_temperature : tuple of float
-        Rises linearly from the first to the second in the first `warmup` of the training.
+        Rises linearly from the first to the second value during `warmup`.
     student_temperature : float
     warmup : float
         Fraction of the training.
     koleo : float
-        Weight of the repulsion of nearest neighbours.
+        Weight of the repulsion between nearest neighbours.
     """
 
     projector: ProjectorConfig = ProjectorConfig(hidden=(256, 256), dim=64)
@@ -57,15 +58,15 @@ class SelfDistillationConfig(MethodConfig):
 
 
 class SelfDistillation(Method):
-    """Cross-entropy between the classes of a teacher and of a student, over different views of a jet.
+    """Cross-entropy between the class probabilities of teacher and student for different views of a jet.
 
     Parameters
     ----------
     config : SelfDistillationConfig
     model : Model
-        Its backbone is the student's.
+        Its backbone is the student.
     teacher_views, student_views : range
-        Which of the views each of them sees.
+        Indices of the views that each of them sees.
     """
 
     metrics: ClassVar = ("loss", "distillation", "koleo", "certainty")
@@ -85,7 +86,7 @@ class SelfDistillation(Method):
         self.register_buffer("centre", torch.zeros(config.prototypes))
 
     def versions(self, packed: Packed, level: Level, random: np.random.Generator) -> list[Packed]:
-        """All views of the jets."""
+        """Make all views of the jets."""
         raise NotImplementedError
 
     def parts(  # noqa: D102
@@ -96,7 +97,7 @@ class SelfDistillation(Method):
         yield padded_views(examples, seen, level, micro_tokens, device)
 
     def forward(self, part: Views) -> dict[str, Tensor]:
-        """Loss of each jet with its two terms, and the largest probability that the teacher gives."""
+        """Loss of each jet, its two terms, and the largest class probability of the teacher."""
         student, teacher = part.views
         n_jets = len(part.weight)
         embeddings = embed(self.model.backbone, student, n_jets).float()
@@ -113,7 +114,7 @@ class SelfDistillation(Method):
 
     @torch.no_grad()
     def targets(self, logits: Tensor) -> Tensor:
-        """Probabilities that the student is to give, of the teacher's logits; both [views, jets, prototypes]."""
+        """Target probabilities of the student from the logits of the teacher; both [views, jets, prototypes]."""
         first, last = self.settings.teacher_temperature
         temperature = first + (last - first) * (self.progress / self.settings.warmup).clamp(max=1.0)
         if self.settings.balance == "sinkhorn":
@@ -124,7 +125,7 @@ class SelfDistillation(Method):
         return targets
 
     def finish_step(self, progress: float) -> None:
-        """Let the teacher follow."""
+        """Update the teacher."""
         self.progress.fill_(progress)
         self.teacher_backbone.follow(self.model.backbone, progress)
         self.teacher_head.follow(self.head, progress)

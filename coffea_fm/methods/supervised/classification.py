@@ -19,7 +19,7 @@ class SupervisedConfig(MethodConfig):
     Parameters
     ----------
     label_smoothing : float
-        Share of the target that is spread over all classes.
+        Fraction of the target probability that is distributed over all classes.
     """
 
     heads: ClassVar = {"jet": ("classification",), "event": ("deep-sets", "event-transformer")}
@@ -31,13 +31,13 @@ class SupervisedConfig(MethodConfig):
 
 
 class Supervised(Method):
-    """Cross-entropy of a model's logits; for two classes that is the binary one.
+    """Cross-entropy of the logits, which for two classes is the binary cross-entropy.
 
     Parameters
     ----------
     config : SupervisedConfig
     model : Model
-        Its head gives logits [n, classes].
+        Its head computes logits [n, classes].
     """
 
     metrics: ClassVar = ("loss", "accuracy")

@@ -1,9 +1,9 @@
-"""Classification without labels (CWoLa, arXiv:1708.02949): two mixed samples are told apart instead of two classes.
+"""Classification without labels (CWoLa, arXiv:1708.02949): separate two mixed samples instead of two classes.
 
-For a likelihood ratio r of signal to background, the ratio of mixtures with signal fractions f1 > f2 is
-``(f1 r + 1 - f1) / (f2 r + 1 - f2)``. It rises with r, so the best classifier of the mixtures is also the best
-classifier of the classes. Here the mixtures are made of jets whose classes are known. Jets of real mixtures need no
-method of their own: collect the samples as classes, and train ``supervised``.
+If r is the likelihood ratio of signal to background, the ratio of mixtures with signal fractions f1 > f2 is
+``(f1 r + 1 - f1) / (f2 r + 1 - f2)``. It increases with r, so the best classifier of the mixtures is also the best
+classifier of the classes. Here the mixtures are made of jets with known classes. Real mixtures do not need this method:
+collect the samples as classes and train ``supervised``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class CwolaConfig(MethodConfig):
     signal : tuple of str
         Classes that are signal; all others are background.
     fractions : tuple of float
-        Share of signal in the first and in the second mixture, which are equally large.
+        Signal fractions of the first and the second mixture, which have equal size.
     """
 
     heads: ClassVar = {"jet": ("classification",)}
@@ -49,7 +49,7 @@ class CwolaConfig(MethodConfig):
 
 
 class Cwola(Method):
-    """Binary cross-entropy of the mixture of each jet; its logit is that of all signal classes against all others."""
+    """Binary cross-entropy of the mixture of each jet; the logit is that of all signal classes against all others."""
 
     metrics: ClassVar = ("loss", "accuracy", "true_accuracy")
     is_signal: Tensor
@@ -79,7 +79,8 @@ class Cwola(Method):
         signal = self.is_signal.numpy(force=True)[examples.columns["target"]]
         first, second = self.config.fractions
         chance = np.where(signal, first / max(first + second, 1e-12), (1 - first) / max(2 - first - second, 1e-12))
-        stored = [examples.columns[name].astype(np.float32) for name in level.names]  # not what was augmented
+        # From the stored columns: the mixture of a jet must not depend on its augmentation.
+        stored = [examples.columns[name].astype(np.float32) for name in level.names]
         mixture = (hash_to_uniform(stored) < chance).astype(np.int64)
         weight = examples.weight * self.class_weight.numpy(force=True)[signal.astype(int)]
         mixed = examples._replace(columns=examples.columns | {"mixture": mixture}, weight=weight)

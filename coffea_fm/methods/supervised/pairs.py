@@ -1,4 +1,4 @@
-"""Supervised classification of pairs of tracks: whether they come from one vertex."""
+"""Supervised classification of pairs of tracks: whether they come from the same vertex."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from coffea_fm.tokens import Level
 
 
 class PairClassificationConfig(MethodConfig):
-    """The method ``pairs``; the head names the truth."""
+    """The method ``pairs``; the truth fields are set in the head."""
 
     heads: ClassVar = {"jet": ("pairs",)}
     kind: Literal["pairs"] = "pairs"
@@ -30,12 +30,12 @@ class PairClassificationConfig(MethodConfig):
 
 
 class PairClassification(Method):
-    """Binary cross-entropy of each pair of two charged tokens; pairs are alike if all their truth is equal.
+    """Binary cross-entropy of each pair of charged tokens; a pair is positive if all its truth fields are equal.
 
     Parameters
     ----------
     model : Model
-        Its head gives logits [jets, tokens, tokens] of the first group.
+        Its head computes logits [jets, tokens, tokens] of the first group.
     """
 
     metrics: ClassVar = ("loss", "accuracy")
@@ -43,10 +43,12 @@ class PairClassification(Method):
     def parts(
         self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
     ) -> Iterator[Batch]:
-        """Length groups, with the charges of the tokens as a column [jets, tokens]."""
+        """Length groups, with the charges of the tokens as an additional column [jets, tokens]."""
         tokens = level.members[0]
         if "charge" not in tokens.names:
-            raise RecipeError(f"pairs are pairs of tracks: add charge to the fields of the {tokens.name} in inputs")
+            raise RecipeError(
+                f"the method pairs needs the charge of the {tokens.name}: add charge to their fields in inputs"
+            )
         charge = tokens.names.index("charge")
         for part in super().parts(examples, level, micro_tokens, device, random):
             charges = part.inputs.members[tokens.name].values[..., charge]

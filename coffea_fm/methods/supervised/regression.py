@@ -1,4 +1,4 @@
-"""Supervised regression: numbers of each jet, such as a mass, from its embedding."""
+"""Supervised regression of quantities such as a mass from the embedding of a jet."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from coffea_fm.shards import ShardDataset
 
 
 class RegressionConfig(MethodConfig):
-    """The method ``regression``; the head names its targets."""
+    """The method ``regression``; the targets are set in the head."""
 
     heads: ClassVar = {"jet": ("regression",)}
     kind: Literal["regression"] = "regression"
@@ -38,7 +38,7 @@ class Regression(Method):
     Attributes
     ----------
     metrics : tuple of str
-        ``error`` is the absolute difference in units of the standard deviation of the training jets.
+        ``error`` is the mean absolute error in units of the standard deviation of the target.
     """
 
     metrics: ClassVar = ("loss", "error")
@@ -49,7 +49,7 @@ class Regression(Method):
         return cast("RegressionHead", self.model.head)
 
     def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002
-        """Take mean and standard deviation of the targets from the training jets."""
+        """Compute mean and standard deviation of the targets on the training jets."""
         columns = data.scalars(*self.head.columns)
         numbers = np.stack([columns[name] for name in self.head.columns]).astype(np.float64)
         for name, values in zip(self.head.columns, numbers, strict=True):
@@ -61,7 +61,7 @@ class Regression(Method):
         self.head.deviation.copy_(torch.from_numpy(numbers.std(axis=1)))
 
     def forward(self, part: Batch) -> dict[str, Tensor]:
-        """Mean loss and error of the targets of each jet."""
+        """Loss and error of each jet, averaged over the targets."""
         targets = torch.stack([part.columns[name].float() for name in self.head.columns], dim=1)
         found, wanted = self.model(part.inputs).float(), self.head.standardised(targets)
         loss = smooth_l1_loss(found, wanted, reduction="none").mean(dim=1)

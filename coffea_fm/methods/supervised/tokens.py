@@ -1,4 +1,4 @@
-"""Supervised classification of tokens, e.g. by the origin of tracks."""
+"""Supervised classification of tokens, e.g. of tracks by their origin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from coffea_fm.nn.model import Model
 
 
 class TokenClassificationConfig(MethodConfig):
-    """The method ``tokens``; the head names the truth and its classes."""
+    """The method ``tokens``; the truth field and its classes are set in the head."""
 
     heads: ClassVar = {"jet": ("tokens",)}
     kind: Literal["tokens"] = "tokens"
@@ -24,12 +24,12 @@ class TokenClassificationConfig(MethodConfig):
 
 
 class TokenClassification(Method):
-    """Cross-entropy of the logits of tokens, averaged over those of a jet whose truth is not negative.
+    """Cross-entropy of the token logits, averaged over the tokens of a jet whose truth is not negative.
 
     Parameters
     ----------
     model : Model
-        Its head gives logits [jets, tokens, classes] of the first group.
+        Its head computes logits [jets, tokens, classes] of the first group.
     """
 
     metrics: ClassVar = ("loss", "accuracy")

@@ -1,4 +1,4 @@
-"""Networks that turn things with their tokens into an embedding each, and a vector a token."""
+"""Networks that turn jets with their tokens into one embedding per jet and one vector per token."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfi
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
 
 AnyBackboneConfig = Annotated[
-    # One line a backbone.
+    # One line per backbone.
     ParticleTransformerConfig | SetTransformerConfig,
     Field(discriminator="kind"),
 ]

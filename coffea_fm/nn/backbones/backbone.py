@@ -1,4 +1,4 @@
-"""What every backbone is: things with their tokens in, an embedding and a vector for each token out."""
+"""The contract of a backbone: jets with their tokens in, an embedding and one vector per token out."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from coffea_fm.tokens import Level
 
 
 class BackboneConfig(Config):
-    """Base of the configurations of backbones; each has a ``kind`` of its own.
+    """Base class of backbone configurations; each has its own ``kind``.
 
-    A new backbone is a file beside this one, with a configuration and a module, and a line in
+    To add a backbone, write a file next to this one with a configuration and a module, and add a line to
     ``coffea_fm.nn.backbones``.
     """
 
     kind: str
 
     def build(self, level: Level) -> Backbone:
-        """The backbone, freshly initialised from torch's global random state.
+        """Build the backbone, initialised from torch's global random state.
 
         Raises
         ------
         RecipeError
-            If a field that its features read is absent from the level.
+            If the level does not have a field that the features need.
         """
         raise NotImplementedError
 
 
 class AttentionConfig(BackboneConfig):
-    """Base of configurations whose width is shared by attention heads."""
+    """Base class of configurations of backbones with multi-head attention."""
 
     dim: int
     heads: int
@@ -46,14 +46,14 @@ class AttentionConfig(BackboneConfig):
 
 
 class Replacement(NamedTuple):
-    """Tokens whose own vectors are replaced before the first layer, as masked modelling does.
+    """Tokens whose vectors are replaced before the first layer, for masked modelling.
 
     Attributes
     ----------
     where : Tensor, bool [things, tokens]
-        Which tokens of the first group.
+        Tokens of the first group to replace.
     vector : Tensor [dim]
-        What stands in for them.
+        The replacement.
     """
 
     where: Tensor
@@ -67,11 +67,11 @@ class Backbone(nn.Module):
     ----------
     config : BackboneConfig
     level : Level
-        What it reads: fields of the things, and their groups of tokens.
+        Its inputs: the fields of the things and their groups of tokens.
     dim : int
         Width of the embedding and of the token vectors.
     reads_pairs : bool
-        Whether it reads features of pairs of tokens; those of replaced tokens are read as well.
+        Whether it uses features of pairs of tokens. These include pairs with replaced tokens.
     """
 
     config: BackboneConfig
@@ -84,15 +84,15 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
     def groups_by_depth(self) -> tuple[tuple[str, ...], ...]:
-        """Names of all its modules and parameters by depth, those nearest to the inputs first.
+        """Names of all modules and parameters, grouped by depth and starting at the inputs.
 
-        Learning rates that fall with depth, and adapters of low rank, follow it. The first group is what embeds the
-        inputs; those after it are layers, one a group, and last what stands above them.
+        Layer-wise learning-rate decay and low-rank adapters use this. The first group embeds the inputs, then each
+        layer is one group, and the last group is everything above the layers.
         """
         raise NotImplementedError
 
     def layers_above(self, name: str) -> int:
-        """How many groups of `groups_by_depth` stand above a parameter, by its name in this module."""
+        """Number of groups of `groups_by_depth` above the one that contains the parameter `name`."""
         groups = self.groups_by_depth()
         for above, names in enumerate(reversed(groups)):
             if any(name == part or name.startswith(f"{part}.") for part in names):
@@ -100,7 +100,7 @@ class Backbone(nn.Module):
         raise KeyError(name)
 
     def _by_depth(self, layers: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
-        """These groups, and before them all that is in none."""
+        """Put everything that is in none of these groups in a group before them."""
         inside = {name.partition(".")[0] for names in layers for name in names}
         own = [
             *(name for name, _ in self.named_children()),

@@ -1,4 +1,4 @@
-"""The Particle Transformer (arXiv:2202.03772), to the letter, computed on real tokens and real pairs only."""
+"""The Particle Transformer exactly as published (arXiv:2202.03772), but computed on real tokens and pairs only."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class ParticleTransformerConfig(AttentionConfig):
         Hidden widths between the pair features and the heads.
     layers, class_layers, heads : int
     features : {"full", "jetclass", "kinematic"}
-        Network inputs made of the raw fields.
+        Set of network inputs computed from the raw fields.
     dropout : float
-        Probability of dropping a unit or an attention weight of the particle layers, in training.
+        Dropout probability of units and attention weights in the particle layers.
     """
 
     kind: Literal["particle-transformer"] = "particle-transformer"
@@ -49,7 +49,7 @@ class ParticleTransformerConfig(AttentionConfig):
     dropout: float = 0.1
 
     def build(self, level: Level) -> ParticleTransformer:
-        """The network."""
+        """Build the network."""
         return ParticleTransformer(self, level)
 
 
@@ -77,7 +77,7 @@ class _Block(nn.Module):
         return self._update(rows, self.attention(self.attention_norm(rows), shape, bias, self.attention_scale))
 
     def attend(self, token: Tensor, vectors: Tensor, bias: Tensor) -> Tensor:
-        """Update a class token from itself and the vectors of its set (arXiv:2103.17239)."""
+        """Update the class token by attention to itself and the particles of its jet (arXiv:2103.17239)."""
         together = self.attention_norm(torch.cat((token, vectors), dim=1))
         return self._update(token, self.attention.gather(token, together, bias, self.attention_scale))
 
@@ -88,15 +88,15 @@ class _Block(nn.Module):
 
 
 class ParticleTransformer(Backbone):
-    """Attention among particles, biased by the physics of each pair; a class token gathers the set.
+    """Attention among particles, biased by pairwise features; a class token pools the particles.
 
-    Several groups of tokens are embedded each by layers of its own, and then stand in one row.
+    Each group of tokens has its own embedding layers. The embedded groups are concatenated.
 
     Parameters
     ----------
     config : ParticleTransformerConfig
     level : Level
-        The raw fields given to it.
+        The raw input fields.
     """
 
     config: ParticleTransformerConfig
@@ -115,13 +115,13 @@ class ParticleTransformer(Backbone):
         self.class_blocks = nn.ModuleList(class_blocks)
         self.class_token = nn.Parameter(0.02 * torch.randn(1, 1, config.dim))
         self.norm = nn.LayerNorm(config.dim)
-        # No batch norm here: there may be a single vertex among all jets of a batch.
+        # No batch norm here: a batch may contain a single vertex.
         embeddings = {name: nn.Sequential(*_embedding(n_features, widths)) for name, n_features in others}
         self.embed_others = nn.ModuleDict(embeddings)
         self.apply(_initialise)
 
     def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
-        """Embed a batch of sets; features of pairs of replaced tokens are read."""
+        """Embed a batch of jets. The features of pairs with replaced tokens are not hidden."""
         features = self.features(inputs)
         mask = features.mask
         n_sets, n_tokens = mask.shape
@@ -133,7 +133,7 @@ class ParticleTransformer(Backbone):
         vectors = joined([tokens, *(self.embed_others[name](features.tokens[name]) for name in others)])
         padding = torch.zeros_like(mask, dtype=vectors.dtype).masked_fill(~mask, -math.inf)[:, None, None, :]
         class_padding = nn.functional.pad(padding.squeeze(1), (1, 0))
-        # Padding may look at itself: a row with nothing to look at would give NaN.
+        # Padding attends to itself: the softmax of a fully masked row is NaN.
         position = torch.arange(n_tokens, device=mask.device)
         own = position.unsqueeze(1) == position
         bias = self.pair_bias(features.momenta, mask) + padding.expand(-1, -1, n_tokens, -1).masked_fill(own, 0.0)
@@ -149,7 +149,7 @@ class ParticleTransformer(Backbone):
         return BackboneOutput(embedding, token_vectors[:, :n_first] if others else token_vectors)
 
     def groups_by_depth(self) -> tuple[tuple[str, ...], ...]:
-        """Embedding of the inputs, each particle layer, and the class layers with what stands above them."""
+        """The input embedding, each particle layer, and the class layers with the final norm."""
         blocks = ((f"blocks.{index}",) for index in range(self.config.layers))
         return self._by_depth((*blocks, ("class_blocks", "class_token", "norm")))
 
@@ -157,7 +157,7 @@ class ParticleTransformer(Backbone):
         if not self.training:
             embedded: Tensor = self.embed(tokens.flatten(0, 1))
             return embedded.view(*mask.shape, self.dim)
-        # Batch norm learns from real tokens only.
+        # Padding must not enter the batch statistics.
         rows: Tensor = self.embed(tokens[mask])
         vectors = rows.new_zeros((*mask.shape, self.dim))
         vectors[mask] = rows

@@ -1,4 +1,4 @@
-"""A plain pre-norm transformer on sets, with learned tokens beside the real ones."""
+"""A plain pre-norm transformer on sets, with learned register tokens."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ _SIZES: dict[str, dict[str, int]] = {
 
 
 class SetTransformerConfig(AttentionConfig):
-    """Size and parts of a set transformer.
+    """Architecture of a set transformer.
 
     Parameters
     ----------
     size : {"tiny", "small", "base", "large"}
-        Sets `dim`, `layers` and `heads` where they are not given.
+        Preset for `dim`, `layers` and `heads`; explicit values override it.
     dim : int
         Width of token vectors and embedding, a multiple of `heads`.
     layers, heads : int
     registers : int
-        Learned tokens that take part in the attention, at least one.
+        Number of learned tokens that take part in the attention, at least one.
     embedding : {"register", "mean"}
-        What becomes the embedding: the first learned token, or the mean over all real and learned ones. A loss on the
-        tokens, as of masked modelling, trains the mean more directly.
+        Pooling: the first register token, or the mean over all real and register tokens. A loss on the tokens, as in
+        masked modelling, trains the mean more directly.
     pair_bias : bool
-        Add the physics of each pair to the attention.
+        Add a bias computed from pairwise features to the attention.
     features : {"full", "jetclass", "kinematic"}
-        Network inputs made of the raw fields.
+        Set of network inputs computed from the raw fields.
     feed_forward : int
         Hidden width of the feed-forward layers, in units of `dim`.
     dropout : float
-        Probability of dropping a unit of each layer's update, in training.
+        Dropout probability of the residual updates.
     """
 
     kind: Literal["set-transformer"] = "set-transformer"
@@ -68,21 +68,21 @@ class SetTransformerConfig(AttentionConfig):
         return _SIZES.get(given.get("size", "small"), {}) | given
 
     def build(self, level: Level) -> SetTransformer:
-        """The network."""
+        """Build the network."""
         return SetTransformer(self, level)
 
 
 class SetTransformer(Backbone):
-    """Attention among the tokens of a set and a few learned ones.
+    """Self-attention among the tokens of a jet and a few register tokens.
 
-    The learned tokens always take part, so that a set without tokens has a defined embedding too. Several groups of
-    tokens are embedded each by layers of its own, and then stand in one row.
+    The register tokens are always present, so a jet without tokens has a well-defined embedding. Each group of tokens
+    has its own embedding layers. The embedded groups are concatenated.
 
     Parameters
     ----------
     config : SetTransformerConfig
     level : Level
-        The raw fields given to it.
+        The raw input fields.
     """
 
     config: SetTransformerConfig
@@ -104,13 +104,13 @@ class SetTransformer(Backbone):
         self.embed_others = nn.ModuleDict({name: _embedding(n_features, config.dim) for name, n_features in others})
 
     def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
-        """Embed a batch of sets.
+        """Embed a batch of jets.
 
         Parameters
         ----------
         inputs : Inputs
         replace : Replacement, optional
-            Tokens that are hidden. Features of their pairs are not: a backbone with a pair bias sees them.
+            Tokens to hide. Their pairwise features are not hidden: a backbone with a pair bias sees them.
         """
         features = self.features(inputs)
         first, *others = features.tokens
@@ -140,7 +140,7 @@ class SetTransformer(Backbone):
         return BackboneOutput(embedding + not_finite(inputs), token_vectors[:, :n_first] if others else token_vectors)
 
     def groups_by_depth(self) -> tuple[tuple[str, ...], ...]:
-        """Embedding of the inputs, each block, and the last norm."""
+        """The input embedding, each block, and the final norm."""
         return self._by_depth((*((f"blocks.{index}",) for index in range(self.config.layers)), ("norm",)))
 
 

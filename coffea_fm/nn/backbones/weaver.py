@@ -1,4 +1,4 @@
-"""Weights of weaver-core's ParticleTransformer, under our names."""
+"""Convert the weights of weaver-core's ParticleTransformer to our names."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ _BACKBONE = {
 
 
 def from_weaver_state(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Rename a state dictionary of weaver-core's ParticleTransformer (version 1).
+    """Convert a state dict of weaver-core's ParticleTransformer (version 1).
 
     Parameters
     ----------
     state : mapping of str to Tensor
-        As ``torch.load`` gives it; a wrapper's prefix (``mod.``, ``module.``) is taken off.
+        As returned by ``torch.load``; wrapper prefixes (``mod.``, ``module.``) are removed.
 
     Returns
     -------
     backbone : dict of str to Tensor
         For `ParticleTransformer.load_state_dict`.
     head : dict of str to Tensor
-        For `ClassificationHead.load_state_dict` of a linear head.
+        For `ClassificationHead.load_state_dict`, for a linear head.
 
     Raises
     ------
     InputError
-        If a name is not one of that network's.
+        If the state dict contains an unknown name.
     """
     backbone, head = {}, {}
     for wrapped, tensor in state.items():
@@ -55,7 +55,7 @@ def from_weaver_state(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], d
         if name.startswith("fc.0."):
             head[f"layers.1.{name.removeprefix('fc.0.')}"] = tensor
         else:
-            # Pair features go through convolutions of width one there, and linear layers here.
+            # weaver-core applies 1x1 convolutions to the pair features, where we have linear layers.
             convolution = name.startswith("pair_embed.") and tensor.dim() == 3
             backbone[_rename(name)] = tensor.squeeze(-1) if convolution else tensor
     return backbone, head
@@ -73,7 +73,7 @@ def _rename(name: str) -> str:
 
 
 def _pair_layer(position: int, rest: str) -> str:
-    # There: batch norm of the inputs, then convolution, batch norm, activation, again and again.
+    # weaver-core: batch norm of the inputs, then repeated (convolution, batch norm, activation).
     if position == 0:
         return f"pair_bias.norm.{rest}"
     return f"pair_bias.layers.{position // 3}.{'linear' if position % 3 == 1 else 'norm'}.{rest}"

@@ -1,1 +1,1 @@
-"""Parts that networks share: attention, feed-forward blocks, the bias from pairs, dropout, low-rank adapters."""
+"""Building blocks: attention, transformer layers, pair bias, dropout and low-rank adapters."""

@@ -12,7 +12,8 @@ from coffea_fm.nn.blocks.dropout import dropout
 class Attention(nn.Module):
     """Self-attention, or attention of one token to its set.
 
-    Constant factors are applied to the weights, not to the activations: less work, and none at all in an exported graph.
+    Constant factors are applied to the weights rather than to the activations: this is cheaper, and free in an exported
+    graph, where they are folded into the weights.
 
     Parameters
     ----------
@@ -20,7 +21,7 @@ class Attention(nn.Module):
         Width of the vectors, a multiple of `heads`.
     heads : int
     dropout : float
-        Probability of dropping an attention weight of the self-attention, in training.
+        Dropout probability of the self-attention weights.
     """
 
     def __init__(self, dim: int, heads: int, dropout: float = 0.0) -> None:
@@ -32,18 +33,18 @@ class Attention(nn.Module):
         self.project_out = nn.Linear(dim, dim)
 
     def forward(self, rows: Tensor, shape: tuple[int, int], bias: Tensor, scale: Tensor | None = None) -> Tensor:
-        """Let each vector attend to all of its set.
+        """Let each vector attend to all vectors of its set.
 
         Parameters
         ----------
         rows : Tensor [sets * tokens, dim]
-            The vectors of all sets as one matrix, which matrix products take best.
+            The vectors of all sets as one matrix, the fastest layout for matrix products.
         shape : tuple of int
-            Numbers of sets and of tokens.
+            Number of sets and of tokens per set.
         bias : Tensor [sets, heads or 1, tokens or 1, tokens]
             Added to the logits; minus infinity for padding.
         scale : Tensor [heads], optional
-            Factor of each ``dim / heads`` columns of the result.
+            Multiplies each block of ``dim / heads`` columns of the result.
 
         Returns
         -------
@@ -65,10 +66,10 @@ class Attention(nn.Module):
         return self._project_out(mixed.transpose(1, 2).reshape(-1, self.dim), scale)
 
     def gather(self, token: Tensor, vectors: Tensor, bias: Tensor, scale: Tensor | None = None) -> Tensor:
-        """Let one token of each set attend to vectors of the set, without projecting each of them.
+        """Let one token per set attend to the vectors of the set, without projecting the vectors.
 
-        The projections are linear, so the one query is taken to the space of the vectors and their weighted mean to
-        that of the values; the bias of the keys adds the same to all logits and drops out.
+        The projections are linear, so the single query is mapped to the space of the vectors, and the weighted mean of
+        the vectors to the space of the values. The key bias adds a constant to all logits and cancels in the softmax.
 
         Parameters
         ----------
@@ -77,7 +78,7 @@ class Attention(nn.Module):
         bias : Tensor [sets, 1, tokens]
             Added to the logits; minus infinity for padding.
         scale : Tensor [heads], optional
-            Factor of each ``dim / heads`` columns of the result.
+            Multiplies each block of ``dim / heads`` columns of the result.
 
         Returns
         -------
@@ -112,8 +113,8 @@ class Attention(nn.Module):
 
 
 def _mix(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, probability: float) -> Tensor:
-    # torch 2.13's fused attention for CPU takes 20 times as long backward in bfloat16 as the three operations do, and
-    # has no dropout; its softmax in bfloat16 takes twice as long as in float32.
+    # On CPU, the backward pass of torch 2.13's fused attention in bfloat16 is 20 times slower than these three
+    # operations, and it has no dropout. A softmax in bfloat16 is twice as slow as in float32.
     plain = query.device.type == "cpu" and (query.dtype is torch.bfloat16 or probability > 0)
     if plain or torch.onnx.is_in_onnx_export():
         logits = (query @ key.transpose(-2, -1)).add_(bias)

@@ -1,4 +1,4 @@
-"""Dropout whose random numbers cost little on a CPU."""
+"""Dropout with cheap random numbers on CPU."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ _LEVELS = 2**16
 
 
 class Dropout(nn.Module):
-    """As `torch.nn.Dropout`; see `dropout`."""
+    """Replacement for `torch.nn.Dropout`; see `dropout`."""
 
     def __init__(self, probability: float) -> None:
         super().__init__()
         self.probability = probability
 
     def forward(self, values: Tensor) -> Tensor:
-        """Drop in training, do nothing otherwise."""
+        """Apply dropout in training mode; the identity otherwise."""
         return dropout(values, self.probability) if self.training else values
 
 
 def dropout(values: Tensor, probability: float) -> Tensor:
-    """Set elements to zero at random, and scale the others so that the mean stays.
+    """Set elements to zero at random, and scale the others so that the mean is unchanged.
 
-    A CPU takes six times as long for a Bernoulli number as for the 16 random bits that decide here, and that is a
-    sixth of the time of a Particle Transformer's training. The probability is rounded to a multiple of 2**-16.
+    On a CPU a Bernoulli number takes six times as long as the 16 random bits used here, and dropout would take a sixth
+    of the training time of a Particle Transformer. The probability is rounded to a multiple of 2**-16.
 
     Parameters
     ----------
     values : Tensor
     probability : float
-        Of being set to zero.
+        Probability of setting an element to zero.
     """
     dropped = round(probability * _LEVELS)
     if dropped == 0:

@@ -1,4 +1,4 @@
-"""Low-rank adapters (LoRA, arXiv:2106.09685): ``W + (alpha / rank) B A`` with small matrices A and B, W left alone."""
+"""Low-rank adapters (LoRA, arXiv:2106.09685): ``W + (alpha / rank) B A`` with small matrices A, B and W frozen."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from coffea_fm.nn.backbones import Backbone
 
 
 class LowRank(nn.Module):
-    """A matrix plus one of low rank, which is zero at first.
+    """Adds a low-rank matrix, initially zero, to a weight matrix.
 
     Parameters
     ----------
     shape : torch.Size
-        Of the matrix.
+        Shape of the weight matrix.
     rank : int
     alpha : float
         The product is scaled by ``alpha / rank``.
@@ -32,25 +32,22 @@ class LowRank(nn.Module):
         nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
 
     def forward(self, weight: Tensor) -> Tensor:
-        """The sum, in the precision of the weights."""
+        """Return the sum, in the precision of the weights."""
         with torch.autocast(weight.device.type, enabled=False):
             return weight + self.scale * (self.up @ self.down)
 
 
 def add_low_rank(backbone: Backbone, rank: int, alpha: float) -> None:
-    """Freeze a backbone and add adapters to every matrix of its layers (attention and feed-forward)."""
+    """Freeze a backbone and add adapters to all weight matrices of its layers (attention and feed-forward)."""
     backbone.requires_grad_(False)
     for module in list(_linear_layers(backbone)):
         parametrize.register_parametrization(module, "weight", LowRank(module.weight.shape, rank, alpha))
 
 
 def merged_state(module: nn.Module) -> dict[str, Tensor]:
-    """The state of a module whose adapters are added up: that of the plain network, by the same names.
+    """State dict with the adapters merged into the weights, under the names of the plain network.
 
-    Returns
-    -------
-    dict of str to Tensor
-        The module itself stays as it is.
+    The module itself is not modified.
     """
     state = dict(module.state_dict())
     for name, part in module.named_modules():

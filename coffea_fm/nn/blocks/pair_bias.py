@@ -1,4 +1,4 @@
-"""Attention bias from the physics of each pair of tokens (arXiv:2202.03772)."""
+"""Attention bias from pairwise features of the tokens (arXiv:2202.03772)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from coffea_fm.nn.kinematics import Momenta, pair_features
 
 
 class PairBias(nn.Module):
-    """A small network on the four pair features, giving one bias a head.
+    """A small network that maps the four pair features to one bias per attention head.
 
-    The features are symmetric, so only pairs with ``i >= j`` are computed. In training padding is left out, so that
-    batch norms never see it; afterwards they are folded into the linear layers.
+    The features are symmetric, so only pairs with ``i >= j`` are computed. In training, padding is left out so that it
+    does not enter the batch statistics. In evaluation mode, the batch norms are folded into the linear layers.
 
     Parameters
     ----------
     hidden : tuple of int
         Widths of the hidden layers.
     heads : int
-        Heads of the attention that the bias is added to.
+        Number of attention heads.
     activated : bool
         End with a GELU, as the published Particle Transformer does.
     """
@@ -47,7 +47,7 @@ class PairBias(nn.Module):
         Returns
         -------
         Tensor [sets, heads, tokens, tokens]
-            Meaningless where one of the two tokens is padding.
+            Undefined where either token is padding.
         """
         n_sets, n_tokens = mask.shape
         position = torch.arange(n_tokens, device=mask.device)
@@ -95,7 +95,7 @@ class _NormedLinear(nn.Module):
         return normed
 
     def folded(self) -> tuple[Tensor, Tensor]:
-        """Weight and bias of the linear layer that the two are outside training."""
+        """Weight and bias of the equivalent linear layer in evaluation mode."""
         factor, shift = _affine(self.norm)
         return factor.unsqueeze(1) * self.linear.weight, factor * self.linear.bias + shift
 

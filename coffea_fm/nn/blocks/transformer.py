@@ -11,13 +11,13 @@ from coffea_fm.nn.blocks.dropout import Dropout
 
 
 class Block(nn.Module):
-    """Attention and a feed-forward layer, each added to what it reads.
+    """Attention and a feed-forward layer, each with a residual connection.
 
     Parameters
     ----------
     dim, heads : int
     layers : int
-        Blocks in a row: the updates of each are small in proportion.
+        Number of blocks in the network; the initial weights are scaled down with it.
     feed_forward : int
         Hidden width of the feed-forward layer, in units of `dim`.
     dropout : float

@@ -1,1 +1,1 @@
-"""Raw fields to network inputs: one module for each group of fields, part of every exported graph."""
+"""Raw fields to network inputs: one module per group of fields, included in every exported graph."""

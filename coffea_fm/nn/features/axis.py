@@ -1,4 +1,4 @@
-"""The momentum of a jet: what features of its members are relative to, and features of its own."""
+"""The jet momentum: the reference of the constituent features, and the source of the jet's own features."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from coffea_fm.nn.kinematics import HIGHEST, STEEPEST, energy, log
 from coffea_fm.tokens import Level
 
 CLIP = 5.0
-"""Features are cut at this, up and down."""
+"""Features are clipped to ±5: a badly measured or unphysical value must not dominate a batch, and outliers of data that
+are absent in simulation stay in the range seen in training."""
 
 
 class Axis(NamedTuple):
@@ -21,7 +22,7 @@ class Axis(NamedTuple):
     Attributes
     ----------
     pt, mass : Tensor
-        In GeV; the mass is 0 where the model does not read it.
+        In GeV; the mass is 0 if the model does not use it.
     eta, phi : Tensor
     """
 
@@ -31,26 +32,26 @@ class Axis(NamedTuple):
     mass: Tensor
 
     def energy(self) -> Tensor:
-        """In GeV, [jets, 1]."""
+        """Energy in GeV, [jets, 1]."""
         return energy(self.pt.clamp(0.0, HIGHEST), self.eta, self.mass)
 
 
 class JetFeatures(nn.Module):
-    """Reads the momentum of each jet: the uncorrected one where the level has it, as members add up to that.
+    """Momentum of each jet: the uncorrected one if available, because the constituents add up to that.
 
     Parameters
     ----------
     level : Level
         The fields of the jets.
     reader : str
-        Who reads them; errors say so.
+        Who needs the fields, for error messages.
     with_mass : bool
-        Whether the mass is read as well.
+        Whether the mass is used.
 
     Raises
     ------
     RecipeError
-        If a field is absent.
+        If a field is missing.
     """
 
     def __init__(self, level: Level, reader: str, *, with_mass: bool) -> None:
@@ -62,11 +63,11 @@ class JetFeatures(nn.Module):
 
     @property
     def n_features(self) -> int:
-        """Number of inputs of a jet."""
+        """Number of inputs per jet."""
         return 2 if self.with_mass else 1
 
     def axis(self, values: Tensor) -> Axis:
-        """Momenta of jets with these fields, [jets, fields]."""
+        """Momenta from the raw fields [jets, fields]."""
         pt, eta, phi = (self.columns.of(values, name).unsqueeze(1) for name in (self.pt, "eta", "phi"))
         mass = self.columns.of(values, self.mass).unsqueeze(1) if self.with_mass else torch.zeros_like(pt)
         return Axis(pt, eta.clamp(-STEEPEST, STEEPEST), phi, mass)

@@ -1,4 +1,4 @@
-"""Fields of a level by name, in the arrays that networks are given."""
+"""Look up the fields of a level by name in the input tensors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from coffea_fm.tokens import Level
 
 
 class Columns:
-    """Where the fields of a level stand in its arrays.
+    """Column index of each field of a level.
 
     Parameters
     ----------
@@ -27,21 +27,15 @@ class Columns:
         return name in self._values
 
     def of(self, values: Tensor, name: str) -> Tensor:
-        """One field, [...], of values [..., fields]."""
+        """Select one field, [...], from values [..., fields]."""
         return values[..., self._values[name]]
 
     def missing(self, missing: Tensor, name: str) -> Tensor:
-        """Where one field is missing, bool [...], of [..., missing fields]."""
+        """Select the flag of one field, bool [...], from flags [..., missing fields]."""
         return missing[..., self._missing[name]]
 
     def require(self, names: Iterable[str], reader: str) -> None:
-        """Check that there are these fields.
-
-        Raises
-        ------
-        RecipeError
-            If one is absent: says who reads it.
-        """
+        """Raise a `RecipeError` that names the reader if one of these fields is missing."""
         absent = [name for name in names if name not in self]
         if absent:
             raise RecipeError(f"{reader} need the {self.level.name} fields {', '.join(absent)}; add them to the inputs")

@@ -1,4 +1,4 @@
-"""Features of constituents: particle-flow candidates with charge, kind and impact parameters."""
+"""Features of constituents: particle-flow candidates with charge, particle type and impact parameters."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ class ConstituentFeatures(GroupFeatures):
     level : Level
         The raw fields of the constituents.
     kind : {"full", "jetclass", "kinematic"}
-        ``jetclass``: the 17 inputs of the Particle Transformer (arXiv:2202.03772), to the letter. ``full``: the same
-        information, with the *significances* of the impact parameters and logarithms of their errors. ``kinematic``:
-        ``pt``, ``eta``, ``phi`` alone, which every format has.
+        ``jetclass``: exactly the 17 inputs of the Particle Transformer (arXiv:2202.03772). ``full``: the same
+        information, with the *significances* of the impact parameters and the logarithms of their errors.
+        ``kinematic``: only ``pt``, ``eta``, ``phi``, which every format has.
 
     Raises
     ------
     RecipeError
-        If a field that the kind reads is absent.
+        If a field that this kind needs is missing.
     """
 
     def __init__(self, level: Level, kind: FeatureKind = "full") -> None:
@@ -66,7 +66,7 @@ class ConstituentFeatures(GroupFeatures):
         self.columns.require(_ALL_FIELDS if self.with_mass else _KINEMATIC_FIELDS, f"features {kind!r}")
 
     def more(self, tokens: Tensor, missing: Tensor) -> dict[str, Tensor]:
-        """Identity and track."""
+        """Particle type, charge and impact parameters."""
         return self._identity(tokens) | self._track(tokens, missing) if self.with_mass else {}
 
     def _identity(self, tokens: Tensor) -> dict[str, Tensor]:

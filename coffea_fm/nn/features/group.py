@@ -1,4 +1,4 @@
-"""What the features of every group of tokens are: raw fields in, network inputs out."""
+"""Base class of the features of a group of tokens: raw fields in, network inputs out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from coffea_fm.tokens import Level
 
 FeatureKind = Literal["full", "jetclass", "kinematic"]
 Scales = Mapping[str, tuple[float, float]]
-"""Names of inputs, with the offset that is subtracted from each and the factor applied after."""
+"""Names of the inputs, each with the offset to subtract and the factor to multiply by afterwards."""
 
 KINEMATIC: Scales = {
     "log_pt": (1.7, 0.7),
@@ -35,7 +35,7 @@ class GroupOutput(NamedTuple):
     tokens : Tensor, float32 [things, tokens, n_features]
         Of order one, clipped to ±5; 0 for padding.
     momenta : Momenta, each [things, tokens]
-        For features of pairs; φ is relative to the jet.
+        For the pair features; φ is relative to the jet.
     """
 
     tokens: Tensor
@@ -43,9 +43,9 @@ class GroupOutput(NamedTuple):
 
 
 class GroupFeatures(nn.Module):
-    """Features of one group of tokens, in single precision whatever the network's.
+    """Features of one group of tokens, always computed in single precision.
 
-    A subclass names its inputs and computes those that are not kinematic.
+    A subclass names its inputs and computes the non-kinematic ones.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class GroupFeatures(nn.Module):
     scales : mapping
         The inputs, in order.
     with_mass : bool
-        Whether the tokens' mass is read.
+        Whether the mass of the tokens is used.
     """
 
     offset: Tensor
@@ -71,11 +71,11 @@ class GroupFeatures(nn.Module):
 
     @property
     def n_features(self) -> int:
-        """Number of inputs of a token."""
+        """Number of inputs per token."""
         return len(self.names)
 
     def more(self, tokens: Tensor, missing: Tensor) -> dict[str, Tensor]:
-        """Inputs beside the kinematic ones by name, each [things, tokens]."""
+        """Compute the non-kinematic inputs by name, each [things, tokens]."""
         raise NotImplementedError
 
     def forward(self, members: Members, axis: Axis) -> GroupOutput:

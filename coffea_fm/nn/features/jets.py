@@ -1,4 +1,4 @@
-"""Features of the jets of an event; part of every exported graph, as those of tokens are."""
+"""Features of the jets of an event; like those of the tokens, they are part of every exported graph."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from coffea_fm.nn.kinematics import HIGHEST, STEEPEST, Momenta, log, rapidity
 from coffea_fm.tokens import Level
 
 _OFFSETS = {"pt": 6.0, "mass": 4.5, "msoftdrop": 4.0, "pt_raw": 6.0, "mass_raw": 4.5}
-"""Usual logarithms of the fields in GeV."""
+"""Typical logarithm of each field in GeV."""
 _PAIRS = ("pt", "eta", "phi", "mass")
 
 
 class JetsOfEventFeatures(nn.Module):
-    """log pT, η, φ relative to the hardest jet, log m and log m_SD (arXiv:2401.13536), of those fields that are read.
+    """log pT, η, φ relative to the leading jet, log m and log m_SD (arXiv:2401.13536), for the chosen fields.
 
-    φ enters as cosine and sine: two jets are mostly back to back, where an angle would jump.
+    φ enters as cosine and sine: dijets are mostly back to back, where the angle would jump between π and -π.
 
     Parameters
     ----------
     level : Level
         The fields of the jets and their order.
     fields : tuple of str
-        Those that are read.
+        Fields to use.
 
     Raises
     ------
     RecipeError
-        If a field is absent, or there is φ without the pT that tells the hardest jet.
+        If a field is missing, or φ is used without the pT that defines the leading jet.
     """
 
     def __init__(self, level: Level, fields: tuple[str, ...]) -> None:
@@ -40,11 +40,11 @@ class JetsOfEventFeatures(nn.Module):
         self.fields = fields
         self.columns.require(fields, "event heads")
         if "phi" in fields and "pt" not in fields:
-            raise RecipeError(f"phi of {level.name} is read relative to the hardest of them: add pt to the fields")
+            raise RecipeError(f"phi of {level.name} is measured relative to the leading one: add pt to the fields")
 
     @property
     def n_features(self) -> int:
-        """Number of inputs of a jet."""
+        """Number of inputs per jet."""
         return len(self.fields) + ("phi" in self.fields)
 
     def forward(self, jets: Tensor, mask: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ class JetsOfEventFeatures(nn.Module):
             return stacked.masked_fill(~mask.unsqueeze(-1), 0.0)
 
     def momenta(self, jets: Tensor) -> Momenta:
-        """Four-momenta of the jets, for features of their pairs; 0 for padding that is 0.
+        """Four-momenta of the jets, for the pair features; 0 for padding that is 0.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Raw fields of jets and of all their groups of tokens to network inputs. The module is part of every exported graph."""
+"""Network inputs from the raw fields of jets and all their groups of tokens; part of every exported graph."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GROUPS: dict[str, type[ConstituentFeatures | VertexFeatures]] = {
     "constituents": ConstituentFeatures,
     "vertices": VertexFeatures,
 }
-"""The features of each group of tokens, by the name of its level: a new group is a line here."""
+"""Features of each group of tokens, by the name of its level. A new group needs one line here."""
 
 
 class FeatureOutput(NamedTuple):
@@ -29,11 +29,11 @@ class FeatureOutput(NamedTuple):
     Attributes
     ----------
     tokens : dict of str to Tensor, float32 [things, tokens, n_features]
-        Of each group; of order one, clipped to ±5, 0 for padding.
+        By group; of order one, clipped to ±5, 0 for padding.
     jet : Tensor, float32 [things, n_features]
         Of order one, clipped to ±5.
     momenta : Momenta, each [things, all tokens]
-        For features of pairs, one group after the other; φ is relative to the jet.
+        For the pair features, groups concatenated; φ is relative to the jet.
     mask : Tensor, bool [things, all tokens]
         True where there is a token.
     """
@@ -45,7 +45,7 @@ class FeatureOutput(NamedTuple):
 
 
 class Features(nn.Module):
-    """Features of things such as jets and of their groups of tokens, in single precision whatever the network's.
+    """Features of jets and their groups of tokens, always computed in single precision.
 
     Parameters
     ----------
@@ -57,13 +57,13 @@ class Features(nn.Module):
     Raises
     ------
     RecipeError
-        If there are no tokens, no features are written for a group, or a field that the kind reads is absent.
+        If there are no tokens, a group has no features, or a field that this kind needs is missing.
     """
 
     def __init__(self, level: Level, kind: FeatureKind = "full") -> None:
         super().__init__()
         if not level.members:
-            raise RecipeError(f"{level.name} has no members to read: a backbone needs a group of tokens")
+            raise RecipeError(f"{level.name} has no members: a backbone needs a group of tokens")
         for member in level.members:
             if member.name not in GROUPS:
                 raise RecipeError(f"there are no features for {member.name}, only for {', '.join(GROUPS)}")
@@ -74,12 +74,12 @@ class Features(nn.Module):
 
     @property
     def n_features(self) -> dict[str, int]:
-        """Number of inputs of a token of each group."""
+        """Number of inputs per token, by group."""
         return {name: group.n_features for name, group in self.groups.items() if isinstance(group, GroupFeatures)}
 
     @property
     def n_jet_features(self) -> int:
-        """Number of inputs of a jet."""
+        """Number of inputs per jet."""
         return self.jet.n_features
 
     def forward(self, inputs: Inputs) -> FeatureOutput:
@@ -96,5 +96,5 @@ class Features(nn.Module):
 
 
 def joined(parts: list[Tensor] | tuple[Tensor, ...]) -> Tensor:
-    """Tokens of several groups one after the other, [things, all tokens, ...]; one group costs no operation."""
+    """Concatenate the tokens of several groups, [things, all tokens, ...]; a no-op for a single group."""
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)

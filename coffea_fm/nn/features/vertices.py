@@ -16,23 +16,23 @@ _OF_FIELD: dict[str, Scales] = {
     "d3d": {"log_d3d": (1.0, 0.7)},
     "d3d_significance": {"log_d3d_significance": (2.0, 0.7)},
 }
-"""Inputs made of each field that there may be beside the momentum."""
+"""Inputs from each optional field, in addition to the momentum."""
 
 
 class VertexFeatures(GroupFeatures):
-    """Inputs of each secondary vertex: its direction and momentum, and all else that the level has of it.
+    """Inputs of each secondary vertex: its momentum and every other known field that the level has.
 
     Parameters
     ----------
     level : Level
         The raw fields of the vertices.
     kind : {"full", "jetclass", "kinematic"}
-        ``kinematic``: ``pt``, ``eta``, ``phi`` alone; the other two are the same.
+        ``kinematic``: only ``pt``, ``eta``, ``phi``. The other two are the same.
 
     Raises
     ------
     RecipeError
-        If the momentum is absent.
+        If the momentum is missing.
     """
 
     def __init__(self, level: Level, kind: FeatureKind = "full") -> None:
@@ -44,7 +44,7 @@ class VertexFeatures(GroupFeatures):
         self.columns.require(("pt", "eta", "phi"), f"features {kind!r}")
 
     def more(self, tokens: Tensor, missing: Tensor) -> dict[str, Tensor]:
-        """One logarithm a field; a missing number enters as a usual one."""
+        """One logarithm per field; a missing value is replaced by a typical one."""
         inputs = {}
         for name in self.fields:
             ((feature, (usual, _)),) = _OF_FIELD[name].items()

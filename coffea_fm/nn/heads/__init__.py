@@ -1,4 +1,4 @@
-"""Small networks on a backbone, each with an answer of its own."""
+"""Small task-specific networks on top of a backbone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from coffea_fm.nn.heads.regression import RegressionHeadConfig
 from coffea_fm.nn.heads.tokens import TokenHeadConfig
 
 AnyHeadConfig = Annotated[
-    # One line a head.
+    # One line per head.
     ClassificationHeadConfig
     | DeepSetsConfig
     | EventTransformerConfig

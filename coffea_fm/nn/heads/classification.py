@@ -11,14 +11,14 @@ from coffea_fm.tokens import Level
 
 
 class ClassificationHeadConfig(HeadConfig):
-    """Shape of a classification head.
+    """Architecture of a classification head.
 
     Parameters
     ----------
     hidden : tuple of int
-        Widths of hidden layers; none for a linear head.
+        Widths of the hidden layers; empty for a linear head.
     dropout : float
-        Probability of dropping a unit of the embedding, in training.
+        Dropout probability of the embedding.
     """
 
     kind: Literal["classification"] = "classification"
@@ -26,18 +26,18 @@ class ClassificationHeadConfig(HeadConfig):
     dropout: float = 0.0
 
     def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> ClassificationHead:  # noqa: ARG002
-        """The head."""
+        """Build the head."""
         return ClassificationHead(self, level, dim, classes)
 
 
 class ClassificationHead(Head):
-    """Logits of classes from an embedding.
+    """Class logits from an embedding.
 
     Parameters
     ----------
     config : ClassificationHeadConfig
     level : Level
-        What has an embedding.
+        The level that is classified.
     dim : int
         Width of the embedding.
     classes : tuple of str
@@ -52,10 +52,10 @@ class ClassificationHead(Head):
         self.layers = layers(dim, config.hidden, len(classes), config.dropout)
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """Logits, [things, classes]."""
+        """Compute logits, [things, classes]."""
         logits: Tensor = self.layers(embedding)
         return logits
 
     def answer(self, result: Tensor) -> Tensor:
-        """Probabilities that add up to 1."""
+        """Convert logits to probabilities that add up to 1."""
         return result.softmax(dim=-1)

@@ -14,14 +14,14 @@ from coffea_fm.tokens import Level
 
 
 class DeepSetsConfig(EventHeadConfig):
-    """Shape of DeepSets over jets.
+    """Architecture of DeepSets over jets.
 
     Parameters
     ----------
     hidden : tuple of int
-        Widths of the layers that each jet goes through, at least one (arXiv:2401.13536 has three of 128).
+        Widths of the layers applied to each jet, at least one (arXiv:2401.13536 has three of 128).
     event_hidden : tuple of int
-        Widths of hidden layers on the sum over jets.
+        Widths of the hidden layers applied to the sum over jets.
     """
 
     kind: Literal["deep-sets"] = "deep-sets"
@@ -29,24 +29,24 @@ class DeepSetsConfig(EventHeadConfig):
     event_hidden: tuple[int, ...] = (128,)
 
     def build(self, level: Level, dim: int, classes: Classes = (), jet_head: JetHeadConfig | None = None) -> DeepSets:
-        """The head."""
+        """Build the head."""
         return DeepSets(self, level, dim, classes, jet_head)
 
 
 class DeepSets(EventHead):
-    """Layers on each jet, their sum over jets, and layers on the sum.
+    """Layers applied to each jet, a sum over jets, and layers applied to the sum.
 
     Parameters
     ----------
     config : DeepSetsConfig
     level : Level
-        Events, with jets as their members.
+        Events, with jets as members.
     dim : int
         Width of the embedding.
     classes : tuple of str
         Classes of events.
     jet_head : JetHeadConfig, optional
-        What gives the scores of jets, where they are read.
+        Computes the jet scores, if the head reads them.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class DeepSets(EventHead):
         self.of_event = layers(width, config.event_hidden, len(classes), config.dropout)
 
     def logits(self, inputs: Tensor, jets: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
-        """Logits, [events, classes]."""
+        """Compute logits, [events, classes]."""
         vectors = self.of_jet(inputs).masked_fill(~mask.unsqueeze(-1), 0.0)
         logits: Tensor = self.of_event(vectors.sum(dim=1))
         return logits

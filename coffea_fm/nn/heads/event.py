@@ -1,4 +1,4 @@
-"""What every head of events is: the jets of an event in, its class logits out."""
+"""Base class of event heads: the jets of an event in, class logits out."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from coffea_fm.nn.inputs import not_finite_members
 from coffea_fm.tokens import Level
 
 JET_FIELDS = ("pt", "eta", "phi", "mass", "msoftdrop")
-"""What is read of each jet by default, beside what its backbone gives."""
+"""Jet fields that are read by default, in addition to the output of the backbone."""
 _LOWEST, _SCALE = -12.0, 0.25
-"""Logarithms of scores are cut and scaled so."""
+"""Lower limit and scale of the logarithms of the scores, to keep these inputs of order one."""
 
 
 class JetHeadConfig(Config):
-    """The head of jets whose scores a head of events reads.
+    """The jet head whose scores an event head reads.
 
     Parameters
     ----------
     config : ClassificationHeadConfig
-        Its shape.
+        Its architecture.
     classes : tuple of str
-        Names of its scores.
+        Names of the scores.
     """
 
     config: ClassificationHeadConfig
@@ -39,17 +39,17 @@ class JetHeadConfig(Config):
 
 
 class EventHeadConfig(HeadConfig):
-    """What the shapes of all heads of events have in common.
+    """Settings that all event heads share.
 
     Parameters
     ----------
     reads : tuple of {"embedding", "scores"}
-        What is read of each jet besides its fields: the embedding, or the scores of the jet head of the checkpoint
+        Inputs from each jet in addition to its fields: the embedding, or the scores of the jet head of the checkpoint
         that the training starts from, or both.
     fields : tuple of str
-        Fields of the jets that are read.
+        Jet fields to read.
     dropout : float
-        Probability of dropping a unit, in training.
+        Dropout probability.
     """
 
     reads: Annotated[tuple[Literal["embedding", "scores"], ...], Field(min_length=1)] = ("embedding",)
@@ -58,31 +58,31 @@ class EventHeadConfig(HeadConfig):
 
 
 class EventHead(Head):
-    """Logits of classes of events, whatever the order and the number of their jets.
+    """Class logits of events, for any number of jets and independent of their order.
 
     Parameters
     ----------
     config : EventHeadConfig
     level : Level
-        Events, with jets as their members.
+        Events, with jets as members.
     dim : int
         Width of the embedding.
     classes : tuple of str
         Classes of events.
     jet_head : JetHeadConfig, optional
-        What gives the scores of jets, where they are read.
+        Computes the jet scores, if the head reads them.
 
     Attributes
     ----------
     jet_head : ClassificationHead or None
-        Gives the scores of jets.
+        Computes the jet scores.
     n_inputs : int
-        Numbers that are read of each jet.
+        Number of inputs per jet.
 
     Raises
     ------
     RecipeError
-        If the head reads scores and there is no jet head, or a field is absent.
+        If the head reads scores but there is no jet head, or a field is missing.
     """
 
     output: ClassVar = "scores"
@@ -113,19 +113,19 @@ class EventHead(Head):
             self.n_inputs += len(jet_head.classes)
 
     def forward(self, embedding: Tensor, jets: Tensor, mask: Tensor) -> Tensor:
-        """Logits.
+        """Compute logits.
 
         Parameters
         ----------
         embedding : Tensor [events, jets, dim]
         jets : Tensor, float32 [events, jets, fields]
         mask : Tensor, bool [events, jets]
-            True where there is a jet. What stands in the other slots never matters.
+            True where there is a jet. The content of the other slots is ignored.
 
         Returns
         -------
         Tensor [events, classes]
-            NaN for an event whose jets have a number that is not finite.
+            NaN for an event with a jet that contains NaN or infinity.
         """
         parts = [self.features(jets, mask)]
         if self.embedding_norm is not None:
@@ -136,9 +136,9 @@ class EventHead(Head):
         return self.logits(inputs, jets, mask) + not_finite_members(embedding, mask) + not_finite_members(jets, mask)
 
     def logits(self, inputs: Tensor, jets: Tensor, mask: Tensor) -> Tensor:
-        """Logits from what is read of the jets, [events, jets, n_inputs], 0 for padding."""
+        """Compute logits from the inputs of the jets, [events, jets, n_inputs], 0 for padding."""
         raise NotImplementedError
 
     def answer(self, result: Tensor) -> Tensor:
-        """Probabilities that add up to 1."""
+        """Convert logits to probabilities that add up to 1."""
         return result.softmax(dim=-1)

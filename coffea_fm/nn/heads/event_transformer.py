@@ -17,7 +17,7 @@ from coffea_fm.tokens import Level
 
 
 class EventTransformerConfig(EventHeadConfig):
-    """Shape of a set transformer over jets.
+    """Architecture of a set transformer over jets.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class EventTransformerConfig(EventHeadConfig):
     feed_forward : int
         Hidden width of the feed-forward layers, in units of `dim`.
     pair_bias : bool
-        Add the physics of each pair of jets to the attention, their mass among it.
+        Add a bias computed from pairwise features of the jets, including the dijet mass, to the attention.
     """
 
     kind: Literal["event-transformer"] = "event-transformer"
@@ -46,24 +46,24 @@ class EventTransformerConfig(EventHeadConfig):
     def build(
         self, level: Level, dim: int, classes: Classes = (), jet_head: JetHeadConfig | None = None
     ) -> EventTransformer:
-        """The head."""
+        """Build the head."""
         return EventTransformer(self, level, dim, classes, jet_head)
 
 
 class EventTransformer(EventHead):
-    """Attention among the jets of an event and a learned token, whose vector is classified.
+    """Self-attention among the jets of an event and a learned token, which is classified.
 
     Parameters
     ----------
     config : EventTransformerConfig
     level : Level
-        Events, with jets as their members.
+        Events, with jets as members.
     dim : int
         Width of the embedding.
     classes : tuple of str
         Classes of events.
     jet_head : JetHeadConfig, optional
-        What gives the scores of jets, where they are read.
+        Computes the jet scores, if the head reads them.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class EventTransformer(EventHead):
         self.classify = nn.Linear(config.dim, len(classes))
 
     def logits(self, inputs: Tensor, jets: Tensor, mask: Tensor) -> Tensor:
-        """Logits, [events, classes]."""
+        """Compute logits, [events, classes]."""
         tokens = self.embed(inputs)
         vectors = torch.cat((self.event_token.to(tokens.dtype).expand(tokens.shape[0], -1, -1), tokens), dim=1)
         real = nn.functional.pad(mask, (1, 0), value=True)

@@ -1,4 +1,4 @@
-"""What every head is: what is known of the things of a level in, an answer out."""
+"""Base class of heads: the outputs of a backbone in, a prediction out."""
 
 from __future__ import annotations
 
@@ -14,57 +14,58 @@ Classes = tuple[str, ...]
 
 
 class HeadConfig(Config):
-    """Base of the configurations of heads; each has a ``kind`` of its own.
+    """Base class of head configurations; each has its own ``kind``.
 
-    A new head is a file beside this one, with a configuration and a module, and a line in ``coffea_fm.nn.heads``.
+    To add a head, write a file next to this one with a configuration and a module, and add a line to
+    ``coffea_fm.nn.heads``.
     """
 
     kind: str
 
     @property
     def truth_fields(self) -> tuple[str, ...]:
-        """Fields of the tokens in the shards that only the loss reads."""
+        """Token fields in the shards that only the loss needs."""
         return ()
 
     def build(self, level: Level, dim: int, classes: Classes = (), jet_head: Any = None) -> Head:
-        """The head, freshly initialised from torch's global random state.
+        """Build the head, initialised from torch's global random state.
 
         Parameters
         ----------
         level : Level
-            The top of what the model reads.
+            Top level of the model's inputs.
         dim : int
             Width of the backbone's vectors.
         classes : tuple of str
-            Classes of the training examples, for a head that tells these.
+            Classes of the training examples, for a head that predicts them.
         jet_head : JetHeadConfig, optional
-            What gives the scores of jets, for a head of events that reads them.
+            Computes the jet scores, for an event head that reads them.
 
         Raises
         ------
         RecipeError
-            If something that it reads is absent.
+            If one of its inputs is missing.
         """
         raise NotImplementedError
 
 
 class Head(nn.Module):
-    """A small network on the backbone.
+    """A small network on top of a backbone.
 
     `forward` takes the arrays that `reads` names, in that order.
 
     Attributes
     ----------
     output : str
-        Name of its answer in a bundle.
+        Name of its output in a bundle.
     reads : tuple of str
-        Names of the arrays it reads, as `Model.known` and exported graphs give them.
+        Names of its input arrays, as `Model.known` and exported graphs return them.
     level : str
-        Name of the level whose things have one answer each.
+        Name of the level that it makes predictions for.
     pairs : bool
-        Whether pairs of these things have an answer instead.
+        Whether it makes a prediction for each pair instead.
     columns : tuple of str
-        Names of the numbers of an answer, such as classes; none where there is one number without a name.
+        Names of the predicted numbers, such as classes; empty for a single unnamed number.
     """
 
     output: ClassVar[str]
@@ -75,11 +76,11 @@ class Head(nn.Module):
 
     @property
     def unit(self) -> Tensor | float:
-        """A difference of answers that matters, [columns]: the numerical check divides by it."""
+        """Scale of a relevant difference of the predictions, [columns]; the numerical check divides by it."""
         return 1.0
 
     def answer(self, result: Tensor) -> Tensor:
-        """What the exported graph gives, from what `forward` gives and a loss compares."""
+        """Convert the result of `forward`, which the loss uses, to the output of the exported graph."""
         raise NotImplementedError
 
 

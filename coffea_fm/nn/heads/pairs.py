@@ -1,4 +1,4 @@
-"""Token vectors to a logit of each pair of tokens: whether they come from one vertex."""
+"""A logit for each pair of tokens, from their vectors: whether they come from the same vertex."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from coffea_fm.tokens import Level
 
 
 class PairHeadConfig(HeadConfig):
-    """Shape of a head that judges each pair of tokens.
+    """Architecture of a head that classifies each pair of tokens.
 
     Parameters
     ----------
     truth : tuple of str
-        Fields of the tokens in the shards; two tokens belong together if all of them are equal.
+        Token fields in the shards; two tokens belong together if all of these are equal.
     width : int
-        Of the space in which the two are compared.
+        Dimension of the space in which tokens are compared.
     """
 
     kind: Literal["pairs"] = "pairs"
@@ -29,22 +29,22 @@ class PairHeadConfig(HeadConfig):
 
     @property
     def truth_fields(self) -> tuple[str, ...]:
-        """Fields of the tokens that only the loss reads."""
+        """Token fields that only the loss needs."""
         return self.truth
 
     def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> PairHead:  # noqa: ARG002
-        """The head."""
+        """Build the head."""
         return PairHead(self, level, dim)
 
 
 class PairHead(Head):
-    """A logit of each pair, the same for (i, j) and (j, i): a bilinear form of the two, and a bias of each.
+    """Symmetric pair logits: a bilinear form of the two token vectors plus a bias from each.
 
     Parameters
     ----------
     config : PairHeadConfig
     level : Level
-        What the tokens belong to.
+        The level that the tokens belong to.
     dim : int
         Width of the token vectors.
     """
@@ -62,7 +62,7 @@ class PairHead(Head):
         self.bias = nn.Linear(dim, 1)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Logits, [things, tokens, tokens]."""
+        """Compute logits, [things, tokens, tokens]."""
         projected = self.project(vectors)
         product = self.metric(projected) @ projected.transpose(1, 2)
         bias = self.bias(vectors)
@@ -71,5 +71,5 @@ class PairHead(Head):
         return logits
 
     def answer(self, result: Tensor) -> Tensor:
-        """Probabilities."""
+        """Convert logits to probabilities."""
         return result.sigmoid()

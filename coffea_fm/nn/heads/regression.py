@@ -1,4 +1,4 @@
-"""Embedding to numbers such as a mass."""
+"""Regression of numbers such as a mass from an embedding."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from coffea_fm.tokens import Level
 
 
 class RegressionHeadConfig(HeadConfig):
-    """Shape of a regression head.
+    """Architecture of a regression head.
 
     Parameters
     ----------
     targets : tuple of str
-        What it predicts: names of columns of the shards.
+        Columns of the shards to predict.
     hidden : tuple of int
-        Widths of hidden layers; none for a linear head.
+        Widths of the hidden layers; empty for a linear head.
     dropout : float
-        Probability of dropping a unit of the embedding, in training.
+        Dropout probability of the embedding.
     """
 
     kind: Literal["regression"] = "regression"
@@ -31,18 +31,18 @@ class RegressionHeadConfig(HeadConfig):
     dropout: float = 0.0
 
     def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> RegressionHead:  # noqa: ARG002
-        """The head."""
+        """Build the head."""
         return RegressionHead(self, level, dim)
 
 
 class RegressionHead(Head):
-    """Numbers from an embedding: standardised inside, in their own units in the exported graph.
+    """Predicts numbers from an embedding: standardised in training, in physical units in the exported graph.
 
     Parameters
     ----------
     config : RegressionHeadConfig
     level : Level
-        What has an embedding.
+        The level that the predictions belong to.
     dim : int
         Width of the embedding.
     """
@@ -59,7 +59,7 @@ class RegressionHead(Head):
         self.register_buffer("deviation", torch.ones(len(config.targets)))
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """Standardised numbers, [things, targets]."""
+        """Predict standardised numbers, [things, targets]."""
         numbers: Tensor = self.layers(embedding)
         return numbers
 
@@ -69,9 +69,9 @@ class RegressionHead(Head):
         return self.deviation
 
     def standardised(self, targets: Tensor) -> Tensor:
-        """What `forward` should give for these targets, [things, targets]."""
+        """Standardise these targets, [things, targets], as `forward` predicts them."""
         return (targets - self.mean) / self.deviation
 
     def answer(self, result: Tensor) -> Tensor:
-        """The numbers in the units of the shards."""
+        """Convert predictions to the units of the shards."""
         return result * self.deviation + self.mean

@@ -1,4 +1,4 @@
-"""Token vectors to class logits of each token, e.g. the origin of a track."""
+"""Classification of each token from its vector, e.g. the origin of a track."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from coffea_fm.tokens import Level
 
 
 class TokenHeadConfig(HeadConfig):
-    """Shape of a head that classifies each token.
+    """Architecture of a head that classifies each token.
 
     Parameters
     ----------
     truth : str
-        Field of the tokens in the shards that counts `classes`; negative for a token that is not asked about.
+        Token field in the shards with the index of the class; tokens with a negative value are ignored.
     classes : tuple of str
         Names of the classes.
     hidden : tuple of int
-        Widths of hidden layers; none for a linear head.
+        Widths of the hidden layers; empty for a linear head.
     dropout : float
-        Probability of dropping a unit of a vector, in training.
+        Dropout probability of the token vectors.
     """
 
     kind: Literal["tokens"] = "tokens"
@@ -34,22 +34,22 @@ class TokenHeadConfig(HeadConfig):
 
     @property
     def truth_fields(self) -> tuple[str, ...]:
-        """Fields of the tokens that only the loss reads."""
+        """Token fields that only the loss needs."""
         return (self.truth,)
 
     def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> TokenHead:  # noqa: ARG002
-        """The head."""
+        """Build the head."""
         return TokenHead(self, level, dim)
 
 
 class TokenHead(Head):
-    """Logits of each token of the first group.
+    """Class logits of each token of the first group.
 
     Parameters
     ----------
     config : TokenHeadConfig
     level : Level
-        What the tokens belong to.
+        The level that the tokens belong to.
     dim : int
         Width of the token vectors.
     """
@@ -63,10 +63,10 @@ class TokenHead(Head):
         self.layers = layers(dim, config.hidden, len(config.classes), config.dropout)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Logits, [things, tokens, classes]."""
+        """Compute logits, [things, tokens, classes]."""
         logits: Tensor = self.layers(vectors)
         return logits
 
     def answer(self, result: Tensor) -> Tensor:
-        """Probabilities that add up to 1 for each token."""
+        """Convert logits to probabilities that add up to 1 for each token."""
         return result.softmax(dim=-1)

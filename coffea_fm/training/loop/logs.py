@@ -6,13 +6,18 @@ import csv
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
+from rich.text import Text
 
 from coffea_fm.files import atomic
+
+_NAME_WIDTH = 24
 
 
 class CSVLog:
@@ -79,35 +84,57 @@ class Logs:
         self._tensorboard.finalize("success")
 
 
+class TrainingProgress(Progress):
+    """A line with bar, count and remaining time that stay on 80 columns; the numbers have lines of their own below.
+
+    Parameters
+    ----------
+    unit : str
+        What is counted.
+    console : Console
+    visible : bool
+    """
+
+    def __init__(self, unit: str, console: Console, *, visible: bool = True) -> None:
+        self.numbers = ""
+        kept = partial(Column, no_wrap=True)
+        super().__init__(
+            TextColumn("{task.description}", table_column=kept(max_width=_NAME_WIDTH, overflow="ellipsis")),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(table_column=kept()),
+            TextColumn(unit, table_column=kept()),
+            TimeRemainingColumn(table_column=kept()),
+            console=console,
+            disable=not visible,
+        )
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """The bar, and below it the numbers."""
+        yield self.make_tasks_table(self.tasks)
+        if self.numbers:
+            yield Text(self.numbers, style="dim")
+
+
 class Bar:
     """How many jets or events were seen, and the latest numbers."""
 
-    def __init__(self, progress: Progress, total: int, done: int, name: str) -> None:
+    def __init__(self, progress: TrainingProgress, total: int, done: int, name: str) -> None:
         self._progress = progress
         self._numbers: dict[str, float] = {}
-        self._task = progress.add_task(name, total=total, completed=done, numbers="")
+        self._task = progress.add_task(name, total=total, completed=done)
 
     def advance(self, seen: int) -> None:
         """Count what was seen."""
         self._progress.advance(self._task, seen)
 
     def show(self, numbers: Mapping[str, float]) -> None:
-        """Replace the numbers of these names beside the bar."""
+        """Replace the numbers of these names below the bar."""
         self._numbers |= numbers
-        text = "  ".join(f"{name} {value:.4g}" for name, value in self._numbers.items())
-        self._progress.update(self._task, numbers=text)
+        self._progress.numbers = "  ".join(f"{name}\u00a0{value:.4g}" for name, value in self._numbers.items())
 
 
 @contextmanager
 def progress_bar(name: str, total: int, done: int, *, unit: str = "jets", visible: bool) -> Iterator[Bar]:
     """A bar on the terminal's error stream while the block runs."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[numbers]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=not visible) as progress:
+    with TrainingProgress(unit, Console(stderr=True), visible=visible) as progress:
         yield Bar(progress, total, done, name)

@@ -187,7 +187,7 @@ def test_the_embedding_is_trained(content: dict[str, Any], whole: Inputs, hidden
     ("change", "message"),
     [
         ({"targets": {}}, "there is nothing to predict"),
-        ({"exclude": False, "decoder": {}}, "there is no decoder where hidden particles are replaced"),
+        ({"exclude": False, "decoder": {}}, "decoder: there is none if hidden particles are replaced"),
         ({"targets": {"kmean": {}}}, "did you mean 'kmeans'"),
         ({"hidden": 1.0}, "method.hidden"),
     ],

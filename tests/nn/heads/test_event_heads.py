@@ -178,7 +178,7 @@ def test_features_by_hand() -> None:
 def test_what_a_head_needs_is_named() -> None:
     with pytest.raises(RecipeError, match=r"head.reads: the scores of jets come from the head of the checkpoint"):
         build(HEADS["deep-sets of scores"], jet_head=None)
-    with pytest.raises(RecipeError, match="relative to the hardest of them: add pt"):
+    with pytest.raises(RecipeError, match="relative to the leading one: add pt"):
         JetsOfEventFeatures(JETS, ("phi",))
     with pytest.raises(RecipeError, match="event heads need the jet fields msoftdrop"):
         JetsOfEventFeatures(LEVEL, ("eta", "msoftdrop"))

@@ -1,1 +1,1 @@
-"""Small transformers that turn vectors of the encoder into predictions."""
+"""Small transformers that turn encoder outputs into predictions."""

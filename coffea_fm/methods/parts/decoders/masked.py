@@ -1,4 +1,4 @@
-"""Vectors of hidden particles, from what the encoder makes of the others."""
+"""Predict vectors of hidden particles from the encoder's output for the visible ones."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Position = Literal["subset", "all", "none"]
 
 
 class Predicted(NamedTuple):
-    """What is known of the hidden particles.
+    """Predictions for the hidden particles.
 
     Attributes
     ----------
     vectors : Tensor [n_hidden, dim]
-        One for each of them.
+        One per hidden particle.
     embedding : Tensor [jets, backbone_dim]
-        What the encoder makes of each jet without them.
+        Embedding of each jet without its hidden particles.
     """
 
     vectors: Tensor
@@ -32,18 +32,18 @@ class Predicted(NamedTuple):
 
 
 class ExcludedPredictor(nn.Module):
-    """Hidden particles never enter the encoder; a decoder reads its output, and a learned vector for each of them.
+    """Hidden particles never enter the encoder. A decoder reads its output and a learned query per hidden particle.
 
-    This is the decoder of MPM v2 (arXiv:2409.12589). Particles are ordered; what of their order the decoder is told
-    is `position`:
+    This is the decoder of MPM v2 (arXiv:2409.12589). Particles are ordered, and `position` sets how much of that order
+    the decoder knows:
 
-    - ``subset``: the k-th hidden particle gets the k-th learned vector, so that the decoder knows no more than the
-      order of the hidden ones among themselves.
+    - ``subset``: the k-th hidden particle gets the k-th learned vector, so the decoder only knows the order of the
+      hidden particles among themselves.
     - ``all``: the k-th particle of the jet, hidden or visible, gets the k-th vector. The momenta of its visible
-      neighbours then bound its own, and the task is too easy: a control.
-    - ``none``: all hidden particles get the same vector, and so the same prediction.
+      neighbours then bound its own, which makes the task too easy. Use it as a control.
+    - ``none``: all hidden particles get the same vector, and therefore the same prediction.
 
-    The decoder reads the embedding beside the token vectors.
+    The decoder reads the embedding in addition to the token vectors.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class ExcludedPredictor(nn.Module):
     config : DecoderConfig
     position : {"subset", "all", "none"}
     max_tokens : int
-        Most particles of a jet.
+        Maximum number of particles in a jet.
     """
 
     def __init__(self, backbone_dim: int, config: DecoderConfig, position: Position, max_tokens: int) -> None:
@@ -76,29 +76,30 @@ class ExcludedPredictor(nn.Module):
 
 
 class ReplacedPredictor(nn.Module):
-    """Hidden particles enter the encoder as one learned vector; what it makes of them is the prediction (MPM v1).
+    """Hidden particles are replaced by a learned vector in the encoder, whose output is the prediction (MPM v1).
 
-    The encoder knows no order: the places are told behind it (arXiv:2401.13537), see `ExcludedPredictor`.
+    The encoder does not know the order of the particles; position vectors are added to its output (arXiv:2401.13537).
+    See `ExcludedPredictor`.
 
     Parameters
     ----------
     backbone : Backbone
     position : {"subset", "all", "none"}
     max_tokens : int
-        Most particles of a jet.
+        Maximum number of particles in a jet.
 
     Raises
     ------
     RecipeError
-        If the backbone reads features of pairs, which tell what is hidden.
+        If the backbone uses features of pairs, which reveal the hidden particles.
     """
 
     def __init__(self, backbone: Backbone, position: Position, max_tokens: int) -> None:
         super().__init__()
         if backbone.reads_pairs:
             raise RecipeError(
-                "this backbone reads pairs of particles, also of those that are replaced: exclude the hidden particles, or "
-                "take a set-transformer without pair_bias"
+                "this backbone uses features of pairs, which reveal the replaced particles: set method.exclude: true, or "
+                "use a set-transformer without pair_bias"
             )
         self.dim = backbone.dim
         self.position = position
@@ -118,17 +119,17 @@ class ReplacedPredictor(nn.Module):
 def build_predictor(
     backbone: Backbone, decoder: DecoderConfig | None, position: Position
 ) -> ExcludedPredictor | ReplacedPredictor:
-    """Predict with a decoder, or without one by replacing the hidden particles in the encoder."""
+    """Build a predictor with a decoder, or one that replaces the hidden particles in the encoder."""
     max_tokens = only_member(backbone.level).maximum
     if max_tokens is None:
-        raise RecipeError("masked modelling learns a vector for each place: give inputs.max_tokens")
+        raise RecipeError("masked modelling learns a vector for each position: set inputs.max_tokens")
     if decoder is None:
         return ReplacedPredictor(backbone, position, max_tokens)
     return ExcludedPredictor(backbone.dim, decoder, position, max_tokens)
 
 
 def order_vectors(vectors: Tensor, part: MaskedJets, position: Position) -> Tensor:
-    """Which learned vector [places, dim] each hidden particle gets, [jets, hidden, dim]."""
+    """Select the learned vector, from [places, dim], of each hidden particle: [jets, hidden, dim]."""
     place = part.hidden.place
     if position == "subset":
         place = torch.arange(place.shape[1], device=place.device).expand(place.shape)

@@ -1,4 +1,4 @@
-"""A few transformer layers on vectors that are given."""
+"""A stack of transformer layers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class DecoderConfig(Config):
 
 
 class Stack(nn.Module):
-    """Attention among the vectors of each set.
+    """Self-attention among the vectors of each set.
 
     Parameters
     ----------
@@ -45,13 +45,13 @@ class Stack(nn.Module):
         self.norm = nn.LayerNorm(config.dim)
 
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
-        """Vectors of the same shape.
+        """Update the vectors; the shape is unchanged.
 
         Parameters
         ----------
         vectors : Tensor [jets, tokens, dim]
         mask : Tensor, bool [jets, tokens]
-            True for real ones; each set needs one.
+            True for real tokens; each set needs at least one.
         """
         bias = torch.zeros_like(mask, dtype=vectors.dtype).masked_fill(~mask, -math.inf)[:, None, None, :]
         rows = vectors.flatten(0, 1)

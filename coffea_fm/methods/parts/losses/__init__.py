@@ -1,3 +1,3 @@
-"""What self-supervised methods minimise, for each jet where that is possible; always in single precision."""
+"""Losses of self-supervised methods, per jet where possible, always in single precision."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Self-distillation: the student's classes are to be the teacher's, for other views of the jet."""
+"""Self-distillation: the student predicts the teacher's class probabilities for other views of the jet."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from torch.nn.functional import log_softmax
 
 @torch.no_grad()
 def sinkhorn(logits: Tensor, temperature: Tensor | float, iterations: int = 3) -> Tensor:
-    """Classes of the teacher, used equally often (Sinkhorn-Knopp, arXiv:2006.09882).
+    """Teacher probabilities, balanced such that all classes are used equally often (Sinkhorn-Knopp, arXiv:2006.09882).
 
     Parameters
     ----------
     logits : Tensor, float32 [jets, classes]
     temperature : Tensor or float
     iterations : int
-        How often the classes are made equal.
+        Number of normalisation steps.
 
     Returns
     -------
     Tensor, float32 [jets, classes]
-        Probabilities: 1 in sum over the classes, and about jets / classes in sum over the jets.
+        Probabilities. The sum over the classes is 1, and the sum over the jets is about jets / classes.
     """
     logarithm = logits / temperature
     for _ in range(iterations):
@@ -32,16 +32,16 @@ def sinkhorn(logits: Tensor, temperature: Tensor | float, iterations: int = 3) -
 
 
 def distillation(targets: Mapping[int, Tensor], logits: Mapping[int, Tensor], temperature: float) -> Tensor:
-    """Cross-entropy of the student's classes under the teacher's, mean over all pairs of different views.
+    """Cross-entropy between teacher and student, averaged over all pairs of different views.
 
     Parameters
     ----------
     targets : dict of int to Tensor, float32 [jets, classes]
-        Probabilities that the teacher gives, by the number of the view.
+        Probabilities of the teacher, by the index of the view.
     logits : dict of int to Tensor, float32 [jets, classes]
-        Of the student, likewise.
+        Logits of the student, by the index of the view.
     temperature : float
-        Of the student.
+        Temperature of the student.
 
     Returns
     -------

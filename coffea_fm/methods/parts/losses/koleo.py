@@ -1,4 +1,4 @@
-"""Repulsion of nearest neighbours."""
+"""Repulsion between nearest neighbours."""
 
 from __future__ import annotations
 

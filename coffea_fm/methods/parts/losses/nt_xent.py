@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 
 def nt_xent(first: Tensor, second: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """Normalised-temperature cross-entropy (arXiv:2002.05709): which of all views is the other one of this jet.
+    """Normalised temperature-scaled cross-entropy (arXiv:2002.05709): find the other view of the same jet.
 
     ``-log exp(s(i, j)/τ) / Σ_{k ≠ i} exp(s(i, k)/τ)`` with cosines s, where j is the other view of i and k runs over
     both views of all jets.
@@ -23,9 +23,9 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float) -> tuple[Tensor, 
     Returns
     -------
     loss : Tensor, float32 [jets]
-        Mean of the two views; log(2 jets - 1) if all projections are the same.
+        Averaged over the two views; log(2 jets - 1) if all projections are the same.
     found : Tensor, float32 [jets]
-        Share of the two views whose most similar one is the right one.
+        Fraction of the two views whose most similar view is the correct one.
     """
     vectors = normalize(torch.cat((first, second)), dim=-1)
     n_jets = len(first)

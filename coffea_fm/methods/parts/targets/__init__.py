@@ -1,1 +1,1 @@
-"""What is to be predicted of a hidden particle: one file a target."""
+"""Prediction targets for hidden particles, one file each."""

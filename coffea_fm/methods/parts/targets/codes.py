@@ -1,4 +1,4 @@
-"""Which code a tokenizer gives a hidden particle."""
+"""Target: the tokenizer's code of a hidden particle."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ class KMeansTargetConfig(TargetConfig):
     Parameters
     ----------
     codes : int
-        How many; the centres are found when the training begins.
+        Number of codes; the centres are fitted when the training begins.
     tokenizer : Path, optional
-        A trained tokenizer to take instead, such as ``runs/NAME/best``; it has its own `codes` and fields.
+        A trained tokenizer to use instead, such as ``runs/NAME/best``; it has its own `codes` and fields.
     summary : float
-        Factor, within the loss, of how often each code occurs in the jet, read off the embedding; 0 in
-        arXiv:2409.12589.
+        Weight of predicting from the embedding how often each code occurs in the jet; 0 in arXiv:2409.12589.
     """
 
     codes: Annotated[int, Field(ge=2)] = 2048
@@ -50,7 +49,7 @@ class VQTargetConfig(TargetConfig):
     tokenizer : Path
         Its folder, such as ``runs/NAME/best``.
     summary : float
-        As for k-means.
+        See `KMeansTargetConfig`.
     """
 
     tokenizer: Path
@@ -64,11 +63,11 @@ CodeConfig = KMeansTargetConfig | VQTargetConfig
 
 
 class CodeTarget(Target):
-    """Cross-entropy of logits that are linear in the vectors, and of such that are linear in the embedding.
+    """Cross-entropy of two linear predictions: each code from its vector, and all codes from the embedding.
 
-    The latter are a guess of how often each code occurs in the whole jet: so the embedding, of the visible particles,
-    has to tell what the jet is made of, in a form that a linear model can read. Where only particles are predicted
-    nothing asks that of it, and probes find less in it than in that of an untrained network.
+    The second one predicts how often each code occurs in the whole jet, so the embedding of the visible particles must
+    describe the content of the jet in a linearly readable form. If only particles are predicted, nothing enforces this,
+    and linear probes on the embedding do worse than on that of an untrained network.
 
     Parameters
     ----------
@@ -76,7 +75,7 @@ class CodeTarget(Target):
     around : Surroundings
     config : KMeansTargetConfig or VQTargetConfig
     fit : bool
-        Find the centres when the training begins.
+        Fit the centres when the training begins.
     """
 
     def __init__(self, tokenizer: Tokenizer, around: Surroundings, config: CodeConfig, *, fit: bool) -> None:
@@ -88,13 +87,13 @@ class CodeTarget(Target):
         self._fit = fit
 
     def train(self, mode: bool = True) -> Self:
-        """The tokenizer never trains."""
+        """Set the mode, but keep the tokenizer in evaluation mode."""
         super().train(mode)
         self.tokenizer.eval()
         return self
 
     def prepare(self, data: ShardDataset, seed: int) -> None:
-        """Find the centres, if they are not given."""
+        """Fit the centres, unless a trained tokenizer is used."""
         if self._fit and isinstance(self.tokenizer, KMeansTokenizer):
             self.tokenizer.fit(data, seed)
 

@@ -1,4 +1,4 @@
-"""The distribution of a hidden particle's numbers, as a flow from noise."""
+"""Target: the distribution of the fields of a hidden particle, as a flow from noise."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ TIMES = 8
 
 
 class FlowTargetConfig(TargetConfig):
-    """The velocity from the numbers to noise.
+    """Settings of the flow target.
 
     Parameters
     ----------
     width : int
-        Hidden width of the network that predicts it.
+        Hidden width of the network that predicts the velocity.
     """
 
     width: PositiveInt = 128
@@ -34,18 +34,18 @@ class FlowTargetConfig(TargetConfig):
 
 
 class FlowTarget(Target):
-    """Conditional flow matching: mean squared difference of velocities.
+    """Conditional flow matching: mean squared error of the velocity.
 
-    At time t a number x and its noise ε are mixed to ``(1 - t) x + t ε``, whose velocity is ``ε - x``; t is the
-    logistic function of a standard normal number, as in the public code of MPM v2 (arXiv:2409.12589).
+    At time t, a value x and noise ε are mixed to ``(1 - t) x + t ε``, with velocity ``ε - x``. As in the public code of
+    MPM v2 (arXiv:2409.12589), t is the logistic function of a standard normal number.
 
     Parameters
     ----------
     level : Level
     names : tuple of str
-        Which numbers.
+        Fields to predict.
     dim : int
-        Width of the vectors, which the velocity is conditioned on.
+        Width of the vectors that the velocity is conditioned on.
     config : FlowTargetConfig
     """
 
@@ -57,7 +57,7 @@ class FlowTarget(Target):
         self.velocity = Readout(nn.Sequential(*layers))
 
     def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002
-        """Take the quantiles."""
+        """Compute the quantiles of the fields."""
         self.fields.fit(data)
 
     def forward(self, predicted: Predicted, part: MaskedJets) -> Tensor:
@@ -72,5 +72,5 @@ class FlowTarget(Target):
 
 
 def flow(numbers: Tensor, noise: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
-    """The mixture of numbers and noise at a time, 0 to 1, and its velocity ``noise - numbers``."""
+    """Mix numbers and noise at a time from 0 to 1; returns the mixture and its velocity ``noise - numbers``."""
     return (1 - time) * numbers + time * noise, noise - numbers

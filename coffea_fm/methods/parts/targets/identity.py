@@ -1,4 +1,4 @@
-"""What kind of particle a hidden one is."""
+"""Target: the type of a hidden particle."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ KINDS = (-211, -13, -11, 11, 13, 22, 130, 211)
 
 
 class IdentityTargetConfig(TargetConfig):
-    """The particle's kind, one of eight.
+    """Settings of the particle type target, with eight classes.
 
     Parameters
     ----------
     weight : float
-        Factor of the loss (arXiv:2409.12589 takes 0.3).
+        Weight of the loss (0.3 in arXiv:2409.12589).
     """
 
     weight: PositiveFloat = 0.3
@@ -34,7 +34,7 @@ class IdentityTargetConfig(TargetConfig):
 
 
 class IdentityTarget(Target):
-    """Cross-entropy of logits, linear in the vectors, for charge and kind together.
+    """Cross-entropy of a linear classifier of particle type and charge.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The numbers of a hidden particle."""
+"""Target: the fields of a hidden particle."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from coffea_fm.tokens import Level
 
 
 class RegressionTargetConfig(TargetConfig):
-    """The scaled numbers themselves."""
+    """Settings of the regression target."""
 
     def build(self, around: Surroundings) -> RegressionTarget:  # noqa: D102
         return RegressionTarget(around.level, around.fields, around.dim, self.weight)
 
 
 class RegressionTarget(Target):
-    """Mean absolute difference of numbers that are linear in the vectors.
+    """Mean absolute error of a linear regression of the scaled fields.
 
     Parameters
     ----------
     level : Level
     names : tuple of str
-        Which numbers.
+        Fields to predict.
     dim : int
         Width of the vectors.
     weight : float
@@ -38,7 +38,7 @@ class RegressionTarget(Target):
         self.numbers = Readout(nn.Linear(dim, len(names)))
 
     def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002
-        """Take the quantiles."""
+        """Compute the quantiles of the fields."""
         self.fields.fit(data)
 
     def forward(self, predicted: Predicted, part: MaskedJets) -> Tensor:

@@ -1,4 +1,4 @@
-"""All targets of masked modelling, one a line."""
+"""All targets of masked modelling, one per line."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from coffea_fm.tokens import Level
 
 
 class TargetsConfig(Config):
-    """What is predicted of each hidden particle: at least one of these, and their losses are added.
+    """What to predict for each hidden particle: at least one target. The losses of all targets are added.
 
     Parameters
     ----------
     kmeans, vq, regression, flow, id : object, optional
-        See each; ``{}`` takes its defaults.
+        Settings of each target; ``{}`` selects the defaults.
     fields : tuple of str
-        Numbers that k-means, regression and flow are about.
+        Fields that k-means, regression and flow predict.
     """
 
     kmeans: KMeansTargetConfig | None = None
@@ -34,7 +34,7 @@ class TargetsConfig(Config):
 
     @property
     def chosen(self) -> dict[str, TargetConfig]:
-        """Those that are configured, by name."""
+        """The configured targets by name."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: value for name, value in values.items() if isinstance(value, TargetConfig)}
 
@@ -45,12 +45,12 @@ class TargetsConfig(Config):
         return self
 
     def build(self, level: Level, dim: int, embedding_dim: int) -> dict[str, Target]:
-        """Modules by name, for vectors of width `dim` and embeddings of width `embedding_dim`.
+        """Build the targets for vectors of width `dim` and embeddings of width `embedding_dim`.
 
         Raises
         ------
         RecipeError
-            If a tokenizer cannot be read, or reads other inputs.
+            If a tokenizer cannot be read, or its inputs differ.
         """
         around = Surroundings(level, self.fields, dim, embedding_dim)
         return {name: config.build(around) for name, config in self.chosen.items()}

@@ -1,4 +1,4 @@
-"""What every target is made of."""
+"""Base classes of prediction targets."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import Level
 
 ROWS = 64
-"""Numbers of rows are multiples of this: in bf16 each new one has to be prepared by the library."""
+"""Rows are padded to a multiple of this: in bf16, oneDNN compiles a kernel for each new shape."""
 
 
 class Surroundings(NamedTuple):
-    """What a target is built for.
+    """Context in which a target is built.
 
     Attributes
     ----------
     level : Level
-        What the network reads of a jet.
+        Inputs of the network.
     fields : tuple of str
-        Numbers of a particle that targets are about, unless they say otherwise.
+        Default fields of the targets.
     dim, embedding_dim : int
-        Widths of the vectors of hidden particles, and of the embedding.
+        Widths of the vectors of hidden particles and of the embedding.
     """
 
     level: Level
@@ -39,34 +39,34 @@ class Surroundings(NamedTuple):
 
 
 class TargetConfig(Config):
-    """What any target can choose.
+    """Base class of target configurations.
 
     Parameters
     ----------
     weight : float
-        Factor of the loss.
+        Weight of the loss.
     """
 
     weight: PositiveFloat = 1.0
 
     def build(self, around: Surroundings) -> Target:
-        """The target as a module.
+        """Build the target.
 
         Raises
         ------
         RecipeError
-            If the inputs have not all fields that it needs.
+            If a field that it needs is missing from the inputs.
         """
         raise NotImplementedError
 
 
 class Target(nn.Module):
-    """Something to predict of a hidden particle.
+    """Base class of prediction targets for hidden particles.
 
     Parameters
     ----------
     weight : float
-        Factor of its loss.
+        Weight of the loss.
     """
 
     def __init__(self, weight: float) -> None:
@@ -74,7 +74,7 @@ class Target(nn.Module):
         self.weight = weight
 
     def prepare(self, data: ShardDataset, seed: int) -> None:
-        """Look at the training jets once, before the first step of a run."""
+        """Set buffers from the training jets, once, before the first step of a run."""
 
     def forward(self, predicted: Predicted, part: MaskedJets) -> Tensor:
         """Loss of each hidden particle, float32 [n_hidden]."""
@@ -82,12 +82,12 @@ class Target(nn.Module):
 
 
 class Readout(nn.Module):
-    """Something linear, or made of linear parts, for any number of rows.
+    """Applies a row-wise module to any number of rows, padded to a multiple of `ROWS`.
 
     Parameters
     ----------
     module : nn.Module
-        Takes and gives rows.
+        Maps rows to rows, such as a linear layer.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -95,6 +95,6 @@ class Readout(nn.Module):
         self.module = module
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Rows in single precision, as many as given."""
+        """Apply the module; the result is in single precision."""
         result: Tensor = self.module(pad(rows, (0, 0, 0, -len(rows) % ROWS)))[: len(rows)].float()
         return result

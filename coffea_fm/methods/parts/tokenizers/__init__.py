@@ -1,1 +1,1 @@
-"""Tokenizers: particles to codes. Trained, saved and inspected by themselves; masked modelling predicts their codes."""
+"""Tokenizers map particles to codes. They are trained and inspected separately; masked modelling predicts the codes."""

@@ -1,4 +1,4 @@
-"""A learned codebook, and what keeps it from collapsing to a few codes (arXiv:2305.08842)."""
+"""A learned codebook, with measures against collapse to a few codes (arXiv:2305.08842)."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from coffea_fm.config import Config
 from coffea_fm.methods.parts.tokenizers.kmeans import nearest
 
 AFFINE_RATE = 10.0
-"""How much faster than the codes their common shift and scale are learned."""
+"""Learning rate of the common shift and scale, relative to that of the codes."""
 
 
 class CodebookConfig(Config):
-    """A codebook. The last four, each a switch of its own, are against collapse; all are on by default.
+    """Settings of a codebook. The last four are independent measures against collapse, all on by default.
 
     Parameters
     ----------
     codes : int
     latent : int
-        Width of a code.
+        Dimension of a code.
     beta : float
-        Share of the loss that moves the codes to the vectors; the rest moves the vectors to the codes.
+        Fraction of the loss that moves the codes towards the vectors; the rest moves the vectors towards the codes.
     affine : bool
-        All codes have a common shift and scale, learned, so that codes that are not used move with the others.
+        Learn a common shift and scale of all codes, so that unused codes move with the others.
     synchronise : float
-        The nu of the synchronised straight-through rule: the share of the task's gradient that codes get, too.
+        The nu of the synchronised straight-through estimator: the fraction of the task gradient that codes receive.
     replace_after : int, optional
-        A code that no vector took for as many steps becomes a random vector of the last step.
+        Replace a code that was not used for this many steps by a random vector of the last step.
     kmeans_start : bool
-        Start from the centres that k-means++ chooses among the vectors of the untrained encoder.
+        Initialise the codes with k-means++ on the outputs of the untrained encoder.
     """
 
     codes: Annotated[int, Field(ge=2)] = 512
@@ -66,7 +66,7 @@ class Codebook(nn.Module):
         self.register_buffer("latest", torch.zeros(config.codes, config.latent))
 
     def start(self, vectors: Tensor, seed: int) -> None:
-        """Place the codes, given vectors [n, latent] of the encoder."""
+        """Initialise the codes from encoder outputs [n, latent]."""
         if self.config.kmeans_start:
             centres, _ = kmeans_plusplus(vectors.numpy(), self.config.codes, random_state=seed)
             self.codes.data.copy_(torch.from_numpy(centres))
@@ -76,7 +76,7 @@ class Codebook(nn.Module):
         return self.codes * (1 + AFFINE_RATE * self.scale) + AFFINE_RATE * self.shift
 
     def forward(self, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The code of each vector.
+        """Quantise each vector.
 
         Parameters
         ----------
@@ -85,10 +85,10 @@ class Codebook(nn.Module):
         Returns
         -------
         quantised : Tensor [n, latent]
-            The codes, with gradients of vectors and codes.
+            The codes, with gradients to vectors and codes.
         index : Tensor, int64 [n]
         loss : Tensor [n]
-            What draws vectors and codes together.
+            Pulls vectors and codes together.
         """
         table = self.table()
         index = nearest(vectors.detach(), table.detach())
@@ -100,7 +100,7 @@ class Codebook(nn.Module):
 
     @torch.no_grad()
     def replace_idle(self) -> None:
-        """Move codes that were not used for long to vectors that were seen; called after each step."""
+        """Replace codes that were not used for a long time by recent vectors; called after each step."""
         self.idle += 1
         if self.config.replace_after is not None:
             dead = self.idle > self.config.replace_after
@@ -115,12 +115,12 @@ class Codebook(nn.Module):
 
 
 def straight_through(vectors: Tensor, codes: Tensor, synchronise: float) -> Tensor:
-    """``z + sg(e - z) + nu (e - sg(e))``: the codes; their gradient goes to the vectors and, times nu, to the codes."""
+    """``z + sg(e - z) + nu (e - sg(e))``: the codes; the gradient goes to the vectors and, times nu, to the codes."""
     return vectors + (codes - vectors).detach() + synchronise * (codes - codes.detach())
 
 
 def code_loss(vectors: Tensor, codes: Tensor, beta: float) -> Tensor:
-    """``(1 - β) |z - sg(e)|² + β |sg(z) - e|²``, with the mean over components as the norm, [n]."""
+    """``(1 - β) |z - sg(e)|² + β |sg(z) - e|²``, averaged over components, [n]."""
     return (1 - beta) * (vectors - codes.detach()).square().mean(dim=-1) + beta * (
         vectors.detach() - codes
     ).square().mean(dim=-1)

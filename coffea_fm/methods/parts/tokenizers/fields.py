@@ -1,4 +1,4 @@
-"""The continuous numbers of a particle on a common scale."""
+"""The continuous fields of a particle on a common scale."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ LARGEST = 3.0
 
 
 class ParticleFields(nn.Module):
-    """Numbers of particles on a common scale, and back.
+    """Transform fields of particles to a common scale, and back.
 
-    Each is transformed to a standard normal distribution by its quantiles, as the inputs of MPM v2 are
-    (arXiv:2409.12589). The significances of impact parameters, as ``sign(d) log(1 + |d| / error)``, are instead only
-    shifted and scaled to their median and central 68%: what tells heavy flavour is in their tails, and a rank would
-    hide it. ``eta`` and ``phi`` are relative to the jet, with the sign of the features that networks read. What a
-    particle lacks, as neutral ones lack impact parameters, is 0.
+    Each field is mapped to a standard normal distribution by its quantiles, as in MPM v2 (arXiv:2409.12589). The
+    significances of impact parameters, ``sign(d) log(1 + |d| / error)``, are only shifted and scaled by their median
+    and central 68% interval, because a quantile transform would compress the tails, which identify heavy flavour.
+    ``eta`` and ``phi`` are relative to the jet, with the same sign as in the network features. Missing values, such as
+    the impact parameters of neutral particles, are 0.
 
     Parameters
     ----------
     level : Level
     names : tuple of str
-        Which numbers.
+        Fields to transform.
 
     Raises
     ------
     RecipeError
-        If one of them, or the axis of the jet, is not among the inputs.
+        If one of them, or the jet axis, is missing from the inputs.
     """
 
     knots: Tensor
@@ -52,10 +52,11 @@ class ParticleFields(nn.Module):
         super().__init__()
         group = only_member(level)
         self._needed = {name: _needed(name) for name in names}
-        lacking = {column: None for columns in self._needed.values() for column in columns if column not in group.names}
-        lacking |= {f"jet.{name}": None for name in ("eta", "phi") if name not in level.names}
-        if lacking:
-            raise RecipeError(f"targets need the fields {', '.join(lacking)}: add them to the inputs, or take fewer")
+        needed = dict.fromkeys(column for columns in self._needed.values() for column in columns)
+        absent = [column for column in needed if column not in group.names]
+        absent += [f"jet.{name}" for name in ("eta", "phi") if name not in level.names]
+        if absent:
+            raise RecipeError(f"targets need the fields {', '.join(absent)}: add them to the inputs, or choose others")
         self.names = names
         self._level = level
         self._columns = {name: index for index, name in enumerate(group.names)}
@@ -66,7 +67,7 @@ class ParticleFields(nn.Module):
         self.register_buffer("levels", normal.float().repeat(len(names), 1))
 
     def raw(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Numbers in their units [jets, tokens, fields], and where they exist (bool, of the same shape)."""
+        """Unscaled values [jets, tokens, fields], and where they exist (bool, same shape)."""
         columns, present = [], []
         for needed in self._needed.values():
             exists = inputs.tokens.mask
@@ -90,12 +91,12 @@ class ParticleFields(nn.Module):
 
     @torch.no_grad()
     def fit(self, data: ShardDataset) -> None:
-        """Take the quantiles of the particles of some training jets."""
+        """Compute the quantiles from a sample of the training jets."""
         values, present = self.raw(Inputs.from_arrays(pad(sample_jets(data, FITTED_JETS), self._level), self._level))
         for index, name in enumerate(self.names):
             known = values[..., index][present[..., index]].numpy()
             if len(known) == 0:
-                raise RecipeError(f"no particle of {data.folder} has {name}: take it out of the targets")
+                raise RecipeError(f"no particle of {data.folder} has {name}: remove it from the targets")
             self.knots[index] = torch.from_numpy(np.quantile(known, np.linspace(0, 1, QUANTILES))).float()
             if name.endswith("significance"):
                 low, middle, high = np.quantile(known, [0.16, 0.5, 0.84])
@@ -103,13 +104,13 @@ class ParticleFields(nn.Module):
 
     @torch.no_grad()
     def forward(self, inputs: Inputs) -> Tensor:
-        """Scaled numbers, float32 [jets, tokens, fields]; 0 where there are none."""
+        """Scaled values, float32 [jets, tokens, fields]; 0 where missing."""
         values, present = self.raw(inputs)
         return _interpolate(values, self.knots, self.levels).masked_fill(~present, 0.0)
 
     @torch.no_grad()
     def invert(self, scaled: Tensor) -> Tensor:
-        """Numbers in their units from scaled ones [..., fields]."""
+        """Convert scaled values [..., fields] back to their units."""
         return _interpolate(scaled.float(), self.levels, self.knots)
 
 
@@ -124,7 +125,7 @@ def _needed(name: FieldName) -> tuple[str, ...]:
 
 
 def _interpolate(values: Tensor, knots: Tensor, levels: Tensor) -> Tensor:
-    """For each field (the last axis) the function that is linear between its knots and constant beyond."""
+    """Interpolate each field (the last axis) linearly between its knots; constant beyond them."""
     columns = []
     for value, knot, level in zip(values.unbind(dim=-1), knots, levels, strict=True):
         upper = torch.searchsorted(knot, value.contiguous(), right=True).clamp(1, len(knot) - 1)

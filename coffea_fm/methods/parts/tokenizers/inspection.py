@@ -1,4 +1,4 @@
-"""How good a tokenizer is: how many codes it uses, how evenly, and how well its codes tell the particles."""
+"""Quality of a tokenizer: how many codes it uses, how evenly, and how well they describe the particles."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ from coffea_fm.shards import ShardDataset
 
 
 class Usage(NamedTuple):
-    """How codes are used.
+    """Usage of the codes.
 
     Attributes
     ----------
     occupancy : float
         Fraction of the codes that occur at all.
     perplexity : float
-        Exponential of the entropy of the code's frequencies, from 1 to the number of codes: how many equally frequent
-        codes would tell as much.
+        Exponential of the entropy of the code frequencies: the effective number of codes.
     """
 
     occupancy: float
@@ -33,16 +32,16 @@ class Usage(NamedTuple):
 
 
 class Inspection(NamedTuple):
-    """What was seen.
+    """Codes and reconstructed fields of a sample of particles.
 
     Attributes
     ----------
     counts : int64 array of shape [codes]
-        Particles of each code.
+        Number of particles with each code.
     truth, restored : float arrays of shape [n_particles, fields]
-        In the units of the fields; NaN where a particle lacks one.
+        In the units of the fields; NaN where a field is missing.
     scaled_error : float array of shape [n_particles, fields]
-        Differences of the scaled numbers.
+        Differences between the scaled values.
     """
 
     counts: IntArray
@@ -52,7 +51,7 @@ class Inspection(NamedTuple):
 
 
 def code_usage(counts: IntArray) -> Usage:
-    """Occupancy and perplexity of codes that occur that often, int64 [codes]."""
+    """Occupancy and perplexity from the counts of all codes, int64 [codes]."""
     shares = counts[counts > 0] / counts.sum()
     return Usage(float(np.mean(counts > 0)), float(np.exp(-np.sum(shares * np.log(shares)))))
 
@@ -80,10 +79,10 @@ def inspect(tokenizer: Tokenizer, data: ShardDataset, n_jets: int = 10000) -> In
 
 
 def summary(tokenizer: Tokenizer, seen: Inspection) -> dict[str, Any]:
-    """Numbers to print and store.
+    """Summarise an inspection.
 
-    For each field: ``resolution``, half of the interval that holds the central 68% of the differences, in the field's
-    unit, ``spread``, the same of the field itself; ``scaled_rms``, the root mean square of the differences after scaling.
+    For each field: ``resolution``, half the width of the central 68% interval of the differences, in the unit of the
+    field; ``spread``, the same for the field itself; ``scaled_rms``, the RMS of the differences after scaling.
     """
     usage = code_usage(seen.counts)
     fields = {}
@@ -105,7 +104,7 @@ def summary(tokenizer: Tokenizer, seen: Inspection) -> dict[str, Any]:
 
 
 def figure(tokenizer: Tokenizer, seen: Inspection) -> Figure:
-    """How often each code occurs, and each field as it is and as its codes tell it."""
+    """Plot the frequency of the codes, and each field with its reconstruction."""
     names = tokenizer.fields.names
     columns = 4
     rows = -(-(len(names) + 1) // columns)

@@ -1,4 +1,4 @@
-"""The k-means tokenizer: a particle's code is its nearest centre."""
+"""The k-means tokenizer: the code of a particle is its nearest centre."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class KMeansConfig(Config):
     Parameters
     ----------
     codes : int
-        How many centres (MPM v2 takes 16384).
+        Number of centres (16384 in MPM v2).
     fields : tuple of str
-        Numbers of a particle that span the space.
+        Particle fields to cluster in.
     """
 
     kind: Literal["k-means"] = "k-means"
@@ -36,7 +36,7 @@ class KMeansConfig(Config):
 
 
 class KMeansTokenizer(nn.Module):
-    """Nearest centres in the space of scaled numbers, where each number counts the same.
+    """Nearest centres in the space of the scaled fields, all weighted equally.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class KMeansTokenizer(nn.Module):
         self.register_buffer("centres", torch.zeros(config.codes, len(config.fields)))
 
     def fit(self, data: ShardDataset, seed: int) -> None:
-        """Find quantiles and centres on some training jets."""
+        """Fit the quantiles and centres on a sample of the training jets."""
         self.fields.fit(data)
         inputs = Inputs.from_arrays(pad(sample_jets(data, FITTED_JETS), self.level), self.level)
         particles = self.fields(inputs)[inputs.tokens.mask].numpy()
@@ -67,17 +67,17 @@ class KMeansTokenizer(nn.Module):
 
     @torch.no_grad()
     def codes(self, inputs: Inputs) -> Tensor:
-        """The code of each particle, int64 [jets, tokens]."""
+        """Code of each particle, int64 [jets, tokens]."""
         return nearest(self.fields(inputs), self.centres)
 
     def reconstruct(self, inputs: Inputs) -> Tensor:
-        """What the codes tell of the particles: scaled numbers, float32 [jets, tokens, fields]."""
+        """Reconstruct the scaled fields from the codes, float32 [jets, tokens, fields]."""
         return self.centres[self.codes(inputs)]
 
 
 @torch.no_grad()
 def nearest(vectors: Tensor, centres: Tensor) -> Tensor:
-    """Index of the nearest centre of each vector, int64 [...], in single precision whatever the network's.
+    """Index of the nearest centre of each vector, int64 [...], always computed in single precision.
 
     Parameters
     ----------

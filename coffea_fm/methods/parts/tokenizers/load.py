@@ -1,4 +1,4 @@
-"""Write and read trained tokenizers, whatever their kind."""
+"""Save and load trained tokenizers of any kind."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ DESCRIPTION = "tokenizer.json"
 
 
 class TokenizerDescription(Config):
-    """What the weights of a tokenizer do not say.
+    """Description of a tokenizer, stored next to its weights.
 
     Parameters
     ----------
     tokenizer : KMeansConfig or VQTokenizerConfig
     level : Level
-        What it reads of a jet.
+        Its inputs.
     backbone : BackboneConfig, optional
         The encoder of a VQ-VAE.
     """
@@ -38,33 +38,33 @@ class TokenizerDescription(Config):
     backbone: AnyBackboneConfig | None = None
 
     def build(self) -> Tokenizer:
-        """The tokenizer, with random weights."""
+        """Build the tokenizer with random weights."""
         if isinstance(self.tokenizer, KMeansConfig):
             return KMeansTokenizer(self.tokenizer, self.level)
         if self.backbone is None:
-            raise RecipeError("a VQ-VAE has an encoder, and its description names none")
+            raise RecipeError("the description of the VQ-VAE has no encoder: add its backbone")
         return VQTokenizer(self.tokenizer, self.backbone.build(self.level))
 
     def write(self, folder: Path) -> None:
-        """Put it beside the weights in a folder."""
+        """Write it next to the weights in a folder."""
         with atomic(folder / DESCRIPTION) as temporary:
             temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def load_tokenizer(folder: str | os.PathLike[str], level: Level | None = None) -> Tokenizer:
-    """The tokenizer in a folder such as ``runs/NAME/best``, in evaluation mode.
+    """Load a tokenizer from a folder such as ``runs/NAME/best``, in evaluation mode.
 
     Parameters
     ----------
     folder : path-like
         Written by ``coffea-fm tokenizer``.
     level : Level, optional
-        What it has to read.
+        Its expected inputs.
 
     Raises
     ------
     RecipeError
-        If there is none, or it reads other inputs than `level`.
+        If there is none, or its inputs differ from `level`.
     """
     path = Path(folder)
     try:

@@ -1,4 +1,4 @@
-"""A few of the training jets, to fit quantiles and centres to."""
+"""A sample of the training jets, to fit quantiles and centres."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST_ROW_GROUPS = 64
 
 
 def sample_jets(data: ShardDataset, n_jets: int) -> Packed:
-    """About `n_jets` jets, equally many of each of up to 64 row groups that are spread over the shards."""
+    """About `n_jets` jets, the same number from each of up to 64 row groups spread over the shards."""
     groups = data.row_groups
     chosen = np.unique(np.linspace(0, len(groups) - 1, min(MOST_ROW_GROUPS, len(groups))).round().astype(int))
     parts = []

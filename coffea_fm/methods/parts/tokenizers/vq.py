@@ -1,4 +1,4 @@
-"""The VQ-VAE tokenizer: an encoder, a codebook, and a decoder that restores the particles of a jet from their codes."""
+"""The VQ-VAE tokenizer: an encoder, a codebook, and a decoder that reconstructs the particles from their codes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from coffea_fm.nn.model import Model
 
 
 class VQTokenizerConfig(Config):
-    """The tokenizer ``vq-vae``; MPM v1 (arXiv:2401.13537) has these defaults.
+    """The tokenizer ``vq-vae``; the defaults are those of MPM v1 (arXiv:2401.13537).
 
     Parameters
     ----------
     codebook : CodebookConfig
     decoder : DecoderConfig
     fields : tuple of str
-        Numbers of a particle that are restored.
+        Particle fields to reconstruct.
     """
 
     kind: Literal["vq-vae"] = "vq-vae"
@@ -34,13 +34,13 @@ class VQTokenizerConfig(Config):
 
 
 class VQTokenizer(Model):
-    """All that makes codes, and numbers from codes: what checkpoints of the method keep.
+    """Encoder, codebook and decoder: the model in the checkpoints of the method.
 
     Parameters
     ----------
     config : VQTokenizerConfig
     backbone : Backbone
-        Gives token vectors.
+        The encoder.
     """
 
     def __init__(self, config: VQTokenizerConfig, backbone: Backbone) -> None:
@@ -55,12 +55,12 @@ class VQTokenizer(Model):
         self.to_fields = nn.Linear(config.decoder.dim, len(config.fields))
 
     def latents(self, inputs: Inputs) -> Tensor:
-        """The vector of each particle before it is quantised, float32 [jets, tokens, latent]."""
+        """Vector of each particle before quantisation, float32 [jets, tokens, latent]."""
         vectors: Tensor = self.to_latent(self.backbone(inputs).token_vectors)
         return vectors.float()
 
     def restore(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Scaled numbers from the codes [jets, tokens, fields], and the codebook's loss [jets, tokens]."""
+        """Reconstruct the scaled fields [jets, tokens, fields]; also returns the codebook loss [jets, tokens]."""
         latents, mask = self.latents(inputs), inputs.tokens.mask
         codes, _, loss = self.codebook(latents[mask])
         quantised = torch.zeros_like(latents).masked_scatter(mask.unsqueeze(-1), codes)
@@ -69,16 +69,16 @@ class VQTokenizer(Model):
 
     @torch.no_grad()
     def codes(self, inputs: Inputs) -> Tensor:
-        """The code of each particle, int64 [jets, tokens]."""
+        """Code of each particle, int64 [jets, tokens]."""
         index: Tensor = self.codebook(self.latents(inputs).flatten(0, 1))[1]
         return index.view(inputs.tokens.mask.shape)
 
     @torch.no_grad()
     def reconstruct(self, inputs: Inputs) -> Tensor:
-        """What the codes tell of the particles: scaled numbers, float32 [jets, tokens, fields]."""
+        """Reconstruct the scaled fields from the codes, float32 [jets, tokens, fields]."""
         return self.restore(inputs)[0]
 
 
 def _with_one(mask: Tensor) -> Tensor:
-    """The mask, with one token for a jet that has none: attention needs one."""
+    """Add a token to jets without any: the softmax over an empty set is NaN."""
     return mask | (~mask.any(dim=1, keepdim=True) & (torch.arange(mask.shape[1], device=mask.device) == 0))

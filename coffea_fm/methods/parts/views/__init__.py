@@ -1,4 +1,4 @@
-"""Other versions of the same jets: packed in, packed out, one file a change."""
+"""Augmented views of jets: packed in, packed out, one file per augmentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every change of jets is, and what changes share."""
+"""Base class of augmentations, and helpers that they share."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from coffea_fm.tokens import Level, Members, Packed
 Floats = npt.NDArray[np.floating]
 Coordinates = tuple[Floats, Floats]
 Move = Callable[[Floats, Floats, FloatArray, IntArray], Coordinates]
-"""From eta and phi relative to the jet's axis, pt, and the index of the jet, of each token, to new eta and phi."""
+"""Maps eta and phi relative to the jet axis, pt and jet index of each token to new relative eta and phi."""
 
 
 class BaseChange(Config):
-    """A random change of jets. Its fields are what the recipe says of it.
+    """A random augmentation of jets. Its fields are its settings in the recipe.
 
-    The jets may have several groups of tokens. Changes of the frame (rotation, reflection, translation) move all of
-    them; the others change the first group only.
+    The jets may have several groups of tokens. Changes of the frame (rotation, reflection, translation) apply to all of
+    them, other changes only to the first group.
     """
 
     def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:
-        """Change each jet by itself.
+        """Change each jet independently.
 
         Parameters
         ----------
         packed : Packed
-            Jets, their tokens and they with ``pt``, ``eta`` and ``phi``. They are not modified.
+            Jets. They and their tokens have ``pt``, ``eta`` and ``phi``. They are not modified.
         level : Level
             Describes `packed`.
         random : numpy.random.Generator
@@ -41,19 +41,19 @@ class BaseChange(Config):
         Returns
         -------
         Packed
-            As many jets, in the same order.
+            The changed jets, in the same order.
         """
         raise NotImplementedError
 
 
 def change_tokens(packed: Packed, groups: Sequence[Level], change: Callable[[Members, Level], Members]) -> Packed:
-    """The same jets with changed tokens in these groups."""
+    """Change the tokens of these groups."""
     changed = {group.name: change(packed.members[group.name], group) for group in groups}
     return replace(packed, members={**packed.members, **changed})
 
 
 def move_tokens(packed: Packed, level: Level, groups: Sequence[Level], move: Move) -> Packed:
-    """The same jets with the tokens of these groups elsewhere in the plane around the jet's axis."""
+    """Move the tokens of these groups in the (eta, phi) plane around the jet axis."""
     axis_eta, axis_phi = (packed.values[:, level.names.index(name)] for name in ("eta", "phi"))
 
     def moved(tokens: Members, group: Level) -> Members:
@@ -74,7 +74,7 @@ def with_values(tokens: Members, values: FloatArray) -> Members:
 
 
 def sort_tokens(tokens: Members, group: Level) -> Members:
-    """The same tokens in the order that the group asks for."""
+    """Sort the tokens as the group requires."""
     if group.order == "stored":
         return tokens
     falling = -tokens.things.values[:, group.names.index(group.order)]

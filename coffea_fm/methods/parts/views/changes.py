@@ -1,4 +1,4 @@
-"""All changes by name, one after another."""
+"""All augmentations by name, and their composition."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ Changes = tuple[Change, ...]
 
 
 def augment(packed: Packed, level: Level, changes: Sequence[Change], random: np.random.Generator) -> Packed:
-    """The same things after these changes of their jets, one change after another.
+    """Apply augmentations to jets, one after another.
 
-    Jets are what has tokens as its members: the things themselves, or those below them.
+    The things may be jets, whose members are tokens, or contain jets at a lower level.
     """
     below = [member for member in level.members if member.members]
     if below:

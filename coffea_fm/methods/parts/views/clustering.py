@@ -1,4 +1,4 @@
-"""Coarse views: subjets in the place of constituents."""
+"""Coarse views: constituents clustered to subjets."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ ELECTRON, MUON = 11.0, 13.0
 
 
 class Clustering(BaseChange):
-    """Replace the constituents of each jet by so many exclusive-kT subjets, as RINO (arXiv:2509.07486); see `coarse`.
+    """Replace the constituents of each jet by exclusive-kT subjets, as in RINO (arXiv:2509.07486); see `coarse`.
 
     Parameters
     ----------
     subjets : int
+        Number of subjets.
     """
 
     kind: Literal["clustering"] = "clustering"
@@ -35,21 +36,22 @@ class Clustering(BaseChange):
 
 
 def coarse(packed: Packed, level: Level, counts: Sequence[int]) -> list[Packed]:
-    """The jets at several resolutions, from one clustering of each.
+    """Make views at several resolutions from a single clustering of each jet.
 
-    A subjet has the sum of the four-momenta and of the charges. Its d0 and dz are the means over the constituents
-    that have them, with the errors of these means, and missing if none has. Its type is that of a muon or else an
-    electron in it, else the type that all its constituents share, else 0: one canonical field cannot hold the
-    "or" of all types that RINO uses. A jet of no more constituents than subjets stays as it is.
+    The four-momentum and charge of a subjet are the sums over its constituents. Its d0 and dz are the means over the
+    constituents that have them, with the errors of the means, and are missing if no constituent has them. Its type is
+    muon or electron if it contains one (muons first), else the type common to all its constituents, else 0: a single
+    canonical field cannot hold the logical or of types that RINO uses. A jet with no more constituents than subjets is
+    unchanged.
 
     Parameters
     ----------
     packed : Packed
-        Jets with ``pt``, ``eta``, ``phi`` and ``mass`` of their tokens.
+        Jets, with ``pt``, ``eta``, ``phi`` and ``mass`` of the tokens.
     level : Level
         Describes `packed`.
     counts : sequence of int
-        Subjets of each view.
+        Number of subjets in each view.
     """
     group = only_member(level)
     tokens = packed.members[group.name]
@@ -73,7 +75,7 @@ def _momenta(tokens: Members, group: Level) -> DoubleArray:
 
 
 def _merged(tokens: Members, group: Level, momenta: DoubleArray, label: IntArray) -> Members:
-    """One token for all tokens of the same label."""
+    """Merge all tokens with the same label."""
     if len(label) == 0:
         return tokens
     order = np.argsort(label, kind="stable")
@@ -99,7 +101,7 @@ def _merged(tokens: Members, group: Level, momenta: DoubleArray, label: IntArray
 
 
 def _combined(name: str, values: FloatArray, present: BoolArray | None, starts: IntArray) -> npt.NDArray[np.floating]:
-    """The value of each subjet, float [n_subjets]."""
+    """Combined value of each subjet, float [n_subjets]."""
     if name == "charge":
         return np.add.reduceat(values, starts)
     if name == "pdgId":

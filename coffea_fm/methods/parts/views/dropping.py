@@ -1,4 +1,4 @@
-"""Dropping of soft constituents."""
+"""Random removal of soft constituents."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ SOFT_PT = 2.0
 
 
 class Dropping(BaseChange):
-    """Remove soft constituents; the hardest one stays.
+    """Remove soft constituents at random; the hardest one is always kept.
 
     Parameters
     ----------
     probability : float
-        Of a constituent of no pt, falling as exp(-pt / 2 GeV).
+        Probability of removing a constituent with pt = 0; it falls as exp(-pt / 2 GeV).
     """
 
     kind: Literal["dropping"] = "dropping"

@@ -12,24 +12,25 @@ from coffea_fm.arrays import IntArray
 
 @njit(cache=True)
 def exclusive_subjets(momenta: Momenta, offsets: IntArray, counts: IntArray) -> IntArray:
-    """Cluster each jet down to given numbers of subjets.
+    """Cluster each jet to given numbers of subjets.
 
-    Pairs with the smallest ``min(pt_i, pt_j)² ΔR²`` (ΔR in rapidity and angle) are merged, by adding their
-    four-momenta, until so many are left; nothing is merged with the beam, so that every constituent ends in a subjet.
+    The pair with the smallest ``min(pt_i, pt_j)² ΔR²`` (ΔR in rapidity and azimuth) is merged by adding the
+    four-momenta, until the requested number is left. Nothing is merged with the beam, so every constituent is in a
+    subjet.
 
     Parameters
     ----------
     momenta : float64 array of shape [n_tokens, 4]
-        px, py, pz and E, one jet after the other.
+        px, py, pz and E of the constituents, jet by jet.
     offsets : int64 array of shape [n_jets + 1]
-        Where each jet begins.
+        Index of the first constituent of each jet.
     counts : int64 array of shape [n_counts]
-        How many subjets are wanted, falling; a jet with fewer constituents is left as it is.
+        Numbers of subjets, in descending order; a jet with fewer constituents is unchanged.
 
     Returns
     -------
     int64 array of shape [n_counts, n_tokens]
-        For each constituent the index of one constituent of its subjet, the same one for all of them.
+        Label of the subjet of each constituent: the index of one of the constituents in it.
     """
     labels = np.empty((len(counts), len(momenta)), dtype=np.int64)
     for jet in range(len(offsets) - 1):

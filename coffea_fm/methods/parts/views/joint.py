@@ -1,4 +1,4 @@
-"""Several versions of all jets of a step, for methods that compare jets with each other."""
+"""Several views of all jets of a step, for methods that compare jets with each other."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Groups = list[tuple[Tensor, Inputs]]
 
 
 class Views(NamedTuple):
-    """Versions of the same jets.
+    """Views of the same jets.
 
     Attributes
     ----------
     views : list of list of (Tensor, Inputs)
-        For each network that sees some of the versions, all that it sees in groups of equal length: which jets these
-        are, int64 [n], counted through its versions one after the other, and the padded jets.
+        For each network, its views in groups of similar length: the indices of the jets in the concatenated views of
+        this network, int64 [n], and the padded jets.
     columns : dict of str to Tensor [jets]
-        Numbers stored once a jet.
+        Numbers stored per jet.
     weight : Tensor, float32 [jets]
         Weights.
     """
@@ -42,20 +42,20 @@ def padded_views(
     micro_tokens: int,
     device: torch.device | str,
 ) -> Views:
-    """Group the jets of all versions by length, and pad.
+    """Group the jets of all views by length, and pad them.
 
     Parameters
     ----------
     examples : Examples
-        What is known about the jets.
+        The original jets, with their columns and weights.
     versions : sequence of sequence of Packed
-        What each network sees: each version has the same jets in the same order.
+        The views for each network; each has the same jets in the same order.
     level : Level
         Describes them.
     micro_tokens : int
-        Most padded tokens of a group.
+        Maximum number of padded tokens in a group.
     device : torch.device
-        Where the tensors go.
+        Device of the tensors.
     """
     views = []
     for packed in map(Packed.concatenate, versions):
@@ -68,7 +68,7 @@ def padded_views(
 
 
 def embed(backbone: nn.Module, groups: Groups, n_jets: int) -> Tensor:
-    """Embeddings of all versions that a network sees, in the order of the jets, [versions, jets, dim]."""
+    """Embed all views of a network, in the order of the jets: [views, jets, dim]."""
     order = torch.argsort(torch.cat([jets for jets, _ in groups]))
     embeddings = torch.cat([backbone(inputs).embedding for _, inputs in groups])[order]
     return embeddings.view(-1, n_jets, embeddings.shape[-1])

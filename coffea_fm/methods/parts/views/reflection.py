@@ -1,4 +1,4 @@
-"""Reflection at the axes of the (eta, phi) plane."""
+"""Reflection in the (eta, phi) plane."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from coffea_fm.tokens import Level, Members, Packed
 
 
 class Reflection(BaseChange):
-    """Mirror half of the jets in eta and half in phi about the jet's axis, with the signs of dz and d0."""
+    """Reflect half of the jets in eta and half in phi about the jet axis, including the signs of dz and d0."""
 
     kind: Literal["reflection"] = "reflection"
 

@@ -1,4 +1,4 @@
-"""Resolution of the jet's own momentum."""
+"""Smearing of the momentum of the jet itself."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from coffea_fm.tokens import Level, Packed
 
 
 class Resolution(BaseChange):
-    """Multiply pt and mass of the jet itself by a log-normal factor each; the constituents stay.
+    """Multiply pt and mass of the jet by independent log-normal factors; the constituents are unchanged.
 
-    All views of a jet share these two numbers, which no other jet has to the last digit: without this, a network can
-    tell which views belong together and look at no constituent.
+    Otherwise all views of a jet have exactly the same pt and mass, different from every other jet, and a network can
+    match the views without looking at any constituent.
 
     Parameters
     ----------

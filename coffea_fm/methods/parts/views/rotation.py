@@ -11,7 +11,7 @@ from coffea_fm.tokens import Level, Packed
 
 
 class Rotation(BaseChange):
-    """Turn each jet about its axis in the (eta, phi) plane by a random angle."""
+    """Rotate each jet about its axis in the (eta, phi) plane by a random angle."""
 
     kind: Literal["rotation"] = "rotation"
 

@@ -15,15 +15,15 @@ SMALLEST_PT = 0.1
 
 
 class Smearing(BaseChange):
-    """Displace each constituent in eta and phi by a normal of width ``strength / pt``, as JetCLR (arXiv:2108.04253).
+    """Smear eta and phi of each constituent by a Gaussian of width ``strength / pt``, as JetCLR (arXiv:2108.04253).
 
-    A constituent's contribution to the jet's momentum moves by `strength` GeV whatever its pt, so that the change is
-    infrared safe.
+    The momentum of every constituent moves by about `strength` GeV, independent of its pt, so the change is infrared
+    safe.
 
     Parameters
     ----------
     strength : float
-        In GeV; pt counts as at least 0.1 GeV.
+        In GeV; pt is taken to be at least 0.1 GeV.
     """
 
     kind: Literal["smearing"] = "smearing"

@@ -16,16 +16,16 @@ PHOTON = 22.0
 
 
 class Splitting(BaseChange):
-    """Split constituents into two in the same direction, as JetCLR (arXiv:2108.04253).
+    """Split constituents into two with the same direction, as JetCLR (arXiv:2108.04253).
 
-    The two have ``z`` and ``1 - z`` of the pt and of the mass, ``z`` uniform: their four-momenta add up, pt to the last
-    bit. The harder half keeps charge, type and impact parameters. The softer half of a charged constituent becomes a
-    photon without a track, so that charges add up, too; that of a neutral one is of its type.
+    The two carry fractions ``z`` and ``1 - z`` of pt and mass, with uniform ``z``, so that their four-momenta add up,
+    pt even exactly. The harder one keeps charge, type and impact parameters. The softer one becomes a photon without a
+    track if the constituent is charged, so that the charge is conserved, and keeps the type otherwise.
 
     Parameters
     ----------
     probability : float
-        Of each constituent, as long as the jet does not exceed the number of tokens that is read.
+        Splitting probability of each constituent, as long as the jet does not exceed the maximum number of tokens.
     """
 
     kind: Literal["splitting"] = "splitting"

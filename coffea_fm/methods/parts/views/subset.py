@@ -1,4 +1,4 @@
-"""A random part of the constituents."""
+"""A random subset of the constituents."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
 class Subset(BaseChange):
-    """Keep a random part of each jet's constituents, hard or soft alike.
+    """Keep a random subset of the constituents of each jet, independent of their pt.
 
     Parameters
     ----------
     keep : tuple of float
-        Smallest and largest fraction of the constituents of a jet, drawn for each; at least one is kept.
+        Smallest and largest fraction to keep, drawn for each jet; at least one constituent is kept.
     """
 
     kind: Literal["subset"] = "subset"

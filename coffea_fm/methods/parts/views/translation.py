@@ -15,16 +15,16 @@ from coffea_fm.tokens import Level, Members, Packed
 
 
 class Translation(BaseChange):
-    """Move each jet, its axis with it, along the beam and around it.
+    """Shift each jet, together with its axis, in eta and phi.
 
-    That is a boost along the beam and a turn around it, up to the masses: an exact symmetry. JetCLR (arXiv:2108.04253)
-    moves the constituents against a fixed origin; here every network measures from the jet's axis, which is where jet
-    finding put it and therefore moves along. What changes for the network are the energies.
+    Up to masses this is a boost along the beam and a rotation around it: an exact symmetry. JetCLR (arXiv:2108.04253)
+    moves the constituents relative to a fixed origin. Here every network measures relative to the jet axis, which moves
+    with the constituents, so only the energies change.
 
     Parameters
     ----------
     width : float
-        Largest shift in eta; the angle phi is turned by anything.
+        Largest shift in eta; the shift in phi is uniform in [-π, π].
     """
 
     kind: Literal["translation"] = "translation"

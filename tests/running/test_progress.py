@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import re
+from io import StringIO
+
+import coffea.processor.executor
+import pytest
+from coffea.util import rich_bar
+from rich.console import Console
+
+from coffea_fm.running import progress
+from coffea_fm.running.executors import progress_on_stderr
+
+
+@pytest.mark.parametrize("total", [9, 123_456])
+def test_bar_count_and_remaining_time_stay_on_80_columns(monkeypatch, total):
+    console = Console(width=80, file=StringIO(), force_terminal=False)
+    monkeypatch.setattr(progress, "coffea_console", console)
+    bar = progress.run_progress()
+    clock = [0.0]
+    bar.get_time = lambda: clock[0]
+    tasks = [bar.add_task(name, total=total, unit="merges") for name in ("Reading headers", "Merging finished jobs")]
+    for seconds in (10.0, 20.0):
+        clock[0] = seconds
+        for task in tasks:
+            bar.advance(task, total // 3)
+    console.print(bar.get_renderable())
+    for line in console.file.getvalue().splitlines():
+        assert len(line) <= 80
+        assert f"{2 * (total // 3)}/{total}" in line
+        assert re.search("0:00:20 < 0:00:1[01] .*[0-9.]+ merges/s$", line.rstrip())
+        assert line.count("━") + line.count("╺") + line.count("╸") >= 3
+
+
+def test_the_bar_of_coffea_comes_back():
+    with progress_on_stderr(quiet=True):
+        assert coffea.processor.executor.rich_bar is progress.run_progress
+    assert coffea.processor.executor.rich_bar is rich_bar
