@@ -41,7 +41,9 @@ def _model_row(model: ModelSummary) -> str:
         "the ten classes of JetClass" if model.classes == JET_CLASSES else ", ".join(model.classes) or "an embedding"
     )
     (low, high), (_, eta) = model.ranges["pt_raw"], model.ranges["eta"]
-    made_for = f"{low:g} to {high:g} GeV, \\|η\\| < {eta:g}"
+    made_for = f"{low:g} to {high:g} GeV, \\|η\\| < {eta:g}".replace(" GeV", "&nbsp;GeV").replace(
+        " < ", "&nbsp;<&nbsp;"
+    )
     needs = " ".join(f"`{name}`" for name in model.needs) or "nothing"
     accuracy = "" if model.accuracy is None else f"{model.accuracy:.3f} on {model.n_jets:,} jets"
     return f"| {card} | {gives} | {made_for} | {needs} | {accuracy} |"
