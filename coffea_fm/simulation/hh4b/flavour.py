@@ -1,4 +1,4 @@
-"""Truth of jets: heavy hadrons in them, the parton and the decay that they came from."""
+"""Truth of jets: their heavy hadrons, and the parton and the decay they come from."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Directions:
 
 
 def heavy_hadrons(events: Events) -> tuple[Directions, Directions]:
-    """Weakly decaying b hadrons, and c hadrons that no b hadron made, above `HADRON_PT`."""
+    """Weakly decaying b hadrons, and c hadrons that are not from a b hadron, above `HADRON_PT`."""
     beauty, charm = (np.flatnonzero(weakly_decaying(events, quark)) for quark in (5, 4))
     charm = charm[ancestry(events, charm).heavy_flavour != 5]
     found = []
@@ -52,7 +52,7 @@ def heavy_hadrons(events: Events) -> tuple[Directions, Directions]:
 
 
 def nearest(jets: Jets, particles: Directions | HardParticles, radius: float) -> Ints:
-    """The jet nearest to each particle, within that distance in (eta, phi); int64 [n_particles], -1 for none."""
+    """The jet nearest to each particle, within a distance in (eta, phi); int64 [n_particles], -1 for none."""
     particle, jet = pairs(particles.event, jets.event)
     distance = np.hypot(
         particles.eta[particle] - jets.eta[jet],
@@ -66,13 +66,13 @@ def nearest(jets: Jets, particles: Directions | HardParticles, radius: float) ->
 
 
 def count_in(jets: Jets, particles: Directions, radius: float) -> Ints:
-    """How many particles have each jet as their nearest; int64 [n_jets]."""
+    """Number of particles for which each jet is the nearest; int64 [n_jets]."""
     jet = nearest(jets, particles, radius)
     return np.bincount(jet[jet >= 0], minlength=len(jets.pt))
 
 
 def parton_of(jets: Jets, hard: HardParticles, radius: float) -> Ints:
-    """The hardest final parton that has each jet as its nearest; row in `hard`, int64 [n_jets], -1 for none."""
+    """The hardest final parton for which each jet is the nearest; row in `hard`, int64 [n_jets], -1 for none."""
     jet = nearest(jets, hard, radius)
     rows = np.flatnonzero((jet >= 0) & (hard.status == HARD) & ~np.isin(np.abs(hard.pdg_id), NEUTRINOS))
     rows = rows[np.argsort(hard.pt[rows], kind="stable")]
@@ -82,7 +82,7 @@ def parton_of(jets: Jets, hard: HardParticles, radius: float) -> Ints:
 
 
 def decay_of(jets: Jets, hard: HardParticles, radius: float) -> tuple[Ints, NDArray[np.int32]]:
-    """The decay that each jet holds whole.
+    """Find the decay that each jet fully contains.
 
     Parameters
     ----------
@@ -91,14 +91,14 @@ def decay_of(jets: Jets, hard: HardParticles, radius: float) -> tuple[Ints, NDAr
     hard : HardParticles
         Truth of their events.
     radius : float
-        How far from the axis a decay product may be.
+        Maximal distance of a decay product from the jet axis.
 
     Returns
     -------
     resonance : int64 [n_jets]
-        Row in `hard` of the top, Higgs, Z or W boson whose whole visible decay is in the jet, -1 without one.
+        Row in `hard` of the top, Higgs, Z or W boson whose visible decay is fully in the jet; -1 if there is none.
     label : int32 [n_jets]
-        Index in `JET_CLASSES`; QCD without any decay product in the jet, -1 with a part of a decay or with one that is
+        Index in `JET_CLASSES`. QCD if there are no decay products in the jet; -1 for a partial decay, or one that is
         not among the classes.
     """
     product = np.flatnonzero((hard.status == HARD) & ~np.isin(np.abs(hard.pdg_id), NEUTRINOS))
@@ -119,7 +119,7 @@ def decay_of(jets: Jets, hard: HardParticles, radius: float) -> tuple[Ints, NDAr
 
 
 def _labels_of_decays(hard: HardParticles, kind: int) -> Ints:
-    """Index in `JET_CLASSES` of the decay of each resonance of that kind; int64 [n_hard]."""
+    """Index in `JET_CLASSES` of the decay of each resonance of this kind; int64 [n_hard]."""
     label = np.full(len(hard.event), JET_CLASSES.index(_LABELS[kind]))
     for lepton, leptonic in ((11, "Tbl"), (13, "Tbl"), (15, "")):
         above = hard.ancestor(np.flatnonzero(np.abs(hard.pdg_id) == lepton), kind)
