@@ -8,7 +8,7 @@ from importlib import import_module
 
 import lazy_loader
 
-# the names are listed once, in __init__.pyi; each is imported when it is first used, so that this stays light
+# the names are listed in __init__.pyi and imported on first use, so that importing coffea_fm is fast
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 # `export` is a function here and a package beside it, for which lazy_loader makes this module one of its own kind;

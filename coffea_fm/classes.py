@@ -16,7 +16,7 @@ FINE_SPLIT: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
     "Tbqq": (("0c", "1c"), (2, 3)),
     "Tbl": (("e", "mu"), (1, 2)),
 }
-"""Flavours and numbers of prongs that split each class."""
+"""Flavours and numbers of prongs that subdivide each class."""
 
 FINE_CLASSES = tuple(
     "_".join(part for part in (name, flavour, f"{prong}prong" if prong else "") if part)
@@ -27,4 +27,4 @@ FINE_CLASSES = tuple(
 """Names such as ``H4q_1c_3prong``: decay, charm quarks or flavour, prongs."""
 
 CLASSES_OF_LABEL = {"label": JET_CLASSES, "fineLabel": FINE_CLASSES}
-"""What the labels of simulated jets mean, by the name of their field."""
+"""Classes of the labels of simulated jets, by field name."""

@@ -1,4 +1,4 @@
-"""Configurations: one frozen base, one way to read them from YAML, and what is wrong with one in one sentence."""
+"""Configurations: a frozen base class, reading from YAML, and one-sentence errors."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from coffea_fm.errors import RecipeError
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 Location = Sequence[int | str]
 _ANY = "*"
-"""Stands for the keys of a section that the user names."""
+"""Placeholder for keys chosen by the user."""
 
 
 class Config(BaseModel):
-    """Base of every configuration: it cannot be changed, and it refuses keys that it does not know."""
+    """Base of all configurations: frozen, and unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,15 +35,15 @@ def read_config(path: str | os.PathLike[str], model: type[ConfigT], what: str) -
     path : path-like
         The file.
     model : type
-        What it must hold.
+        Model of the content.
     what : str
-        What the file is to a user, e.g. ``"recipe"``; errors name it.
+        Name of the kind of file in errors, e.g. ``"recipe"``.
 
     Raises
     ------
     RecipeError
-        If the file cannot be read, is not YAML, has an unknown key, or a value is out of range: names the key, and for
-        an unknown one the nearest known key.
+        If the file cannot be read, is not YAML, has an unknown key, or a value is out of range. The message names the
+        key, and suggests the nearest known key for an unknown one.
     """
     content = read_yaml(path, what)
     try:
@@ -53,7 +53,7 @@ def read_config(path: str | os.PathLike[str], model: type[ConfigT], what: str) -
 
 
 def read_yaml(path: str | os.PathLike[str], what: str) -> Any:
-    """Content of a YAML file; see `read_config`."""
+    """Read the content of a YAML file; see `read_config`."""
     try:
         return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -63,9 +63,9 @@ def read_yaml(path: str | os.PathLike[str], what: str) -> Any:
 
 
 def config_error(error: ValidationError, model: type[BaseModel]) -> str:
-    """Say what is wrong, where, and for an unknown key which known one is nearest.
+    """Describe an error and its location, with the nearest known key for an unknown one.
 
-    An unknown key comes first: a missing one is often the same, spelled otherwise.
+    Unknown keys are reported first, because a missing key is often the same one, misspelt.
     """
     problem = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     holder, keys = _follow(model, problem["loc"])
@@ -76,11 +76,11 @@ def config_error(error: ValidationError, model: type[BaseModel]) -> str:
         return f"{path + ': ' if path else ''}{problem['msg'].removeprefix('Value error, ')}"
     known = _known_keys(holder)
     nearest = difflib.get_close_matches(keys[-1], known, n=1, cutoff=0)[0]
-    return f"unknown key {path!r}; did you mean {nearest!r}? The keys there are {', '.join(known)}"
+    return f"unknown key {path!r}; did you mean {nearest!r}? Known keys: {', '.join(known)}"
 
 
 def _wrong_kind(problem: ErrorDetails, path: str) -> str:
-    """Say which kind of a section was meant: one of several models is chosen by a key such as ``kind``."""
+    """Describe an error in a key such as ``kind``, which selects one of several models."""
     context = problem["ctx"]
     key = context["discriminator"].strip("'")
     if problem["type"] == "union_tag_invalid":
@@ -96,7 +96,7 @@ def _wrong_kind(problem: ErrorDetails, path: str) -> str:
 
 
 def _known_keys(model: type[BaseModel]) -> list[str]:
-    """The keys of a section, under all names that they may have."""
+    """The keys of a section, including aliases."""
     names: list[str] = []
     for name, field in model.model_fields.items():
         alias = field.validation_alias
@@ -105,9 +105,9 @@ def _known_keys(model: type[BaseModel]) -> list[str]:
 
 
 def _follow(model: type[BaseModel], location: Location) -> tuple[type[BaseModel] | None, list[str]]:
-    """The model that holds the last key of a location, and the keys on the way as a user writes them.
+    """Find the model with the last key of a location, and the path of keys as written by a user.
 
-    Where one of several models is chosen by its kind, pydantic lists the kind among the keys.
+    If the model is selected by its kind, pydantic lists the kind among the keys.
     """
     keys: list[str] = []
     holder: type[BaseModel] | None = None

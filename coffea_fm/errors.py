@@ -1,4 +1,4 @@
-"""Errors that a user can act on: one sentence that says what, where, and what to do."""
+"""Errors that a user can act on: one sentence that says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ _PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 class CoffeaFMError(ValueError):
-    """Base of every error that coffea-fm raises on purpose."""
+    """Base class of all errors that coffea-fm raises intentionally."""
 
 
 class InputError(CoffeaFMError):
-    """The arrays or files given do not hold what is asked of them."""
+    """Arrays or files do not contain what is needed."""
 
 
 class BundleError(CoffeaFMError):
-    """A bundle is damaged, incomplete, or of a version this coffea-fm does not read."""
+    """A bundle is damaged, incomplete, or has a version that this coffea-fm cannot read."""
 
 
 class RecipeError(CoffeaFMError):
-    """A recipe, fileset or command-line option is not valid."""
+    """A recipe, fileset or command-line option is invalid."""
 
 
 class InputWarning(UserWarning):
-    """Inputs that are probably not what was meant; what is computed is still defined."""
+    """Inputs are probably not as intended, but the result is well defined."""
 
 
 def warn(sentence: str) -> None:
-    """Give an `InputWarning`, at the line outside of coffea-fm from which it was called."""
+    """Issue an `InputWarning`, attributed to the calling line outside coffea-fm."""
     frame: FrameType | None = sys._getframe(1)
     level = 2
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):

@@ -1,4 +1,4 @@
-"""Complete files only: write under a temporary name, then rename. And which paths are one file."""
+"""Write files atomically, under a temporary name and then renamed; and recognise paths of the same file."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from coffea_fm.errors import InputError, RecipeError
 
 @contextmanager
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path beside `path`, renamed to it on success and removed on failure.
+    """Provide a temporary path next to `path`, renamed to it on success and removed on failure.
 
     Parameters
     ----------
     path : path-like
-        The file to write; its folder is made if need be.
+        The file to write; its folder is created if needed.
 
     Raises
     ------
     InputError
-        If the folder cannot be made or written to.
+        If the folder cannot be created or written to.
     """
     target = Path(path)
     try:
@@ -43,7 +43,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def local_path(name: str) -> str | None:
-    """The path of a file of this machine; None for a URL of elsewhere."""
+    """The path of a local file; None for a remote URL."""
     if "://" not in name:
         return name
     parts = urlsplit(name)
@@ -51,7 +51,7 @@ def local_path(name: str) -> str | None:
 
 
 def identity(path: str) -> str:
-    """The same for every spelling of a file: links and ``..`` are followed, URLs normalised."""
+    """A string that is the same for every spelling of a path: links and ``..`` are resolved, URLs normalised."""
     local = local_path(path)
     if local is not None:
         return os.path.realpath(local)
@@ -60,7 +60,7 @@ def identity(path: str) -> str:
 
 
 def refuse_repeated(files: Mapping[str, Iterable[str]]) -> None:
-    """Refuse a file that is listed twice, whatever its spelling: its events would count twice.
+    """Refuse a file that is listed twice, in any spelling: its events would be counted twice.
 
     Parameters
     ----------
@@ -80,17 +80,17 @@ def refuse_repeated(files: Mapping[str, Iterable[str]]) -> None:
                 other, before = found[same]
                 where = f"dataset {dataset!r} lists" if other == dataset else f"datasets {other!r} and {dataset!r} list"
                 also = "" if file == before else f", also as {file}"
-                raise RecipeError(f"{where} the file {before} twice{also}: its events would count twice")
+                raise RecipeError(f"{where} the file {before} twice{also}: its events would be counted twice")
             found[same] = (dataset, file)
 
 
 def prepare_folder(folder: str | os.PathLike[str]) -> None:
-    """Make sure that files can be written to a folder, before hours are spent on their content.
+    """Check that files can be written to a folder, before a long computation.
 
     Raises
     ------
     InputError
-        If the folder cannot be made or written to.
+        If the folder cannot be created or written to.
     """
     with atomic(Path(folder) / ".writable") as probe:
         probe.touch()

@@ -1,4 +1,4 @@
-"""Random numbers that stay with what they were drawn for, from a hash of its content."""
+"""Reproducible random numbers for each row of data, from a hash of its content."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _ROUNDS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 
 
 def hash_to_uniform(columns: Sequence[NDArray[Any]], stream: int = 0) -> NDArray[np.float64]:
-    """A number in [0, 1) for each row, from its bits alone: the same row always gets the same number.
+    """A number in [0, 1) for each row that depends only on its bits: equal rows get equal numbers.
 
-    Each column is mixed in by SplitMix64 (doi:10.1145/2660193.2660195).
+    The columns are combined with SplitMix64 (doi:10.1145/2660193.2660195).
 
     Parameters
     ----------
     columns : sequence of integer or float32 arrays of shape [n_rows]
-        What identifies a row, such as the number of an event.
+        Columns that identify a row, such as the event number.
     stream : int
-        Another stream gives other, independent numbers.
+        Different streams give independent numbers.
 
     Returns
     -------

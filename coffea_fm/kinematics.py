@@ -1,6 +1,6 @@
-"""Four-vectors of flat numpy arrays, computed in double precision.
+"""Four-vector functions of flat numpy arrays, in double precision.
 
-Angles are in radian; momenta, energies and masses in whatever unit they are given in.
+Angles are in radian; momenta, energies and masses are in any common unit.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ def pt_eta_phi(px: Floats, py: Floats, pz: Floats) -> tuple[DoubleArray, DoubleA
 
 
 def invariant_mass(px: Floats, py: Floats, pz: Floats, energy: Floats) -> DoubleArray:
-    """Mass of four-momenta; 0 where rounding makes its square negative."""
+    """Mass of four-momenta; 0 if rounding makes its square negative."""
     e, x, y, z = (component.astype(np.float64) ** 2 for component in (energy, px, py, pz))
     return np.sqrt(np.maximum(e - x - y - z, 0.0))
 
 
 def mass_of_energy(pt: Floats, eta: Floats, energy: Floats) -> DoubleArray:
-    """Mass from transverse momentum, pseudorapidity and energy; 0 where rounding makes its square negative."""
+    """Mass from transverse momentum, pseudorapidity and energy; 0 if rounding makes its square negative."""
     momentum = pt.astype(np.float64) * np.cosh(eta.astype(np.float64))
     return np.sqrt(np.maximum(energy.astype(np.float64) ** 2 - momentum**2, 0.0))
 
 
 def wrap(phi: npt.NDArray[FloatT]) -> npt.NDArray[FloatT]:
-    """The same angles in [-pi, pi)."""
+    """Wrap angles to [-pi, pi)."""
     return cast("npt.NDArray[FloatT]", (phi + np.pi) % (2 * np.pi) - np.pi)

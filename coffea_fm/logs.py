@@ -1,4 +1,4 @@
-"""What coffea-fm says of its doings: the logger ``coffea_fm``, on standard error for who asks for it."""
+"""Logging of coffea-fm: the logger ``coffea_fm``, shown on standard error on request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LOGGER = logging.getLogger("coffea_fm")
 
 
 class _Handler(logging.Handler):
-    """Writes to what standard error is at that time: progress bars and tests replace it."""
+    """Writes to the current standard error, because progress bars and tests replace it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
@@ -17,7 +17,7 @@ class _Handler(logging.Handler):
 
 
 def show_logs(level: int = logging.INFO) -> None:
-    """Show messages of at least this level on standard error, in this process; once, however often it is called."""
+    """Show messages of at least this level on standard error in this process. Repeated calls have no further effect."""
     if not any(isinstance(handler, _Handler) for handler in LOGGER.handlers):
         handler = _Handler()
         handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))

@@ -1,4 +1,4 @@
-"""Names as others may write them: one injective function to names of files and of ROOT keys, and the nearest right name."""
+"""Safe and unique names of files and ROOT keys, and suggestions for misspelt names."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 FILE = r'/\\:;|*?"<>'
-"""Letters that a file's name may not have, on one system or another."""
+"""Characters that are not allowed in file names on some systems."""
 KEY = r"/\\:;"
-"""Letters that mean something in a path inside a ROOT or zip file."""
+"""Characters with a special meaning in paths inside ROOT or zip files."""
 _MARK = "~"
 _LONGEST = 120
-"""Bytes of a name; file systems take 255, and temporary names and endings come on top."""
+"""Maximum bytes of a name; file systems allow 255, including temporary prefixes and suffixes."""
 _DIGITS = 10
 
 
 def safe_name(name: str, forbidden: str = FILE) -> str:
-    """A name for a file, a folder or a key in a file; different for different names.
+    """Convert to a valid name of a file, a folder or a key in a file. Different names stay different.
 
     Parameters
     ----------
     name : str
         Any text, such as the name of a dataset or a category.
     forbidden : str
-        Letters that it may not have there: `FILE` or `KEY`.
+        Characters that are not allowed: `FILE` or `KEY`.
 
     Returns
     -------
     str
-        The name itself wherever it may be one; else what is left of it, with ``~`` and a hash of the whole name, which
-        no other name has. At most 120 bytes of UTF-8.
+        The name itself if it is valid; otherwise its valid part with ``~`` and a hash of the full name, which is unique.
+        At most 120 bytes of UTF-8.
     """
     normal = unicodedata.normalize("NFC", name)
     kept = "".join("_" if letter in forbidden + _MARK else letter for letter in normal if letter.isprintable())
@@ -44,21 +44,21 @@ def safe_name(name: str, forbidden: str = FILE) -> str:
 
 
 def safe_path(path: str) -> str:
-    """A relative path with `safe_name` for each of its parts, which ``/`` separates."""
+    """Apply `safe_name` to each part of a relative path, separated by ``/``."""
     return "/".join(safe_name(part) for part in path.split("/"))
 
 
 def nearest(name: str, known: Iterable[str], otherwise: str = "choose one of") -> str:
-    """The end of a sentence that refuses a name: the nearest known one, or all of them.
+    """End an error message about an unknown name: with the nearest known name, or all known names.
 
     Parameters
     ----------
     name : str
-        What was given.
+        The unknown name.
     known : iterable of str
-        What could have been.
+        The known names.
     otherwise : str
-        What stands before the list of all names, where none is near.
+        Text before the list of all names, if none is near.
     """
     names = list(dict.fromkeys(known))
     found = get_close_matches(name, names, n=1)

@@ -1,4 +1,4 @@
-"""Worker processes that do not outlive the process that started them, however it ended."""
+"""Worker processes that end with their parent process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SECONDS = 1.0
 
 
 def end_with_parent(parent: int) -> None:
-    """In a worker: end this process as soon as its parent is gone, also by SIGKILL.
+    """In a worker, end this process when its parent is gone, even if killed with SIGKILL.
 
     Parameters
     ----------

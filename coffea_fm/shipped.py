@@ -1,4 +1,4 @@
-"""Where the ready processors, recipes, bundles and sample files are: in a wheel and in a checkout alike."""
+"""Find the shipped processors, recipes, bundles and sample files, in a wheel or a checkout."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _PACKAGE = Path(__file__).parent
 
 
 def shipped(kind: Kind, name: str = "") -> Path:
-    """Path of something that comes with coffea-fm.
+    """Path of a file or folder shipped with coffea-fm.
 
     Parameters
     ----------
     kind : {"processors", "models", "exports", "samples"}
-        Which of the shipped folders.
+        One of the shipped folders.
     name : str
-        A file or folder in it; the folder itself if not given.
+        A file or folder in it; by default the folder itself.
 
     Raises
     ------
     InputError
-        If it does not come with this installation; the message lists what does.
+        If it is not part of this installation; the message lists what is.
     """
     for root in (_PACKAGE / "shipped", _PACKAGE.parent):
         folder = root / kind
@@ -38,6 +38,6 @@ def shipped(kind: Kind, name: str = "") -> Path:
             present = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith(("_", ".")))
             suffix = Path(name).suffix
             hint = nearest(name, [entry for entry in present if suffix in ("", Path(entry).suffix)], f"{folder} holds")
-            more = f"; for all that the wheel has no room for, {CLONE}" if root != _PACKAGE.parent else ""
+            more = f"; for everything that is not in the wheel, {CLONE}" if root != _PACKAGE.parent else ""
             raise InputError(f"there is no {name!r} among the shipped {kind}: {hint}{more}")
     raise InputError(f"this installation of coffea-fm has no {kind}: reinstall it, or run from a checkout")

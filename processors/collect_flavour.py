@@ -1,4 +1,4 @@
-"""Write small-radius jets with their true flavour as training examples. Short: copy it and make it yours.
+"""Write small-R jets with their true flavour as training examples. Copy and adapt it for your analysis.
 
 coffea-fm collect hh4b.json --processor collect_flavour --output data/flavour/train
 """
@@ -16,18 +16,18 @@ _CLASS_OF_FLAVOUR = {5: 0, 4: 1, 0: 2}
 
 
 class CollectFlavour(ProcessorABC):  # type: ignore[misc]
-    """Write the jets as one shard a chunk, with the class of their hadron flavour.
+    """Write the jets as one shard per chunk, with the class of their hadron flavour.
 
     Parameters
     ----------
     folder : str
-        Where the shards go; a chunk that is run again replaces its shard.
+        Output folder; a chunk that runs again replaces its shard.
     min_pt : float
-        Of the stored jet, GeV.
+        Minimal transverse momentum of the stored jet, GeV.
     max_eta : float
-        Of the absolute pseudorapidity.
+        Maximal absolute pseudorapidity.
     max_tokens : int
-        How many constituents to keep, by falling pT.
+        Number of constituents to keep, by descending pT.
     """
 
     def __init__(self, folder: str, min_pt: float = 25.0, max_eta: float = 2.4, max_tokens: int = 64) -> None:

@@ -1,4 +1,4 @@
-"""Write labelled large-radius jets as training examples. Short: copy it and make it yours.
+"""Write labelled large-R jets as training examples. Copy and adapt it for your analysis.
 
 coffea-fm collect FILESET.json --output data/jets/train
 """
@@ -17,30 +17,30 @@ from coffea_fm.shards.collect import FIELDS, JET
 
 
 class CollectJets(ProcessorABC):  # type: ignore[misc]
-    """Write the jets that have a class as one shard a chunk, named by dataset, file and entry range.
+    """Write the jets that have a class as one shard per chunk, named by dataset, file and entry range.
 
     Parameters
     ----------
     folder : str
-        Where the shards go; a chunk that is run again replaces its shard.
+        Output folder; a chunk that runs again replaces its shard.
     collection : str
-        The jets.
+        Collection of jets.
     label : str
-        Their field with the index of the class, negative for none.
+        Field of the jets with the class index, negative for none.
     classes : sequence of str, optional
-        Names of the classes; those of simulated jets by default.
+        Names of the classes; by default those of simulated jets.
     fields : sequence of str
         Fields of the constituents to keep.
     jet : sequence of str
         Fields of the jet to keep.
     columns : sequence of str
-        Further numbers of each jet to keep.
+        Further numbers to keep for each jet.
     truth : sequence of str
-        Further fields of the constituents, for methods that learn about constituents.
+        Further fields of the constituents, for methods that predict properties of constituents.
     max_tokens : int
-        How many constituents to keep, by falling pT.
+        Number of constituents to keep, by descending pT.
     vertices : sequence of str
-        Fields of secondary vertices to keep as well.
+        Fields of secondary vertices to keep.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class CollectJets(ProcessorABC):  # type: ignore[misc]
         classes = classes or CLASSES_OF_LABEL.get(label)
         if classes is None:
             raise RecipeError(
-                f"what the numbers in {label!r} mean is not known: name the classes, classes=[first, second]"
+                f"the meaning of the numbers in {label!r} is unknown: name the classes, classes=[first, second]"
             )
         self.collect = collector(
             folder, classes, fields=fields, jet=jet, truth=truth, max_tokens=max_tokens, vertices=vertices

@@ -17,7 +17,7 @@ def test_every_spelling_of_a_file_is_the_same_file(tmp_path, monkeypatch, spelli
     (tmp_path / "x.root").touch()
     (tmp_path / "link.root").symlink_to("x.root")
     with pytest.raises(
-        RecipeError, match=r"dataset 'A' lists the file .*/x\.root twice.*: its events would count twice"
+        RecipeError, match=r"dataset 'A' lists the file .*/x\.root twice.*: its events would be counted twice"
     ):
         refuse_repeated({"A": [str(tmp_path / "x.root"), spelling]})
     with pytest.raises(RecipeError, match=r"datasets 'A' and 'B' list the file .*/x\.root twice"):

@@ -56,7 +56,7 @@ def jets(
         Layout, typer.Option(help="NanoAOD with candidates (PFNano's names), or JetClass.")
     ] = Layout.NANO,
 ) -> None:
-    """Simulate jets of the ten JetClass classes: Pythia 8, FastJet and a simple detector."""
+    """Simulate jets of the ten JetClass classes: Pythia 8, FastJet and a fast detector simulation."""
     import coffea_fm
 
     written = coffea_fm.simulate.jets(

@@ -32,9 +32,9 @@ def variations_figure(
     variations : mapping of str to hist.BaseHist
         By name, with the same binning as `nominal`.
     label : Label
-        What stands above the frame.
+        Text above the frame.
     text : str
-        What is shown, for the upper left corner.
+        Description in the upper left corner.
     """
     figure, main, below = two_panels(label)
     entries = "Entries" if label.luminosity is None else "Events"

@@ -1,4 +1,4 @@
-"""Events and jets to learn on without a download: Pythia 8, FastJet and a light detector."""
+"""Simulate events and jets for training, without a download: Pythia 8, FastJet and a fast detector simulation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Truth of a constituent: the heavy hadron and the kind of decay it came from."""
+"""Truth of a constituent: the heavy hadron and the kind of decay it comes from."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Ancestry:
     origin : int32 [n]
         An `Origin`.
     heavy_flavour : int32 [n]
-        5 from a b hadron, 4 from a c hadron that no b hadron made, 0 otherwise.
+        5 from a b hadron, 4 from a c hadron that is not from a b hadron, 0 otherwise.
     b_hadron, c_hadron : int64 [n]
-        Row of the weakly decaying hadron that the particle came from, -1 without one.
+        Row of the weakly decaying hadron that the particle comes from; -1 if there is none.
     """
 
     origin: NDArray[np.int32]
@@ -54,7 +54,7 @@ def has_quark(pdg_id: NDArray[np.int32], quark: int) -> NDArray[np.bool_]:
 
 
 def weakly_decaying(events: Events, quark: int) -> NDArray[np.bool_]:
-    """Which particles are hadrons of that quark that decay to none of their kind; bool [n_particles]."""
+    """Mask of hadrons with this quark whose decay products do not contain it; bool [n_particles]."""
     hadron = has_quark(events.pdg_id, quark)
     kin = np.flatnonzero(hadron & (events.mother >= 0))
     hadron[events.mother[kin[hadron[events.mother[kin]]]]] = False
@@ -62,7 +62,7 @@ def weakly_decaying(events: Events, quark: int) -> NDArray[np.bool_]:
 
 
 def ancestry(events: Events, rows: NDArray[np.int64]) -> Ancestry:
-    """Climb from the given particles to the beam and note the heavy hadrons on the way.
+    """Follow the ancestors of particles back to the beam, and record heavy hadrons.
 
     Parameters
     ----------

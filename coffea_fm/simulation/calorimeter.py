@@ -17,7 +17,7 @@ _POSITION_ERROR = 0.15
 
 @dataclass(frozen=True)
 class Calorimeter:
-    """One calorimeter and what its deposits are called.
+    """A calorimeter, and the particle type of its deposits.
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ class Calorimeter:
     cell : float
         Size of a cell in pseudorapidity and azimuth.
     threshold : float
-        Least energy of a deposit, GeV.
+        Minimal energy of a deposit, GeV.
     constant, stochastic, noise : float
-        Terms of the relative energy resolution: alone, over the root of the energy, and over the energy (in GeV).
+        Terms of the relative energy resolution: constant, over the square root of the energy, and over the energy (in GeV).
     """
 
     pdg_id: int
@@ -49,7 +49,7 @@ def deposits(particles: FinalState, calorimeter: Calorimeter, random: np.random.
     Parameters
     ----------
     particles : FinalState
-        What stops in this calorimeter.
+        Particles that stop in this calorimeter.
     calorimeter : Calorimeter
         Its cells and resolution.
     random : numpy.random.Generator

@@ -1,7 +1,7 @@
-"""A light detector in the manner of CMS: tracks, photons and neutral hadrons as particle flow would give them.
+"""A fast, CMS-like detector simulation: tracks, photons and neutral hadrons, as from particle flow.
 
-Resolutions and efficiencies are of the size that CMS published (arXiv:1405.6569 for tracks) and tuned to the marginal
-distributions of JetClass; `benchmarks/simulation/marginals.py` compares.
+Resolutions and efficiencies are similar to those published by CMS (arXiv:1405.6569 for tracks), and tuned to the marginal
+distributions of JetClass; see `benchmarks/simulation/marginals.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ELECTROMAGNETIC, _MUON = (11, 22), 13
 def detect(events: Events, random: np.random.Generator) -> Candidates:
     """Turn final particles into candidates, sorted by event.
 
-    A charged particle is a track, or where the tracker misses it, energy in a calorimeter.
+    A charged particle becomes a track or, if the tracker misses it, energy in a calorimeter.
 
     Parameters
     ----------

@@ -17,13 +17,13 @@ class Events:
     offsets : int64 [n_events + 1]
         First row of each event.
     pdg_id, status : int32 [n_particles]
-        As in Pythia: a positive status marks a final particle.
+        As in Pythia; final particles have a positive status.
     mother : int64 [n_particles]
-        Row of the first mother, -1 where there is none.
+        Row of the first mother; -1 if there is none.
     px, py, pz, energy : float64 [n_particles]
         GeV.
     x, y, z : float64 [n_particles]
-        Where the particle was made, mm from the collision.
+        Production vertex, mm from the collision.
     weight : float64 [n_events]
         1 unless the spectrum is flattened.
     """

@@ -1,4 +1,4 @@
-"""Drop hard processes that cannot give a wanted jet, before Pythia spends time on showers and hadrons."""
+"""Drop hard processes that cannot produce a wanted jet, before showering and hadronisation."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _FIRST_AFTER_BEAMS = 5
 
 
 class WantedJets(pythia8mc.UserHooks):  # type: ignore[misc]
-    """Veto of hard processes without any visible decay inside the jets' range, widened by what recoils may change.
+    """Veto hard processes without a visible decay in the range of the jets, with a margin for recoil.
 
     Parameters
     ----------
     resonance : int
-        Absolute PDG number of what must decay into the jet; 0 for single partons.
+        Absolute PDG number of the resonance that must decay into the jet; 0 for single partons.
     pt_range : tuple of float
         Range of the jets' transverse momentum, GeV.
     max_eta : float

@@ -12,7 +12,7 @@ from coffea_fm.kinematics import pt_eta_phi
 from coffea_fm.simulation.events import Events
 
 _NEUTRINOS = (12, 14, 16)
-_LEAST_ENERGY = 1e-6  # GeV: Pythia makes a few photons without momentum
+_LEAST_ENERGY = 1e-6  # GeV: Pythia produces a few photons without momentum
 _CHARGED = (11, 13, 15, 211, 321, 2212, 3112, 3222, 3312, 3334)
 _NEGATIVE = (11, 13, 15, 3112, 3312, 3334)
 
@@ -30,7 +30,7 @@ class FinalState:
     energy, pt, eta, phi : float64 [n]
         GeV and radian.
     x, y, z : float64 [n]
-        Where it was made, mm.
+        Production vertex, mm.
     """
 
     event: NDArray[np.int64]
@@ -49,7 +49,7 @@ class FinalState:
         return len(self.event)
 
     def where(self, chosen: NDArray[np.bool_]) -> FinalState:
-        """The particles for which that is true."""
+        """Select particles."""
         return FinalState(**{name: column[chosen] for name, column in vars(self).items()})
 
 

@@ -1,7 +1,7 @@
 """Fine classes of simulated jets: the ten of JetClass split by flavours, leptons and prongs of the decay.
 
-Many classes that differ in little teach a backbone more than few that differ in much (Sophon, arXiv:2405.12972, has
-188); these are what this simulation's truth can tell apart.
+A backbone learns more from many similar classes than from a few very different ones (Sophon, arXiv:2405.12972, has
+188). These are the classes that the truth of this simulation can distinguish.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def fine_labels(jets: ak.Array, hard: ak.Array) -> NDArray[np.int32]:
     Parameters
     ----------
     jets : awkward.Array of n_jets records
-        `label` (in `JET_CLASSES`), `matched` (the row of `hard` that the jet came from, -1 for none), `n_b_hadrons`
+        `label` (in `JET_CLASSES`), `matched` (the row in `hard` of the jet's origin, -1 for none), `n_b_hadrons`
         and `n_c_hadrons`.
     hard : awkward.Array of n_jets lists
         Particles of the hard process of each jet's event: `pdg_id`, `status`, `mother`, `eta`, `phi`.

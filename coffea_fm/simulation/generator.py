@@ -1,4 +1,4 @@
-"""Events from Pythia 8, as flat arrays."""
+"""Generate events with Pythia 8, as flat arrays."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ def generate(
     flat: bool = False,
     further: tuple[str, ...] = (),
 ) -> Iterator[Events]:
-    """Generate events without end.
+    """Generate batches of events indefinitely.
 
     Parameters
     ----------
     process : Process
-        What to generate.
+        Process to generate.
     pt_range : tuple of float
-        Range of the jets' transverse momentum wanted, GeV.
+        Range of the transverse momentum of the wanted jets, GeV.
     max_eta : float
-        Largest absolute pseudorapidity of the jets wanted.
+        Largest absolute pseudorapidity of the wanted jets.
     seed : int
         Pythia's seed, 1 to 900,000,000.
     batch : int
-        Events a batch.
+        Events per batch.
     flat : bool
-        Flatten the falling spectrum of the hard process; `Events.weight` undoes it.
+        Flatten the falling spectrum of the hard process; `Events.weight` compensates.
     further : tuple of str
-        Settings after all others, such as another tune.
+        Extra settings applied last, such as another tune.
 
     Raises
     ------
     RecipeError
-        If Pythia does not know a setting, or cannot start with them.
+        If a setting is unknown to Pythia, or Pythia cannot start.
     """
     low, high = pt_range
     hard_range = (

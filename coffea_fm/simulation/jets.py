@@ -19,7 +19,7 @@ fastjet._swig.ClusterSequence.set_fastjet_banner_stream(None)  # keeps the banne
 
 @dataclass(frozen=True)
 class Jets:
-    """Jets, sorted by event and then by falling transverse momentum.
+    """Jets, sorted by event and then by descending transverse momentum.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Jets:
     offsets : int64 [n_jets + 1]
         First constituent of each jet.
     constituents : int64 [n_constituents]
-        Rows in the candidates, by falling transverse momentum within a jet.
+        Rows in the candidates, by descending transverse momentum within a jet.
     """
 
     event: NDArray[np.int64]
@@ -51,9 +51,9 @@ def cluster(
     Parameters
     ----------
     candidates : Candidates
-        What to cluster, sorted by event.
+        Candidates to cluster, sorted by event.
     n_events : int
-        How many events there are.
+        Number of events.
     pt_range : tuple of float
         Range of the jets kept, GeV.
     max_eta : float

@@ -22,7 +22,7 @@ def write_nano(path: Path, jets: ak.Array, run: int, block: int) -> None:
     path : Path
         The ROOT file to write.
     jets : awkward.Array
-        Jets of `coffea_fm.simulation.sample.simulate`, those of one event side by side.
+        Jets of `coffea_fm.simulation.sample.simulate`; those of one event are adjacent.
     run, block : int
         Numbers of the run and the luminosity block.
     """

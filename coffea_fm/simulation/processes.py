@@ -15,18 +15,18 @@ _Z_PAIR = ("WeakDoubleBoson:ffbar2gmZgmZ = on", "WeakZ0:gmZmode = 2", "23:onMode
 
 @dataclass(frozen=True)
 class Process:
-    """How the jets of one class are made and recognised.
+    """Generator settings and truth definition of the jets of one class.
 
     Parameters
     ----------
     settings : tuple of str
         Pythia settings: the hard process and its decays.
     resonance : int
-        Absolute PDG number of the particle whose whole visible decay a jet must hold; 0 for QCD, where every jet counts.
+        Absolute PDG number of the resonance whose visible decay must be fully in the jet; 0 for QCD, where every jet counts.
     alternatives : tuple of tuple of str
-        Decay settings that take turns, batch by batch: the charge of the leptonic W in H -> WW.
+        Decay settings that alternate between batches: the charge of the leptonic W in H -> WW.
     lowest, highest : float
-        Transverse momentum of the hard process over that of the jets, at either end of their range.
+        Transverse momentum of the hard process relative to that of the jets, at the ends of their range.
     """
 
     settings: tuple[str, ...]

@@ -21,7 +21,7 @@ _LOWEST_PT, _HIGHEST_PT = 50.0, 4000.0
 
 @dataclass(frozen=True)
 class SimulationSettings:
-    """What makes the content of a file, together with its class and index.
+    """Settings that determine the content of a file, together with its class and index.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class SimulationSettings:
     spectrum : "falling" or "flat"
         The physical spectrum, or one flattened with event weights.
     pythia : tuple of str
-        Further settings of Pythia, such as ``Tune:pp = 21``: another tune, no lifetimes.
+        Extra Pythia settings, such as ``Tune:pp = 21``: another tune, no lifetimes.
     """
 
     pt_range: tuple[float, float] = (500.0, 1000.0)
@@ -51,7 +51,7 @@ class SimulationSettings:
         if not _LOWEST_PT <= low < high <= _HIGHEST_PT:
             raise RecipeError(f"jets of {low:g} to {high:g} GeV cannot be made; choose a range within 50 to 4000 GeV")
         if self.jets_per_file < 1:
-            raise RecipeError(f"a file of {self.jets_per_file} jets cannot be made; ask for one jet a file at least")
+            raise RecipeError(f"a file of {self.jets_per_file} jets cannot be made; choose at least 1")
         if self.seed < 0:
             raise RecipeError(f"the seed {self.seed} is negative; choose 0 or more")
 
@@ -62,9 +62,9 @@ def write_part(part: Part, settings: SimulationSettings) -> None:
     Parameters
     ----------
     part : Part
-        Which class, which seed, which file.
+        Class, seed and index of the file.
     settings : SimulationSettings
-        What every file of the sample shares.
+        Settings shared by all files of the sample.
     """
     from coffea_fm.simulation.jetclass import write_jetclass
     from coffea_fm.simulation.nano import write_nano
@@ -85,32 +85,32 @@ def write_part(part: Part, settings: SimulationSettings) -> None:
 def produce(
     output: Path, settings: SimulationSettings, classes: tuple[str, ...], jets_per_class: int, workers: int
 ) -> list[Path]:
-    """Write the files of a sample that are not there yet.
+    """Write the missing files of a sample.
 
     Parameters
     ----------
     output : Path
         Folder of the files ``CLASS_INDEX.root`` and of the settings.
     settings : SimulationSettings
-        What every file shares; a folder made with others is refused.
+        Settings shared by all files; a folder with other settings is refused.
     classes : tuple of str
         Some of `JET_CLASSES`.
     jets_per_class : int
-        Jets of each class, filled up to whole files.
+        Jets per class, rounded up to whole files.
     workers : int
-        Processes.
+        Number of processes.
 
     Returns
     -------
     list of Path
-        The files written now.
+        The new files.
 
     Raises
     ------
     RecipeError
-        If the classes are unknown, or the folder was made with other settings.
+        If a class is unknown, or the folder has other settings.
     InputError
-        If the folder cannot be written to, or a process was killed; complete files are kept.
+        If the folder cannot be written, or a process was killed; complete files are kept.
     """
     unknown = [name for name in classes if name not in JET_CLASSES]
     if unknown:

@@ -1,4 +1,4 @@
-"""Pythia 8, started with settings, and its events as flat arrays."""
+"""Start Pythia 8, and convert its events to flat arrays."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _COMMON = (
 
 
 def start(settings: Iterable[str], seed: int, hooks: pythia8mc.UserHooks | None, what: str) -> Any:
-    """A Pythia that is ready to generate.
+    """Start a Pythia instance.
 
     Parameters
     ----------
     settings : iterable of str
-        What differs from Pythia's defaults; the later ones win.
+        Changes to Pythia's defaults; later settings override earlier ones.
     seed : int
         Pythia's seed, 1 to 900,000,000.
     hooks : pythia8mc.UserHooks, optional
-        Called while events are made; the caller keeps it alive.
+        Hooks called during generation; the caller must keep a reference.
     what : str
-        What cannot be made if Pythia refuses to start, for the message.
+        What cannot be generated if Pythia fails to start, for the error message.
 
     Raises
     ------
     RecipeError
-        If Pythia does not know a setting, or cannot start with them.
+        If a setting is unknown to Pythia, or Pythia cannot start.
     """
     pythia = pythia8mc.Pythia("", False)
     for setting in (*_COMMON, f"Random:seed = {seed}", *settings):
@@ -53,7 +53,7 @@ def start(settings: Iterable[str], seed: int, hooks: pythia8mc.UserHooks | None,
 
 
 def flat_events(batch: ak.Array) -> Events:
-    """The events of ``pythia.nextBatch`` as flat arrays."""
+    """Convert the events of ``pythia.nextBatch`` to flat arrays."""
     particles = batch.prt
     offsets = np.asarray(ak.to_packed(particles).layout.offsets.data, dtype=np.int64)
     rows = ak.flatten(particles)

@@ -1,4 +1,4 @@
-"""Fewer bits a number, so that files compress."""
+"""Reduce the precision of numbers, so that files compress better."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FLOAT32_BITS = 23
 
 
 def quantise(values: ArrayLike, bits: int = MANTISSA_BITS) -> NDArray[np.float32]:
-    """Round values to that many bits of mantissa, to the nearest.
+    """Round values to the nearest with a given number of mantissa bits.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Candidates and hard particles as awkward records, as the files hold them."""
+"""Convert candidates and hard particles to awkward records, as stored in files."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _NOT_STORED = {"event", "source"}
 
 
 def candidate_records(candidates: Candidates, history: Ancestry, events: Events) -> ak.Array:
-    """A record a candidate: what was measured, and the truth of the particle that made it (mm and GeV).
+    """One record per candidate: measured quantities, and the truth of its particle (mm and GeV).
 
     Parameters
     ----------
     candidates : Candidates
         [n]
     history : Ancestry
-        That of ``candidates.source``.
+        Ancestry of ``candidates.source``.
     events : Events
-        Where they come from.
+        Events of the candidates.
     """
     return ak.zip(
         {
@@ -36,7 +36,7 @@ def candidate_records(candidates: Candidates, history: Ancestry, events: Events)
 
 
 def hard_records(hard: HardParticles, n_events: int) -> ak.Array:
-    """A list of records an event: its hard particles, with `mother` counted within the event."""
+    """One list of records per event: its hard particles, with `mother` as index within the event."""
     starts = np.searchsorted(hard.event, np.arange(n_events + 1))
     columns = {name: getattr(hard, name) for name in ("pt", "eta", "phi", "mass", "pdg_id", "status")}
     columns["mother"] = np.where(hard.mother >= 0, hard.mother - starts[hard.event], -1)

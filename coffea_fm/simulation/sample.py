@@ -1,4 +1,4 @@
-"""The jets of one class: generated, detected, clustered and matched."""
+"""Simulate the jets of one class: generation, detector, clustering and truth matching."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def simulate(
     batch: int = 100,
     pythia: tuple[str, ...] = (),
 ) -> Iterator[ak.Array]:
-    """Simulate jets of one class without end, batch by batch.
+    """Simulate batches of jets of one class indefinitely.
 
     Parameters
     ----------
@@ -40,20 +40,20 @@ def simulate(
     pt_range : tuple of float
         Range of the jets' transverse momentum, GeV.
     seed, index : int
-        Seed of the whole sample and index of this part; each pair gives other jets, always the same ones.
+        Seed of the whole sample and index of this part. Each pair gives different, reproducible jets.
     flat : bool
-        Flatten the falling spectrum; the jets' weights undo it.
+        Flatten the falling spectrum; the jets' weights compensate.
     batch : int
         Events generated at a time; the jets depend on it.
     pythia : tuple of str
-        Further settings of Pythia.
+        Extra Pythia settings.
 
     Yields
     ------
     awkward.Array
-        A record a jet: momentum, `msoftdrop`, `label` (index in `JET_CLASSES`), `event` (counted from 0), `weight`,
+        One record per jet: momentum, `msoftdrop`, `label` (index in `JET_CLASSES`), `event` (counted from 0), `weight`,
         numbers of heavy hadrons, `constituents` (a list of records, mm and GeV, NaN for the impact parameters of
-        neutrals), `hard` (the hard particles of its event) and `matched` (which of them the jet came from, or -1).
+        neutrals), `hard` (the hard particles of its event) and `matched` (the one the jet comes from, or -1).
     """
     label = JET_CLASSES.index(name)
     source = np.random.SeedSequence([seed, label, index])
@@ -96,7 +96,7 @@ def _labelled_jets(events: Events, label: int, pt_range: tuple[float, float], ra
 
 
 def _distinct(hadron: NDArray[np.int64], jets: Jets) -> NDArray[np.int32]:
-    """How many different hadrons the constituents of each jet come from."""
+    """Number of different hadrons that the constituents of each jet come from."""
     jet = np.repeat(np.arange(len(jets.pt)), np.diff(jets.offsets))
     pairs = np.unique(np.stack([jet, hadron], axis=1)[hadron >= 0], axis=0)
     return np.bincount(pairs[:, 0], minlength=len(jets.pt)).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Many files of a simulated sample: on all cores, resumable, independent of the number of workers."""
+"""Write the files of a simulated sample: in parallel, resumable, and independent of the number of workers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Settings = TypeVar("Settings", bound="DataclassInstance")
 
 @dataclass(frozen=True)
 class Part:
-    """One file of a sample: `index` counts the files of its name."""
+    """One file of a sample: `index` counts the files with the same name."""
 
     name: str
     index: int
@@ -35,7 +35,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Amount:
-    """How much of each name to make: `total` of `unit` (such as "jets"), filled up to files of `per_file`."""
+    """Amount per name: `total` of `unit` (such as "jets"), rounded up to files of `per_file`."""
 
     total: int
     per_file: int
@@ -50,34 +50,34 @@ def write_files(
     write: Callable[[Part, Settings], None],
     workers: int,
 ) -> list[Path]:
-    """Write the files of a sample that are not there yet.
+    """Write the missing files of a sample.
 
     Parameters
     ----------
     output : Path
         Folder of the files ``NAME_INDEX.root`` and of the settings.
     settings : dataclass
-        What every file shares; a folder made with others is refused.
+        Settings shared by all files; a folder with other settings is refused.
     names : tuple of str
-        What to make.
+        Names to produce.
     amount : Amount
-        How much of each.
+        Amount per name.
     write : callable
-        Makes one file, complete or not at all; told to processes by its name.
+        Function that writes one file, completely or not at all; it is pickled by name.
     workers : int
-        Processes.
+        Number of processes.
 
     Returns
     -------
     list of Path
-        The files written now.
+        The new files.
 
     Raises
     ------
     RecipeError
-        If the folder was made with other settings.
+        If the folder has other settings.
     InputError
-        If the folder cannot be written to, or a process was killed; complete files are kept.
+        If the folder cannot be written, or a process was killed; complete files are kept.
     """
     _claim(output, settings)
     n_files = -(-amount.total // amount.per_file)
@@ -90,7 +90,7 @@ def write_files(
 
 
 def take_first(batches: Iterator[ak.Array], number: int) -> ak.Array:
-    """The first `number` records of batches without end; each batch is reported as it comes."""
+    """Take the first `number` records of endless batches, and report each batch."""
     taken, missing = [], number
     while missing:
         taken.append(next(batches)[:missing])
@@ -100,7 +100,7 @@ def take_first(batches: Iterator[ak.Array], number: int) -> ak.Array:
 
 
 def _claim(output: Path, settings: DataclassInstance) -> None:
-    """Note the settings in the folder, or refuse a folder that other settings made."""
+    """Write the settings to the folder, or refuse a folder with other settings."""
     path = output / SETTINGS_FILE
     wanted = json.loads(json.dumps(asdict(settings)))
     if path.exists():
@@ -108,7 +108,7 @@ def _claim(output: Path, settings: DataclassInstance) -> None:
             found = json.loads(path.read_text())
         except ValueError as error:
             raise RecipeError(
-                f"{path} is damaged; choose another folder, or remove it and the files beside it"
+                f"{path} is damaged; choose another folder, or delete it and the files next to it"
             ) from error
         different = [key for key in wanted if found.get(key) != wanted[key]]
         if different:

@@ -1,4 +1,4 @@
-"""What ``coffea-fm simulate jets`` and ``simulate hh4b`` do, for notebooks and scripts."""
+"""The functions behind ``coffea-fm simulate jets`` and ``simulate hh4b``."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ def jets(
     workers: int | None = None,
     layout: Layout = "nano",
 ) -> list[Path]:
-    """Simulate jets of the ten JetClass classes: Pythia 8, FastJet and a light detector.
+    """Simulate jets of the ten JetClass classes: Pythia 8, FastJet and a fast detector simulation.
 
     Parameters
     ----------
     output : path-like
-        Folder for the files; what it holds already is kept.
+        Output folder; existing files are kept.
     jets_per_class, jets_per_file : int
-        Jets of each class, filled up to whole files, and in each file.
+        Jets per class, rounded up to whole files, and per file.
     pt : tuple of float
         Range of the jets' transverse momentum, GeV.
     spectrum : {"falling", "flat"}
-        The physical spectrum, or one flattened by event weights.
+        Physical spectrum, or a flat one with event weights.
     classes : sequence of str, optional
         All by default.
     pythia : sequence of str
-        Further settings of Pythia, such as ``"Tune:pp = 21"``.
+        Extra Pythia settings, such as ``"Tune:pp = 21"``.
     seed : int
-        The files do not depend on the number of workers.
+        Random seed; the files do not depend on the number of workers.
     workers : int, optional
-        Processes; all cores by default.
+        Number of processes; by default one per core.
     layout : {"nano", "jetclass"}
         NanoAOD with candidates (PFNano's names), or JetClass.
 
     Returns
     -------
     list of Path
-        The files written now.
+        The new files.
     """
     from coffea_fm.classes import JET_CLASSES
     from coffea_fm.simulation.production import SimulationSettings, produce
@@ -69,23 +69,23 @@ def hh4b(
     seed: int = 0,
     workers: int | None = None,
 ) -> list[Path]:
-    """Simulate events of X -> HH -> 4b and its backgrounds, with jets of R = 0.8 and R = 0.4 and their constituents.
+    """Simulate X -> HH -> 4b events and backgrounds, with jets of R = 0.8 and R = 0.4 and their constituents.
 
     Parameters
     ----------
     output : path-like
-        Folder for the files; what it holds already is kept.
+        Output folder; existing files are kept.
     events_per_process, events_per_file : int
-        Selected events of each process, filled up to whole files, and in each file.
+        Selected events per process, rounded up to whole files, and per file.
     processes : sequence of str, optional
         All by default.
     spectrum, pythia, seed, workers
-        As for `jets`, the spectrum being that of the backgrounds.
+        As for `jets`; the spectrum is that of the backgrounds.
 
     Returns
     -------
     list of Path
-        The files written now.
+        The new files.
     """
     from coffea_fm.simulation.hh4b.processes import EVENT_PROCESSES
     from coffea_fm.simulation.hh4b.production import EventSettings, produce_events

@@ -13,7 +13,7 @@ from coffea_fm.simulation.final_state import FinalState
 TRACK_PT, TRACK_ETA = 1.0, 2.5
 TRACKER_RADIUS = 1290.0
 PION_MASS, ELECTRON_MASS, MUON_MASS = 0.13957, 0.000511, 0.10566
-_CURVATURE_RADIUS = 1000 / (0.2998 * 3.8)  # mm for a GeV, in 3.8 T
+_CURVATURE_RADIUS = 1000 / (0.2998 * 3.8)  # mm per GeV in 3.8 T
 _IDENTIFIED_PT, _ELECTRONS_IDENTIFIED, _MUONS_IDENTIFIED = 2.0, 0.95, 0.98
 
 
@@ -89,14 +89,14 @@ def closest_approach(
     phi: DoubleArray,
     charge: NDArray[np.int32],
 ) -> tuple[DoubleArray, DoubleArray]:
-    """Impact parameters of the helices that start at a point with a momentum, with respect to the origin.
+    """Impact parameters relative to the origin of helices from a production vertex.
 
     Parameters
     ----------
     x, y, z : float64 [n]
-        Where the particles were made, mm.
+        Production vertices, mm.
     pt, eta, phi : float64 [n]
-        Their momenta there, GeV and radian.
+        Momenta at the vertex, GeV and radian.
     charge : int32 [n]
         1 or -1.
 

@@ -1,4 +1,4 @@
-"""Truth of the hard process: the decay that a jet came from."""
+"""Truth of the hard process: the decay that a jet comes from."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class HardParticles:
     event : int64 [n]
         Event of each particle.
     pdg_id, status : int64 [n]
-        Status 22 for what decays, 23 for what comes out.
+        Status 22 for decaying resonances, 23 for outgoing partons.
     mother : int64 [n]
-        Row of the resonance that decayed to it, -1 where there is none.
+        Row of the parent resonance; -1 if there is none.
     origin : int64 [n]
-        Row of the first resonance of its chain; its own row where there is none.
+        Row of the first resonance in its decay chain; its own row if there is none.
     pt, eta, phi, mass : float64 [n]
-        GeV and radian; a resonance's momentum is the one it decays with.
+        GeV and radian. The momentum of a resonance is taken at its decay.
     """
 
     event: IntArray
@@ -58,12 +58,12 @@ class HardParticles:
 
 
 def hard_particles(events: Events) -> HardParticles:
-    """Find what the hard process made, and the decays of its resonances."""
+    """Find the particles of the hard process, and the decays of its resonances."""
     products = np.flatnonzero(np.abs(events.status) == HARD)
     parent = _resonance_before(events, products)
     grandparent = _resonance_before(events, _first_copy(events, parent))
     rows = np.unique(np.concatenate([products, parent[parent >= 0], grandparent[grandparent >= 0]]))
-    mother_of = np.full(len(events.pdg_id) + 1, -1)  # the last entry stands for "no mother"
+    mother_of = np.full(len(events.pdg_id) + 1, -1)  # the last entry means "no mother"
     mother_of[products] = parent
     mother_of[parent] = grandparent
     mother_of[-1] = -1
@@ -102,12 +102,12 @@ def match(
     event, eta, phi : array [n_jets]
         Event and axis of each jet.
     radius : float
-        How far from the axis a visible decay product may be.
+        Maximal distance of a visible decay product from the jet axis.
 
     Returns
     -------
     int64 [n_jets]
-        Row in `hard`, -1 without a match.
+        Row in `hard`; -1 without a match.
     """
     visible = np.flatnonzero((hard.status == HARD) & ~np.isin(np.abs(hard.pdg_id), NEUTRINOS))
     whole_of = hard.ancestor(visible, resonance) if resonance else hard.origin[visible]

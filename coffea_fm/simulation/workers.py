@@ -1,4 +1,4 @@
-"""Processes that count what they make, stop when asked to, and never outlive the one that started them."""
+"""Worker processes that report progress, stop on request, and end with their parent."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _stopped: Any = None
 
 
 class Stopped(Exception):
-    """The person stopped the production."""
+    """The user stopped the production."""
 
 
 def report(number: int) -> None:
-    """In a worker: tell how many jets or events are new, and end when asked to; elsewhere nothing."""
+    """In a worker, report the number of new jets or events, and stop on request. Does nothing elsewhere."""
     if _messages is not None:
         _messages.put(number)
         if _stopped.value:
@@ -34,28 +34,28 @@ def report(number: int) -> None:
 
 
 def run(jobs: Sequence[Callable[[], object]], workers: int, advance: Callable[[int], object]) -> None:
-    """Call functions in processes of this machine.
+    """Call functions in processes on this machine.
 
     Parameters
     ----------
     jobs : sequence of callable
-        Without arguments; each leaves its result in a file, complete or absent, and calls `report` now and then.
+        Functions without arguments. Each writes its result to a file, completely or not at all, and regularly calls `report`.
     workers : int
-        Processes.
+        Number of processes.
     advance : callable
-        Gets every number that a worker reports.
+        Called with every reported number.
 
     Raises
     ------
     InputError
         If a process was killed.
     KeyboardInterrupt
-        On Ctrl-C or SIGTERM, when all processes have ended.
+        On Ctrl-C or SIGTERM, after all processes have ended.
     """
     if not jobs:
         return
     context = multiprocessing.get_context("spawn")
-    # without a lock, which a killed worker would keep
+    # without a lock, which a killed worker would never release
     messages, stopped = context.Queue(), context.RawValue(c_bool, False)
     pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start, (messages, stopped, os.getpid()))
     with _termination_as_interrupt(), pool:
@@ -69,8 +69,8 @@ def run(jobs: Sequence[Callable[[], object]], workers: int, advance: Callable[[i
                     running.remove(future)
         except BrokenProcessPool as error:
             raise InputError(
-                "a worker process was killed, most likely for want of memory: the files written so far are complete and "
-                "kept; repeat the same command to make the others, with fewer --workers"
+                "a worker process was killed, most likely out of memory: the files written so far are complete and "
+                "kept; run the same command again with fewer --workers to write the others"
             ) from error
         except BaseException:
             stopped.value = True
@@ -87,7 +87,7 @@ def _start(messages: Any, stopped: Any, parent: int) -> None:
 
 @contextmanager
 def _termination_as_interrupt() -> Iterator[None]:
-    """SIGTERM ends this process as Ctrl-C does; outside the main thread, where Python sets no handlers, as ever."""
+    """Make SIGTERM act like Ctrl-C. Has no effect outside the main thread, where Python cannot set handlers."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

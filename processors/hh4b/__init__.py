@@ -4,23 +4,23 @@ coffea-fm fileset samples/hh4b --output hh4b.json
 coffea-fm run hh4b hh4b.json --option jets=exports/jet-classifier-small --output analysed
 coffea-fm limit analysed --signal X1000 --output limit
 
-With a folder it writes the selected events instead, to train an event head on:
+Given a folder, it writes the selected events instead, to train an event head:
 
 coffea-fm collect hh4b.json --processor hh4b --option jets=exports/jet-classifier-small --output data/hh4b
 
-To make an analysis of your own, copy the folder:
+Copy the folder to start your own analysis:
 
 ========================== ========================================================
 ``processor.py``           the processor
 ``boosted.py``             category with two large-R jets
 ``resolved.py``            category with four small-R jets
-``histograms.py``          what is filled, and which regions are blinded
+``histograms.py``          histograms, and blinded regions
 ``taggers.py``             bundles as the analysis uses them
 ``options.py``             checks of the processor's options
-``fileset.yaml``           processes, as ``coffea-fm fileset`` makes datasets of them
-``limit*.yaml``            regions and uncertainties of ``coffea-fm limit``
+``fileset.yaml``           processes, for ``coffea-fm fileset``
+``limit*.yaml``            regions and uncertainties, for ``coffea-fm limit``
 ``corrections.json``       corrections and scale factors, made by ``derive``
-``derive/``                how they are made: ``python -m hh4b.derive``
+``derive/``                derivation of the corrections: ``python -m hh4b.derive``
 ========================== ========================================================
 """
 

@@ -1,7 +1,7 @@
-"""The boosted category: two large-R jets, each a whole H -> bb.
+"""The boosted category: two large-R jets, each with a full H -> bb decay.
 
-Jets are ordered by TXbb = Hbb / (Hbb + QCD), as in CMS (arXiv:2205.06667). Two variables make the plane of the ABCD
-method: TXbb of the second jet, and an event discriminant; the mass of the second jet is fitted.
+Jets are ordered by TXbb = Hbb / (Hbb + QCD), as in CMS (arXiv:2205.06667). The ABCD plane has two variables: TXbb
+of the second jet, and an event discriminant. The mass of the second jet is fitted.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class Boosted:
     Parameters
     ----------
     selected : bool [n_events]
-        Two jets above 250 GeV with masses above 30 GeV, the first of which is tagged.
+        Two jets above 250 GeV with masses above 30 GeV, with the first jet tagged.
     jets : awkward.Array
-        events * var * jet: none or the two.
+        events * var * jet: the two jets, or none.
     first_txbb, second_txbb : float64 [n_events]
-        Of the two jets.
+        TXbb of the two jets.
     first_mass, second_mass : float64 [n_events]
         Calibrated soft-drop masses, GeV.
     """
@@ -46,7 +46,7 @@ class Boosted:
     second_mass: DoubleArray
 
     def mass_discriminant(self) -> DoubleArray:
-        """An event discriminant without a network: how close the first jet's mass is to that of the Higgs boson."""
+        """An event discriminant without a network, from the distance of the first jet's mass to the Higgs boson mass."""
         return 1 - np.abs(self.first_mass - HIGGS_MASS) / HIGGS_MASS
 
     def regions(self, txbb: Sequence[float], discriminant: DoubleArray, cut: float) -> npt.NDArray[np.str_]:
@@ -55,11 +55,11 @@ class Boosted:
         Parameters
         ----------
         txbb : sequence of float
-            Medium and tight cut on the second jet.
+            Medium and tight cuts on the second jet.
         discriminant : float64 [n_events]
-            Of the event.
+            Event discriminant.
         cut : float
-            Where it is high.
+            Cut above which the discriminant is high.
         """
         tag = np.array(TAGS)[np.searchsorted(txbb, self.second_txbb, side="right").clip(max=len(txbb))]
         side = np.where(discriminant > cut, "high", "low")
@@ -72,9 +72,9 @@ def select_boosted(jets: ak.Array, min_first_txbb: float) -> Boosted:
     Parameters
     ----------
     jets : awkward.Array
-        events * var * large-R jets of one variation, with ``txbb``; those that have none (NaN) are left out.
+        events * var * large-R jets of one variation, with ``txbb``; jets without a score (NaN) are left out.
     min_first_txbb : float
-        For the first jet.
+        Minimal TXbb of the first jet.
     """
     usable = jets[np.isfinite(jets.txbb) & (jets.msoftdrop > MIN_MASS)]
     two = usable[ak.argsort(usable.txbb, ascending=False)][:, :2]

@@ -1,4 +1,4 @@
-"""The histograms of the analysis, and what is blinded."""
+"""The histograms and blinded regions of the analysis."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HISTOGRAMS = {
     "boosted/discriminant": (BOOSTED_REGIONS, hist.axis.Regular(50, 0, 1, name="value", label="Event discriminant")),
     "resolved/mass": (RESOLVED_REGIONS, hist.axis.Regular(30, 200, 1700, name="value", label="$m_{HH}$ [GeV]")),
 }
-"""Regions and distribution by category and quantity."""
+"""Regions and axis, by category and quantity."""
 BLINDED = (*BOOSTED_SIGNAL_REGIONS, *RESOLVED_SIGNAL_REGIONS)
 HIGHEST_DISCRIMINANT = 1 - 1e-9
-"""A discriminant of 1 is filled into the last bin."""
+"""Largest value below 1, so that a discriminant of 1 is filled into the last bin."""

@@ -25,7 +25,7 @@ from .options import medium_and_tight, number
 from .taggers import EventTagger, JetTagger, large_r_tagger, small_r_tagger
 
 CORRECTIONS = Path(__file__).with_name("corrections.json")
-"""Of coffea-fm's simulation, and of no experiment; `hh4b.derive` makes them."""
+"""For coffea-fm's simulation only, not for an experiment; derived by `hh4b.derive`."""
 
 
 class HH4b(ProcessorABC):  # type: ignore[misc]
@@ -36,13 +36,13 @@ class HH4b(ProcessorABC):  # type: ignore[misc]
     jets : str
         Bundle for the large-R jets, with classes ``Hbb`` and ``QCD``.
     flavour : str
-        Bundle for the small-R jets, with classes ``b``, ``c`` and ``light``; without it there is no resolved category.
+        Bundle for the small-R jets, with classes ``b``, ``c`` and ``light``; without it, there is no resolved category.
     event : str or sequence of str
-        Bundle of the event discriminant, or one for each fold by event number. Without it, the mass of the first jet.
+        Bundle of the event discriminant, or one per fold. By default the mass of the first jet is used.
     corrections : str
-        File of correctionlib with jet energies and scale factors.
+        correctionlib file with jet energy corrections and scale factors.
     uncalibrated : bool
-        Go on without scale factors of the taggers.
+        Run without scale factors of the taggers.
     luminosity : float
         fb⁻¹, for simulated events.
     first_txbb : float
@@ -50,13 +50,13 @@ class HH4b(ProcessorABC):  # type: ignore[misc]
     txbb : sequence of float
         Medium and tight cut on TXbb of the second jet.
     event_cut : float
-        Where the event discriminant is high. The default is for the mass: within 20 GeV of the Higgs boson's.
+        Cut above which the event discriminant is high. The default is for the mass: within 20 GeV of the Higgs boson.
     b_tag : float
         Cut on the score of a tagged small-R jet.
     unblind : bool
-        Fill the signal regions with data, too.
+        Also fill the signal regions with data.
     folder : str
-        Write the events with two large-R jets there, one shard a chunk, instead of filling histograms.
+        Write the events with two large-R jets to this folder, one shard per chunk, instead of filling histograms.
     """
 
     def __init__(
@@ -106,19 +106,19 @@ class HH4b(ProcessorABC):  # type: ignore[misc]
         return chunk.output()
 
     def large_r_jets(self, chunk: Chunk, fold: IntArray, variations: Sequence[str]) -> Jets:
-        """Large-R jets that any variation selects, tagged and embedded once, in events that can be boosted."""
+        """Large-R jets selected in any variation, tagged and embedded once, in events that can be boosted."""
         jets = select_jets(chunk.events, "FatJet", self.corrections, variations, boosted.MIN_PT, boosted.MAX_ETA)
         tagged = self.large_r.tag(jets.in_events_with(2), chunk.cutflow)
         tagged = tagged.in_events_with_any(tagged.stored.txbb > self.first_txbb)
         return self.event.embed(tagged, fold, chunk.cutflow) if self.event else tagged
 
     def small_r_jets(self, tagger: JetTagger, chunk: Chunk, variations: Sequence[str]) -> Jets:
-        """Small-R jets that any variation selects, tagged once, in events that can be resolved."""
+        """Small-R jets selected in any variation, tagged once, in events that can be resolved."""
         jets = select_jets(chunk.events, "Jet", self.corrections, variations, resolved.MIN_PT, resolved.MAX_ETA)
         return tagger.tag(jets.in_events_with(4), chunk.cutflow)
 
     def fill_boosted(self, chunk: Chunk, jets: Any, fold: IntArray, variation: str) -> BoolArray:
-        """Fill the boosted category with the jets of one variation; gives which events are in it."""
+        """Fill the boosted category with the jets of one variation; returns a mask of its events."""
         pair = boosted.select_boosted(jets, self.first_txbb)
         discriminant = self.event.score(jets, fold) if self.event else pair.mass_discriminant()
         selected = pair.selected & np.isfinite(discriminant)
@@ -134,7 +134,7 @@ class HH4b(ProcessorABC):  # type: ignore[misc]
         chunk.fill("resolved", variation, pair.selected & allowed, pair.regions(), {"mass": pair.pair_mass}, factors)
 
     def collect(self, collector: Collector, chunk: Chunk, jets: Any, fold: IntArray) -> dict[str, Any]:
-        """Write the boosted events of one chunk: jets with constituents, class, weight, fold and what a study sorts by."""
+        """Write the boosted events of one chunk: jets with constituents, class, weight, fold and other columns."""
         pair = boosted.select_boosted(jets, self.first_txbb)
         numbers = {name: getattr(pair, name) for name in ("first_txbb", "second_txbb", "first_mass", "second_mass")}
         target = np.where(pair.selected & (not chunk.sample.is_data), int(chunk.sample.signal), -1)
@@ -145,5 +145,5 @@ class HH4b(ProcessorABC):  # type: ignore[misc]
         return chunk.account()
 
     def postprocess(self, accumulator: dict[str, Any]) -> dict[str, Any]:
-        """Normalise simulation to the events that were processed, and add up datasets of one process."""
+        """Normalise simulation to the processed events, and sum the datasets of each process."""
         return normalise(accumulator, self.luminosity)

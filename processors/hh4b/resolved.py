@@ -29,20 +29,20 @@ RESOLVED_SIGNAL_REGIONS = ("four_tag_signal",)
 
 @dataclass(frozen=True)
 class Resolved:
-    """Two candidates of H in each event, float64 [n_events]; NaN in events that are not selected.
+    """Two Higgs boson candidates in each event, float64 [n_events]; NaN in events that are not selected.
 
     Parameters
     ----------
     selected : bool [n_events]
-        Four jets above 40 GeV, three of them or all tagged, in the signal region or the sidebands around.
+        Four jets above 40 GeV, at least three of them tagged, in the signal region or its sidebands.
     jets : awkward.Array
-        events * var * jet: none or the four.
+        events * var * jet: the four jets, or none.
     n_tagged : int64 [n_events]
-        Tagged jets, four at most.
+        Number of tagged jets, at most four.
     first_mass, second_mass : float64 [n_events]
-        Of the candidate with the larger and the smaller pT, GeV.
+        Masses of the candidates with the larger and the smaller pT, GeV.
     pair_mass : float64 [n_events]
-        Of all four jets, GeV.
+        Mass of all four jets, GeV.
     """
 
     selected: BoolArray
@@ -65,9 +65,9 @@ def select_resolved(jets: ak.Array, cut: float) -> Resolved:
     Parameters
     ----------
     jets : awkward.Array
-        events * var * small-R jets of one variation, with ``b_score``; those that have none (NaN) are left out.
+        events * var * small-R jets of one variation, with ``b_score``; jets without a score (NaN) are left out.
     cut : float
-        On the score of a tagged jet.
+        Cut on the score of a tagged jet.
     """
     usable = jets[np.isfinite(jets.b_score)]
     four = usable[ak.argsort(usable.b_score, ascending=False)][:, :4]
@@ -84,7 +84,7 @@ def select_resolved(jets: ak.Array, cut: float) -> Resolved:
 
 
 def x_hh(first_mass: DoubleArray, second_mass: DoubleArray) -> DoubleArray:
-    """Distance of the two masses from the Higgs boson's in units of their resolution."""
+    """Distance of the two masses from the Higgs boson mass, in units of their resolution."""
     pulls = [
         (mass - centre) / (RELATIVE_WIDTH * mass)
         for mass, centre in zip((first_mass, second_mass), CENTRE, strict=True)
@@ -93,17 +93,17 @@ def x_hh(first_mass: DoubleArray, second_mass: DoubleArray) -> DoubleArray:
 
 
 def momenta(jets: ak.Array) -> DoubleArray:
-    """Four-momenta of jets, four an event; float64 [n_events, 4, (px, py, pz, E)] in GeV."""
+    """Four-momenta of jets, four per event; float64 [n_events, 4, (px, py, pz, E)] in GeV."""
     pt, eta, phi, mass = (ak.to_numpy(jets[name]).astype(np.float64) for name in ("pt", "eta", "phi", "mass"))
     px, py, pz = pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)
     return np.stack([px, py, pz, np.sqrt(px**2 + py**2 + pz**2 + mass**2)], axis=-1)
 
 
 def pair_jets(jets: DoubleArray) -> DoubleArray:
-    """Pair four jets so that the two masses are closest to the line on which those of HH lie.
+    """Pair four jets so that the two masses are closest to the line expected for HH.
 
-    The distance is ``|m1 - 1.04 m2| / sqrt(1 + 1.04²)``; where the two best pairings are within 30 GeV of one another,
-    the one whose leading candidate has the larger transverse momentum is taken.
+    The distance is ``|m1 - 1.04 m2| / sqrt(1 + 1.04²)``. If the two best pairings are within 30 GeV of each other, the
+    one whose leading candidate has the larger transverse momentum is chosen.
 
     Parameters
     ----------

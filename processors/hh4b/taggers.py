@@ -1,4 +1,4 @@
-"""Bundles as the analysis uses them: each backbone runs once over the jets that any variation selects."""
+"""Bundles of the analysis: each backbone runs once over the jets selected in any variation."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from coffea_fm.inference.tagger import Tagger
 
 @dataclass(frozen=True)
 class JetTagger:
-    """One class of jets against others, ``signal / (signal + background)``.
+    """Discriminant of one class of jets against others, ``signal / (signal + background)``.
 
     Parameters
     ----------
     name : str
-        Field of the discriminant in the jets, and of the variation of its scale factors.
+        Field of the jets for the discriminant, and name of the variation of its scale factors.
     tagger : Tagger
         The bundle.
     background : tuple of str
-        Classes to separate from.
+        Background classes.
     signal : str
-        The class to find.
+        Signal class.
     truth : tuple of (str, int)
-        Field and value by which simulated jets are known to be signal: they get scale factors.
+        Field and value that mark simulated jets as signal, which get scale factors.
     corrections : Corrections, optional
-        Scale factors; none without.
+        Scale factors, if any.
     """
 
     name: str
@@ -50,14 +50,14 @@ class JetTagger:
         missing = [name for name in (self.signal, *self.background) if name not in self.tagger.classes]
         if missing:
             raise RecipeError(
-                f"the bundle {self.tagger.manifest.name!r} has no class {missing[0]!r} for {self.name}: it tells "
-                f"{', '.join(self.tagger.classes)} apart; is it one for these jets?"
+                f"the bundle {self.tagger.manifest.name!r} has no class {missing[0]!r} for {self.name}: its classes are "
+                f"{', '.join(self.tagger.classes)}; is it a bundle for these jets?"
             )
         if self.corrections is not None:
             self.corrections.require(self.tagger)
 
     def tag(self, jets: Jets, cutflow: Counter[str]) -> Jets:
-        """Add the discriminant as a field, NaN where a jet cannot be scored, and count such jets."""
+        """Add the discriminant as a field, NaN for jets that cannot be scored, and count such jets."""
         scores = self.tagger(jets.stored)
         _count(cutflow, self.name, scores)
         return jets.with_field(self.discriminant(scores), self.name)
@@ -67,13 +67,13 @@ class JetTagger:
         return scores[self.signal] / sum((scores[name] for name in self.background), scores[self.signal])
 
     def weights(self, jets: ak.Array) -> dict[str, DoubleArray]:
-        """Scale factors of events by systematic: ``nominal``, ``up`` and ``down``, float64 [n_events]."""
+        """Event scale factors by systematic: ``nominal``, ``up`` and ``down``, float64 [n_events]."""
         if self.corrections is None:
             return {"nominal": np.ones(len(jets))}
         field, value = self.truth
         if field not in jets.fields:
             raise InputError(
-                f"these simulated jets have no {field!r}, which tells the scale factors of {self.name} apart: go on without "
+                f"these simulated jets have no {field!r}, which selects the scale factors of {self.name}: run without "
                 "scale factors with the option uncalibrated=true, or mark the dataset as data with kind: data"
             )
         real = jets[jets[field] == value]
@@ -87,12 +87,12 @@ class JetTagger:
 
 @dataclass(frozen=True)
 class EventTagger:
-    """The event discriminant of two-level bundles: one for all events, or one a fold.
+    """The event discriminant of event bundles: one for all events, or one per fold.
 
     Parameters
     ----------
     taggers : tuple of Tagger
-        None, one, or as many as folds.
+        None, one, or one per fold.
     signal, background : str
         Their classes.
     """
@@ -103,7 +103,7 @@ class EventTagger:
 
     @classmethod
     def load(cls, bundles: Sequence[str]) -> EventTagger:
-        """Load the bundles of the folds, in their order."""
+        """Load the bundles of the folds, in order."""
         if bundles:
             require_folds(len(bundles))
         taggers = tuple(coffea_fm.load(bundle) for bundle in bundles)
@@ -111,8 +111,8 @@ class EventTagger:
             level = tagger.manifest.level.name
             if level != "event" or not {cls.signal, cls.background} <= set(tagger.classes):
                 raise RecipeError(
-                    f"the bundle {tagger.manifest.name!r} of the option event does not tell events of {cls.signal} from "
-                    f"{cls.background}: it gives {', '.join(tagger.classes)} of {level}s"
+                    f"the bundle {tagger.manifest.name!r} of the option event does not separate events of {cls.signal} from "
+                    f"{cls.background}: it scores {', '.join(tagger.classes)} of {level}s"
                 )
         return cls(taggers)
 
@@ -120,14 +120,14 @@ class EventTagger:
         return bool(self.taggers)
 
     def embed(self, jets: Jets, fold: IntArray, cutflow: Counter[str]) -> Jets:
-        """Add the embedding as a field: the only run of the backbone, whatever the number of variations."""
+        """Add the embedding as a field. The backbone runs only here, for any number of variations."""
         parts = by_fold([tagger.embed for tagger in self.taggers], fold, jets.stored)
         for _, embedding in parts:
             _count(cutflow, "event", embedding)
         return jets.with_field(in_order(parts), "embedding")
 
     def score(self, jets: ak.Array, fold: IntArray) -> DoubleArray:
-        """The discriminant from embeddings and the jets of one variation; NaN with too few jets."""
+        """Compute the discriminant from embeddings and the jets of one variation; NaN with too few jets."""
         scores = in_order(by_fold([tagger.score for tagger in self.taggers], fold, jets.embedding, jets))
         discriminant = scores[self.signal] / (scores[self.signal] + scores[self.background])
         return np.asarray(ak.to_numpy(discriminant), np.float64)

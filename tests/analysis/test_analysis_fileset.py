@@ -69,7 +69,7 @@ def test_a_file_that_is_a_link_to_another_is_refused(tmp_path):
     for name in ("TT_0000.root", "TT_0001.root"):
         (tmp_path / name).symlink_to(SAMPLES / "TT_0000.root")
     with pytest.raises(
-        RecipeError, match=r"dataset 'TT' lists the file .*TT_0000\.root twice, also as .*would count twice"
+        RecipeError, match=r"dataset 'TT' lists the file .*TT_0000\.root twice, also as .*would be counted twice"
     ):
         simulated_fileset(tmp_path, SETTINGS, signal_cross_section=1)
 

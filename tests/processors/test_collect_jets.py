@@ -33,7 +33,7 @@ def test_every_labelled_jet_is_written_with_its_class(tmp_path: Path) -> None:
 
 
 def test_an_unknown_label_needs_its_classes(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"'flavour' mean is not known: name the classes"):
+    with pytest.raises(RecipeError, match=r"in 'flavour' is unknown: name the classes"):
         collect_jets(folder=str(tmp_path), label="flavour")
     assert collect_jets(folder=str(tmp_path), label="fineLabel").label == "fineLabel"
     assert collect_jets(folder=str(tmp_path), label="flavour", classes=("light", "b")).label == "flavour"

@@ -198,12 +198,12 @@ def test_other_cuts_are_free_without_scale_factors(hh4b):
 def test_bundles_for_other_jets_and_without_scale_factors_are_refused(hh4b, jets_bundle, tmp_path):
     from made import make_bundle
 
-    with pytest.raises(RecipeError, match="no class 'b' for b_score: it tells QCD, Hbb"):
+    with pytest.raises(RecipeError, match="no class 'b' for b_score: its classes are QCD, Hbb"):
         hh4b(flavour=jets_bundle)
     with pytest.raises(RecipeError, match="no scale factors for the bundle 'counting'"):
         hh4b(jets=str(make_bundle(tmp_path / "counting")))
     with pytest.raises(
-        RecipeError, match="'jet-classifier-small' of the option event does not tell events of signal from"
+        RecipeError, match="'jet-classifier-small' of the option event does not separate events of signal from"
     ):
         hh4b(event=jets_bundle)
     with pytest.raises(RecipeError, match=r"cannot read the corrections nowhere\.json"):

@@ -42,6 +42,6 @@ def test_a_folder_without_events_is_one_sentence(jets_bundle, tmp_path):
     done = derive(tmp_path, tmp_path, "--jets", jets_bundle, "--output", tmp_path / "corrections.json")
     assert done.returncode == 1
     assert done.stderr == (
-        f"hh4b.derive: {tmp_path} has no FatJet with truth: give events of 'coffea-fm simulate hh4b'\n"
+        f"hh4b.derive: {tmp_path} has no FatJet with truth: use events of 'coffea-fm simulate hh4b'\n"
     )
     assert not list(tmp_path.iterdir())

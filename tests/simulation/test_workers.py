@@ -95,6 +95,6 @@ def test_a_killed_worker_is_one_sentence(command: Command, tmp_path: Path) -> No
     assert b"Traceback" not in stderr
     sentence = stderr.decode().splitlines()[-1]
     assert sentence.startswith("coffea-fm: a worker process was killed")
-    assert "repeat the same command" in sentence
+    assert "run the same command again" in sentence
     assert not running(left)
     check_files(tmp_path)

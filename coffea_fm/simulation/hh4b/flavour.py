@@ -1,4 +1,4 @@
-"""Truth of jets: heavy hadrons in them, the parton and the decay that they came from."""
+"""Truth of jets: their heavy hadrons, and the parton and the decay they come from."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Directions:
 
 
 def heavy_hadrons(events: Events) -> tuple[Directions, Directions]:
-    """Weakly decaying b hadrons, and c hadrons that no b hadron made, above `HADRON_PT`."""
+    """Weakly decaying b hadrons, and c hadrons that are not from a b hadron, above `HADRON_PT`."""
     beauty, charm = (np.flatnonzero(weakly_decaying(events, quark)) for quark in (5, 4))
     charm = charm[ancestry(events, charm).heavy_flavour != 5]
     found = []
@@ -90,14 +90,14 @@ def decay_of(jets: Jets, hard: HardParticles, radius: float) -> tuple[IntArray, 
     hard : HardParticles
         Truth of their events.
     radius : float
-        How far from the axis a decay product may be.
+        Maximal distance of a decay product from the jet axis.
 
     Returns
     -------
     resonance : int64 [n_jets]
-        Row in `hard` of the top, Higgs, Z or W boson whose whole visible decay is in the jet, -1 without one.
+        Row in `hard` of the top, Higgs, Z or W boson whose visible decay is fully in the jet; -1 if there is none.
     label : int32 [n_jets]
-        Index in `JET_CLASSES`; QCD without any decay product in the jet, -1 with a part of a decay or with one that is
+        Index in `JET_CLASSES`. QCD if there are no decay products in the jet; -1 for a partial decay, or one that is
         not among the classes.
     """
     product = np.flatnonzero((hard.status == HARD) & ~np.isin(np.abs(hard.pdg_id), NEUTRINOS))

@@ -1,4 +1,4 @@
-"""Whole events from Pythia 8, with what their weights must be divided by."""
+"""Generate full events with Pythia 8, with the sums that normalise their weights."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class GeneratedEvents:
     hard_pt : float64 [n_events]
         Transverse momentum of the hard process, GeV.
     made : list of Made
-        One an event.
+        One per event.
     """
 
     events: Events
@@ -41,7 +41,7 @@ class GeneratedEvents:
 def generate_events(
     name: str, seed: int, *, batch: int = 50, flat: bool = True, further: tuple[str, ...] = ()
 ) -> Iterator[GeneratedEvents]:
-    """Generate events of one process without end.
+    """Generate batches of events of one process indefinitely.
 
     Parameters
     ----------
@@ -50,16 +50,16 @@ def generate_events(
     seed : int
         Pythia's seed, 1 to 900,000,000.
     batch : int
-        Events a batch.
+        Events per batch.
     flat : bool
-        Flatten the falling spectrum of the backgrounds; `Events.weight` undoes it.
+        Flatten the falling spectrum of the backgrounds; `Events.weight` compensates.
     further : tuple of str
-        Settings after all others, such as another tune.
+        Extra settings applied last, such as another tune.
 
     Raises
     ------
     RecipeError
-        If Pythia does not know a setting, or cannot start with them.
+        If a setting is unknown to Pythia, or Pythia cannot start.
     """
     process = EVENT_PROCESSES[name]
     hooks = EventHooks(process, flat=flat)
@@ -72,16 +72,16 @@ def generate_events(
 
 @lru_cache
 def cross_section(name: str, further: tuple[str, ...] = ()) -> tuple[float, float]:
-    """Cross section of all hard processes of a kind and its statistical error, pb; forced decays are in it.
+    """Cross section of all hard processes of a kind, including forced decays, and its statistical error, pb.
 
-    It comes from as many hard processes each time, so that all files of a sample have the same number.
+    It is always computed from the same number of hard processes, so that all files of a sample agree.
 
     Parameters
     ----------
     name : str
         One of `EVENT_PROCESSES`.
     further : tuple of str
-        Further settings of Pythia.
+        Extra Pythia settings.
     """
     settings = (*EVENT_PROCESSES[name].settings, *further, *_HARD_PROCESS_ONLY)
     pythia = start(settings, _INTEGRATION_SEED, None, f"{name} with these settings")

@@ -1,8 +1,8 @@
-"""What happens while Pythia makes an event: choice of hard processes, counting, and early vetoes.
+"""Hooks into Pythia's event generation: bias of the hard process, counting, and early vetoes.
 
-At 5 GeV, the shower has made the hard jets and nearly all b quarks, but Pythia has spent a twentieth of its time: most
-goes into softer multiparton interactions. There, the b quarks are counted, which splits all multijet into two exclusive
-parts, and events whose partons are far from the selection are dropped.
+At 5 GeV, the shower has produced the hard jets and nearly all b quarks, but Pythia has spent only a twentieth of its
+time: most goes into softer multiparton interactions. At this point, the b quarks are counted, which splits the multijet
+sample into two exclusive parts, and events whose partons are far from the selection are dropped.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _VISIBLE, _MASSLESS = 2, 1
 
 @dataclass(frozen=True)
 class Made:
-    """What is known of an event besides its particles.
+    """Generator information of an event besides its particles.
 
     Attributes
     ----------
     tried : int
-        Hard processes of the file up to and including this one.
+        Number of hard processes in the file up to and including this one.
     tried_weight, tried_weight2 : float
-        Sums of their weights and of the squares.
+        Sums of their weights and squared weights.
     two_b : bool
         Whether there are two b quarks.
     """
@@ -47,14 +47,14 @@ class EventHooks(pythia8mc.UserHooks):  # type: ignore[misc]
     Parameters
     ----------
     process : EventProcess
-        What to bias and to veto.
+        Process to bias and veto.
     flat : bool
         Whether to bias at all.
 
     Attributes
     ----------
     made : list of Made
-        Of the events that Pythia completed, in order.
+        Records of the events that Pythia completed, in order.
     """
 
     def __init__(self, process: EventProcess, *, flat: bool) -> None:
@@ -68,7 +68,7 @@ class EventHooks(pythia8mc.UserHooks):  # type: ignore[misc]
         self._small = _slow_jets(0.4, _MARGIN * SELECTION.small_pt)
 
     def canBiasSelection(self) -> bool:
-        """Tell Pythia that some hard processes are chosen more often."""
+        """Tell Pythia that the choice of hard processes is biased."""
         return self._flat and self._process.bias_power > 0
 
     def biasSelectionBy(self, sigma: Any, phase_space: Any, in_event: bool) -> float:  # noqa: ARG002
@@ -91,11 +91,11 @@ class EventHooks(pythia8mc.UserHooks):  # type: ignore[misc]
         return False
 
     def canVetoPT(self) -> bool:
-        """Tell Pythia to show the event when the shower has come down to `scaleVetoPT`."""
+        """Tell Pythia to show the event when the shower has reached `scaleVetoPT`."""
         return True
 
     def scaleVetoPT(self) -> float:
-        """Where to look at the shower, GeV."""
+        """Scale at which to check the shower, GeV."""
         return _SCALE
 
     def doVetoPT(self, position: int, event: Any) -> bool:  # noqa: ARG002
@@ -106,7 +106,7 @@ class EventHooks(pythia8mc.UserHooks):  # type: ignore[misc]
         return self._process.early_veto and not self._may_pass(event)
 
     def onEndEvent(self, status: Any) -> None:
-        """Note what is known of a complete event."""
+        """Record a completed event."""
         if status == pythia8mc.UserHooks.Status.COMPLETE:
             self.made.append(Made(self._tried, self._tried_weight, self._tried_weight2, self._two_b))
 

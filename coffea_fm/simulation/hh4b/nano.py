@@ -1,8 +1,8 @@
-"""Files of simulated events as NanoAOD with candidates, in the names and units of PFNano.
+"""Write simulated events as NanoAOD with candidates, with the names and units of PFNano.
 
-Beside NanoAOD's own branches: ``genTwoB``, whether an event of any sample belongs to ``QCDbb``; ``FatJet_genPartIdx``,
-the resonance whose decay the jet holds; ``FatJet_label``; ``Jet_genPartIdx``, the parton in the jet; and in the tree
-``Runs`` the ``crossSection`` [pb] of what ``genEventSumw`` counts.
+In addition to NanoAOD's own branches: ``genTwoB``, whether an event of any sample belongs to ``QCDbb``;
+``FatJet_genPartIdx``, the resonance whose decay the jet contains; ``FatJet_label``; ``Jet_genPartIdx``, the parton in
+the jet; and in the tree ``Runs`` the ``crossSection`` [pb] that corresponds to ``genEventSumw``.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def write_events(
     path : Path
         The ROOT file to write.
     events : awkward.Array
-        Events of `coffea_fm.simulation.hh4b.sample.simulate_events`, all of one part from its beginning.
+        Events of `coffea_fm.simulation.hh4b.sample.simulate_events`, from the beginning of one part.
     first_event : int
         Number of the first event; the others follow.
     block : int
         Number of the luminosity block.
     cross_section : tuple of float
-        That of all hard processes and its error, pb.
+        Cross section of all hard processes and its error, pb.
     """
     n_events = len(events)
     n_candidates = ak.num(events.candidates)

@@ -30,17 +30,17 @@ SIGNALS = (*(f"X{mass}" for mass in MASSES), "HH")
 
 @dataclass(frozen=True)
 class EventProcess:
-    """How the events of one kind are made.
+    """Generator settings of one kind of event.
 
     Parameters
     ----------
     settings : tuple of str
         Pythia settings: the hard process and its decays.
     bias_scale, bias_power : float
-        In the flat spectrum, hard processes are chosen more often by ``(1 + (pTHat / scale)^2)^(power / 2)`` (GeV), and
-        their weight is the inverse; power 0 leaves them as they are.
+        In the flat spectrum, hard processes are chosen ``(1 + (pTHat / scale)^2)^(power / 2)`` times as often (GeV), with the
+        inverse as weight. Power 0 means no bias.
     early_veto : bool
-        Drop events while they shower, when they cannot pass the selection any more.
+        Drop events during the shower if they can no longer pass the selection.
     needs_two_b : bool
         Keep only events with two b quarks, as `coffea_fm.simulation.hh4b.hooks` counts them.
     """

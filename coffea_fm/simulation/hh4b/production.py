@@ -17,7 +17,7 @@ _SEED_BITS, _PROCESS_BITS, _FILE_BITS, _EVENT_BITS = 20, 6, 16, 20
 
 @dataclass(frozen=True)
 class EventSettings:
-    """What makes the content of a file, together with its process and index.
+    """Settings that determine the content of a file, together with its process and index.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class EventSettings:
     spectrum : "flat" or "falling"
         Backgrounds with their spectrum flattened by event weights, or the physical one.
     pythia : tuple of str
-        Further settings of Pythia, such as ``Tune:pp = 21``.
+        Extra Pythia settings, such as ``Tune:pp = 21``.
     """
 
     seed: int = 0
@@ -57,9 +57,9 @@ def write_event_file(part: Part, settings: EventSettings) -> None:
     Parameters
     ----------
     part : Part
-        Which process, which file.
+        Process and index of the file.
     settings : EventSettings
-        What every file of the sample shares.
+        Settings shared by all files of the sample.
     """
     from coffea_fm.simulation.hh4b.generator import cross_section
     from coffea_fm.simulation.hh4b.nano import write_events
@@ -77,32 +77,32 @@ def write_event_file(part: Part, settings: EventSettings) -> None:
 def produce_events(
     output: Path, settings: EventSettings, processes: tuple[str, ...], events_per_process: int, workers: int
 ) -> list[Path]:
-    """Write the files of a sample that are not there yet.
+    """Write the missing files of a sample.
 
     Parameters
     ----------
     output : Path
         Folder of the files ``PROCESS_INDEX.root`` and of the settings.
     settings : EventSettings
-        What every file shares; a folder made with others is refused.
+        Settings shared by all files; a folder with other settings is refused.
     processes : tuple of str
         Some of `EVENT_PROCESSES`.
     events_per_process : int
-        Events of each process, filled up to whole files.
+        Events per process, rounded up to whole files.
     workers : int
-        Processes of this machine.
+        Number of processes on this machine.
 
     Returns
     -------
     list of Path
-        The files written now.
+        The new files.
 
     Raises
     ------
     RecipeError
-        If a process is unknown, the files would be too many, or the folder was made with other settings.
+        If a process is unknown, there would be too many files, or the folder has other settings.
     InputError
-        If the folder cannot be written to, or a process was killed; complete files are kept.
+        If the folder cannot be written, or a process was killed; complete files are kept.
     """
     unknown = [name for name in processes if name not in EVENT_PROCESSES]
     if unknown:

@@ -1,4 +1,4 @@
-"""Events of one process: generated, detected, clustered with two radii, selected, and with their truth."""
+"""Simulate events of one process: generation, detector, clustering with two radii, selection, and truth."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ from coffea_fm.simulation.jets import Jets, cluster
 from coffea_fm.simulation.records import candidate_records, hard_records
 from coffea_fm.simulation.truth import hard_particles
 
-_DOMAIN = 4  # apart from the seeds of single jets
+_DOMAIN = 4  # separate from the seeds of single jets
 _NO_LIMIT = np.inf
 
 
 def simulate_events(
     name: str, seed: int, index: int, *, flat: bool = True, batch: int = 50, pythia: tuple[str, ...] = ()
 ) -> Iterator[ak.Array]:
-    """Simulate events of one process without end, batch by batch.
+    """Simulate batches of events of one process indefinitely.
 
     Parameters
     ----------
     name : str
         One of `EVENT_PROCESSES`.
     seed, index : int
-        Seed of the whole sample and index of this part; each pair gives other events, always the same ones.
+        Seed of the whole sample and index of this part. Each pair gives different, reproducible events.
     flat : bool
-        Flatten the falling spectrum of the backgrounds; the weights undo it.
+        Flatten the falling spectrum of the backgrounds; the weights compensate.
     batch : int
         Events generated at a time; the events depend on it.
     pythia : tuple of str
-        Further settings of Pythia.
+        Extra Pythia settings.
 
     Yields
     ------
     awkward.Array
-        A record an event that passes `SELECTION`: `weight`, `hard_pt`, `two_b`; `tried`, `tried_weight` and
-        `tried_weight2` (sums over all hard processes of this part until here); `large` and `small` jets, whose
-        `constituents` count the `candidates`; and `hard`, the particles of the hard process, which jets' `matched`
-        counts (-1 for none).
+        One record per event that passes `SELECTION`: `weight`, `hard_pt`, `two_b`; `tried`, `tried_weight` and
+        `tried_weight2` (sums over all hard processes of this part so far); `large` and `small` jets, whose
+        `constituents` index the `candidates`; and `hard`, the particles of the hard process, which the jets'
+        `matched` indexes (-1 for none).
     """
     source = np.random.SeedSequence([seed, list(EVENT_PROCESSES).index(name), index, _DOMAIN])
     random = np.random.default_rng(source.spawn(1)[0])

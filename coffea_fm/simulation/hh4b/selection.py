@@ -1,4 +1,4 @@
-"""The light selection of simulated events: what any HH -> 4b analysis would ask for, and no more."""
+"""A loose selection of simulated events that any HH -> 4b analysis would require."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from coffea_fm.simulation.jets import Jets
 
 LARGE_RADIUS, SMALL_RADIUS = 0.8, 0.4
 LARGE_STORED_PT, SMALL_STORED_PT, MAX_ETA = 200.0, 25.0, 2.4
-"""Jets stored: least transverse momenta, GeV, and largest absolute pseudorapidity."""
+"""Stored jets: minimal transverse momenta, GeV, and largest absolute pseudorapidity."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """An event passes with enough large jets (boosted), or with enough small ones and their scalar sum (resolved).
+    """An event passes with enough large-R jets (boosted), or with enough small-R jets and HT (resolved).
 
     Attributes
     ----------
     n_large, large_pt
-        Number and least transverse momentum (GeV) of the R = 0.8 jets.
+        Number and minimal transverse momentum (GeV) of the R = 0.8 jets.
     n_small, small_pt, ht
-        Number, least transverse momentum and least sum of the transverse momenta (GeV) of the R = 0.4 jets.
+        Number, minimal transverse momentum and minimal scalar sum of transverse momenta (GeV) of the R = 0.4 jets.
     """
 
     n_large: int = 2

@@ -1,3 +1,3 @@
-"""How the corrections of `hh4b` are made from simulated events."""
+"""Derive the corrections of `hh4b` from simulated events."""
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Derive the corrections of `hh4b` from simulated events: jet energies, soft-drop mass, scale factors of the taggers.
 
-The truth calibrates; a second sample, made with another tune of Pythia, stands for data: where it differs from the
-first, that is the uncertainty, and the scale factor of a tagger. So these are corrections of this simulation, and of
-nothing else. In the folder that holds ``hh4b``:
+The calibration uses truth. A second sample with another Pythia tune is used as data: its difference to the first sample
+is the uncertainty, and gives the scale factors of the taggers. The corrections are therefore only valid for this
+simulation. Run it in the folder that contains ``hh4b``:
 
 python -m hh4b.derive NOMINAL SHIFTED --jets BUNDLE --output FILE.json
 """
@@ -26,15 +26,15 @@ from .scale_factors import scale_factors
 
 
 def derive(
-    nominal: Annotated[Path, typer.Argument(help="Folder of 'coffea-fm simulate hh4b' with H -> bb jets.")],
-    shifted: Annotated[Path, typer.Argument(help="The same processes with other settings, in place of data.")],
-    output: Annotated[Path, typer.Option(help="The JSON file to write.")],
+    nominal: Annotated[Path, typer.Argument(help="Folder written by 'coffea-fm simulate hh4b', with H -> bb jets.")],
+    shifted: Annotated[Path, typer.Argument(help="The same processes with other settings, used as data.")],
+    output: Annotated[Path, typer.Option(help="JSON file to write.")],
     jets: Annotated[str, typer.Option(help="Bundle for the large-R jets.")],
     flavour: Annotated[str, typer.Option(help="Bundle for the small-R jets.")] = "",
     txbb: Annotated[tuple[float, float], typer.Option(help="Medium and tight cut on TXbb.")] = (0.8, 0.98),
     b_tag: Annotated[float, typer.Option(help="Cut on the score of a small-R jet.")] = 0.7,
 ) -> None:
-    """Write the corrections of a sample of simulated events."""
+    """Derive the corrections for simulated events."""
     taggers: dict[str, tuple[JetTagger | None, tuple[float, ...]]] = {
         "FatJet": (large_r_tagger(jets, None), txbb),
         "Jet": (small_r_tagger(flavour, None) if flavour else None, (b_tag,)),

@@ -1,4 +1,4 @@
-"""Bins of jets, and corrections by bin in the form of correctionlib."""
+"""Bin jets, and write binned corrections for correctionlib."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _LEAST_JETS = 30
 def pairs_of_bins(
     collection: str, nominal: LabelledJets, shifted: LabelledJets, eta_edges: Sequence[float] = ETA_EDGES[::2]
 ) -> list[tuple[LabelledJets, LabelledJets]]:
-    """Jets of both samples by bin of absolute pseudorapidity and pT, the latter the faster; pT as stored.
+    """Jets of both samples in bins of absolute pseudorapidity and stored pT, with pT as the inner loop.
 
-    A bin with fewer than 30 jets of either sample is filled with those of all pT.
+    A bin with fewer than 30 jets in either sample uses the jets of all pT.
 
     Raises
     ------
     InputError
-        If there are not that many in a whole range of pseudorapidity.
+        If there are too few jets in a whole pseudorapidity range.
     """
     pairs = []
     for low_eta, high_eta in pairwise(eta_edges):
         central = [jets.take((jets.abs_eta >= low_eta) & (jets.abs_eta < high_eta)) for jets in (nominal, shifted)]
         if min(len(jets.pt) for jets in central) < _LEAST_JETS:
             raise InputError(
-                f"fewer than {_LEAST_JETS} {collection} with truth at {low_eta} < |eta| < {high_eta}: make more"
+                f"fewer than {_LEAST_JETS} {collection} with truth at {low_eta} < |eta| < {high_eta}: simulate more"
             )
         edges = PT_EDGES[collection]
         for low, high in pairwise(edges):
@@ -47,7 +47,7 @@ def pairs_of_bins(
 
 
 def correction(name: str, text: str, inputs: Sequence[str], data: Any) -> schemav2.Correction:
-    """A correction of these inputs, all of them real but ``systematic``."""
+    """Create a correction with these inputs, all real except ``systematic``."""
     variables = [schemav2.Variable(name=name, type="string" if name == "systematic" else "real") for name in inputs]
     output = schemav2.Variable(name="factor", type="real")
     return schemav2.Correction(name=name, description=text, version=1, inputs=variables, output=output, data=data)
@@ -59,7 +59,7 @@ def by_eta_and_pt(collection: str, values: Sequence[float]) -> schemav2.MultiBin
 
 
 def by_pt(collection: str, values: Mapping[str, Sequence[float]], **more: Sequence[float]) -> schemav2.Category:
-    """Values of each systematic in bins of pT, and of further inputs whose edges are given, the last the fastest."""
+    """Values of each systematic in bins of pT and of further inputs with given edges; the last input varies fastest."""
     edges = {"pt": PT_EDGES[collection], **more}
     content = [schemav2.CategoryItem(key=name, value=_bins(edges, numbers)) for name, numbers in values.items()]
     return schemav2.Category(nodetype="category", input="systematic", content=content)

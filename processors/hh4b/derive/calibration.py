@@ -1,4 +1,4 @@
-"""Corrections of the momenta and masses of jets, from jets with truth."""
+"""Derive corrections of jet momenta and masses from jets with truth."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ..boosted import HIGGS_MASS
 from .binned import ETA_EDGES, SYSTEMATICS, by_eta_and_pt, by_pt, correction, pairs_of_bins
 from .labelled_jets import LabelledJets
 
-_ERROR_OF_MEDIAN = 1.2533  # in units of width / sqrt(n), of a Gaussian
-_NEAR_HIGGS = (0.6, 1.4)  # a soft-drop mass outside is not that of both prongs
+_ERROR_OF_MEDIAN = 1.2533  # in units of width / sqrt(n), for a Gaussian
+_NEAR_HIGGS = (0.6, 1.4)  # a soft-drop mass outside this range does not contain both prongs
 
 
 def energy_corrections(collection: str, nominal: LabelledJets, shifted: LabelledJets) -> list[schemav2.Correction]:
-    """Energy scale, its uncertainty, and by how much to smear for the uncertainty of the resolution.
+    """Energy scale with its uncertainty, and smearing for the uncertainty of the resolution.
 
-    The response is the stored pT over the true one: its median makes the scale, half of the range of its central 68%
-    the resolution. Uncertainties are the relative difference of the two samples with its statistical error.
+    The response is the stored pT over the true pT. Its median gives the scale, half the width of its central 68% the
+    resolution. Uncertainties are the relative difference of the two samples plus its statistical error.
     """
     scale, uncertainty, smearing = [], [], []
     for ours, theirs in pairs_of_bins(collection, nominal, shifted, ETA_EDGES):
@@ -44,7 +44,7 @@ def energy_corrections(collection: str, nominal: LabelledJets, shifted: Labelled
 
 
 def mass_correction(nominal: LabelledJets, shifted: LabelledJets) -> schemav2.Correction:
-    """Factor on the soft-drop mass, after that on the energy, that puts the median of H -> bb at 125 GeV."""
+    """Factor on the soft-drop mass after energy calibration that puts the H -> bb median at 125 GeV."""
     values: dict[str, list[float]] = {name: [] for name in SYSTEMATICS}
     for ours, theirs in pairs_of_bins("FatJet", nominal, shifted):
         mass, other = (_calibrated_mass(jets) for jets in (ours, theirs))

@@ -20,20 +20,20 @@ from ..taggers import JetTagger
 
 @dataclass(frozen=True)
 class LabelledJets:
-    """Jets that are one parton or one whole H -> bb; float64 [n_jets] each.
+    """Jets matched to one parton or one full H -> bb decay; float64 [n_jets] each.
 
     Parameters
     ----------
     pt, abs_eta : float64 [n_jets]
         As stored, GeV.
     true_pt : float64 [n_jets]
-        Of the parton or the Higgs boson, GeV.
+        True transverse momentum of the parton or the Higgs boson, GeV.
     softdrop_mass : float64 [n_jets]
-        As stored, GeV; NaN for small jets.
+        As stored, GeV; NaN for small-R jets.
     is_signal : bool [n_jets]
-        Whether the tagger is to find them.
+        Whether the jets are signal for the tagger.
     discriminant : float64 [n_jets]
-        Of the tagger; NaN without one.
+        Discriminant of the tagger; NaN without a tagger.
     """
 
     pt: DoubleArray
@@ -44,7 +44,7 @@ class LabelledJets:
     discriminant: DoubleArray
 
     def take(self, chosen: npt.NDArray[np.bool_]) -> LabelledJets:
-        """Some of the jets."""
+        """Select jets."""
         return LabelledJets(*(values[chosen] for values in vars(self).values()))
 
 
@@ -54,11 +54,11 @@ def labelled_jets(folder: Path, collection: str, tagger: JetTagger | None) -> La
     Raises
     ------
     InputError
-        If there is none.
+        If there are none.
     """
     parts = [_read(path, collection, tagger) for path in sorted(folder.glob("*.root"))]
     if not parts or not sum(map(len, parts)):
-        raise InputError(f"{folder} has no {collection} with truth: give events of 'coffea-fm simulate hh4b'")
+        raise InputError(f"{folder} has no {collection} with truth: use events of 'coffea-fm simulate hh4b'")
     rows = np.concatenate(parts)
     pt, abs_eta, true_pt, mass, is_signal, discriminant = rows.T
     return LabelledJets(pt, abs_eta, true_pt, mass, is_signal.astype(bool), discriminant)

@@ -19,9 +19,9 @@ from .labelled_jets import LabelledJets
 def scale_factors(
     tagger: JetTagger, collection: str, cuts: Sequence[float], nominal: LabelledJets, shifted: LabelledJets
 ) -> schemav2.Correction:
-    """Fraction of true jets between the cuts on a discriminant, in the shifted sample over that in the nominal one.
+    """Ratio of the fractions of true jets between the cuts on a discriminant, shifted over nominal sample.
 
-    Up moves every tagged bin by its statistical error, and the untagged one such that no jet is lost.
+    Up shifts every tagged bin by its statistical error, and the untagged bin such that the number of jets is conserved.
     """
     edges = [0.0, *cuts, 1.0]
     values: dict[str, list[float]] = {name: [] for name in SYSTEMATICS}
@@ -44,7 +44,7 @@ def _fractions(jets: LabelledJets, edges: Sequence[float], name: str) -> tuple[D
     total = counts.sum()
     if not counts.all():
         raise InputError(
-            f"no true jet has a {name} between two of the cuts {', '.join(map(str, edges))}: make more events"
+            f"no true jet has a {name} between two of the cuts {', '.join(map(str, edges))}: simulate more events"
         )
     fraction = counts / total
     return fraction, np.sqrt(fraction * (1 - fraction) / total)
