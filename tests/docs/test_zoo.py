@@ -56,5 +56,5 @@ def test_a_real_file_is_tagged_by_the_models_of_its_row(file: str, shared_data: 
     if models.startswith("all"):
         assert ak.any(coffea_fm.load("jet-classifier-small")(events[collection]).QCD > 0)
     else:
-        with pytest.raises(InputError, match="take files that store it, or a model"):
+        with pytest.raises(InputError, match="use files that store it, or a model"):
             coffea_fm.load("jet-classifier-small")(events[collection])

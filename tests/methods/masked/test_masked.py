@@ -198,7 +198,7 @@ def test_wrong_recipes_are_refused(make_recipe: MakeRecipe, change: dict[str, An
 
 
 def test_a_backbone_that_reads_pairs_cannot_replace() -> None:
-    with pytest.raises(RecipeError, match="set method.exclude: true"):
+    with pytest.raises(RecipeError, match=r"set method\.exclude: true"):
         method_of(V1, pair_bias=True)
 
 
