@@ -67,7 +67,7 @@ def test_a_list_of_das_is_a_dataset_named_after_it(tmp_path):
     (tmp_path / "ttbar.txt").write_text(DAS)
     command = ["fileset", str(tmp_path / "ttbar.txt"), "--redirector", CMS, "-o", str(tmp_path / "o.json")]
     result = CliRunner().invoke(main, command)
-    assert (result.exit_code, result.stdout) == (0, f"wrote {tmp_path / 'o.json'}: 1 datasets of 2 files\n")
+    assert (result.exit_code, result.stdout) == (0, f"wrote {tmp_path / 'o.json'}: 1 datasets with 2 files\n")
     content = json.loads((tmp_path / "o.json").read_text())
     assert content == {"ttbar": {"files": dict.fromkeys(URLS, "Events"), "metadata": {}}}
     assert parse_fileset(content, folder=tmp_path, treename="", where="here")["ttbar"].files == dict.fromkeys(
