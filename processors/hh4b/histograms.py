@@ -15,4 +15,4 @@ HISTOGRAMS = {
 """Regions and axis, by category and quantity."""
 BLINDED = (*BOOSTED_SIGNAL_REGIONS, *RESOLVED_SIGNAL_REGIONS)
 HIGHEST_DISCRIMINANT = 1 - 1e-9
-"""Largest value below 1, so that a discriminant of 1 is filled into the last bin."""
+"""Upper bound of filled discriminants, so that a discriminant of 1 is filled into the last bin."""

@@ -116,7 +116,7 @@ def plain(array):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda jets: ak.pad_none(jets, 3), "FatJet holds None"),
+        (lambda jets: ak.pad_none(jets, 3), "FatJet contains None"),
         (lambda jets: jets[:, [0, 0]], "FatJet contains an element twice"),
         (lambda jets: jets[["pt", "eta", "phi", "mass", "charge", "constituents"]], "FatJet has no stored_index"),
         (

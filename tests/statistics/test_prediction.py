@@ -109,7 +109,7 @@ def test_histograms_that_cannot_be_fitted(filled):
         Filled(hist.Hist(hist.axis.Variable(EDGES, name="value")), "plain")
     broken = make_histogram()
     broken.view(flow=False).value[0, 0, 0, 0] = np.nan
-    with pytest.raises(InputError, match="not a finite number"):
+    with pytest.raises(InputError, match="a bin that is not finite"):
         Filled(broken, "broken")
 
 
