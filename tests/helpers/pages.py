@@ -46,13 +46,3 @@ def run_page(name: str, *more: str) -> list[dict[str, Any]]:
 def run_python(text: str, names: dict[str, object]) -> None:
     """Run a block of python; the names that it makes stay in `names`."""
     exec(compile(text, "a page", "exec"), names)  # noqa: S102 - a page of this repository
-
-
-def run_page(name: str, *more: str) -> list[dict[str, Any]]:
-    """Write the files that a page shows, run each ``coffea-fm`` of it with further options, and give what each told."""
-    blocks = BLOCK.findall((_PAGES / name).read_text())
-    for _, title, text in blocks:
-        if title:
-            Path(title).write_text(text)
-    shell = [text for language, _, text in blocks if language == "bash"]
-    return [call([*arguments, *more]) for text in shell for arguments in commands(text)]

@@ -271,7 +271,7 @@ def test_the_name_of_a_shipped_model_is_a_checkpoint(make_recipe: MakeRecipe) ->
 def test_a_bundle_is_no_checkpoint_and_names_one(make_recipe: MakeRecipe) -> None:
     bundle = shipped("exports", "jet-classifier-small")
     recipe = make_recipe(start={"mode": "full", "checkpoint": str(bundle)})
-    with pytest.raises(InputError, match=r"is a bundle, .*: start from 'jet-classifier-small', its checkpoint"):
+    with pytest.raises(InputError, match=r"is a bundle, .*: start from its checkpoint, 'jet-classifier-small'"):
         starting_point(recipe)
 
 

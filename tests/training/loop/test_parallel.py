@@ -83,7 +83,7 @@ def complain(_fabric: Fabric) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*leaked:UserWarning")
 def test_a_killed_process_is_told() -> None:
-    with pytest.raises(RecipeError, match=r"SIGKILL.*memory.*the same command goes on"):
+    with pytest.raises(RecipeError, match=r"SIGKILL.*memory.*run the same command"):
         launch(die, 2, "fp32")
 
 
