@@ -13,6 +13,7 @@ from coffea.processor import ProcessorABC
 from coffea_fm import collector
 from coffea_fm.classes import CLASSES_OF_LABEL
 from coffea_fm.errors import RecipeError
+from coffea_fm.schemas.collections import collection_of
 from coffea_fm.shards.collect import FIELDS, JET
 
 
@@ -68,7 +69,7 @@ class CollectJets(ProcessorABC):  # type: ignore[misc]
 
     def process(self, events: Any) -> dict[str, Any]:
         """Write the shard of one chunk."""
-        jets = events[self.collection]
+        jets = collection_of(events, self.collection)
         counts = self.collect(jets, self.label, events=events, columns=self.columns)
         return {"cutflow": {events.metadata["dataset"]: {"events": len(events), **counts}}}
 

@@ -15,6 +15,7 @@ from coffea.processor import ProcessorABC
 import coffea_fm
 from coffea_fm.calibration.discriminant import discriminant
 from coffea_fm.classes import JET_CLASSES
+from coffea_fm.schemas.collections import collection_of
 
 MASS = "Jet soft-drop mass [GeV]"
 
@@ -61,7 +62,7 @@ class TagJets(ProcessorABC):  # type: ignore[misc]
 
     def process(self, events: Any) -> dict[str, Any]:
         """Tag and histogram the jets of one chunk."""
-        jets = events[self.collection]
+        jets = collection_of(events, self.collection)
         selected = jets[(jets.pt > self.min_pt) & (abs(jets.eta) < self.max_eta)]
         scores = self.tagger(selected)
         tagging = coffea_fm.report(scores)

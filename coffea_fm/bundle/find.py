@@ -48,7 +48,7 @@ def find_bundle(source: str | os.PathLike[str]) -> str:
         return str(known[text])
     if path.exists():
         return str(path.absolute())
-    nearest = difflib.get_close_matches(text, known, n=1, cutoff=0)
+    nearest = difflib.get_close_matches(text, known, n=1)
     meant = f"; did you mean {nearest[0]!r}?" if nearest else "."
     raise BundleError(
         f"there is no bundle {text!r}{meant} Bundles known by name: {', '.join(known) or 'none'}. Give the path of any "

@@ -113,9 +113,9 @@ def _version(asked: bool) -> None:
 
 @main.callback()
 def _group(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what is done on the way.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each step.")] = False,
     version: Annotated[  # noqa: ARG001 - its callback prints it
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Foundation models in coffea analyses: train in torch, export to ONNX, call on awkward arrays."""

@@ -23,7 +23,7 @@ def models(
     events: Annotated[int, typer.Option(min=1, help="How many events of the file to look at.")] = 1000,
     as_json: Json = False,
 ) -> None:
-    """List the bundles that are known by name: what they read, tell and were trained on, and how accurate they are."""
+    """List the bundles that are known by name: their inputs, outputs, training range and accuracy."""
     if file:
         from coffea_fm.running.matching import models_for
 
@@ -65,7 +65,10 @@ def _matching(matching: Matching) -> str:
             f"no constituents are stored for {', '.join(matching.without_constituents)}: no bundle can tag these"
         )
     if matching.collections:
-        lines.append("take a bundle that was trained on jets of this radius: 'coffea-fm info BUNDLE' says more of each")
+        lines.append(
+            "a bundle does not record the radius of the jets that it was trained on: its card says whether they are "
+            "large-R or small-R jets"
+        )
     return "\n".join(lines)
 
 
@@ -74,7 +77,9 @@ def _fit(fit: Fit, collection: Collection) -> str:
 
     if fit.missing:
         return f"{fit.bundle} does not fit: it reads {grouped(fit.missing)}, which these jets do not have"
-    text = f"{fit.bundle} fits"
-    if fit.trained:
-        text += f": {fit.n_inside} of {collection.n_jets} jets are in its range, {describe_range(fit.trained)}"
+    text = f"{fit.bundle} can read these jets"
+    if fit.trained and not fit.n_inside:
+        text += f", but none of the {collection.n_jets} is in its training range, {describe_range(fit.trained)}"
+    elif fit.trained:
+        text += f": {fit.n_inside} of {collection.n_jets} jets are in its training range, {describe_range(fit.trained)}"
     return text

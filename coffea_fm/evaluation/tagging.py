@@ -68,7 +68,7 @@ def draw_tagging(
     masses = {"mass_before": shapes_figure(_coarser(before), label=label, text="before any tag")}
     for name, parts in after.items():
         if parts:
-            text = f"after the {tex_name(name)} tag ({level})\nnormalised to unit area before it"
+            text = f"after the {tex_name(name)} tag ({level})\nnormalised to all jets before the tag"
             masses[f"mass_after_{name}"] = shapes_figure(_coarser(parts), areas, label=label, text=text)
     return roc | figures | masses
 

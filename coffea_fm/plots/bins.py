@@ -80,7 +80,7 @@ class Bins:
         return float((self.values if _uniform(self.edges) else self.values * np.diff(self.edges)).sum())
 
     def over(self, area: float) -> Bins:
-        """Divide by an area.
+        """Divide by an area: the contents become fractions.
 
         Raises
         ------
@@ -89,7 +89,8 @@ class Bins:
         """
         if not area > 0:
             raise InputError(f"the sum of its bins is {area:g}, so it has no shape")
-        return replace(self, values=self.values / area, errors=self.errors / area)
+        entries = f"Fraction of {self.entries.lower()}"
+        return replace(self, values=self.values / area, errors=self.errors / area, entries=entries)
 
     def draw(
         self, axes: Axes, *, color: str, label: str | None = None, linestyle: str = "-", gaps: bool = False

@@ -13,7 +13,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from coffea_fm.errors import CoffeaFMError, InputError
-from coffea_fm.running.kinds import other_kind
+from coffea_fm.running.kinds import other_kind, starts_otherwise
 
 _LONGEST = 300
 """Maximum length of another library's message. Some messages of awkward contain whole array types."""
@@ -113,7 +113,11 @@ def _of_reading(chain: Sequence[BaseException], file: str, where: str) -> Coffea
         )
     if (other := other_kind(Path(file))) is not None:
         return InputError(f"{where} {other}")
-    return UnreadableFileError(f"cannot read {where}: {said}; the file is missing, truncated or damaged")
+    if any(isinstance(cause, FileNotFoundError) for cause in chain):
+        return UnreadableFileError(f"cannot read {where}: there is no such file; check its path")
+    if starts_otherwise(Path(file)):
+        return UnreadableFileError(f"cannot read {where}: it does not start as a ROOT or parquet file does")
+    return UnreadableFileError(f"cannot read {where}: {said}; the file is truncated or damaged")
 
 
 def _of_network(error: BaseException) -> bool:

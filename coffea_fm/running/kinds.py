@@ -49,6 +49,15 @@ def lines_of_files(text: str) -> list[str]:
     return lines if all(DATA.search(line) or "/" in line or ".root:" in line for line in lines) else []
 
 
+def starts_otherwise(path: Path) -> bool:
+    """Whether a local file can be read and does not begin as ROOT and parquet files do."""
+    try:
+        with path.open("rb") as file:
+            return not file.read(4).startswith(_DATA)
+    except OSError:
+        return False
+
+
 def other_kind(path: Path) -> str | None:
     """Say what a local file is if it is not ROOT or parquet, and what to do; None if it may be damaged data."""
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from coffea_fm.errors import InputError
 from coffea_fm.evaluation.jets import VARIABLES
 from coffea_fm.inference import Tagger
 from coffea_fm.running.truth import Truth
+from coffea_fm.schemas.collections import collection_of
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens.levels import without_ranges
 
@@ -47,11 +47,7 @@ class Predict(ProcessorABC):  # type: ignore[misc]
 
     def process(self, events: Any) -> dict[str, Any]:
         """Score the labelled jets of one chunk; ``left_out`` counts the others."""
-        if self.collection not in events.fields:
-            nearest = get_close_matches(self.collection, events.fields, n=1)
-            hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose one of {', '.join(events.fields)}"
-            raise InputError(f"the events have no collection {self.collection!r}: {hint}")
-        jets = events[self.collection]
+        jets = collection_of(events, self.collection)
         if self.needs_truth or self.truth.column in jets.fields:
             numbers = self.truth.of_jets(jets, self.collection)
             target, left_out = self.truth.columns(numbers, common_classes(self.taggers), len(self.taggers))

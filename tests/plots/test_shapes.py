@@ -27,7 +27,7 @@ def test_shapes_have_unit_area_and_say_so():
     assert lines["QCD"] == pytest.approx([0.5, 0.25, 0.25, 0])
     assert lines[r"H$\to$bb"] == pytest.approx([0, 1, 0, 0])
     assert any("normalised to unit area" in text.get_text() for text in panel.texts)
-    assert panel.get_ylabel() == "Jets / 10 GeV"
+    assert panel.get_ylabel() == "Fraction of jets / 10 GeV"
 
 
 def test_shapes_may_be_relative_to_what_was_before_a_selection():

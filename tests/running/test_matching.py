@@ -42,7 +42,10 @@ def test_files_without_impact_parameters_fit_the_kinematic_bundle_only(shared_da
 def test_models_for_a_file_says_what_fits_and_why_not(shared_data):
     result = CliRunner().invoke(main, ["models", "--for", str(shared_data / "real" / "nano_tt_v15.root")])
     assert result.exit_code == 0
-    assert "  jet-classifier-kinematic fits: 32 of 64 jets are in its range, pt_raw 200 to 1500" in result.stdout
+    assert (
+        "  jet-classifier-kinematic can read these jets: 32 of 64 jets are in its training range, pt_raw 200 to 1500"
+        in result.stdout
+    )
     assert "jet-classifier-small does not fit: it reads constituents.d0, d0_error, dz, dz_error," in result.stdout
     assert "no constituents are stored for" in result.stdout
     assert result.stderr == ""

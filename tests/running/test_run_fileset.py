@@ -62,7 +62,7 @@ def test_damage_inside_a_file_costs_only_its_chunks_and_they_are_counted(process
 
 
 def test_absent_file(processor, nano, tmp_path):
-    with pytest.raises(UnreadableFileError, match=r"cannot read .*none\.root: FileNotFoundError"):
+    with pytest.raises(UnreadableFileError, match=r"cannot read .*none\.root: there is no such file"):
         execute(processor, [nano, tmp_path / "none.root"])
 
 
