@@ -24,7 +24,7 @@ def cheapest_groups(lengths: IntArray, micro_tokens: int, multiple: int = 8) -> 
 
     Parameters
     ----------
-    lengths : int64 array of shape [n_jets]
+    lengths : int64 array of shape [n_sets]
         Number of tokens of each jet.
     micro_tokens : int
         Maximum number of padded tokens in a group, unless eight jets already exceed it. A group has at least a quarter
@@ -40,21 +40,21 @@ def cheapest_groups(lengths: IntArray, micro_tokens: int, multiple: int = 8) -> 
     """
     order = np.argsort(-lengths, kind="stable")
     padded = padded_length(lengths[order], multiple)
-    n_jets = len(order)
-    cost = np.zeros(n_jets + 1)
-    end = np.zeros(n_jets, dtype=np.int64)
-    starts = [0, *range((n_jets - 1) % JETS_MULTIPLE + 1, n_jets, JETS_MULTIPLE)] if n_jets else []
+    n_sets = len(order)
+    cost = np.zeros(n_sets + 1)
+    end = np.zeros(n_sets, dtype=np.int64)
+    starts = [0, *range((n_sets - 1) % JETS_MULTIPLE + 1, n_sets, JETS_MULTIPLE)] if n_sets else []
     for start in reversed(starts):
         most = max(JETS_MULTIPLE, micro_tokens // int(padded[start]))
-        smallest = (n_jets - start - 1) % JETS_MULTIPLE + 1
-        sizes = np.arange(smallest, min(most, n_jets - start) + 1, JETS_MULTIPLE)
+        smallest = (n_sets - start - 1) % JETS_MULTIPLE + 1
+        sizes = np.arange(smallest, min(most, n_sets - start) + 1, JETS_MULTIPLE)
         tokens = sizes * padded[start]
         costs = GROUP_COST + tokens + np.where(tokens < micro_tokens / 4, _FORBIDDEN, 0.0) + cost[start + sizes]
         best = int(costs.argmin())
         cost[start], end[start] = costs[best], start + sizes[best]
     groups = []
     start = 0
-    while start < n_jets:
+    while start < n_sets:
         groups.append(order[start : end[start]])
         start = int(end[start])
     return groups
