@@ -32,6 +32,13 @@ NOT_RUN = (  # here: the demo and real files have tests of their own, --install-
     "coffea-fm demo",
     "coffea-fm --",
     "coffea-fm run tag_jets delphes.root",
+    "coffea-fm run tag_jets pfnano.root",
+    "coffea-fm run tag_jets nano_tt_v15.root",
+    "coffea-fm run tag_jets events_delphes_example.root",
+    "coffea-fm run tag_jets PHYSLITE_example.root",
+    "coffea-fm run tag_jets test_FCC_Winter2023.root",
+    "coffea-fm run tag_jets p8_ee_WW_ecm240_edm4hep.root",
+    "coffea-fm run tag_jets JetClassII_example.parquet",
 )
 PROCESSOR = """
 import awkward as ak

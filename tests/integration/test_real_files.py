@@ -67,7 +67,7 @@ def test_files_without_constituents_are_refused_with_one_sentence(shared_data, t
     command = ["run", "tag_jets", str(shared_data / "real" / name), "--schema", "NanoAODSchema", "-o", str(tmp_path)]
     result = CliRunner().invoke(main, [*command, "-O", "bundle=jet-classifier-kinematic", "--quiet"])
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
-    assert "the model reads constituents of jets, and these jets (FatJet) have none" in result.stderr
+    assert "the model reads constituents of jets, but these jets (FatJet) have none" in result.stderr
 
 
 def test_a_file_without_events_is_an_empty_result(shared_data, tmp_path):

@@ -81,7 +81,7 @@ def test_wrong_use_is_an_error():
     with pytest.raises(TypeError, match="product takes 2 columns"):
         columns.product(column("a"))
     missing = columns.optional(column("a"), columns.finite(column("a")))
-    with pytest.raises(TypeError, match="optional last"):
+    with pytest.raises(TypeError, match="apply operations before optional"):
         columns.scaled(missing, 2.0)
     jagged = {"class": "ListOffsetArray", "form_key": "a", "content": column("a")}
     links = links_from_nested("o", "r", column("i"), "t", "Jet")
