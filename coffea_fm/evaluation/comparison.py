@@ -69,7 +69,7 @@ class Comparison:
         }
         written = [path for part in parts.values() for path in part.written]
         for name, text in (
-            ("comparison.json", json.dumps(content, indent=2) + "\n"),
+            ("comparison.json", json.dumps(content, indent=2, allow_nan=False) + "\n"),
             ("comparison.md", "\n\n".join(table.markdown() for table in self.tables) + "\n"),
         ):
             with atomic(folder / name) as path:

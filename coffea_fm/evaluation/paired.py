@@ -102,7 +102,7 @@ def paired(
     measured = {name: np.empty((resamples + 1, len(scores), 2)) for name in curves}
     for at in range(resamples + 1):  # the first is the sample itself
         weights = rng.poisson(1.0, len(target)).astype(np.float64) if at else np.ones(len(target))
-        accuracy[at] = right @ weights / weights.sum()
+        accuracy[at] = right @ weights / max(weights.sum(), 1.0)
         for name, taggers in curves.items():
             measured[name][at] = [tagger.measure(weights) for tagger in taggers]
     return {
