@@ -1,0 +1,3 @@
+"""Import ONNX files of weaver and CMS."""
+
+from __future__ import annotations
