@@ -42,7 +42,7 @@ EXTRAS = {
     "torch": "train",
     "lightning_fabric": "train",
     "safetensors": "train",
-    "onnx": "train",
+    "onnx": "import",
     "sklearn": "train",
     "tensorboard": "train",
     "pythia8mc": "simulate",

@@ -11,7 +11,7 @@ from coffea_fm.errors import InputError
 from coffea_fm.importers.result import ImportResult
 
 IMPORTERS: Final = {
-    ".onnx": "coffea_fm.importers.onnx_file:import_onnx",
+    ".onnx": "coffea_fm.importers.weaver_onnx.importer:import_onnx",
 }
 """Where the importer of each kind of file is. It is imported when it is needed."""
 

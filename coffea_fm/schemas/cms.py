@@ -15,6 +15,9 @@ PFNano of Run 3 may also cluster ``Jet`` with PUPPI. If the file says so, openin
 other ``constituent_links`` applies the weight.
 
 Jets get ``uncorrected``, the four-momentum before jet energy corrections, which matches the sum of the constituents.
+Columns of these tables that describe a candidate or vertex as part of its jet, such as ``btagEtaRel``, are fields of the
+tokens under their stored names, except where a token has a field of that name.
+
 Vertices come from PFNano's tables (``FatJetSVs``, ``JetSVs``). Associated vertices that the file did not keep are left
 out. NanoAOD's ``Jet_svIdx1`` is not used: in v15 it indexes the vertices before the selection of the stored ones.
 """
@@ -28,10 +31,10 @@ from coffea.nanoevents import schemas
 
 from coffea_fm.errors import warn
 from coffea_fm.schemas.cms_jets import BEHAVIOR
-from coffea_fm.schemas.cms_tokens import candidate_fields, vertex_fields
+from coffea_fm.schemas.cms_tokens import candidate_fields, pair_fields, vertex_fields
 from coffea_fm.schemas.columns import charge_of_pdg_id, leaf, local_index, uncorrected
 from coffea_fm.schemas.gather import add_field, fields_of, gather, record
-from coffea_fm.schemas.links import links_from_table, offsets_of
+from coffea_fm.schemas.links import links_from_table, offsets_of, rows_of_table
 from coffea_fm.schemas.registry import Form
 
 VECTOR = "PtEtaPhiMLorentzVector"
@@ -168,7 +171,11 @@ def _add_tokens(collections: dict[str, Form], link: Link, name: str) -> None:
     else:
         fields = vertex_fields(stored)
         record_name = "SecondaryVertex" if {*FOUR_MOMENTUM, "x", "y", "z"} <= set(fields) else "NanoCollection"
-    add_field(jets, name, gather(links, record_name, fields))
+    rows = rows_of_table(
+        offsets_of(jets), offsets_of(table), pairs["jetIdx"], pairs[link.target_index], f"rows of {link.table}"
+    )
+    of_links = pair_fields(pairs, {"jetIdx", link.target_index, *stored, *fields})
+    add_field(jets, name, gather(links, record_name, fields, rows, of_links))
 
 
 def _warn_of_weight(collections: dict[str, Form], link: Link) -> None:

@@ -16,7 +16,9 @@ from coffea.nanoevents.util import concat, quote
 from coffea_fm.schemas.registry import PREFIX, Form
 
 
-def gather(links: Form, name: str, fields: Mapping[str, Form]) -> Form:
+def gather(
+    links: Form, name: str, fields: Mapping[str, Form], rows: Form | None = None, of_links: Mapping[str, Form] | None = None
+) -> Form:
     """Linked tokens as a list of records per owner.
 
     Parameters
@@ -27,6 +29,10 @@ def gather(links: Form, name: str, fields: Mapping[str, Form]) -> Form:
         Record name of a token (its behaviour), e.g. ``"PFCand"``.
     fields : mapping of str to form
         Columns of the target collection: leaves, or optional leaves.
+    rows : form, optional
+        For each owner, the row of each of its links in the table of links.
+    of_links : mapping of str to form, optional
+        Columns of the table of links, which describe a token as part of this owner.
 
     Returns
     -------
@@ -34,10 +40,14 @@ def gather(links: Form, name: str, fields: Mapping[str, Form]) -> Form:
         Lists of records, to be added to the owners with :func:`add_field`.
     """
     index = links["content"]["form_key"]
+    taken = {field: _taken(form, index) for field, form in fields.items()}
+    if rows is not None and of_links:
+        row = rows["content"]["form_key"]
+        taken |= {field: _taken(form, row) for field, form in of_links.items()}
     return {
         "class": "ListOffsetArray",
         "offsets": "i64",
-        "content": record(name, {field: _taken(form, index) for field, form in fields.items()}),
+        "content": record(name, taken),
         "parameters": {},
         "form_key": links["form_key"],
     }

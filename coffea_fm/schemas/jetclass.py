@@ -89,7 +89,7 @@ def _constituents(branches: dict[str, Form]) -> Form:
     part = {}
     for name in [name for name, form in branches.items() if name.startswith("part_") and "content" in form]:
         part[name.removeprefix("part_")] = branches.pop(name)["content"]
-    px, py, pz, energy = (part.pop(name) for name in _MOMENTUM)
+    px, py, pz, energy = (part[name] for name in _MOMENTUM)
     fields = {
         "pt": transverse_momentum(px, py),
         "eta": pseudorapidity(px, py, pz),

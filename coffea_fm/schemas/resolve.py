@@ -58,13 +58,18 @@ def table_links(
     target_offsets: IntArray,
 ) -> ListOffsetArray:
     """Links from a table of (owner, target) pairs per event."""
-    event = event_of(link_offsets)
-    owner, target = owner[: len(event)], target[: len(event)]
-    given = (owner >= 0) & (target >= 0)
-    if not given.all():
-        event, owner, target = event[given], owner[given], target[given]
+    _, event, owner, target = _given_pairs(link_offsets, owner, target)
     owner = _globalise(event, owner, owner_offsets, label)
     return _lists(owner, _globalise(event, target, target_offsets, label), owner_offsets)
+
+
+@links_step
+def table_rows(
+    label: str, owner_offsets: IntArray, link_offsets: IntArray, owner: IntArray, target: IntArray
+) -> ListOffsetArray:
+    """Rows of such a table for each owner, in the order of its links."""
+    row, event, owner, _ = _given_pairs(link_offsets, owner, target)
+    return _lists(_globalise(event, owner, owner_offsets, label), row, owner_offsets)
 
 
 @links_step
@@ -127,6 +132,14 @@ def id_links(
             f"(first in event {event[~found][0]} of this chunk): these links do not resolve in this file"
         )
     return _lists(owner, order[slot], owner_offsets)
+
+
+def _given_pairs(offsets: IntArray, owner: IntArray, target: IntArray) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    """Row, event, owner and target of each pair of a table that refers to both."""
+    event = event_of(offsets)
+    owner, target = owner[: len(event)], target[: len(event)]
+    row = np.flatnonzero((owner >= 0) & (target >= 0))
+    return row, event[row], owner[row], target[row]
 
 
 def _globalise(event: IntArray, local: IntArray, target_offsets: IntArray, label: str) -> IntArray:

@@ -1,3 +1,0 @@
-"""Import ONNX files of weaver and CMS."""
-
-from __future__ import annotations
