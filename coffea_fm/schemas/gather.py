@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from coffea.nanoevents.util import concat, quote
 
+from coffea_fm.schemas.columns import optional, positive_index
 from coffea_fm.schemas.registry import PREFIX, Form
 
 
@@ -50,6 +51,38 @@ def gather(
         "content": record(name, taken),
         "parameters": {},
         "form_key": links["form_key"],
+    }
+
+
+def gather_rows(
+    rows: Form, name: str, of_rows: Mapping[str, Form], targets: Form, of_targets: Mapping[str, Form]
+) -> Form:
+    """Rows of a table of links as a list of records per owner, with columns of their targets where these were kept.
+
+    Parameters
+    ----------
+    rows : form
+        From `coffea_fm.schemas.links.all_rows_of_table`.
+    name : str
+        Record name.
+    of_rows : mapping of str to form
+        Columns of the table.
+    targets : leaf
+        From `coffea_fm.schemas.links.targets_of_rows`.
+    of_targets : mapping of str to leaf
+        Columns of the targets; missing where the target was not kept.
+    """
+    row, target = rows["content"]["form_key"], targets["form_key"]
+    fields = {field: _taken(form, row) for field, form in of_rows.items()}
+    for field, form in of_targets.items():
+        values = {**form, "form_key": concat(form["form_key"], target, f"!{PREFIX}take_kept")}
+        fields[field] = optional(values, positive_index(targets))
+    return {
+        "class": "ListOffsetArray",
+        "offsets": "i64",
+        "content": record(name, fields),
+        "parameters": {},
+        "form_key": rows["form_key"],
     }
 
 

@@ -71,6 +71,18 @@ def rows_of_table(
     return _links(resolve.table_rows, label, *keys)
 
 
+def all_rows_of_table(owner_offsets: str, link_offsets: str, owner_index: Form, label: str) -> Form:
+    """As `rows_of_table`, with the rows whose target was not kept in the file."""
+    return _links(resolve.all_rows, label, owner_offsets, link_offsets, owner_index["form_key"])
+
+
+def targets_of_rows(rows: Form, link_offsets: str, target_index: Form, target_offsets: str, label: str) -> Form:
+    """Position of the target of each row of `all_rows_of_table`, -1 where it was not kept: a leaf."""
+    keys = (rows["content"]["form_key"], link_offsets, target_index["form_key"], target_offsets)
+    content: Form = _links(resolve.targets_of_rows, label, *keys)["content"]
+    return content
+
+
 def links_from_ranges(
     owner_offsets: str, begin: Form, end: Form, index_offsets: str, index: Form, target_offsets: str, label: str
 ) -> Form:
