@@ -71,7 +71,7 @@ def _jets(branches: dict[str, Form]) -> Form:
     own = {"jet_sdmass": "msoftdrop", "jet_nparticles": "nConstituents", "jet_label": "jet_label"}
     for name in [name for name in branches if name.startswith(("jet_", "label_"))]:
         form = branches.pop(name)
-        if form["class"] == "NumpyArray" and name != "jet_energy":
+        if form["class"] == "NumpyArray":
             fields[own.get(name, name.removeprefix("jet_"))] = form
     flags = [fields.get(f"label_{name}") for name in JET_CLASSES]
     if all(flags):
