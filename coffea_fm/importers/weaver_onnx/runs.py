@@ -100,6 +100,37 @@ def without_fixed_batch(model: ModelProto) -> ModelProto:
     return free
 
 
+def without_harmful_padding(original: Original, plan: Plan, layouts: Mapping[str, Layout]) -> Plan:
+    """The plan with inputs as long as each jet needs, if padding them as the JSON says makes the model's answer NaN.
+
+    weaver-core 0.5's export of ParT divides 0 by 0 for padded four-momenta of 0.
+    """
+    free = {
+        entry.name: (1, entry.described.max_length or 0)
+        for entry in plan.inputs
+        if entry.group.tokens and entry.padding == "constant" and original.inputs[entry.name][token_axis(layouts[entry.name])] is None
+    }
+    if not free or _finite(original, plan, layouts):
+        return plan
+    unpadded = plan.with_lengths(free)
+    return unpadded if _finite(original, unpadded, layouts) else plan
+
+
+def _finite(original: Original, plan: Plan, layouts: Mapping[str, Layout]) -> bool:
+    model = open_model(original.model, str(original.path))
+    packed = random_jets(plan.level, np.array([5, 20]), np.random.default_rng(3))
+    jets = [prepare(plan, packed.take(np.array([index])), layouts) for index in range(len(packed))]
+    try:
+        return all(np.isfinite(output).all() for jet in jets for output in model(jet))
+    except Exception:  # noqa: BLE001 - find_allowed says what is wrong
+        return False
+
+
+def token_axis(layout: Layout) -> int:
+    """Axis of the tokens in an input."""
+    return 1 if layout == "tokens" else 2
+
+
 def find_allowed(original: Original, plan: Plan, layouts: Mapping[str, Layout]) -> Allowed:
     """Find out what the graph of a model allows.
 
@@ -145,7 +176,7 @@ def _shorter(original: Original, plan: Plan, layouts: Mapping[str, Layout], mode
             for entry in plan.inputs
             if entry.group == group and entry.group.tokens and entry.described.min_length == entry.described.max_length
         ]
-        free = [original.inputs[entry.name][1 if layouts[entry.name] == "tokens" else 2] is None for entry in entries]
+        free = [original.inputs[entry.name][token_axis(layouts[entry.name])] is None for entry in entries]
         if not entries or not all(free) or any(entry.padding == "wrap" for entry in entries):
             continue
         most = max(entry.described.max_length or 0 for entry in entries)
