@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import awkward as ak
 
@@ -79,6 +80,10 @@ class BaseTagger(ABC):
             If there are no scores.
         """
         return self.output("scores").classes
+
+    @abstractmethod
+    def level_of(self, output: str) -> str:
+        """Name of the level at which the graph of an output runs, which is what a call takes."""
 
     @abstractmethod
     def output(self, name: str) -> Output:
@@ -219,6 +224,10 @@ class BaseTagger(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, checksum={self.checksum[:12]!r})"
 
+    def _details(self) -> dict[str, Any]:
+        """What a report says about the tagger beside its counts."""
+        return {}
+
     def _run(
         self,
         jets: ak.Array,
@@ -261,4 +270,4 @@ class BaseTagger(ABC):
         of_members = next((member for member in read if member.name in asked), None)
         members = None if of_members is None else things.chosen(of_members)
         tagged = assemble(answer.results, outputs, things.rewrap, record=record, members=members)
-        return attach(tagged, Report(self.name, self.checksum, answer.findings.counts))
+        return attach(tagged, Report(self.name, self.checksum, answer.findings.counts, self._details()))
