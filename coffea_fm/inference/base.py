@@ -212,7 +212,7 @@ class BaseTagger(ABC):
         jets : awkward.Array
             A collection of NanoEvents, e.g. ``events.FatJet``, or any jets.
         """
-        of_events = [member for level in self.levels for member in level.members if member.members]
+        of_events = [member for level in self.levels for member in level.collections]
         with named(self.name, self.levels, jets):
             if of_events:
                 return branches(lambda jets: self(jets, **{of_events[0].name: jets}), jets, of_events)

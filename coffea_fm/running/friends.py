@@ -155,7 +155,7 @@ def _columns(collection: str, tagger: BaseTagger, outputs: Sequence[str]) -> dic
 
 def _refuse_other_than_jets(tagger: BaseTagger, name: str) -> None:
     output, top = tagger.output(name), tagger.level_of(name)
-    of_events = any(member.members for level in tagger.levels for member in level.members)
+    of_events = any(level.collections for level in tagger.levels)
     if output.pairs or output.level != top or (of_events and top == tagger.levels[0].name):
         each = tagger.levels[0].name if of_events else "token"
         raise RecipeError(
