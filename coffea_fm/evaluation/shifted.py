@@ -19,7 +19,7 @@ from coffea_fm.evaluation.domain_shift import (
     two_sample,
 )
 from coffea_fm.evaluation.draw_jets import chosen_points
-from coffea_fm.evaluation.intervals import efficiency_interval
+from coffea_fm.calibration.intervals import efficiency_interval
 from coffea_fm.evaluation.jets import JetData
 
 
