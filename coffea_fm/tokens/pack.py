@@ -45,7 +45,21 @@ def pack(things: ak.Array, level: Level) -> tuple[Packed, Rewrap]:
     """
     require(things, level)
     rows, rewrap = flatten(things)
-    return _packed(rows, level), rewrap
+    return pack_rows(rows, level), rewrap
+
+
+def pack_rows(rows: Rows, level: Level) -> Packed:
+    """Pack records that are already flat; see `pack`. Their fields are not checked."""
+    values = np.empty((len(rows.index), len(level.fields)), dtype=np.float32)
+    missing = np.zeros((len(rows.index), len(level.missing_names)), dtype=np.bool_)
+    for index, field in enumerate(level.fields):
+        numbers, absent = _numbers(rows, column(rows.layout.fields, field.name))
+        values[:, index] = numbers
+        if field.missing:
+            missing[:, level.missing_names.index(field.name)] = absent
+        elif absent.any():
+            values[absent, index] = np.nan
+    return Packed(values, missing, {member.name: _members(rows.field(member.name), member) for member in level.members})
 
 
 class Chosen(NamedTuple):
@@ -72,9 +86,9 @@ class Chosen(NamedTuple):
     stored: IntArray
 
 
-def chosen_members(things: ak.Array, member: Level) -> Chosen:
+def chosen_members(things: Rows, member: Level) -> Chosen:
     """The members that `pack` reads from things, and where they come from."""
-    return _chosen(flatten(things)[0].field(member.name), member)
+    return _chosen(things.field(member.name), member)
 
 
 def gather(fields: Mapping[str, ak.Array]) -> ak.Array:
@@ -203,22 +217,9 @@ def _listed(fields: Sequence[str]) -> str:
     return ", ".join(fields[:20]) + (", ..." if len(fields) > 20 else "") if fields else "none"
 
 
-def _packed(rows: Rows, level: Level) -> Packed:
-    values = np.empty((len(rows.index), len(level.fields)), dtype=np.float32)
-    missing = np.zeros((len(rows.index), len(level.missing_names)), dtype=np.bool_)
-    for index, field in enumerate(level.fields):
-        numbers, absent = _numbers(rows, column(rows.layout.fields, field.name))
-        values[:, index] = numbers
-        if field.missing:
-            missing[:, level.missing_names.index(field.name)] = absent
-        elif absent.any():
-            values[absent, index] = np.nan
-    return Packed(values, missing, {member.name: _members(rows.field(member.name), member) for member in level.members})
-
-
 def _members(lists: Rows, level: Level) -> Members:
     chosen = _chosen(lists, level)
-    return Members(chosen.counts, _packed(chosen.rows, level))
+    return Members(chosen.counts, pack_rows(chosen.rows, level))
 
 
 def _numbers(rows: Rows, path: Path) -> tuple[FloatArray, BoolArray]:
