@@ -105,14 +105,5 @@ def scaled(scores: Scores, scaling: ScoreScaling) -> DoubleArray:
     return np.asarray(softmax(np.asarray(weights) * logits_of(scores) + np.asarray(biases), axis=1))
 
 
-def scaling_lines(scaling: ScoreScaling) -> list[str]:
-    """Describe a scaling and what it was compared with."""
-    compared = ", ".join(f"{value:.5f} with {name}" for name, value in scaling.loss.items())
-    return [
-        f"score calibration: {scaling.chosen}, fitted on {scaling.n_fitted} jets; negative log-likelihood on "
-        f"{scaling.n_tested} others {compared.replace('with none', 'without')}"
-    ]
-
-
 def _losses(scores: Scores, target: Targets, weights: DoubleArray, biases: DoubleArray) -> DoubleArray:
     return np.asarray(-log_softmax(weights * logits_of(scores) + biases, axis=1)[np.arange(len(target)), target])
