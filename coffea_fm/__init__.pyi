@@ -1,6 +1,8 @@
+from .analysis.event_weights import event_weights as event_weights
 from .bundle.hub import pull as pull
 from .bundle.hub import push as push
 from .bundle.listing import models as models
+from .calibration.correction_set import write_corrections as write_corrections
 from .export.to_bundle import export as export
 from .inference.friends import with_friend as with_friend
 from .inference.loading import load as load

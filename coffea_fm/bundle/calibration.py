@@ -96,9 +96,9 @@ class WorkingPoint(_Part):
     cut: float
     signal_efficiency: float
     background_efficiency: float
-    bins: BinnedCut | None = Field(None, exclude_if=_absent)
-    calibrated: bool = Field(False, exclude_if=_absent)
-    efficiencies: dict[str, ClassEfficiency] = Field({}, exclude_if=_absent)
+    bins: BinnedCut | None = Field(default=None, exclude_if=_absent)
+    calibrated: bool = Field(default=False, exclude_if=_absent)
+    efficiencies: dict[str, ClassEfficiency] = Field(default={}, exclude_if=_absent)
 
     @property
     def formula(self) -> str:
@@ -108,11 +108,6 @@ class WorkingPoint(_Part):
             cuts = f"{min(self.bins.cuts):.4f} to {max(self.bins.cuts):.4f}, by {self.bins.field}"
             cut = f"{formula(self.signal, self.background)} >= {cuts}"
         return f"{cut} (calibrated scores)" if self.calibrated else cut
-
-
-def formula(self) -> str:
-        """The condition to pass, e.g. ``"Hbb / (Hbb + QCD) >= 0.8850"``."""
-        return f"{formula(self.signal, self.background)} >= {self.cut:.4f}"
 
 
 def formula(signal: Sequence[str], background: Sequence[str]) -> str:
@@ -194,7 +189,7 @@ class Calibration(_Part):
     expected_calibration_error: float | None = None
     n_jets: int | None = None
     data: str = ""
-    scaling: ScoreScaling | None = Field(None, exclude_if=_absent)
+    scaling: ScoreScaling | None = Field(default=None, exclude_if=_absent)
     working_points: tuple[WorkingPoint, ...] = ()
     checksum: str = ""
 

@@ -45,13 +45,18 @@ def fit_scaling(scores: Scores, target: Targets, classes: Sequence[str]) -> Scor
     fitted, tested = halves(len(target))
     temperature = best_temperature(scores[fitted], target[fitted])
     number = len(classes)
-    ways = {"none": (np.ones(number), np.zeros(number)), "temperature": (np.ones(number) / temperature, np.zeros(number))}
+    ways = {
+        "none": (np.ones(number), np.zeros(number)),
+        "temperature": (np.ones(number) / temperature, np.zeros(number)),
+    }
     if np.bincount(target[fitted], minlength=number).min() >= FEWEST_JETS:
         ways["vector"] = best_vector(scores[fitted], target[fitted], temperature)
     losses = {name: _losses(scores[tested], target[tested], *way) for name, way in ways.items()}
     loss = {name: float(each.mean()) for name, each in losses.items()}
     errors = {
-        name: float((each - losses["none"]).std() / np.sqrt(len(each))) for name, each in losses.items() if name != "none"
+        name: float((each - losses["none"]).std() / np.sqrt(len(each)))
+        for name, each in losses.items()
+        if name != "none"
     }
     weights, biases = ways.get("vector", (np.zeros(0), np.zeros(0)))
     return ScoreScaling.model_validate(

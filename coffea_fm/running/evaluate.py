@@ -109,11 +109,12 @@ def evaluate(
     if against is not None:
         evaluations = _shifted(evaluations, score(taggers, against, labelled, options, needs_truth=False))
     (evaluation,) = evaluations.values()
-    evaluation = replace(evaluation, calibration=_calibration(evaluation, background, pt_bins, calibrated=calibrated))
+    calibration = _calibration(evaluation, background, pt_bins, calibrated=calibrated)
+    evaluation = replace(evaluation, calibration=calibration)
     if corrections is not None:
-        write_correction_set(corrections, evaluation.bundle, evaluation.checksum, evaluation.calibration)
+        write_correction_set(corrections, evaluation.bundle, evaluation.checksum, calibration)
     if record:
-        _record(evaluation, Path(bundle))
+        _record(evaluation, calibration, Path(bundle))
     return evaluation if output is None else evaluation.write(Path(output), label=Label(energy=energy))
 
 
@@ -219,9 +220,7 @@ def _phrase(data: Sequence[str]) -> str:
     return data[0] + (f" and {len(data) - 1} more" if len(data) > 1 else "")
 
 
-def _calibration(
-    evaluation: Evaluation, background: str, pt_bins: Sequence[float], *, calibrated: bool
-) -> Calibration:
+def _calibration(evaluation: Evaluation, background: str, pt_bins: Sequence[float], *, calibrated: bool) -> Calibration:
     bins = None
     if len(pt_bins):
         field = next((name for name in VARIABLES[0] if name in evaluation.jets.variables), None)
@@ -239,8 +238,7 @@ def _calibration(
     )
 
 
-def _record(evaluation: Evaluation, folder: Path) -> None:
-    calibration = evaluation.calibration or Calibration()
+def _record(evaluation: Evaluation, calibration: Calibration, folder: Path) -> None:
     scaling = f"\n\n{scaling_line(calibration.scaling)}." if calibration.scaling else ""
     numbers = markdown(evaluation.metrics, calibration.working_points)
     text = f"On {evaluation.measured_on} (`coffea-fm evaluate --record`):\n\n{numbers}{scaling}"
