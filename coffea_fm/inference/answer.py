@@ -8,7 +8,9 @@ import awkward as ak
 
 from coffea_fm.arrays import FloatArray
 from coffea_fm.inference.chain import Chain
-from coffea_fm.inference.checks import Findings, inspect, named_otherwise, warn_once
+from coffea_fm.inference.checks import inspect, named_otherwise, warn_once
+from coffea_fm.inference.findings import Findings
+from coffea_fm.inference.sharing import run_shared
 from coffea_fm.inference.trace import collection
 from coffea_fm.tokens import Level, Packed
 
@@ -49,6 +51,6 @@ def answer(
         Checksum of the model: each warning is given once for it.
     """
     findings = inspect(packed, level)
-    remarks = findings.remarks | named_otherwise(given, level)
+    remarks = {**findings.remarks, **named_otherwise(given, level)}
     warn_once(remarks, checksum, f"bundle {chain.manifest.name!r} on {collection(given)}")
-    return Answer(chain.run(packed, level, names, usable=findings.usable), findings)
+    return Answer(run_shared(chain, packed, level, names, usable=findings.usable), findings)

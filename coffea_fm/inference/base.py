@@ -17,12 +17,14 @@ from coffea_fm.inference.arrays import assemble, is_dask, is_typetracer, to_type
 from coffea_fm.inference.calibrated import calibrate, efficiency, passing
 from coffea_fm.inference.correction_file import CorrectionFile
 from coffea_fm.inference.discriminants import discriminant, find_working_point
+from coffea_fm.inference.memory import Recall
 from coffea_fm.inference.naming import named
 from coffea_fm.inference.reports import Report, attach
 from coffea_fm.inference.requests import things_of
 from coffea_fm.inference.scale_factors import scale_factors
 from coffea_fm.inference.things import Things
 from coffea_fm.inference.trace import branches
+from coffea_fm.inference.variations import run_variations
 from coffea_fm.tokens import Level
 
 
@@ -124,22 +126,46 @@ class BaseTagger(ABC):
         InputWarning
             Once per process: non-finite fields, implausible units, jets outside the trained range.
         """
-        names = self._names(outputs, collections)
-        given = next(iter(collections.values()), jets)
-        if is_dask(given):
-            import dask_awkward
+        return self._run(jets, outputs, collections)
 
-            return dask_awkward.map_partitions(self, jets, outputs, label=f"tag-{self.name}", **collections)
-        if not isinstance(given, ak.Array):
-            raise InputError(f"expected an awkward array of jets, got {type(given).__name__}: pass e.g. events.FatJet")
-        record = outputs is not None and not isinstance(outputs, str)
-        with named(self.name, self.levels, given):
-            things = things_of(jets, collections)
-            if is_typetracer(given):
-                for level in self._reads(names):
-                    empty = touch(things, level)
-                return to_typetracer(self._tag(Things(empty, given), names, record=record))
-            return self._tag(Things(things, given), names, record=record)
+    def variations(
+        self,
+        jets: ak.Array,
+        shifted: Mapping[str, ak.Array],
+        outputs: str | Sequence[str] | None = None,
+        **collections: ak.Array,
+    ) -> dict[str, ak.Array]:
+        """Tag jets and their systematic variations. Networks run only for jets whose inputs differ.
+
+        A jet is recognised by where its constituents are stored in memory, and by the values of its own fields that the
+        model reads. So corrected momenta that no network reads cost nothing, jets that are selected in addition are
+        added, and if only fields that a head reads are shifted, only the head runs again. Constituents that were
+        changed, or copied, are new.
+
+        Parameters
+        ----------
+        jets, outputs, **collections
+            As for a call.
+        shifted : mapping of str to awkward.Array
+            For each variation, the jets with shifted fields, after its selection. For a model of events, the jets in
+            place of those in `collections`.
+
+        Returns
+        -------
+        dict of str to awkward.Array
+            What a call gives, as ``nominal`` and by the names of the variations, each with its own report.
+
+        Raises
+        ------
+        InputError
+            If a variation is called ``nominal``, or as for a call.
+
+        Examples
+        --------
+        >>> up = ak.with_field(jets, jets.pt * 1.02, "pt")
+        >>> scores = tagger.variations(jets[jets.pt > 300], {"jes_up": up[up.pt > 300]})
+        """
+        return run_variations(self._run, jets, shifted, outputs, collections)
 
     def embed(self, jets: ak.Array) -> ak.Array:
         """The embedding of each jet, a float32 vector of fixed length in the layout of `jets`."""
@@ -299,6 +325,39 @@ class BaseTagger(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, checksum={self.checksum[:12]!r})"
+
+    def _run(
+        self,
+        jets: ak.Array,
+        outputs: str | Sequence[str] | None,
+        collections: Mapping[str, ak.Array],
+        recall: Recall | None = None,
+    ) -> ak.Array:
+        """Tag in the mode of the arrays."""
+        names = self._names(outputs, collections)
+        given = self._given(jets, collections)
+        if is_dask(given):
+            import dask_awkward
+
+            return dask_awkward.map_partitions(self, jets, outputs, label=f"tag-{self.name}", **collections)
+        if not isinstance(given, ak.Array):
+            raise InputError(f"expected an awkward array of jets, got {type(given).__name__}: pass e.g. events.FatJet")
+        record = outputs is not None and not isinstance(outputs, str)
+        with named(self.name, self.levels, given):
+            things = self._things(jets, collections)
+            if is_typetracer(given):
+                for level in self._reads(names):
+                    empty = touch(things, level)
+                return to_typetracer(self._tag(Things(empty, given), names, record=record))
+            return self._tag(Things(things, given, recall=recall), names, record=record)
+
+    def _given(self, jets: ak.Array, collections: Mapping[str, ak.Array]) -> ak.Array:
+        """The jets that the user passed."""
+        return next(iter(collections.values()), jets)
+
+    def _things(self, jets: ak.Array, collections: Mapping[str, ak.Array]) -> ak.Array:
+        """What is tagged: the jets, or events that hold them."""
+        return things_of(jets, collections)
 
     def _tag(self, things: Things, names: tuple[str, ...], *, record: bool) -> ak.Array:
         """Outputs of things in the layout that they were passed in, with the report attached."""

@@ -14,6 +14,9 @@ from coffea_fm.inference.arrays import is_dask
 from coffea_fm.inference.chain import Chain
 from coffea_fm.tokens.pack import gather
 
+EVENT = "event"
+"""Keyword for the numbers of the events, which choose the fold of an ensemble."""
+
 
 def named_outputs(outputs: str | Sequence[str] | None, manifest: Manifest) -> tuple[str, ...]:
     """Names of the requested outputs; by default the first output of the bundle.

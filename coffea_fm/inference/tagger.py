@@ -12,11 +12,12 @@ from coffea_fm.bundle import Bundle, Calibration, Graph, Manifest
 from coffea_fm.bundle.manifest import Output
 from coffea_fm.bundle.show import bundle_html
 from coffea_fm.inference import process_cache
-from coffea_fm.inference.answer import Answer, answer
+from coffea_fm.inference.answer import Answer
 from coffea_fm.inference.base import BaseTagger
 from coffea_fm.inference.chain import Chain
 from coffea_fm.inference.naming import named
 from coffea_fm.inference.providers import owned_threads
+from coffea_fm.inference.recalled import answer_things
 from coffea_fm.inference.requests import check_request, named_outputs
 from coffea_fm.inference.scoring import score_embedding
 from coffea_fm.inference.sessions import Session, session
@@ -167,12 +168,11 @@ class Tagger(BaseTagger):
         return (self.chain.reads(names),)
 
     def _answer(self, things: Things, names: tuple[str, ...]) -> Answer:
-        (level,) = self._reads(names)
-        return answer(self.chain, things.packed(level), level, names, things.given, self.checksum)
+        return answer_things(self.chain, things, names, self.checksum)
 
     @property
     def _bundle(self) -> Bundle:
-        return self.carried or process_cache.find(self.source, self.checksum)
+        return process_cache.find(self.source, self.checksum, self.carried)
 
     def _session(self, graph: Graph) -> Session:
         return session(graph.sha256, self._bundle.graph_bytes(graph.name), self.providers)
