@@ -11,6 +11,7 @@ from .inference.loading import load as load
 from .inference.reports import Report as Report
 from .inference.reports import report as report
 from .inference.tagger import Tagger as Tagger
+from .inference.triton_repository import export_triton as export_triton
 from .running.commands import collect as collect
 from .running.commands import demo as demo
 from .running.commands import run as run
