@@ -58,7 +58,7 @@ benchmark-hh4b: .venv/.test  ## HH -> 4b with and without pretrained jets: four 
 	touch $@
 
 .venv/.test: .venv/.demo
-	$(PIP) install --constraint constraints.txt --editable '.[cpu,hub,limit,train,simulate]' --group test
+	$(PIP) install --constraint constraints.txt --editable '.[cpu,hub,limit,train,simulate,triton]' --group test
 	touch $@
 
 .venv/.dev: .venv/.test

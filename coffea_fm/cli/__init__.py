@@ -27,6 +27,7 @@ COMMANDS = (
     "pretrain",
     "finetune",
     "export",
+    "export-triton",
     "evaluate",
     "fileset",
     "run",
@@ -50,6 +51,7 @@ EXTRAS = {
     "pyhf": "limit",
     "iminuit": "limit",
     "huggingface_hub": "hub",
+    "tritonclient": "triton",
 }
 
 
@@ -64,11 +66,12 @@ class Commands(typer.core.TyperGroup):
         """The command of that name, imported now."""
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"{__name__}.{cmd_name}")
+        stem = cmd_name.replace("-", "_")
+        module = import_module(f"{__name__}.{stem}")
         app = getattr(module, "app", None)
         if app is None:
             app = typer.Typer(add_completion=False)
-            app.command(cmd_name)(getattr(module, cmd_name))
+            app.command(cmd_name)(getattr(module, stem))
         for registered in app.registered_commands:
             if registered.callback is not None:
                 registered.callback = with_verbose(registered.callback)
