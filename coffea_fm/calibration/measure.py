@@ -46,7 +46,8 @@ def measure_calibration(
     Raises
     ------
     InputError
-        If there are too few jets to calibrate scores that working points are to cut on, or no class `background`.
+        If there are too few jets to calibrate scores that working points are to cut on, or in the bins, or no class
+        `background`.
     """
     scored: BoolArray = np.asarray(np.isfinite(scores).all(axis=1))
     scores, target = scores[scored], target[scored]
@@ -57,6 +58,12 @@ def measure_calibration(
     scaling = fit_scaling(scores, target, classes) if enough else None
     cut_on = scaled(scores, scaling) if calibrated and scaling is not None else scores
     points = working_points(cut_on, target, classes, background=background, bins=bins, calibrated=calibrated)
+    if bins is not None and not points:
+        edges = ", ".join(f"{edge:g}" for edge in bins.edges)
+        raise InputError(
+            f"no working point has ten {background} jets that pass it in each bin of {bins.field} ({edges} GeV): use wider "
+            "bins, or more jets"
+        )
     return Calibration(
         accuracy=float(np.mean(scores.argmax(axis=1) == target)),
         expected_calibration_error=reliability(scores, target).expected_error,

@@ -14,7 +14,7 @@ from coffea_fm.bundle import Bundle, Calibration, Graph, Manifest
 from coffea_fm.errors import ServerError
 from coffea_fm.inference.chain import Chain, Step
 from coffea_fm.inference.tagger import Tagger
-from coffea_fm.inference.triton_client import Arrays, infer, model_config
+from coffea_fm.inference.triton_client import FIRST_TRIES, Arrays, infer, model_config
 from coffea_fm.inference.triton_names import CALIBRATION, MANIFEST, Address, part_of, version_of
 
 BATCH_TOKENS = 2**14
@@ -125,7 +125,7 @@ class RemoteTagger(Tagger):
 def load_remote(source: str, *, ship: str, threads: int | None) -> RemoteTagger:
     """Load a model on a Triton server; see `coffea_fm.load`."""
     address = Address.of(source)
-    config = model_config(address)
+    config = model_config(address, FIRST_TRIES)
     bundle = _bundle_of(config, address, source)
     carried = bundle if ship == "bytes" else None
     most = int(config.get("max_batch_size", 0)) or BATCH_TOKENS

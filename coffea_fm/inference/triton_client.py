@@ -16,11 +16,13 @@ import numpy.typing as npt
 from coffea_fm.errors import InputError, ServerError
 from coffea_fm.inference.triton_names import Address
 
-TRIES: Final = 8
+TRIES: Final = 10
+FIRST_TRIES: Final = 3
+"""For the first request of a user, who would rather know soon that the address is wrong."""
 FIRST_WAIT: Final = 0.25
-LONGEST_WAIT: Final = 8.0
-"""Seconds. A wait is random between zero and a limit that doubles, so that a thousand jobs do not come back at once; a
-server that restarts within half a minute is not noticed."""
+LONGEST_WAIT: Final = 16.0
+"""Seconds. The limit of a wait doubles with each try. A wait is random between half of it and all of it, so that a thousand
+jobs do not come back at once. All waits are about a minute together, in which a server can restart."""
 _TIMEOUT: Final = 120.0
 _AWAY: Final = {"429", "502", "503", "504"}
 _LOG = logging.getLogger(__name__)
@@ -61,32 +63,40 @@ def infer(
     def ask(client: Any) -> Any:
         return client.infer(model, inputs, model_version=version, outputs=wanted)
 
-    answer = _repeated(address, ask)
+    answer = _repeated(address, ask, TRIES)
     if (given := answer.get_response().get("model_version")) != version:
         raise ServerError(f"{address} answered with version {given} instead of {version}: it is another model")
     return [answer.as_numpy(name) for name in outputs]
 
 
-def model_config(address: Address) -> dict[str, Any]:
+def model_config(address: Address, tries: int | None = None) -> dict[str, Any]:
     """Configuration of a model.
+
+    Parameters
+    ----------
+    address : Address
+        The model.
+    tries : int, optional
+        How often to ask a server that is away; `TRIES` by default.
 
     Raises
     ------
     ServerError
         If the server is away, or has no such model.
     """
-    config: dict[str, Any] = _repeated(address, lambda client: client.get_model_config(address.model))
+    config: dict[str, Any] = _repeated(address, lambda client: client.get_model_config(address.model), tries or TRIES)
     return config
 
 
-def _repeated(address: Address, ask: Callable[[Any], Any]) -> Any:
+def _repeated(address: Address, ask: Callable[[Any], Any], tries: int) -> Any:
     """Ask, again after a random wait while the server is away."""
     from tritonclient.utils import InferenceServerException
 
     reason = ""
-    for attempt in range(TRIES):
+    for attempt in range(tries):
         if attempt:
-            wait = random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2**attempt))  # noqa: S311 - no secret
+            limit = min(LONGEST_WAIT, FIRST_WAIT * 2**attempt)
+            wait = random.uniform(limit / 2, limit)
             _LOG.info("%s: %s; try %d in %.1f s", address, reason, attempt + 1, wait)
             time.sleep(wait)
         try:
@@ -101,7 +111,7 @@ def _repeated(address: Address, ask: Callable[[Any], Any]) -> Any:
             reason = str(error) or type(error).__name__
             _forget(address)
     raise ServerError(
-        f"{address} did not answer in {TRIES} tries: {reason}; check that the server runs, and that the address is that of "
+        f"{address} did not answer in {tries} tries: {reason}; check that the server runs, and that the address is that of "
         "its HTTP port"
     )
 
