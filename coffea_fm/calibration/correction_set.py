@@ -80,14 +80,14 @@ def correction_set(name: str, checksum: str, calibration: Calibration) -> schema
         f"Smallest discriminant that passes the {of}: signal / (signal + background) of {scores}",
         ["working_point", *_fields(points)],
         "discriminant",
-        _category("working_point", [(point.name, _binned(point, _cuts(point))) for point in points]),
+        category("working_point", [(point.name, _binned(point, _cuts(point))) for point in points]),
     )
     efficiency = _correction(
         name_of("efficiency", checksum),
         f"Fraction of jets of a true class that passes the {of}",
         ["systematic", "working_point", "true_class", *_fields(points)],
         "efficiency",
-        _category("systematic", [(each, _by_point(points, each)) for each in _SYSTEMATICS]),
+        category("systematic", [(each, _by_point(points, each)) for each in _SYSTEMATICS]),
     )
     described = schemav2.CorrectionSet(
         schema_version=2,
@@ -107,8 +107,8 @@ def _by_point(points: Sequence[WorkingPoint], systematic: str) -> schemav2.Categ
     items = []
     for point in points:
         classes = [(name, _binned(point, column(each))) for name, each in point.efficiencies.items()]
-        items.append((point.name, _category("true_class", classes)))
-    return _category("working_point", items)
+        items.append((point.name, category("true_class", classes)))
+    return category("working_point", items)
 
 
 def _cuts(point: WorkingPoint) -> Sequence[float]:
@@ -127,7 +127,8 @@ def _binned(point: WorkingPoint, values: Sequence[float]) -> Any:
     )
 
 
-def _category(name: str, items: Sequence[tuple[str, Any]]) -> schemav2.Category:
+def category(name: str, items: Sequence[tuple[str, Any]]) -> schemav2.Category:
+    """A node that chooses by the word of an input."""
     content = [schemav2.CategoryItem(key=key, value=value) for key, value in items]
     return schemav2.Category(nodetype="category", input=name, content=content)
 

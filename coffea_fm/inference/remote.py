@@ -161,7 +161,9 @@ def _bundle_of(config: Mapping[str, Any], address: Address, source: str) -> Bund
     """
     carried = {name: value["string_value"] for name, value in config.get("parameters", {}).items()}
     if MANIFEST not in carried:
-        raise ServerError(f"{address} has no manifest of coffea-fm: write its repository with 'coffea-fm export-triton'")
+        raise ServerError(
+            f"{address} has no manifest of coffea-fm: write its repository with 'coffea-fm export-triton'"
+        )
     try:
         manifest = Manifest.model_validate_json(carried[MANIFEST])
         calibration = Calibration.model_validate_json(carried.get(CALIBRATION, "{}"))

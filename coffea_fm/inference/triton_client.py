@@ -31,9 +31,7 @@ _clients = threading.local()
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
-def infer(
-    address: Address, model: str, version: str, arrays: Arrays, outputs: Sequence[str]
-) -> list[npt.NDArray[Any]]:
+def infer(address: Address, model: str, version: str, arrays: Arrays, outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
     """Run a model for one batch.
 
     Parameters
@@ -124,7 +122,9 @@ def _cure(reason: str) -> str:
 
 def _is_of_the_network(error: Exception) -> bool:
     """Whether a connection failed or broke; geventhttpclient and gevent have errors of their own for it."""
-    return isinstance(error, OSError | TimeoutError) or type(error).__module__.startswith(("gevent", "geventhttpclient"))
+    return isinstance(error, OSError | TimeoutError) or type(error).__module__.startswith(
+        ("gevent", "geventhttpclient")
+    )
 
 
 def _client(address: Address) -> Any:
@@ -147,5 +147,7 @@ def _tritonclient() -> Any:
     try:
         import tritonclient.http
     except ImportError as error:
-        raise InputError("a Triton server needs tritonclient: pip install 'coffea-fm[triton]' on every worker") from error
+        raise InputError(
+            "a Triton server needs tritonclient: pip install 'coffea-fm[triton]' on every worker"
+        ) from error
     return tritonclient.http

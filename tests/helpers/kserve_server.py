@@ -10,7 +10,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import onnxruntime
@@ -53,9 +53,7 @@ class Model:
             raise Refusal(f"expected inputs {sorted(expected)}, got {sorted(arrays)}")
         for name, array in arrays.items():
             dims = list(expected[name].dims)
-            fits = len(dims) == array.ndim - 1 and all(
-                a in (-1, b) for a, b in zip(dims, array.shape[1:], strict=True)
-            )
+            fits = len(dims) == array.ndim - 1 and all(a in (-1, b) for a, b in zip(dims, array.shape[1:], strict=True))
             if not fits or array.dtype != DTYPES[self.kind(expected[name].data_type)]:
                 raise Refusal(f"unexpected shape {array.shape} or type for input '{name}', expected [-1,{dims}]")
             if len(array) > self.config.max_batch_size:
@@ -92,7 +90,7 @@ class KServe:
         self.http.shutdown()
         self.http.server_close()
 
-    def __enter__(self) -> KServe:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -117,7 +115,9 @@ class KServe:
         known = dict(arrays)
         read = {tensor for step in model.config.ensemble_scheduling.step for tensor in step.input_map.values()}
         if any(output.name in read and output.name not in wanted for output in model.config.output):
-            raise Refusal("unexpected deadlock, at least one output is not set while no more ensemble steps can be made")
+            raise Refusal(
+                "unexpected deadlock, at least one output is not set while no more ensemble steps can be made"
+            )
         for step in model.config.ensemble_scheduling.step:
             part = self.find(step.model_name, str(step.model_version))
             names = list(step.output_map)

@@ -23,7 +23,7 @@ from coffea_fm.inference import triton_client
 from coffea_fm.inference.triton_names import version_of
 
 pytest.importorskip("tritonclient.http", reason="tritonclient is not installed: pip install 'coffea-fm[triton]'")
-from kserve_server import KServe  # noqa: E402 - it needs tritonclient
+from kserve_server import KServe
 
 POINT = WorkingPoint(
     name="Hbb_loose", signal=("Hbb",), background=("QCD",), cut=0.4, signal_efficiency=0.5, background_efficiency=0.1
@@ -131,11 +131,11 @@ def test_a_server_that_stays_away_ends_the_job(
     served = coffea_fm.load(server.url(name_of(bundle)), threads=1)
     monkeypatch.setattr(triton_client, "TRIES", 3)
     server.faults = ["503"] * 20
-    with pytest.raises(ServerError, match="did not answer in 3 tries: .*exceeds queue size"):
+    with pytest.raises(ServerError, match=r"did not answer in 3 tries: .*exceeds queue size"):
         served(jets)
     assert len(server.faults) == 17
     server.faults = ["400"]
-    with pytest.raises(ServerError, match="refuses: .*queue size"):
+    with pytest.raises(ServerError, match=r"refuses: .*queue size"):
         served(jets)
     assert server.requests == [], "what is refused is not repeated"
 
@@ -154,7 +154,7 @@ def test_another_model_under_the_same_name_is_refused(
     coffea_fm.export_triton(bundle, server.repository)
     server.stop()
     server.start()
-    with pytest.raises(ServerError, match="version .* another model, or another version of it: load it again"):
+    with pytest.raises(ServerError, match=r"version .* another model, or another version of it: load it again"):
         served(jets)
     monkeypatch.setattr(remote_module, "_served", {})
     with pytest.raises(ServerError, match=f"instead of {served.checksum[:12]}: it has been replaced"):
