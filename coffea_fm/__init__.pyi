@@ -5,6 +5,8 @@ from .bundle.listing import models as models
 from .calibration.correction_set import write_corrections as write_corrections
 from .export.to_bundle import export as export
 from .inference.base import BaseTagger as BaseTagger
+from .inference.cascade import Cascade as Cascade
+from .inference.choosing import cascade as cascade
 from .inference.correction_file import CorrectionFile as CorrectionFile
 from .inference.ensemble import Ensemble as Ensemble
 from .inference.friends import with_friend as with_friend

@@ -2,60 +2,39 @@
 
 from __future__ import annotations
 
-import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import awkward as ak
 
-from coffea_fm.bundle import Calibration
 from coffea_fm.bundle.manifest import Output
 from coffea_fm.errors import InputError
 from coffea_fm.inference.answer import Answer
 from coffea_fm.inference.arrays import assemble, is_dask, is_typetracer, to_typetracer, touch
-from coffea_fm.inference.calibrated import calibrate, efficiency, passing
-from coffea_fm.inference.correction_file import CorrectionFile
-from coffea_fm.inference.discriminants import discriminant, find_working_point
+from coffea_fm.inference.calibrated_tagger import CalibratedTagger
 from coffea_fm.inference.memory import Recall
 from coffea_fm.inference.naming import named
 from coffea_fm.inference.reports import Report, attach
 from coffea_fm.inference.requests import things_of
-from coffea_fm.inference.scale_factors import scale_factors
 from coffea_fm.inference.things import Things
 from coffea_fm.inference.trace import branches
 from coffea_fm.inference.variations import run_variations
 from coffea_fm.tokens import Level
 
 
-class BaseTagger(ABC):
+class BaseTagger(CalibratedTagger):
     """Base class of taggers.
 
     A tagger is a function of jets, or of events with their jets. It can be an attribute of a processor: it pickles to a
-    few hundred bytes and holds no session. A new kind of tagger gives the names and levels below, and `_answer`.
-
-    Attributes
-    ----------
-    checksum : str
-        Identifies what the scores depend on.
+    few hundred bytes and holds no session. A new kind of tagger gives the names and levels below, its
+    calibration, and `_answer`.
     """
-
-    checksum: str
-
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """Name of the model, for reports, messages and columns."""
 
     @property
     @abstractmethod
     def outputs(self) -> tuple[Output, ...]:
         """What it can return."""
-
-    @property
-    @abstractmethod
-    def calibration(self) -> Calibration:
-        """Measurements of the model: temperature and working points."""
 
     @property
     @abstractmethod
@@ -84,6 +63,10 @@ class BaseTagger(ABC):
             If there are no scores.
         """
         return self.output("scores").classes
+
+    @abstractmethod
+    def level_of(self, output: str) -> str:
+        """Name of the level at which the graph of an output runs, which is what a call takes."""
 
     @abstractmethod
     def output(self, name: str) -> Output:
@@ -171,141 +154,6 @@ class BaseTagger(ABC):
         """The embedding of each jet, a float32 vector of fixed length in the layout of `jets`."""
         return self(jets, "embedding")
 
-    def discriminant(self, scores: ak.Array, signal: str | Sequence[str], background: str | Sequence[str]) -> ak.Array:
-        """``signal / (signal + background)`` of scores, e.g. ``tagger.discriminant(scores, "Hbb", "QCD")``.
-
-        Raises
-        ------
-        InputError
-            If a class is not among the scores.
-        """
-        return discriminant(scores, signal, background)
-
-    def passes(self, jets: ak.Array, working_point: str, **collections: ak.Array) -> ak.Array:
-        """Whether jets pass a working point, which is a cut on a discriminant.
-
-        A working point that was measured in bins of pT has a cut for each, and one that was measured on calibrated
-        scores cuts on calibrated scores. Its formula says both.
-
-        Parameters
-        ----------
-        jets, **collections : awkward.Array
-            As passed to the tagger.
-        working_point : str
-            Name of one in ``tagger.calibration.working_points``, which also holds its formula and efficiencies.
-
-        Returns
-        -------
-        awkward.Array
-            Booleans in the layout of `jets`; False for jets without a score.
-
-        Raises
-        ------
-        BundleError
-            If the bundle has no such working point.
-        InputError
-            If the cut depends on a field that the jets do not have.
-        """
-        point = find_working_point(self.calibration, working_point, self.name)
-        return passing(self(jets, "scores", **collections), jets, point, self.calibration, self.name)
-
-    def calibrated(self, scores: ak.Array) -> ak.Array:
-        """Scores as probabilities, by the calibration that was measured on held-out jets.
-
-        The tagger itself always returns the scores of the model: they are what its checksum, and so its scale factors,
-        stand for.
-
-        Parameters
-        ----------
-        scores : awkward.Array
-            All scores, as returned by the tagger.
-
-        Returns
-        -------
-        awkward.Array
-            The same scores by the way that ``tagger.calibration.scaling.chosen`` names.
-
-        Raises
-        ------
-        BundleError
-            If no calibration was measured.
-        InputError
-            If the scores are calibrated already, or are not those of this model.
-        """
-        return calibrate(scores, self.calibration, self.name)
-
-    def efficiency(self, jets: ak.Array, working_point: str, of: str) -> ak.Array:
-        """The fraction of jets of a true class that pass a working point, as measured, for each jet.
-
-        Parameters
-        ----------
-        jets : awkward.Array
-        working_point : str
-            Name of a working point.
-        of : str
-            A true class, e.g. ``"QCD"``.
-
-        Returns
-        -------
-        awkward.Array
-            Float64 in the layout of `jets`; it depends on pT if the working point has bins of pT.
-
-        Raises
-        ------
-        BundleError
-            If the bundle has no such working point, or its efficiency was not measured for this class.
-        """
-        return efficiency(jets, find_working_point(self.calibration, working_point, self.name), of, self.name)
-
-    def scale_factors(
-        self,
-        jets: ak.Array,
-        corrections: CorrectionFile | str | os.PathLike[str],
-        working_point: str | None = None,
-        *,
-        name: str | None = None,
-        variations: Sequence[str] = ("up", "down"),
-        **inputs: Any,
-    ) -> ak.Array:
-        """Ratio of the efficiencies in data and simulation for each jet, from any correctionlib file.
-
-        Inputs of the correction are found by name: ``pt``, ``eta``, ``abseta`` and ``flavor`` (``hadronFlavour``) come
-        from the jets, ``systematic`` or ``ValType`` are the variations, and fields of any other name are read from the
-        jets too. `inputs` come first.
-
-        Parameters
-        ----------
-        jets : awkward.Array
-            The jets that the scale factors are for, e.g. those with a true b hadron.
-        corrections : path-like or CorrectionFile
-            A ``.json`` or ``.json.gz``; read it once with ``CorrectionFile.read`` in the processor's constructor.
-        working_point : str, optional
-            E.g. ``"Hbb_medium"``: passed on, under its own name, as ``medium`` or as ``M``.
-        name : str, optional
-            The correction; by default ``scale_factor_`` followed by the first twelve digits of this model's checksum. A
-            correction that names the checksum of another model is refused; one that names none is taken.
-        variations : sequence of str
-            Besides nominal; words of the file such as ``"up_statistic"`` are possible too.
-        **inputs
-            Other inputs, as numbers, strings or arrays in the layout of the jets: ``flavour=jets.partonFlavour``,
-            ``discriminant=...``, ``year="2018"``. By default, `discriminant` is that of the working point.
-
-        Returns
-        -------
-        awkward.Array
-            In the layout of `jets`: records of float64 with ``nominal`` and the variations.
-
-        Raises
-        ------
-        BundleError
-            If the correction was derived for another model.
-        InputError
-            If there is no such correction, or an input of it is missing.
-        RecipeError
-            If the file cannot be read.
-        """
-        return scale_factors(self, jets, corrections, working_point, name, variations, inputs)
-
     def columns(self, jets: ak.Array) -> frozenset[str]:
         """Names of the branches that tagging these jets reads, or of the fields if the jets do not come from a file.
 
@@ -314,7 +162,7 @@ class BaseTagger(ABC):
         jets : awkward.Array
             A collection of NanoEvents, e.g. ``events.FatJet``, or any jets.
         """
-        of_events = [member for level in self.levels for member in level.members if member.members]
+        of_events = [member for level in self.levels for member in level.collections]
         with named(self.name, self.levels, jets):
             if of_events:
                 return branches(lambda jets: self(jets, **{of_events[0].name: jets}), jets, of_events)
@@ -325,6 +173,10 @@ class BaseTagger(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, checksum={self.checksum[:12]!r})"
+
+    def _details(self) -> dict[str, Any]:
+        """What a report says about the tagger beside its counts."""
+        return {}
 
     def _run(
         self,
@@ -368,4 +220,4 @@ class BaseTagger(ABC):
         of_members = next((member for member in read if member.name in asked), None)
         members = None if of_members is None else things.chosen(of_members)
         tagged = assemble(answer.results, outputs, things.rewrap, record=record, members=members)
-        return attach(tagged, Report(self.name, self.checksum, answer.findings.counts))
+        return attach(tagged, Report(self.name, self.checksum, answer.findings.counts, self._details()))

@@ -88,7 +88,7 @@ def passing(scores: ak.Array, jets: ak.Array, point: WorkingPoint, calibration: 
 
 
 def efficiency(jets: ak.Array, point: WorkingPoint, of: str, name: str) -> ak.Array:
-    """The efficiency of a working point for a true class, for each jet; see `BaseTagger.efficiency`."""
+    """The efficiency of a working point for a true class, for each jet; see `coffea_fm.Tagger.efficiency`."""
     if of not in point.efficiencies:
         raise BundleError(
             f"the working point {point.name} of {name!r} has no efficiency for the class {of!r}: "

@@ -41,6 +41,10 @@ class CombinedTagger(BaseTagger):
             raise BundleError(f"the tagger {self.name!r} has no output {name!r}: {nearest(name, list(found))}")
         return found[name]
 
+    def level_of(self, output: str) -> str:
+        """Name of the level at which the graph of an output runs, which is what a call takes."""
+        return self.taggers[0].level_of(output)
+
     def columns(self, jets: ak.Array) -> frozenset[str]:
         """Names of the branches that tagging these jets reads, by any of the models; see `BaseTagger.columns`."""
         return frozenset[str]().union(*(tagger.columns(jets) for tagger in self.taggers))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -45,6 +45,16 @@ class Findings:
         """Numbers of things, of those lost by reason, and of those ``out_of_range``, for a report."""
         columns = {**self.lost, "out_of_range": self.outside & self.usable, **self.flags}
         return {**self.things, **{name: int(column.sum()) for name, column in columns.items()}}
+
+    def replaced(self, rows: IntArray, others: Findings) -> Findings:
+        """The same with the findings of another model for some of the things."""
+        outside = self.outside.copy()
+        outside[rows] = others.outside
+        lost = {}
+        for name in dict.fromkeys((*self.lost, *others.lost)):
+            lost[name] = self.lost[name].copy() if name in self.lost else np.zeros(len(outside), dtype=np.bool_)
+            lost[name][rows] = others.lost.get(name, False)
+        return replace(self, lost=lost, outside=outside)
 
     @classmethod
     def joined(cls, parts: Sequence[tuple[IntArray, Findings]], n: int) -> Findings:

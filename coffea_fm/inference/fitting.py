@@ -110,7 +110,7 @@ def grouped(paths: Sequence[str]) -> str:
 
 def _jets(level: Level) -> Level:
     """The level of jets: the whole level of a model of jets, or the collection that a model of events takes."""
-    return next((member for member in level.members if member.members), level)
+    return next(iter(level.collections), level)
 
 
 def _range(level: Level) -> str:

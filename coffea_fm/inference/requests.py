@@ -82,8 +82,8 @@ def things_of(jets: ak.Array, collections: Mapping[str, ak.Array]) -> ak.Array:
 
 def _member(manifest: Manifest) -> str:
     """The collection that a model of events takes; empty for a model of jets."""
-    things = [member.name for member in manifest.level.members if member.members]
-    return things[0] if things else ""
+    things = manifest.level.collections
+    return things[0].name if things else ""
 
 
 def _right(manifest: Manifest, member: str) -> str:

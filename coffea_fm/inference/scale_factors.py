@@ -15,11 +15,11 @@ from coffea_fm.inference.correction_inputs import meaning, variation_key, workin
 from coffea_fm.inference.discriminants import discriminant, find_working_point
 
 if TYPE_CHECKING:
-    from coffea_fm.inference.base import BaseTagger
+    from coffea_fm.inference.calibrated_tagger import CalibratedTagger
 
 
 def scale_factors(
-    tagger: BaseTagger,
+    tagger: CalibratedTagger,
     jets: ak.Array,
     corrections: CorrectionFile | str | os.PathLike[str],
     working_point: str | None,
@@ -27,7 +27,7 @@ def scale_factors(
     variations: Sequence[str],
     given: Mapping[str, Any],
 ) -> ak.Array:
-    """Scale factors of jets tagged by a tagger; see `BaseTagger.scale_factors`."""
+    """Scale factors of jets tagged by a tagger; see `coffea_fm.Tagger.scale_factors`."""
     file = corrections if isinstance(corrections, CorrectionFile) else CorrectionFile.read(corrections)
     chosen = own_scale_factors(file, tagger.name, tagger.checksum) if name is None else name
     known = {meaning(each): each for each in file.inputs(chosen)}

@@ -87,6 +87,10 @@ class Tagger(BaseTagger):
         """Return the output with this name. Raises `BundleError` if there is none."""
         return self.manifest.output(name)
 
+    def level_of(self, output: str) -> str:
+        """Name of the level at which the graph of an output runs, which is what a call takes."""
+        return self.chain.level_of(output)
+
     def score(self, embedding: ak.Array, jets: ak.Array | None = None) -> ak.Array:
         """Compute scores from embeddings of `embed`. Runs only the head, so that stored embeddings can be reused.
 

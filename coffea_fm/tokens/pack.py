@@ -10,6 +10,7 @@ import numpy as np
 
 from coffea_fm.arrays import BoolArray, FloatArray, IntArray
 from coffea_fm.errors import InputError
+from coffea_fm.tokens.fields import component
 from coffea_fm.tokens.jagged import Rewrap, Rows, flatten, offsets_of, ranges
 from coffea_fm.tokens.levels import Level
 from coffea_fm.tokens.packed import Members, Packed
@@ -52,8 +53,15 @@ def pack_rows(rows: Rows, level: Level) -> Packed:
     """Pack records that are already flat; see `pack`. Their fields are not checked."""
     values = np.empty((len(rows.index), len(level.fields)), dtype=np.float32)
     missing = np.zeros((len(rows.index), len(level.missing_names)), dtype=np.bool_)
+    vectors: dict[str, tuple[FloatArray, BoolArray]] = {}
     for index, field in enumerate(level.fields):
-        numbers, absent = _numbers(rows, column(rows.layout.fields, field.name))
+        name, part = component(field.name)
+        if part is None:
+            numbers, absent = _numbers(rows, column(rows.layout.fields, name))
+        else:
+            if name not in vectors:
+                vectors[name] = _vectors(rows, name, sum(component(other)[0] == name for other in level.names))
+            numbers, absent = vectors[name][0][:, part], vectors[name][1]
         values[:, index] = numbers
         if field.missing:
             missing[:, level.missing_names.index(field.name)] = absent
@@ -109,7 +117,7 @@ def gather(fields: Mapping[str, ak.Array]) -> ak.Array:
 
 def columns(things: ak.Array, level: Level) -> list[Path]:
     """Paths of the fields that `pack` reads, e.g. ``("constituents", "pt")``."""
-    paths = [column(things.fields, name) for name in level.names]
+    paths = list(dict.fromkeys(column(things.fields, name) for name in level.names))
     for member in level.members:
         paths += [(member.name, *path) for path in columns(things[member.name], member)]
     return paths
@@ -119,7 +127,7 @@ def column(fields: Sequence[str], name: str) -> Path:
     """Path of a canonical field in records with these fields.
 
     The uncorrected momentum of a jet is in its record ``uncorrected``. Jets that were never corrected have only one
-    momentum.
+    momentum. The components of a vector are in one field.
 
     Raises
     ------
@@ -135,7 +143,7 @@ def column(fields: Sequence[str], name: str) -> Path:
                 "'uncorrected': the schemas of coffea_fm.schemas add it to CMS jets; add it to other jets yourself"
             )
         return (_RAW[name],)
-    return (name,)
+    return (component(name)[0],)
 
 
 def require(things: ak.Array, level: Level) -> None:
@@ -157,8 +165,8 @@ def absent(things: ak.Array, level: Level) -> list[str]:
             found = _has(things, column(things.fields, name))
         except InputError:  # corrected jets that do not say what they were before
             found = False
-        if not found:
-            paths.append(name)
+        if not found and component(name)[0] not in paths:
+            paths.append(component(name)[0])
     for member in level.members:
         if member.name in things.fields:
             paths += [f"{member.name}.{path}" for path in absent(things[member.name], member)]
@@ -236,6 +244,23 @@ def _numbers(rows: Rows, path: Path) -> tuple[FloatArray, BoolArray]:
     everywhere = np.ones(len(numbers), dtype=np.bool_)
     numbers[present], everywhere[present] = found, absent
     return numbers, everywhere
+
+
+def _vectors(rows: Rows, name: str, dim: int) -> tuple[FloatArray, BoolArray]:
+    """The vectors of a field, [n, dim], 0 where None, and a mask of the None."""
+    found, valid = rows.field(name).valid()
+    if found.layout.is_numpy and found.layout.purelist_depth == 2:
+        found = Rows(found.layout.to_RegularArray(), found.index)
+    if not found.layout.is_list:
+        raise InputError(f"{name} must be a vector of {dim} numbers, not {found.layout.form.type}")
+    numbers, lengths = found.lists()
+    if not (lengths == dim).all():
+        wrong = int(lengths[lengths != dim][0])
+        raise InputError(f"{name} must be a vector of {dim} numbers, and one has {wrong}: it is not of the same model")
+    values, absent = numbers.values()
+    vectors = np.zeros((len(valid), dim), dtype=np.float32)
+    vectors[valid] = np.where(absent, np.nan, values).reshape(-1, dim)
+    return vectors, ~valid
 
 
 def _chosen(lists: Rows, level: Level) -> Chosen:
