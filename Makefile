@@ -3,7 +3,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test lint docs benchmark-tokens benchmark-inference benchmark-training benchmark-simulation benchmark-processor benchmark-variations benchmark-cascade benchmark-real-files benchmark-pretraining benchmark-hh4b
+.PHONY: demo test lint docs benchmark-tokens benchmark-inference benchmark-training benchmark-simulation benchmark-processor benchmark-variations benchmark-cascade benchmark-real-files benchmark-pretraining benchmark-hh4b benchmark-triton
 
 demo: .venv/.demo  ## tag the shipped sample on a local dask cluster; needs no torch and no network
 	$(BIN)/coffea-fm demo
@@ -54,6 +54,9 @@ benchmark-pretraining: .venv/.test  ## what each pretraining buys: hours; goes o
 benchmark-hh4b: .venv/.test  ## HH -> 4b with and without pretrained jets: four hours; goes on where it was
 	$(ONE_THREAD) $(BIN)/python benchmarks/hh4b/run.py
 
+benchmark-triton: .venv/.test .venv-triton/.server  ## a bundle on a real Triton server; brings its binary, 420 MB
+	$(BIN)/python -W ignore benchmarks/triton/run.py .venv-triton
+
 .venv/.pip:
 	$(PYTHON) -m venv .venv
 	$(PIP) install --constraint constraints.txt --upgrade pip
@@ -64,7 +67,7 @@ benchmark-hh4b: .venv/.test  ## HH -> 4b with and without pretrained jets: four 
 	touch $@
 
 .venv/.test: .venv/.demo
-	$(PIP) install --constraint constraints.txt --editable '.[cpu,hub,limit,train,simulate]' --group test
+	$(PIP) install --constraint constraints.txt --editable '.[cpu,hub,limit,train,simulate,triton]' --group test
 	touch $@
 
 .venv/.dev: .venv/.test
@@ -79,4 +82,10 @@ benchmark-hh4b: .venv/.test  ## HH -> 4b with and without pretrained jets: four 
 	$(PYTHON) -m venv .venv-dask-awkward
 	.venv-dask-awkward/bin/python -m pip --quiet install --constraint constraints-dask-awkward.txt --upgrade pip
 	.venv-dask-awkward/bin/python -m pip --quiet install --constraint constraints-dask-awkward.txt --editable '.[cpu]' 'coffea[dask-awkward]' --group dask-awkward
+	touch $@
+
+.venv-triton/.server:
+	$(PYTHON) -m venv .venv-triton
+	.venv-triton/bin/python -m pip --quiet install 'numpy<2' onnxruntime
+	.venv-triton/bin/python -m pip --quiet install --no-deps nvidia-pytriton==0.7.0
 	touch $@

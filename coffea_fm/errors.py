@@ -23,6 +23,10 @@ class BundleError(CoffeaFMError):
     """A bundle is damaged, incomplete, or has a version that this coffea-fm cannot read."""
 
 
+class ServerError(CoffeaFMError):
+    """A server that runs a model is away, or refuses."""
+
+
 class RecipeError(CoffeaFMError):
     """A recipe, fileset or command-line option is invalid."""
 

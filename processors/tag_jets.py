@@ -15,6 +15,7 @@ from coffea.processor import ProcessorABC
 import coffea_fm
 from coffea_fm.calibration.discriminant import discriminant
 from coffea_fm.classes import JET_CLASSES
+from coffea_fm.inference.calibrated import passing
 from coffea_fm.schemas.collections import collection_of
 
 MASS = "Jet soft-drop mass [GeV]"
@@ -98,12 +99,12 @@ class TagJets(ProcessorABC):  # type: ignore[misc]
             filled = new_histogram(200, 0, 1, f"{name} / ({name} + {self.background})")
             output["discriminant"][f"{name}_vs_{self.background}"] = filled.fill(**tagged_jets, value=below_one(values))
             if mass is not None and name in self.cuts:
-                passed = values >= self.cuts[name].cut
+                point = self.cuts[name]
+                passes = passing(scores, ak.flatten(jets), point, self.tagger.calibration, self.tagger.name)
+                passed = ak.to_numpy(passes)[tagged]
                 after = new_histogram(60, 0, 300, MASS)
                 passing_jets = {"dataset": dataset, "truth": truth[tagged][passed].tolist()}
-                output["tagged_msoftdrop"][self.cuts[name].name] = after.fill(
-                    **passing_jets, value=mass[tagged][passed]
-                )
+                output["tagged_msoftdrop"][point.name] = after.fill(**passing_jets, value=mass[tagged][passed])
         return output
 
     def postprocess(self, accumulator: dict[str, Any]) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from coffea_fm.bundle.bundle import Bundle
-from coffea_fm.bundle.calibration import Calibration, WorkingPoint
+from coffea_fm.bundle.calibration import BinnedCut, Calibration, ClassEfficiency, ScoreScaling, WorkingPoint
 from coffea_fm.bundle.load import load_bundle
 from coffea_fm.bundle.manifest import Graph, Manifest, NumericalCheck, Output, Provenance
 from coffea_fm.bundle.save import save_bundle, save_calibration
 
 __all__ = [
+    "BinnedCut",
     "Bundle",
     "Calibration",
+    "ClassEfficiency",
     "Graph",
     "Manifest",
     "NumericalCheck",
     "Output",
     "Provenance",
+    "ScoreScaling",
     "WorkingPoint",
     "load_bundle",
     "save_bundle",

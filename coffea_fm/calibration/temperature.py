@@ -23,7 +23,7 @@ def best_temperature(scores: Scores, target: Targets) -> float:
     target : int array of shape [n_jets]
         True class.
     """
-    logits = _logits(scores)
+    logits = logits_of(scores)
     jets = np.arange(len(target))
 
     def loss(log_temperature: float) -> float:
@@ -35,8 +35,9 @@ def best_temperature(scores: Scores, target: Targets) -> float:
 
 def with_temperature(scores: Scores, temperature: float) -> DoubleArray:
     """Scores after dividing the logits by `temperature`."""
-    return np.asarray(softmax(_logits(scores) / temperature, axis=1))
+    return np.asarray(softmax(logits_of(scores) / temperature, axis=1))
 
 
-def _logits(scores: Scores) -> DoubleArray:
+def logits_of(scores: Scores) -> DoubleArray:
+    """Logarithms of scores, in float64; finite where a score is 0."""
     return np.log(np.maximum(scores.astype(np.float64), 1e-30))

@@ -29,6 +29,7 @@ COMMANDS = (
     "finetune",
     "export",
     "import",
+    "export-triton",
     "evaluate",
     "fileset",
     "run",
@@ -52,6 +53,7 @@ EXTRAS = {
     "pyhf": "limit",
     "iminuit": "limit",
     "huggingface_hub": "hub",
+    "tritonclient": "triton",
 }
 
 
@@ -66,12 +68,12 @@ class Commands(typer.core.TyperGroup):
         """The command of that name, imported now."""
         if cmd_name not in COMMANDS:
             return None
-        file = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
-        module = import_module(f"{__name__}.{file}")
+        stem = cmd_name.replace("-", "_") + "_" * iskeyword(cmd_name)
+        module = import_module(f"{__name__}.{stem}")
         app = getattr(module, "app", None)
         if app is None:
             app = typer.Typer(add_completion=False)
-            app.command(cmd_name)(getattr(module, file))
+            app.command(cmd_name)(getattr(module, stem))
         for registered in app.registered_commands:
             if registered.callback is not None:
                 registered.callback = with_verbose(registered.callback)

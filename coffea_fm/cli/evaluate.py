@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from coffea_fm.cli.options import with_run_options
+from coffea_fm.cli.options import numbers_of, with_run_options
 from coffea_fm.cli.output import Json, show
 from coffea_fm.errors import RecipeError
 
@@ -35,6 +35,13 @@ def evaluate(
     record: Annotated[
         bool, typer.Option("--record", help="Write calibration and working points to the bundle and its card.")
     ] = False,
+    pt_bins: Annotated[
+        str, typer.Option(help="Working points with a cut per bin of pT: the edges in GeV, e.g. 200,300,500,1500.")
+    ] = "",
+    calibrated: Annotated[bool, typer.Option(help="Put the working points on calibrated scores.")] = False,
+    corrections: Annotated[
+        Path | None, typer.Option(help="Write cuts and efficiencies of the working points as a correctionlib JSON.")
+    ] = None,
     energy: Annotated[float | None, typer.Option(help="Centre-of-mass energy shown in the figures, TeV.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -56,13 +63,25 @@ def evaluate(
         **run_options,
     }
     if len(bundles) > 1:
-        if record:
-            raise RecipeError("--record writes into one bundle, and several are given: evaluate that one alone")
+        if record or corrections or pt_bins or calibrated:
+            raise RecipeError(
+                "--record, --corrections, --pt-bins and --calibrated are for one bundle, and several are given: evaluate "
+                "that one alone"
+            )
         comparison = coffea_fm.compare(bundles, files, output, **shared)
         summary: dict[str, Any] = {name: part.summary() for name, part in comparison.evaluations.items()}
         written, text = comparison.written, str(comparison)
     else:
-        result = coffea_fm.evaluate(bundle, files, output, record=record, **shared)
+        result = coffea_fm.evaluate(
+            bundle,
+            files,
+            output,
+            record=record,
+            pt_bins=numbers_of(pt_bins, "--pt-bins"),
+            calibrated=calibrated,
+            corrections=corrections,
+            **shared,
+        )
         numbers = {"jets": result.metrics.jets, "accuracy": result.metrics.accuracy}
         summary = {**result.summary(), **numbers}
         written, text = result.written, str(result)

@@ -29,7 +29,7 @@ def info(
 
 
 def _describe(bundle: Bundle) -> str:
-    from coffea_fm.calibration.working_points import calibration_lines
+    from coffea_fm.calibration.lines import calibration_lines
 
     manifest = bundle.manifest
     lines = [f"{manifest.name}  (schema {manifest.schema_version}, model {manifest.checksum[:12]}, verified)"]

@@ -98,6 +98,20 @@ def parse_options(options: Sequence[str] | None) -> dict[str, Any]:
     return parsed
 
 
+def numbers_of(text: str, option: str) -> tuple[float, ...]:
+    """Numbers separated by commas.
+
+    Raises
+    ------
+    RecipeError
+        If a part is not a number.
+    """
+    try:
+        return tuple(float(part) for part in text.split(",")) if text else ()
+    except ValueError as error:
+        raise RecipeError(f"{option}={text} is not a list of numbers such as 200,300,500") from error
+
+
 def _with_parameters(
     function: Command, command: Command, added: dict[str, tuple[Any, Any]], instead_of: str = ""
 ) -> Command:

@@ -11,6 +11,7 @@ import numpy as np
 from coffea_fm.arrays import Scores, Targets
 from coffea_fm.calibration.discriminant import discriminant
 from coffea_fm.calibration.reliability import Reliability, reliability
+from coffea_fm.calibration.scaling import halves
 from coffea_fm.calibration.temperature import best_temperature, with_temperature
 from coffea_fm.errors import InputError
 from coffea_fm.evaluation.discrimination import Rejection, auc, rejection
@@ -127,7 +128,7 @@ def classification_metrics(
     accuracy = float(np.mean(predicted == target))
     counts = np.zeros((len(classes), len(classes)))
     np.add.at(counts, (target, predicted), 1)
-    half = np.random.default_rng(0).permutation(len(target)) % 2 == 0
+    half, other_half = halves(len(target))
     temperature = best_temperature(scores[half], target[half])
     return Metrics(
         classes=list(classes),
@@ -142,8 +143,8 @@ def classification_metrics(
         confusion=(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)).tolist(),
         reliability=reliability(scores, target),
         temperature=temperature,
-        reliability_other_half=reliability(scores[~half], target[~half]),
-        reliability_with_temperature=reliability(with_temperature(scores[~half], temperature), target[~half]),
+        reliability_other_half=reliability(scores[other_half], target[other_half]),
+        reliability_with_temperature=reliability(with_temperature(scores[other_half], temperature), target[other_half]),
     )
 
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from hist import BaseHist
 
 from coffea_fm.arrays import DoubleArray, Floats
+from coffea_fm.calibration.intervals import efficiency_interval
 from coffea_fm.errors import InputError
-from coffea_fm.evaluation.intervals import efficiency_interval
 
 
 @dataclass(frozen=True)

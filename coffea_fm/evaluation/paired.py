@@ -9,7 +9,7 @@ import numpy as np
 
 from coffea_fm.arrays import BoolArray, DoubleArray, IntArray, Scores
 from coffea_fm.calibration.discriminant import discriminant
-from coffea_fm.evaluation.intervals import LEVEL
+from coffea_fm.calibration.intervals import LEVEL
 
 RESAMPLES = 200
 _FEWEST = 10

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from coffea_fm.arrays import Scores, Targets
-from coffea_fm.bundle import WorkingPoint
+from coffea_fm.bundle import Calibration, WorkingPoint
 from coffea_fm.evaluation.classification import Metrics
 from coffea_fm.evaluation.domain_shift import Shift
 from coffea_fm.evaluation.jets import JetData
@@ -36,7 +36,7 @@ class Evaluation:
     metrics : Metrics
         Figures of merit.
     working_points : sequence of WorkingPoint
-        Cuts with their efficiencies.
+        Cuts over all jets on the scores as they are, with their efficiencies.
     left_out : dict of str to int
         Number of jets left out, by reason.
     skipped : dict of str to str
@@ -47,6 +47,9 @@ class Evaluation:
         By working point: what it does to the mass of the background.
     shift : Shift, optional
         How far other data are.
+    calibration : Calibration, optional
+        What `record` writes to the bundle: the calibration of its scores, and working points as they were asked for,
+        e.g. by pT.
     written : list of Path
         Files that `write` wrote.
     """
@@ -63,6 +66,7 @@ class Evaluation:
     jets: JetData = field(default_factory=JetData)
     sculpting: dict[str, Divergence] = field(default_factory=dict)
     shift: Shift | None = None
+    calibration: Calibration | None = None
     written: list[Path] = field(default_factory=list)
 
     @property

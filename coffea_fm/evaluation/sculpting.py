@@ -11,9 +11,9 @@ from scipy.spatial.distance import jensenshannon
 
 from coffea_fm.arrays import BoolArray, DoubleArray, Floats, Scores, Targets
 from coffea_fm.bundle import WorkingPoint
+from coffea_fm.calibration.intervals import efficiency_interval
 from coffea_fm.calibration.working_points import passes
 from coffea_fm.evaluation.classification import Metrics
-from coffea_fm.evaluation.intervals import efficiency_interval
 from coffea_fm.evaluation.jets import JetData
 from coffea_fm.plots.profiles import Profile
 

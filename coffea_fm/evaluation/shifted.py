@@ -9,6 +9,7 @@ import numpy as np
 
 from coffea_fm.arrays import BoolArray, IntArray, Scores, Targets
 from coffea_fm.bundle import WorkingPoint
+from coffea_fm.calibration.intervals import efficiency_interval
 from coffea_fm.calibration.working_points import passes
 from coffea_fm.evaluation.domain_shift import (
     FEWEST_JETS,
@@ -19,7 +20,6 @@ from coffea_fm.evaluation.domain_shift import (
     two_sample,
 )
 from coffea_fm.evaluation.draw_jets import chosen_points
-from coffea_fm.evaluation.intervals import efficiency_interval
 from coffea_fm.evaluation.jets import JetData
 
 

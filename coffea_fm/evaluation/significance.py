@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from coffea_fm.calibration.intervals import efficiency_interval
 from coffea_fm.evaluation.discrimination import Roc
-from coffea_fm.evaluation.intervals import efficiency_interval
 from coffea_fm.plots.significance import SignificanceCurve
 
 FEWEST = 10

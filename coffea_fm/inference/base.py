@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import awkward as ak
 
-from coffea_fm.bundle import Calibration
 from coffea_fm.bundle.manifest import Output
 from coffea_fm.errors import InputError
 from coffea_fm.inference.answer import Answer
 from coffea_fm.inference.arrays import assemble, is_dask, is_typetracer, to_typetracer, touch
-from coffea_fm.inference.discriminants import discriminant, find_working_point
+from coffea_fm.inference.calibrated_tagger import CalibratedTagger
 from coffea_fm.inference.memory import Recall
 from coffea_fm.inference.naming import named
 from coffea_fm.inference.reports import Report, attach
@@ -24,34 +23,18 @@ from coffea_fm.inference.variations import run_variations
 from coffea_fm.tokens import Level
 
 
-class BaseTagger(ABC):
+class BaseTagger(CalibratedTagger):
     """Base class of taggers.
 
     A tagger is a function of jets, or of events with their jets. It can be an attribute of a processor: it pickles to a
-    few hundred bytes and holds no session. A new kind of tagger gives the names and levels below, and `_answer`.
-
-    Attributes
-    ----------
-    checksum : str
-        Identifies what the scores depend on.
+    few hundred bytes and holds no session. A new kind of tagger gives the names and levels below, its
+    calibration, and `_answer`.
     """
-
-    checksum: str
-
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """Name of the model, for reports, messages and columns."""
 
     @property
     @abstractmethod
     def outputs(self) -> tuple[Output, ...]:
         """What it can return."""
-
-    @property
-    @abstractmethod
-    def calibration(self) -> Calibration:
-        """Measurements of the model: temperature and working points."""
 
     @property
     @abstractmethod
@@ -170,39 +153,6 @@ class BaseTagger(ABC):
     def embed(self, jets: ak.Array) -> ak.Array:
         """The embedding of each jet, a float32 vector of fixed length in the layout of `jets`."""
         return self(jets, "embedding")
-
-    def discriminant(self, scores: ak.Array, signal: str | Sequence[str], background: str | Sequence[str]) -> ak.Array:
-        """``signal / (signal + background)`` of scores, e.g. ``tagger.discriminant(scores, "Hbb", "QCD")``.
-
-        Raises
-        ------
-        InputError
-            If a class is not among the scores.
-        """
-        return discriminant(scores, signal, background)
-
-    def passes(self, jets: ak.Array, working_point: str, **collections: ak.Array) -> ak.Array:
-        """Whether jets pass a working point, which is a cut on a discriminant.
-
-        Parameters
-        ----------
-        jets, **collections : awkward.Array
-            As passed to the tagger.
-        working_point : str
-            Name of one in ``tagger.calibration.working_points``, which also holds its formula and efficiencies.
-
-        Returns
-        -------
-        awkward.Array
-            Booleans in the layout of `jets`; False for jets without a score.
-
-        Raises
-        ------
-        BundleError
-            If the bundle has no such working point.
-        """
-        point = find_working_point(self.calibration, working_point, self.name)
-        return discriminant(self(jets, "scores", **collections), point.signal, point.background) >= point.cut
 
     def columns(self, jets: ak.Array) -> frozenset[str]:
         """Names of the branches that tagging these jets reads, or of the fields if the jets do not come from a file.

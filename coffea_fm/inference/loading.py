@@ -9,7 +9,9 @@ from typing import Literal
 from coffea_fm.bundle import load_bundle
 from coffea_fm.errors import InputError
 from coffea_fm.inference import process_cache
+from coffea_fm.inference.remote import load_remote
 from coffea_fm.inference.tagger import Tagger
+from coffea_fm.inference.triton_names import is_triton
 
 
 def load(
@@ -25,23 +27,31 @@ def load(
     ----------
     path : path-like
         A bundle: the name of a shipped bundle such as ``"jet-classifier-small"`` or of one in ``COFFEA_FM_PATH``, a
-        folder, a ``.zip`` of the folder, or an fsspec URL of either.
+        folder, a ``.zip`` of the folder, or an fsspec URL of either. Or a model on a Triton server, by its HTTP port:
+        ``"triton://host:8000/model"``, with TLS ``"tritons://host/model"``.
     ship : {"path", "bytes"}
         What is sent to workers: the location of the bundle, or the bundle itself if they cannot see the file.
     providers : sequence of str, optional
         ``"cuda"``, ``"cpu"`` or onnxruntime's own names. By default CUDA if the worker has it, then CPU.
     threads : int, optional
-        Number of threads; by default those of the dask worker, the batch job or this process.
+        Number of threads; by default those of the dask worker, the batch job or this process. For a server, the number
+        of requests at the same time; 4 by default.
 
     Raises
     ------
     BundleError
         If the bundle cannot be read, or does not match its checksum.
+    ServerError
+        If the server is away, or has no such model.
     """
     if threads is not None and threads < 1:
         raise InputError(f"threads={threads}: give at least 1, or leave it out")
     if ship not in ("path", "bytes"):
         raise InputError(f"ship={ship!r}: choose 'path' or 'bytes'")
+    if is_triton(os.fspath(path)):
+        if providers:
+            raise InputError(f"providers={providers}: where {path} runs is for its server to say; leave them out")
+        return load_remote(os.fspath(path), ship=ship, threads=threads)
     bundle = process_cache.keep(load_bundle(path))
     carried = bundle if ship == "bytes" else None
     return Tagger(bundle.source, bundle.checksum, carried, tuple(providers) if providers else None, threads)

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Unpack
 
 from coffea_fm.bundle import Calibration
+from coffea_fm.calibration.correction_set import write_correction_set
+from coffea_fm.calibration.lines import scaling_line
+from coffea_fm.calibration.measure import measure_calibration
 from coffea_fm.calibration.record import record as record_in_bundle
-from coffea_fm.calibration.working_points import working_points
+from coffea_fm.calibration.working_points import CutBins, working_points
 from coffea_fm.errors import InputError
 from coffea_fm.evaluation.classification import classification_metrics
 from coffea_fm.evaluation.comparison import Comparison
+from coffea_fm.evaluation.jets import VARIABLES
 from coffea_fm.evaluation.paired import paired
 from coffea_fm.evaluation.report import markdown
 from coffea_fm.evaluation.result import Evaluation
@@ -39,6 +43,9 @@ def evaluate(
     efficiency: float = 0.5,
     against: FilesetLike | None = None,
     record: bool = False,
+    pt_bins: Sequence[float] = (),
+    calibrated: bool = False,
+    corrections: PathLike | None = None,
     energy: float | None = None,
     **keywords: Unpack[RunKeywords],
 ) -> Evaluation:
@@ -66,6 +73,14 @@ def evaluate(
         are given in both. They need no true classes.
     record : bool
         Write calibration and working points to the bundle, and the results to its card.
+    pt_bins : sequence of float
+        Edges in GeV: working points that are recorded get a cut for each bin of pT, with the same background efficiency
+        in all of them.
+    calibrated : bool
+        Put the working points that are recorded on calibrated scores instead of the scores of the model.
+    corrections : path-like, optional
+        Write these working points, with efficiencies of all classes, as a correctionlib file; see
+        `coffea_fm.write_corrections`.
     energy : float, optional
         Centre-of-mass energy shown in the figures, TeV.
     **keywords
@@ -94,8 +109,12 @@ def evaluate(
     if against is not None:
         evaluations = _shifted(evaluations, score(taggers, against, labelled, options, needs_truth=False))
     (evaluation,) = evaluations.values()
+    calibration = _calibration(evaluation, background, pt_bins, calibrated=calibrated)
+    evaluation = replace(evaluation, calibration=calibration)
+    if corrections is not None:
+        write_correction_set(corrections, evaluation.bundle, evaluation.checksum, calibration)
     if record:
-        _record(evaluation, Path(bundle))
+        _record(evaluation, calibration, Path(bundle))
     return evaluation if output is None else evaluation.write(Path(output), label=Label(energy=energy))
 
 
@@ -201,14 +220,26 @@ def _phrase(data: Sequence[str]) -> str:
     return data[0] + (f" and {len(data) - 1} more" if len(data) > 1 else "")
 
 
-def _record(evaluation: Evaluation, folder: Path) -> None:
-    metrics, points = evaluation.metrics, evaluation.working_points
-    calibration = Calibration(
-        accuracy=metrics.accuracy,
-        expected_calibration_error=metrics.reliability.expected_error,
-        n_jets=metrics.jets,
+def _calibration(evaluation: Evaluation, background: str, pt_bins: Sequence[float], *, calibrated: bool) -> Calibration:
+    bins = None
+    if len(pt_bins):
+        field = next((name for name in VARIABLES[0] if name in evaluation.jets.variables), None)
+        if field is None:
+            raise InputError("working points by pT need jets with a pT, which these data do not have")
+        bins = CutBins(field, tuple(pt_bins), evaluation.jets.variables[field])
+    return measure_calibration(
+        evaluation.scores,
+        evaluation.target,
+        evaluation.metrics.classes,
+        background=background,
+        bins=bins,
+        calibrated=calibrated,
         data=", ".join(evaluation.data),
-        working_points=tuple(points),
     )
-    text = f"On {evaluation.measured_on} (`coffea-fm evaluate --record`):\n\n{markdown(metrics, points)}"
+
+
+def _record(evaluation: Evaluation, calibration: Calibration, folder: Path) -> None:
+    scaling = f"\n\n{scaling_line(calibration.scaling)}." if calibration.scaling else ""
+    numbers = markdown(evaluation.metrics, calibration.working_points)
+    text = f"On {evaluation.measured_on} (`coffea-fm evaluate --record`):\n\n{numbers}{scaling}"
     record_in_bundle(folder, calibration, text)

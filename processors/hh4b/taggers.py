@@ -11,6 +11,7 @@ import numpy as np
 
 import coffea_fm
 from coffea_fm.analysis.corrections import Corrections
+from coffea_fm.analysis.event_weights import event_weights
 from coffea_fm.analysis.folds import by_fold, in_order, require_folds
 from coffea_fm.analysis.variations import Jets
 from coffea_fm.arrays import DoubleArray, IntArray
@@ -77,12 +78,9 @@ class JetTagger:
                 "scale factors with the option uncalibrated=true, or mark the dataset as data with kind: data"
             )
         real = jets[jets[field] == value]
-        inputs = [ak.to_numpy(ak.flatten(real[name])).astype(np.float64) for name in ("pt", self.name)]
-        factors = {
-            name: self.corrections.scale_factors(self.tagger, name, *inputs) for name in ("nominal", "up", "down")
-        }
-        counts = ak.num(real)
-        return {name: ak.to_numpy(ak.prod(ak.unflatten(factor, counts), axis=1)) for name, factor in factors.items()}
+        factors = self.tagger.scale_factors(real, self.corrections, discriminant=real[self.name])
+        weights = event_weights(factors)
+        return {name: ak.to_numpy(weights[name]) for name in weights.fields}
 
 
 @dataclass(frozen=True)

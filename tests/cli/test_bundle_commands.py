@@ -85,7 +85,10 @@ def test_bundles_come_before_the_data(tmp_path, bundle):
     result = CliRunner().invoke(main, ["evaluate", str(bundle), str(bundle), "-o", str(tmp_path / "o")])
     assert "no data are given" in result.stderr
     command = ["evaluate", str(bundle), "b.zip", data, "-o", str(tmp_path / "o"), "--record"]
-    assert "--record writes into one bundle" in CliRunner().invoke(main, command).stderr
+    assert (
+        "--record, --corrections, --pt-bins and --calibrated are for one bundle"
+        in CliRunner().invoke(main, command).stderr
+    )
 
 
 def test_demo_tags_the_shipped_sample_on_worker_processes(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ Pages whose commands train or fit are run by the tests in `tests/integration`, t
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shlex
@@ -18,6 +19,7 @@ import torch
 import typer
 from coffea.nanoevents import NanoEventsFactory
 from made import make_bundle, make_nano
+from made_corrections import working_point_factors
 from pages import BLOCK, call, commands, run_python
 
 import coffea_fm
@@ -106,8 +108,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("samples").mkdir()
     for name in ("Hbb", "QCD", "Tbqq"):
         Path(f"samples/{name}.root").symlink_to(shipped("samples", f"{name}.root"))
-    for name in ("exports", "models"):
+    for name in ("exports", "models", "processors"):
         Path(name).symlink_to(shipped(name))
+    Path("tagging.json.gz").write_bytes(gzip.compress(working_point_factors().encode()))
     make_nano(Path("file.root"), 60, seed=1)
     Path("FILESET.json").write_text(json.dumps({"mine": {"files": {"file.root": "Events"}}}))
     Path("my_processor.py").write_text(PROCESSOR)
@@ -156,6 +159,7 @@ def run_blocks(page: Path, names: dict[str, object]) -> list[dict[str, object]]:
         "zoo.md",
         "how-to/tag-jets.md",
         "how-to/evaluate.md",
+        "how-to/scale-factors.md",
         "how-to/clusters.md",
         "how-to/coming-from.md",
         "how-to/run.md",

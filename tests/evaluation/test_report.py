@@ -132,7 +132,7 @@ def test_without_background_jets_there_is_no_curve_but_the_rest(tmp_path):
 def test_intervals_are_those_of_scipy(passed):
     from scipy.stats import binomtest
 
-    from coffea_fm.evaluation.intervals import efficiency_interval
+    from coffea_fm.calibration.intervals import efficiency_interval
 
     low, high = efficiency_interval([passed], 50)
     expected = binomtest(passed, 50).proportion_ci(0.683, method="exact")

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from coffea_fm.calibration.intervals import efficiency_interval
 from coffea_fm.evaluation.discrimination import roc
-from coffea_fm.evaluation.intervals import efficiency_interval
 from coffea_fm.evaluation.sculpting import divergence, edges_of, efficiency_profile
 from coffea_fm.evaluation.significance import significance_improvement
 

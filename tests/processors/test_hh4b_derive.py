@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import awkward as ak
 import numpy as np
 import pytest
 
@@ -31,10 +32,10 @@ def test_a_sample_that_is_its_own_data_needs_no_scale_factor(signal, jets_bundle
     done = derive(signal, signal, "--jets", jets_bundle, "--output", output, "--txbb", 0.6, 0.9)
     assert done.stdout == f"wrote 9 corrections to {output}\n", done.stderr
     corrections, tagger = Corrections.read(output), coffea_fm.load(jets_bundle)
-    inputs = np.array([450.0, 450.0, 450.0]), np.array([0.3, 0.7, 0.95])
-    nominal, up = (corrections.scale_factors(tagger, name, *inputs) for name in ("nominal", "up"))
-    np.testing.assert_allclose(nominal, 1)
-    assert up[0] < 1 < up[1]
+    jets = ak.Array({"pt": [450.0, 450.0, 450.0]})
+    factors = tagger.scale_factors(jets, corrections, discriminant=ak.Array([0.3, 0.7, 0.95]))
+    np.testing.assert_allclose(factors.nominal, 1)
+    assert factors.up[0] < 1 < factors.up[1]
     assert hh4b(corrections=str(output), first_txbb=0.6, txbb=[0.6, 0.9]).corrections.source == str(output)
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from correctionlib import schemav2
 
-from coffea_fm.analysis.corrections import scale_factor_name
 from coffea_fm.arrays import DoubleArray
 from coffea_fm.errors import InputError
+from coffea_fm.inference.correction_file import name_of
 
 from ..taggers import JetTagger
 from .binned import SYSTEMATICS, by_pt, correction, pairs_of_bins
@@ -35,7 +35,7 @@ def scale_factors(
     bundle = f"{tagger.tagger.manifest.name} ({tagger.tagger.checksum})"
     text = f"{tagger.name} of the bundle {bundle}, by pT and discriminant, for true jets"
     data = by_pt(collection, values, discriminant=edges)
-    return correction(scale_factor_name(tagger.tagger), text, ["systematic", "pt", "discriminant"], data)
+    return correction(name_of("scale_factor", tagger.tagger.checksum), text, ["systematic", "pt", "discriminant"], data)
 
 
 def _fractions(jets: LabelledJets, edges: Sequence[float], name: str) -> tuple[DoubleArray, DoubleArray]:

@@ -1,0 +1,106 @@
+"""A correctionlib file: which corrections it has, what they read, and for which model they were derived."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import correctionlib
+from correctionlib.highlevel import open_auto
+
+from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.names import nearest
+
+_CHECKSUM = re.compile(r"\b[0-9a-f]{64}\b")
+_SHORT_CHECKSUM = re.compile(r"_([0-9a-f]{12})$")
+
+
+def name_of(kind: str, checksum: str) -> str:
+    """Name of a correction that belongs to a model, which depends on its content, not on its name."""
+    return f"{kind}_{checksum[:12]}"
+
+
+@dataclass(frozen=True)
+class CorrectionFile:
+    """A file of corrections. It is pickled with the processor that holds it.
+
+    Parameters
+    ----------
+    content : correctionlib.CorrectionSet
+        The corrections by name.
+    source : str
+        Path of the file.
+    described : dict of str to dict
+        The JSON of each correction, by name.
+    """
+
+    content: correctionlib.CorrectionSet
+    source: str
+    described: dict[str, Any]
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a ``.json`` or ``.json.gz`` file.
+
+        Raises
+        ------
+        RecipeError
+            If the file does not exist, or is not a correctionlib file.
+        """
+        try:
+            text = open_auto(os.fspath(path))
+            content = correctionlib.CorrectionSet.from_string(text)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise RecipeError(f"cannot read the corrections {path}: {str(error).splitlines()[0]}") from error
+        return cls(content, os.fspath(path), {each["name"]: each for each in json.loads(text)["corrections"]})
+
+    def inputs(self, name: str) -> dict[str, str]:
+        """Type of each input of a correction, by name: real, int or string.
+
+        Raises
+        ------
+        InputError
+            If there is no such correction.
+        """
+        if name not in self.described:
+            raise InputError(f"{self.source} has no correction {name!r}: {nearest(name, self.described)}")
+        return {each["name"]: each["type"] for each in self.described[name]["inputs"]}
+
+    def keys(self, name: str, given: str) -> list[str | int]:
+        """Values of an input that the correction distinguishes, in order; empty if they do not matter."""
+        found: dict[str | int, None] = {}
+        for node in _nodes(self.described[name]["data"]):
+            if node.get("nodetype") == "category" and node["input"] == given:
+                found |= dict.fromkeys(item["key"] for item in node["content"])
+        return list(found)
+
+    def edges(self, name: str, given: str) -> list[float]:
+        """Edges of all bins in an input of a correction, in order."""
+        found: set[float] = set()
+        for node in _nodes(self.described[name]["data"]):
+            if node.get("nodetype") == "multibinning" and given in node["inputs"]:
+                found.update(node["edges"][node["inputs"].index(given)])
+            elif node.get("nodetype") == "binning" and node["input"] == given:
+                found.update(node["edges"])
+        return sorted(found)
+
+    def model(self, name: str) -> str:
+        """Checksum, or its first digits, of the model that a correction was derived for; empty if it does not say."""
+        text = self.described[name].get("description") or ""
+        found = _CHECKSUM.search(text)
+        short = _SHORT_CHECKSUM.search(name)
+        return found[0] if found else short[1] if short else ""
+
+
+def _nodes(node: Any) -> Iterator[dict[str, Any]]:
+    """All nodes of a correction."""
+    if isinstance(node, list):
+        for part in node:
+            yield from _nodes(part)
+    elif isinstance(node, dict):
+        yield node
+        yield from _nodes(list(node.values()))
