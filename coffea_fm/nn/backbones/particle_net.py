@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
-from torch.nn.functional import relu
+from torch.nn.functional import pad, relu
 
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
 from coffea_fm.nn.blocks.dropout import Dropout
@@ -103,11 +103,11 @@ class ParticleNet(Backbone):
         mask = inputs.members[name].mask
         vectors = self._normed(tokens, mask)
         if replace is not None:
-            hidden = replace.vector[: vectors.shape[-1]].to(vectors.dtype)
+            hidden = pad(replace.vector, (0, vectors.shape[-1] - self.dim)).to(vectors.dtype)  # may cut, too
             vectors = torch.where(replace.where.unsqueeze(-1), hidden, vectors)
         points, results = tokens[..., self.coordinates], []
         for convolution in self.convolutions:
-            vectors = convolution(vectors, nearest(points, mask, self.config.neighbours), mask)
+            vectors = convolution(vectors, nearest(points, vectors, mask, self.config.neighbours), mask)
             points = vectors
             results.append(vectors)
         if self.fusion is not None:

@@ -11,16 +11,20 @@ from torch.nn.functional import linear, pad, relu
 
 _FAR = 1e30
 """Squared distance of an empty slot, and minus that of a token to itself."""
+_TIE = 1e-12
+"""Small enough to matter only where distances are equal."""
 
 
-def nearest(points: Tensor, mask: Tensor, neighbours: int) -> Tensor:
+def nearest(points: Tensor, vectors: Tensor, mask: Tensor, neighbours: int) -> Tensor:
     """Indices of the nearest other tokens of each token.
 
-    Distances are computed in double precision, so that different runtimes choose the same neighbours.
+    Distances are computed in double precision, so that different runtimes choose the same neighbours. Among equally near
+    ones, the sum of their vectors decides, so that the order of the tokens does not matter.
 
     Parameters
     ----------
     points : Tensor [sets, tokens, coordinates]
+    vectors : Tensor [sets, tokens, dim]
     mask : Tensor, bool [sets, tokens]
     neighbours : int
 
@@ -30,14 +34,14 @@ def nearest(points: Tensor, mask: Tensor, neighbours: int) -> Tensor:
         Indices of ``tokens`` and above where there are fewer other tokens.
     """
     with torch.autocast(points.device.type, enabled=False):
-        # Relative to the first token: the differences of large coordinates would lose digits.
-        points = (points - points[:, :1]).masked_fill(~mask.unsqueeze(-1), 0.0).double()
+        points = points.detach().double()
         squared = points.square().sum(dim=-1)
-        distance = squared.unsqueeze(2) + squared.unsqueeze(1) - 2.0 * (points @ points.transpose(1, 2))
+        tie = _TIE * vectors.detach().double().sum(dim=-1)
+        distance = (squared + tie).unsqueeze(1) + squared.unsqueeze(2) - 2.0 * (points @ points.transpose(1, 2))
         position = torch.arange(mask.shape[1], device=mask.device)
         own = position.unsqueeze(1) == position
         distance = distance.masked_fill(~mask.unsqueeze(1), _FAR).masked_fill(own, -_FAR)
-        distance = pad(distance, (0, neighbours), value=_FAR)
+        distance = pad(distance, (0, neighbours + 1), value=_FAR)
         found: Tensor = distance.topk(neighbours + 1, dim=-1, largest=False, sorted=True)[1][:, :, 1:]
         return found
 
@@ -108,8 +112,9 @@ class EdgeConv(nn.Module):
         """
         first, *others = cast("list[NormedLinear]", list(self.layers))
         of_difference, of_token = first.linear.weight[:, vectors.shape[-1] :], first.linear.weight[:, : vectors.shape[-1]]
-        n_sets, n_slots = mask.shape[0], mask.shape[1] + neighbours.shape[2]
-        there = pad(linear(vectors, of_difference), (0, 0, 0, neighbours.shape[2])).flatten(0, 1)
+        n_sets, n_absent = mask.shape[0], neighbours.shape[2] + 1
+        n_slots = mask.shape[1] + n_absent
+        there = pad(linear(vectors, of_difference), (0, 0, 0, n_absent)).flatten(0, 1)
         start = n_slots * torch.arange(n_sets, device=mask.device).view(-1, 1, 1)
         index = neighbours + start
         if self.training:
@@ -117,7 +122,7 @@ class EdgeConv(nn.Module):
         else:
             vectors, index = vectors.flatten(0, 1), index.flatten(0, 1)
         here = linear(vectors, of_token - of_difference)
-        edges = here.unsqueeze(1) + there.index_select(0, index.flatten()).view(*index.shape, -1)
+        edges = here.unsqueeze(1) + there.index_select(0, index.flatten()).view(*index.shape, there.shape[-1])
         edges = relu(first.normalise(edges))
         for layer in others:
             edges = relu(layer(edges))
@@ -128,7 +133,7 @@ class EdgeConv(nn.Module):
 def to_slots(rows: Tensor, mask: Tensor, *, only_real: bool) -> Tensor:
     """Put rows, of real tokens only or of all slots, into the slots [sets, tokens, dim]; 0 in empty ones."""
     if not only_real:
-        return rows.view(*mask.shape, -1).masked_fill(~mask.unsqueeze(-1), 0.0)
+        return rows.view(*mask.shape, rows.shape[-1]).masked_fill(~mask.unsqueeze(-1), 0.0)
     vectors = rows.new_zeros((*mask.shape, rows.shape[-1]))
     vectors[mask] = rows
     return vectors
