@@ -7,13 +7,14 @@ from typing import Annotated
 from pydantic import Field
 
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
+from coffea_fm.nn.backbones.particle_net import ParticleNetConfig
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
 from coffea_fm.nn.backbones.stored import StoredConfig
 
 AnyBackboneConfig = Annotated[
     # One line per backbone.
-    ParticleTransformerConfig | SetTransformerConfig | StoredConfig,
+    ParticleNetConfig | ParticleTransformerConfig | SetTransformerConfig | StoredConfig,
     Field(discriminator="kind"),
 ]
 
