@@ -7,12 +7,13 @@ from typing import Annotated
 from pydantic import Field
 
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
+from coffea_fm.nn.backbones.lgatr import LGATrConfig, LGATrSlimConfig
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
 
 AnyBackboneConfig = Annotated[
     # One line per backbone.
-    ParticleTransformerConfig | SetTransformerConfig,
+    LGATrConfig | LGATrSlimConfig | ParticleTransformerConfig | SetTransformerConfig,
     Field(discriminator="kind"),
 ]
 
