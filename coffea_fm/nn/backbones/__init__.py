@@ -9,11 +9,12 @@ from pydantic import Field
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
 from coffea_fm.nn.backbones.lgatr import LGATrConfig, LGATrSlimConfig
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
+from coffea_fm.nn.backbones.pet2 import PET2Config
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
 
 AnyBackboneConfig = Annotated[
     # One line per backbone.
-    LGATrConfig | LGATrSlimConfig | ParticleTransformerConfig | SetTransformerConfig,
+    LGATrConfig | LGATrSlimConfig | PET2Config | ParticleTransformerConfig | SetTransformerConfig,
     Field(discriminator="kind"),
 ]
 

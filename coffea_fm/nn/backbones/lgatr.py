@@ -216,6 +216,8 @@ class LGATr(LorentzBackbone):
             attention={"num_heads": config.heads, "attn_ratio": config.attention, "head_scale": True},
             mlp={"mlp_ratio": config.feed_forward},
         )
+        for parameter in (network.linear_out.weight, *network.linear_out.s2mvs.parameters()):
+            parameter.requires_grad_(False)  # only scalars are read from the last layer
         self._take(network)
 
     def embed(self, momenta: Tensor, scalars: Tensor, bias: Tensor, hidden: Replacement | None) -> Tensor:
