@@ -2,6 +2,7 @@ from .bundle.hub import pull as pull
 from .bundle.hub import push as push
 from .bundle.listing import models as models
 from .export.to_bundle import export as export
+from .importers.table import import_model as import_model
 from .inference.friends import with_friend as with_friend
 from .inference.loading import load as load
 from .inference.reports import Report as Report

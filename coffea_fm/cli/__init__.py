@@ -1,6 +1,6 @@
 """The command ``coffea-fm``: one thin module a command, imported when it is asked for.
 
-The module ``coffea_fm.cli.NAME`` holds either a function ``NAME`` or, where the command has commands of its own, a
+The module ``coffea_fm.cli.NAME`` (``NAME_`` if that is a keyword of Python) holds either a function of that name or, where the command has commands of its own, a
 `typer.Typer` called ``app``. Its heavy imports stay inside the function, so that ``--help`` is instant.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from keyword import iskeyword
 from typing import Annotated, Any
 
 import typer
@@ -27,6 +28,7 @@ COMMANDS = (
     "pretrain",
     "finetune",
     "export",
+    "import",
     "evaluate",
     "fileset",
     "run",
@@ -40,7 +42,7 @@ EXTRAS = {
     "torch": "train",
     "lightning_fabric": "train",
     "safetensors": "train",
-    "onnx": "train",
+    "onnx": "import",
     "sklearn": "train",
     "tensorboard": "train",
     "pythia8mc": "simulate",
@@ -64,11 +66,12 @@ class Commands(typer.core.TyperGroup):
         """The command of that name, imported now."""
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"{__name__}.{cmd_name}")
+        file = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        module = import_module(f"{__name__}.{file}")
         app = getattr(module, "app", None)
         if app is None:
             app = typer.Typer(add_completion=False)
-            app.command(cmd_name)(getattr(module, cmd_name))
+            app.command(cmd_name)(getattr(module, file))
         for registered in app.registered_commands:
             if registered.callback is not None:
                 registered.callback = with_verbose(registered.callback)

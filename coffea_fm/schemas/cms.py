@@ -15,8 +15,12 @@ PFNano of Run 3 may also cluster ``Jet`` with PUPPI. If the file says so, openin
 other ``constituent_links`` applies the weight.
 
 Jets get ``uncorrected``, the four-momentum before jet energy corrections, which matches the sum of the constituents.
+Columns of these tables that describe a candidate or vertex as part of its jet, such as ``btagEtaRel``, are fields of the
+tokens under their stored names, except where a token has a field of that name.
+
 Vertices come from PFNano's tables (``FatJetSVs``, ``JetSVs``). Associated vertices that the file did not keep are left
-out. NanoAOD's ``Jet_svIdx1`` is not used: in v15 it indexes the vertices before the selection of the stored ones.
+out. ``associated_vertices`` are all rows of these tables under the stored names and in the stored units, for models that
+need every vertex: ``eta`` and ``phi`` are missing where the vertex was not kept. NanoAOD's ``Jet_svIdx1`` is not used: in v15 it indexes the vertices before the selection of the stored ones.
 """
 
 from __future__ import annotations
@@ -28,10 +32,16 @@ from coffea.nanoevents import schemas
 
 from coffea_fm.errors import warn
 from coffea_fm.schemas.cms_jets import BEHAVIOR
-from coffea_fm.schemas.cms_tokens import candidate_fields, vertex_fields
+from coffea_fm.schemas.cms_tokens import candidate_fields, pair_fields, vertex_fields
 from coffea_fm.schemas.columns import charge_of_pdg_id, leaf, local_index, uncorrected
-from coffea_fm.schemas.gather import add_field, fields_of, gather, record
-from coffea_fm.schemas.links import links_from_table, offsets_of
+from coffea_fm.schemas.gather import add_field, fields_of, gather, gather_rows, record
+from coffea_fm.schemas.links import (
+    all_rows_of_table,
+    links_from_table,
+    offsets_of,
+    rows_of_table,
+    targets_of_rows,
+)
 from coffea_fm.schemas.registry import Form
 
 VECTOR = "PtEtaPhiMLorentzVector"
@@ -102,6 +112,7 @@ class _LinkedJets(schemas.NanoAODSchema):  # type: ignore[misc]
             _add_tokens(collections, link, "constituents")
         for link in VERTICES:
             _add_tokens(collections, link, "vertices")
+            _add_associated(collections, link)
         for jets in ("Jet", "FatJet"):
             _add_uncorrected(collections, jets)
         return list(collections), list(collections.values())
@@ -168,7 +179,27 @@ def _add_tokens(collections: dict[str, Form], link: Link, name: str) -> None:
     else:
         fields = vertex_fields(stored)
         record_name = "SecondaryVertex" if {*FOUR_MOMENTUM, "x", "y", "z"} <= set(fields) else "NanoCollection"
-    add_field(jets, name, gather(links, record_name, fields))
+    rows = rows_of_table(
+        offsets_of(jets), offsets_of(table), pairs["jetIdx"], pairs[link.target_index], f"rows of {link.table}"
+    )
+    of_links = pair_fields(pairs, {"jetIdx", link.target_index, *stored, *fields})
+    add_field(jets, name, gather(links, record_name, fields, rows, of_links))
+
+
+def _add_associated(collections: dict[str, Form], link: Link) -> None:
+    """Add all rows of a table of vertices, also those whose vertex was not kept, with the stored columns."""
+    jets, table, targets = (collections.get(part) for part in (link.jets, link.table, link.targets))
+    if jets is None or table is None or targets is None or not all(map(_is_table, (jets, table, targets))):
+        return
+    pairs, stored = fields_of(table), fields_of(targets)
+    if not {"jetIdx", link.target_index} <= set(pairs) or not {"eta", "phi"} <= set(stored):
+        return
+    label = f"rows of {link.table}"
+    rows = all_rows_of_table(offsets_of(jets), offsets_of(table), pairs["jetIdx"], label)
+    kept = targets_of_rows(rows, offsets_of(table), pairs[link.target_index], offsets_of(targets), label)
+    of_rows = {name: form for name, form in pairs.items() if name not in ("jetIdx", link.target_index)}
+    direction = {name: stored[name] for name in ("eta", "phi")}
+    add_field(jets, "associated_vertices", gather_rows(rows, "NanoCollection", of_rows, kept, direction))
 
 
 def _warn_of_weight(collections: dict[str, Form], link: Link) -> None:

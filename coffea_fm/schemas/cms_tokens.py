@@ -8,7 +8,7 @@ and electromagnetic deposits of the forward calorimeter, treated as neutral hadr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from coffea_fm.schemas.columns import (
     both,
@@ -98,3 +98,25 @@ def vertex_fields(stored: Mapping[str, Form]) -> dict[str, Form]:
     if "dlenSig" in stored:
         fields["d3d_significance"] = optional(stored["dlenSig"], finite(stored["dlenSig"]))
     return fields
+
+
+def pair_fields(stored: Mapping[str, Form], known: Container[str]) -> dict[str, Form]:
+    """Fields that describe a candidate or vertex as part of a jet, from the table that links them.
+
+    Parameters
+    ----------
+    stored : mapping of str to leaf
+        Branches of the table.
+    known : container of str
+        Names to leave out.
+
+    Returns
+    -------
+    dict of str to form
+        Under their stored names; numbers that are not finite are missing.
+    """
+    return {
+        name: optional(form, finite(form))
+        for name, form in stored.items()
+        if name not in known and form["class"] == "NumpyArray"
+    }

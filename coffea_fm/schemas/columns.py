@@ -156,6 +156,12 @@ def positive(values: Array) -> Array:
 
 
 @operation("int8")
+def positive_index(index: Array) -> Array:
+    """1 where a position is given, i.e. not negative."""
+    return index >= 0
+
+
+@operation("int8")
 def differs(values: Array, sentinel: float) -> Array:
     """1 where the number is finite and not the sentinel."""
     return np.isfinite(values) & (values != sentinel)

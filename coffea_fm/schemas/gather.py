@@ -13,10 +13,13 @@ from collections.abc import Mapping
 
 from coffea.nanoevents.util import concat, quote
 
+from coffea_fm.schemas.columns import optional, positive_index
 from coffea_fm.schemas.registry import PREFIX, Form
 
 
-def gather(links: Form, name: str, fields: Mapping[str, Form]) -> Form:
+def gather(
+    links: Form, name: str, fields: Mapping[str, Form], rows: Form | None = None, of_links: Mapping[str, Form] | None = None
+) -> Form:
     """Linked tokens as a list of records per owner.
 
     Parameters
@@ -27,6 +30,10 @@ def gather(links: Form, name: str, fields: Mapping[str, Form]) -> Form:
         Record name of a token (its behaviour), e.g. ``"PFCand"``.
     fields : mapping of str to form
         Columns of the target collection: leaves, or optional leaves.
+    rows : form, optional
+        For each owner, the row of each of its links in the table of links.
+    of_links : mapping of str to form, optional
+        Columns of the table of links, which describe a token as part of this owner.
 
     Returns
     -------
@@ -34,12 +41,48 @@ def gather(links: Form, name: str, fields: Mapping[str, Form]) -> Form:
         Lists of records, to be added to the owners with :func:`add_field`.
     """
     index = links["content"]["form_key"]
+    taken = {field: _taken(form, index) for field, form in fields.items()}
+    if rows is not None and of_links:
+        row = rows["content"]["form_key"]
+        taken |= {field: _taken(form, row) for field, form in of_links.items()}
     return {
         "class": "ListOffsetArray",
         "offsets": "i64",
-        "content": record(name, {field: _taken(form, index) for field, form in fields.items()}),
+        "content": record(name, taken),
         "parameters": {},
         "form_key": links["form_key"],
+    }
+
+
+def gather_rows(
+    rows: Form, name: str, of_rows: Mapping[str, Form], targets: Form, of_targets: Mapping[str, Form]
+) -> Form:
+    """Rows of a table of links as a list of records per owner, with columns of their targets where these were kept.
+
+    Parameters
+    ----------
+    rows : form
+        From `coffea_fm.schemas.links.all_rows_of_table`.
+    name : str
+        Record name.
+    of_rows : mapping of str to form
+        Columns of the table.
+    targets : leaf
+        From `coffea_fm.schemas.links.targets_of_rows`.
+    of_targets : mapping of str to leaf
+        Columns of the targets; missing where the target was not kept.
+    """
+    row, target = rows["content"]["form_key"], targets["form_key"]
+    fields = {field: _taken(form, row) for field, form in of_rows.items()}
+    for field, form in of_targets.items():
+        values = {**form, "form_key": concat(form["form_key"], target, f"!{PREFIX}take_kept")}
+        fields[field] = optional(values, positive_index(targets))
+    return {
+        "class": "ListOffsetArray",
+        "offsets": "i64",
+        "content": record(name, fields),
+        "parameters": {},
+        "form_key": rows["form_key"],
     }
 
 

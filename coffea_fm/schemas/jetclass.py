@@ -46,7 +46,8 @@ class JetClassSchema(BaseSchema):  # type: ignore[misc]
 
     Notes
     -----
-    Constituents are computed from ``part_px``, ``part_py``, ``part_pz``, ``part_energy``. ``part_deta`` has its sign
+    Constituents are computed from ``part_px``, ``part_py``, ``part_pz``, ``part_energy``, which are also available as
+    stored, under these names. ``part_deta`` has its sign
     flipped for jets with negative pseudorapidity, and stays available with that meaning as ``deta``. Impact parameters
     (mm) are missing if their error is 0, as for all neutrals.
     """
@@ -105,7 +106,9 @@ def _constituents(branches: dict[str, Form]) -> Form:
             value, error = part.pop(f"{name}val"), part.pop(f"{name}err")
             known = positive(error)
             fields |= {name: optional(value, known), f"{name}_error": optional(error, known)}
-    constituents: Form = {**lists, "content": record("PtEtaPhiMLorentzVector", fields | part)}
+    # under other names, because a record of vectors has one set of coordinates only
+    stored = dict(zip((f"part_{name}" for name in _MOMENTUM), (px, py, pz, energy), strict=True))
+    constituents: Form = {**lists, "content": record("PtEtaPhiMLorentzVector", fields | part | stored)}
     return constituents
 
 

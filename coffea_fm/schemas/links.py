@@ -53,6 +53,36 @@ def links_from_table(
     return _links(resolve.table_links, label, *keys)
 
 
+def rows_of_table(
+    owner_offsets: str, link_offsets: str, owner_index: Form, target_index: Form, label: str
+) -> Form:
+    """Rows of the table of `links_from_table` for each owner, to gather columns of the table itself.
+
+    Parameters
+    ----------
+    owner_offsets, link_offsets : str
+        Keys of the offsets, by event, of owners and pairs.
+    owner_index, target_index : leaf
+        Positions in the event of each pair's owner and target.
+    label : str
+        Name of the link collection, for messages.
+    """
+    keys = (owner_offsets, link_offsets, owner_index["form_key"], target_index["form_key"])
+    return _links(resolve.table_rows, label, *keys)
+
+
+def all_rows_of_table(owner_offsets: str, link_offsets: str, owner_index: Form, label: str) -> Form:
+    """As `rows_of_table`, with the rows whose target was not kept in the file."""
+    return _links(resolve.all_rows, label, owner_offsets, link_offsets, owner_index["form_key"])
+
+
+def targets_of_rows(rows: Form, link_offsets: str, target_index: Form, target_offsets: str, label: str) -> Form:
+    """Position of the target of each row of `all_rows_of_table`, -1 where it was not kept: a leaf."""
+    keys = (rows["content"]["form_key"], link_offsets, target_index["form_key"], target_offsets)
+    content: Form = _links(resolve.targets_of_rows, label, *keys)["content"]
+    return content
+
+
 def links_from_ranges(
     owner_offsets: str, begin: Form, end: Form, index_offsets: str, index: Form, target_offsets: str, label: str
 ) -> Form:

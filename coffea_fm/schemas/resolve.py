@@ -58,13 +58,18 @@ def table_links(
     target_offsets: IntArray,
 ) -> ListOffsetArray:
     """Links from a table of (owner, target) pairs per event."""
-    event = event_of(link_offsets)
-    owner, target = owner[: len(event)], target[: len(event)]
-    given = (owner >= 0) & (target >= 0)
-    if not given.all():
-        event, owner, target = event[given], owner[given], target[given]
+    _, event, owner, target = _given_pairs(link_offsets, owner, target)
     owner = _globalise(event, owner, owner_offsets, label)
     return _lists(owner, _globalise(event, target, target_offsets, label), owner_offsets)
+
+
+@links_step
+def table_rows(
+    label: str, owner_offsets: IntArray, link_offsets: IntArray, owner: IntArray, target: IntArray
+) -> ListOffsetArray:
+    """Rows of such a table for each owner, in the order of its links."""
+    row, event, owner, _ = _given_pairs(link_offsets, owner, target)
+    return _lists(_globalise(event, owner, owner_offsets, label), row, owner_offsets)
 
 
 @links_step
@@ -129,6 +134,33 @@ def id_links(
     return _lists(owner, order[slot], owner_offsets)
 
 
+@links_step
+def all_rows(label: str, owner_offsets: IntArray, link_offsets: IntArray, owner: IntArray) -> ListOffsetArray:
+    """Rows of such a table for each owner, also those whose target was not kept."""
+    row, event, owner, _ = _given_pairs(link_offsets, owner, np.zeros_like(owner))
+    return _lists(_globalise(event, owner, owner_offsets, label), row, owner_offsets)
+
+
+@links_step
+def targets_of_rows(
+    label: str, row: IntArray, link_offsets: IntArray, target: IntArray, target_offsets: IntArray
+) -> ListOffsetArray:
+    """Position of the target of each of these rows, -1 where it was not kept; in one list."""
+    event, target = event_of(link_offsets)[row], target[row]
+    kept = target >= 0
+    found = np.full(len(row), -1, dtype=np.int64)
+    found[kept] = _globalise(event[kept], target[kept], target_offsets, label)
+    return ListOffsetArray(Index64(np.array([0, len(row)])), NumpyArray(found))
+
+
+def _given_pairs(offsets: IntArray, owner: IntArray, target: IntArray) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    """Row, event, owner and target of each pair of a table that refers to both."""
+    event = event_of(offsets)
+    owner, target = owner[: len(event)], target[: len(event)]
+    row = np.flatnonzero((owner >= 0) & (target >= 0))
+    return row, event[row], owner[row], target[row]
+
+
 def _globalise(event: IntArray, local: IntArray, target_offsets: IntArray, label: str) -> IntArray:
     beyond = local >= np.diff(target_offsets)[event]
     if beyond.any():
@@ -155,3 +187,13 @@ def take(stack: Stack) -> None:
     """The linked values: ``column, global index, !fm_take``."""
     index = indices(stack.pop())
     stack.append(flat(stack.pop())[index])
+
+
+@register
+def take_kept(stack: Stack) -> None:
+    """The linked values, 0 where the target was not kept: ``column, global index or -1, !fm_take_kept``."""
+    index = indices(stack.pop())
+    column = flat(stack.pop())
+    taken = np.zeros(len(index), dtype=column.dtype)
+    taken[index >= 0] = column[index[index >= 0]]
+    stack.append(taken)

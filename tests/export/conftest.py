@@ -4,6 +4,7 @@ import pytest
 import torch
 from random_jets import CLASSES, LEVEL, random_jets
 
+from coffea_fm.nn.backbones.particle_net import ParticleNetConfig
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
 from coffea_fm.nn.checkpoint import NetworkConfig
@@ -15,6 +16,10 @@ CONFIGS = {
     "set": SetTransformerConfig(size="tiny"),
     "set-pairs": SetTransformerConfig(size="tiny", pair_bias=True),
     "part": ParticleTransformerConfig(dim=16, embed=(16,), pair_hidden=(8,), layers=2, class_layers=1, heads=2),
+    "part-3": ParticleTransformerConfig(
+        dim=16, embed=(16,), pair_hidden=(8,), layers=2, class_layers=1, heads=2, version=3, pair_activation=False
+    ),
+    "net": ParticleNetConfig(convolutions=((16, 16), (32, 32)), neighbours=6, hidden=(32,), fusion=True),
 }
 
 

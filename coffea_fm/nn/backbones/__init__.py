@@ -8,13 +8,19 @@ from pydantic import Field
 
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
 from coffea_fm.nn.backbones.lgatr import LGATrConfig, LGATrSlimConfig
+from coffea_fm.nn.backbones.particle_net import ParticleNetConfig
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
 from coffea_fm.nn.backbones.pet2 import PET2Config
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
 
 AnyBackboneConfig = Annotated[
     # One line per backbone.
-    LGATrConfig | LGATrSlimConfig | PET2Config | ParticleTransformerConfig | SetTransformerConfig,
+    LGATrConfig
+    | LGATrSlimConfig
+    | ParticleNetConfig
+    | ParticleTransformerConfig
+    | PET2Config
+    | SetTransformerConfig,
     Field(discriminator="kind"),
 ]
 

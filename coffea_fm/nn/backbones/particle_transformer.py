@@ -1,19 +1,21 @@
-"""The Particle Transformer exactly as published (arXiv:2202.03772), but computed on real tokens and pairs only."""
+"""The Particle Transformer exactly as published (arXiv:2202.03772), but computed on real tokens and pairs only.
+
+Versions 2 and 3 are those of weaver-core 0.5.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import torch
-from pydantic import PositiveInt
+from pydantic import PositiveInt, model_validator
 from torch import Tensor, nn
 
 from coffea_fm.nn.backbones.backbone import AttentionConfig, Backbone, Replacement
-from coffea_fm.nn.blocks.attention import Attention
-from coffea_fm.nn.blocks.dropout import Dropout
 from coffea_fm.nn.blocks.pair_bias import PairBias
+from coffea_fm.nn.blocks.part_layer import ParTLayer, Version, norm_of
 from coffea_fm.nn.features.group import FeatureKind
 from coffea_fm.nn.features.level import Features, joined
 from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
@@ -32,10 +34,16 @@ class ParticleTransformerConfig(AttentionConfig):
     pair_hidden : tuple of int
         Hidden widths between the pair features and the heads.
     layers, class_layers, heads : int
-    features : {"full", "jetclass", "kinematic"}
+    features : {"full", "jetclass", "jetclass-kin", "jetclass-kinpid", "kinematic"}
         Set of network inputs computed from the raw fields.
+    version : {1, 2, 3}
+        1 as published; 2 with SwiGLU instead of the NormFormer scalings; 3 also with RMSNorm and without biases.
     dropout : float
-        Dropout probability of units and attention weights in the particle layers.
+        Dropout probability of units and attention weights in the particle layers; by default .1, and 0 in version 3.
+    drop_path : float
+        Probability of skipping an update of a jet in training; by default 0, and .1 in version 3.
+    pair_activation : bool
+        Whether the network of the pair features ends with a GELU, as published.
     """
 
     kind: Literal["particle-transformer"] = "particle-transformer"
@@ -46,45 +54,19 @@ class ParticleTransformerConfig(AttentionConfig):
     class_layers: PositiveInt = 2
     heads: PositiveInt = 8
     features: FeatureKind = "jetclass"
+    version: Version = 1
     dropout: float = 0.1
+    drop_path: float = 0.0
+    pair_activation: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_version(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {"dropout": 0.0, "drop_path": 0.1} | given if given.get("version") == 3 else given
 
     def build(self, level: Level) -> ParticleTransformer:
         """Build the network."""
         return ParticleTransformer(self, level)
-
-
-class _Block(nn.Module):
-    """A pre-norm layer with the scalings of NormFormer (arXiv:2110.09456)."""
-
-    def __init__(self, dim: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.attention_norm = nn.LayerNorm(dim)
-        self.attention = Attention(dim, heads, dropout)
-        self.attention_scale = nn.Parameter(torch.ones(heads))
-        self.attention_out_norm = nn.LayerNorm(dim)
-        self.feed_forward = nn.Sequential(
-            nn.LayerNorm(dim),
-            nn.Linear(dim, 4 * dim),
-            nn.GELU(),
-            Dropout(dropout),
-            nn.LayerNorm(4 * dim),
-            nn.Linear(4 * dim, dim),
-        )
-        self.residual_scale = nn.Parameter(torch.ones(dim))
-        self.dropout = Dropout(dropout)
-
-    def forward(self, rows: Tensor, shape: tuple[int, int], bias: Tensor) -> Tensor:
-        return self._update(rows, self.attention(self.attention_norm(rows), shape, bias, self.attention_scale))
-
-    def attend(self, token: Tensor, vectors: Tensor, bias: Tensor) -> Tensor:
-        """Update the class token by attention to itself and the particles of its jet (arXiv:2103.17239)."""
-        together = self.attention_norm(torch.cat((token, vectors), dim=1))
-        return self._update(token, self.attention.gather(token, together, bias, self.attention_scale))
-
-    def _update(self, vectors: Tensor, attended: Tensor) -> Tensor:
-        vectors = vectors + self.dropout(self.attention_out_norm(attended))
-        updated: Tensor = vectors * self.residual_scale + self.dropout(self.feed_forward(vectors))
-        return updated
 
 
 class ParticleTransformer(Backbone):
@@ -109,12 +91,14 @@ class ParticleTransformer(Backbone):
         (_, n_first), *others = self.features.n_features.items()
         widths = (*config.embed, config.dim)
         self.embed = nn.Sequential(nn.BatchNorm1d(n_first), *_embedding(n_first, widths))
-        self.pair_bias = PairBias(config.pair_hidden, config.heads, activated=True)
-        self.blocks = nn.ModuleList(_Block(config.dim, config.heads, config.dropout) for _ in range(config.layers))
-        class_blocks = [_Block(config.dim, config.heads, dropout=0.0) for _ in range(config.class_layers)]
-        self.class_blocks = nn.ModuleList(class_blocks)
+        self.pair_bias = PairBias(config.pair_hidden, config.heads, activated=config.pair_activation)
+        shape = config.dim, config.heads, config.version
+        layers = [ParTLayer(*shape, config.dropout, config.drop_path) for _ in range(config.layers)]
+        self.blocks = nn.ModuleList(layers)
+        class_layers = [ParTLayer(*shape, 0.0, config.drop_path) for _ in range(config.class_layers)]
+        self.class_blocks = nn.ModuleList(class_layers)
         self.class_token = nn.Parameter(0.02 * torch.randn(1, 1, config.dim))
-        self.norm = nn.LayerNorm(config.dim)
+        self.norm = norm_of(config.version, config.dim)
         # No batch norm here: a batch may contain a single vertex.
         embeddings = {name: nn.Sequential(*_embedding(n_features, widths)) for name, n_features in others}
         self.embed_others = nn.ModuleDict(embeddings)
@@ -143,7 +127,7 @@ class ParticleTransformer(Backbone):
         vectors = rows.view(n_sets, n_tokens, self.dim)
         token = self.class_token.expand(n_sets, -1, -1)
         for block in self.class_blocks:
-            token = cast("_Block", block).attend(token, vectors, class_padding)
+            token = cast("ParTLayer", block).attend(token, vectors, class_padding)
         embedding = self.norm(token.squeeze(1)) + not_finite(inputs)
         token_vectors = self.norm(vectors).masked_fill(~mask.unsqueeze(-1), 0.0)
         return BackboneOutput(embedding, token_vectors[:, :n_first] if others else token_vectors)
@@ -167,7 +151,8 @@ class ParticleTransformer(Backbone):
 def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight)
-        nn.init.zeros_(module.bias)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 def _embedding(width: int, widths: tuple[int, ...]) -> Iterator[nn.Module]:

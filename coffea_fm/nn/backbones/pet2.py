@@ -153,8 +153,8 @@ class PET2(Backbone):
         if replace is not None:
             stand_in = replace.vector.view(self.config.class_tokens, -1).mean(dim=0).to(tokens.dtype)
             tokens = torch.where(replace.where.unsqueeze(-1), stand_in, tokens)
-        first = self.config.class_tokens
-        parts, reals = [self.class_tokens.expand(len(real), -1, -1)], [real.new_ones(len(real), first)]
+        sets, first = real.shape[0], self.config.class_tokens
+        parts, reals = [self.class_tokens.expand(sets, -1, -1)], [real.new_ones(sets, first)]
         if time is not None and self.embed_time is not None:
             parts.append(self.embed_time(time).unsqueeze(1))
             reals.append(time.unsqueeze(1) != 0)

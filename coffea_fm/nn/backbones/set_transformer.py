@@ -42,7 +42,7 @@ class SetTransformerConfig(AttentionConfig):
         masked modelling, trains the mean more directly.
     pair_bias : bool
         Add a bias computed from pairwise features to the attention.
-    features : {"full", "jetclass", "kinematic"}
+    features : {"full", "jetclass", "jetclass-kin", "jetclass-kinpid", "kinematic"}
         Set of network inputs computed from the raw fields.
     feed_forward : int
         Hidden width of the feed-forward layers, in units of `dim`.

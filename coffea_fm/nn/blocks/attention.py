@@ -22,15 +22,17 @@ class Attention(nn.Module):
     heads : int
     dropout : float
         Dropout probability of the self-attention weights.
+    bias : bool
+        Whether the projections have biases.
     """
 
-    def __init__(self, dim: int, heads: int, dropout: float = 0.0) -> None:
+    def __init__(self, dim: int, heads: int, dropout: float = 0.0, *, bias: bool = True) -> None:
         super().__init__()
         self.dim = dim
         self.heads = heads
         self.dropout = dropout
-        self.project_in = nn.Linear(dim, 3 * dim)
-        self.project_out = nn.Linear(dim, dim)
+        self.project_in = nn.Linear(dim, 3 * dim, bias=bias)
+        self.project_out = nn.Linear(dim, dim, bias=bias)
 
     def forward(self, rows: Tensor, shape: tuple[int, int], bias: Tensor, scale: Tensor | None = None) -> Tensor:
         """Let each vector attend to all vectors of its set.
@@ -59,7 +61,9 @@ class Attention(nn.Module):
             )
         else:
             weight = torch.cat((query_weight, key_weight, value_weight))
-            query, key, value = linear(rows, weight, torch.cat((query_bias, key_bias, value_bias))).chunk(3, dim=-1)
+            biases = (query_bias, key_bias, value_bias)
+            together = torch.cat([part for part in biases if part is not None]) if query_bias is not None else None
+            query, key, value = linear(rows, weight, together).chunk(3, dim=-1)
         probability = self.dropout if self.training else 0.0
         query, key, value = (self._split(part, *shape) for part in (query, key, value))
         mixed = mix(query, key, value, bias.to(query.dtype), probability)
@@ -89,20 +93,23 @@ class Attention(nn.Module):
         query = (query @ self._by_head(key_weight)).squeeze(2)
         weights = (query @ vectors.transpose(1, 2) + bias.to(query.dtype)).softmax(dim=-1)
         values = (weights @ vectors).unsqueeze(2) @ self._by_head(value_weight).transpose(1, 2)
-        return self._project_out(values.transpose(1, 2).flatten(2) + value_bias, scale)
+        mixed = values.transpose(1, 2).flatten(2)
+        return self._project_out(mixed if value_bias is None else mixed + value_bias, scale)
 
-    def _projections(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    def _projections(self) -> tuple[tuple[Tensor, ...], tuple[Tensor | None, ...]]:
         factor = (self.dim // self.heads) ** -0.5
         query_weight, *weights = self.project_in.weight.chunk(3)
+        if self.project_in.bias is None:
+            return (query_weight * factor, *weights), (None, None, None)
         query_bias, *biases = self.project_in.bias.chunk(3)
         return (query_weight * factor, *weights), (query_bias * factor, *biases)
 
     def _project_out(self, vectors: Tensor, scale: Tensor | None) -> Tensor:
         weight: Tensor = self.project_out.weight
-        bias: Tensor = self.project_out.bias
+        bias: Tensor | None = self.project_out.bias
         if scale is not None:
             rows = scale.repeat_interleave(self.dim // self.heads)
-            weight, bias = weight * rows.unsqueeze(1), bias * rows
+            weight, bias = weight * rows.unsqueeze(1), None if bias is None else bias * rows
         return linear(vectors, weight, bias)
 
     def _split(self, vectors: Tensor, sets: int, tokens: int) -> Tensor:

@@ -20,6 +20,21 @@ class Dropout(nn.Module):
         return dropout(values, self.probability) if self.training else values
 
 
+class DropPath(nn.Module):
+    """Skip an update for a random part of the sets (arXiv:1603.09382), and scale the others so that the mean is the same."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, values: Tensor, n_sets: int) -> Tensor:
+        """Apply it in training mode to the vectors of `n_sets` sets, one after the other; the identity otherwise."""
+        if not self.training or self.probability == 0.0:
+            return values
+        kept = values.new_empty((n_sets, 1)).bernoulli_(1.0 - self.probability) / (1.0 - self.probability)
+        return (values.reshape(n_sets, -1) * kept).view(values.shape)
+
+
 def dropout(values: Tensor, probability: float) -> Tensor:
     """Set elements to zero at random, and scale the others so that the mean is unchanged.
 

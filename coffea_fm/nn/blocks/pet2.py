@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from coffea_fm.nn.blocks.attention import mix
 from coffea_fm.nn.blocks.dynamic_tanh import DynamicTanh
-from coffea_fm.nn.blocks.neighbours import nearest
+from coffea_fm.nn.blocks.edge_conv import nearest
 
 NEVER = -1e9
 """Attention logit of padding; the exponential is exactly 0, and the mean over no token at all is finite."""
@@ -106,20 +106,30 @@ class LocalBlock(nn.Module):
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
         """One vector per particle, [sets, tokens, dim], from features [sets, tokens, width]."""
-        found = nearest(features[..., :2], mask, self.neighbours)
-        centre, others = features.unsqueeze(2), found.of(features)
+        sets, tokens, count = *mask.shape, self.neighbours
+        others, found = self._neighbours(features, mask)
+        centre = features.unsqueeze(2)
         edges = centre - others
         if self.pairs:
             edges = torch.cat((edges, pair_features(centre, others)), dim=-1)
-        sets, tokens, count = found.mask.shape
-        real = found.mask.reshape(sets * tokens, count, 1)
+        real = found.reshape(sets * tokens, count, 1)
         bias = torch.zeros_like(real, dtype=edges.dtype).masked_fill(~real, NEVER).view(-1, 1, 1, count)
-        edges = edges.masked_fill(~found.mask.unsqueeze(-1), 0.0).view(sets * tokens, count, -1)
+        edges = edges.masked_fill(~found.unsqueeze(-1), 0.0).view(sets * tokens, count, -1)
         vectors = self.mlp(edges) * real
         for block in self.in_blocks:
             vectors = block(vectors, real, bias)
         mean = vectors.sum(dim=1) / real.sum(dim=1).clamp(min=1)
         return mean.view(sets, tokens, -1) * mask.unsqueeze(-1)
+
+    def _neighbours(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Features of the neighbours, [sets, tokens, neighbours, width], and where there are so many."""
+        sets, tokens, width = features.shape
+        index = nearest(features[..., :2], mask, self.neighbours)
+        start = (tokens + self.neighbours) * torch.arange(sets, device=mask.device).view(-1, 1, 1)
+        rows = (index + start).flatten()
+        padded = nn.functional.pad(features, (0, 0, 0, self.neighbours)).flatten(0, 1)
+        real = nn.functional.pad(mask, (0, self.neighbours)).flatten()
+        return padded.index_select(0, rows).view(sets, tokens, -1, width), real.index_select(0, rows).view(index.shape)
 
 
 def pair_features(a: Tensor, b: Tensor) -> Tensor:

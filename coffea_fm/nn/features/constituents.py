@@ -14,16 +14,24 @@ _CODES = {"charged_hadron": 211, "neutral_hadron": 130, "photon": 22, "electron"
 _IDENTITY: Scales = {"charge": (0.0, 1.0), **{f"is_{name}": (0.0, 1.0) for name in _CODES}}
 _LOG_ERROR: Scales = {"log_d0_error": (-3.7, 1.0), "log_dz_error": (-3.3, 1.0)}
 
+_JETCLASS: Scales = {
+    "log_pt": KINEMATIC["log_pt"],
+    "log_energy": _ENERGY["log_energy"],
+    "log_relative_pt": KINEMATIC["log_relative_pt"],
+    "log_relative_energy": _ENERGY["log_relative_energy"],
+    "delta_r": KINEMATIC["delta_r"],
+}
+_POSITION: Scales = dict.fromkeys(("delta_eta", "delta_phi"), (0.0, 1.0))
+
 _KINDS: dict[str, Scales] = {
     "jetclass": {
-        "log_pt": KINEMATIC["log_pt"],
-        "log_energy": _ENERGY["log_energy"],
-        "log_relative_pt": KINEMATIC["log_relative_pt"],
-        "log_relative_energy": _ENERGY["log_relative_energy"],
-        "delta_r": KINEMATIC["delta_r"],
+        **_JETCLASS,
         **_IDENTITY,
-        **dict.fromkeys(("tanh_d0", "d0_error", "tanh_dz", "dz_error", "delta_eta", "delta_phi"), (0.0, 1.0)),
+        **dict.fromkeys(("tanh_d0", "d0_error", "tanh_dz", "dz_error"), (0.0, 1.0)),
+        **_POSITION,
     },
+    "jetclass-kin": {**_JETCLASS, **_POSITION},
+    "jetclass-kinpid": {**_JETCLASS, **_IDENTITY, **_POSITION},
     "full": {
         **KINEMATIC,
         **_ENERGY,
@@ -39,8 +47,9 @@ _KINDS: dict[str, Scales] = {
     "kinematic": KINEMATIC,
 }
 
-_KINEMATIC_FIELDS = ("pt", "eta", "phi")
-_ALL_FIELDS = (*_KINEMATIC_FIELDS, "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
+_MOMENTUM = ("pt", "eta", "phi", "mass")
+_TYPE = ("charge", "pdgId")
+_TRACK = ("d0", "d0_error", "dz", "dz_error")
 
 
 class ConstituentFeatures(GroupFeatures):
@@ -50,9 +59,10 @@ class ConstituentFeatures(GroupFeatures):
     ----------
     level : Level
         The raw fields of the constituents.
-    kind : {"full", "jetclass", "kinematic"}
+    kind : {"full", "jetclass", "jetclass-kin", "jetclass-kinpid", "kinematic"}
         ``jetclass``: exactly the 17 inputs of the Particle Transformer (arXiv:2202.03772). ``full``: the same
         information, with the *significances* of the impact parameters and the logarithms of their errors.
+        ``jetclass-kin`` and ``jetclass-kinpid``: the first 7 without particle types and tracks, or 13 without tracks.
         ``kinematic``: only ``pt``, ``eta``, ``phi``, which every format has.
 
     Raises
@@ -63,11 +73,15 @@ class ConstituentFeatures(GroupFeatures):
 
     def __init__(self, level: Level, kind: FeatureKind = "full") -> None:
         super().__init__(level, _KINDS[kind], with_mass=kind != "kinematic")
-        self.columns.require(_ALL_FIELDS if self.with_mass else _KINEMATIC_FIELDS, f"features {kind!r}")
+        self.with_type, self.with_track = "charge" in self.names, "tanh_d0" in self.names
+        needed = _MOMENTUM[: 4 if self.with_mass else 3]
+        needed += (_TYPE if self.with_type else ()) + (_TRACK if self.with_track else ())
+        self.columns.require(needed, f"features {kind!r}")
 
     def more(self, tokens: Tensor, missing: Tensor) -> dict[str, Tensor]:
         """Particle type, charge and impact parameters."""
-        return self._identity(tokens) | self._track(tokens, missing) if self.with_mass else {}
+        inputs = self._identity(tokens) if self.with_type else {}
+        return inputs | (self._track(tokens, missing) if self.with_track else {})
 
     def _identity(self, tokens: Tensor) -> dict[str, Tensor]:
         code = self.columns.of(tokens, "pdgId").abs()

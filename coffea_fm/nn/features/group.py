@@ -14,7 +14,7 @@ from coffea_fm.nn.inputs import Members
 from coffea_fm.nn.kinematics import HIGHEST, STEEPEST, Momenta, energy, log, rapidity, wrap
 from coffea_fm.tokens import Level
 
-FeatureKind = Literal["full", "jetclass", "kinematic"]
+FeatureKind = Literal["full", "jetclass", "jetclass-kin", "jetclass-kinpid", "kinematic"]
 Scales = Mapping[str, tuple[float, float]]
 """Names of the inputs, each with the offset to subtract and the factor to multiply by afterwards."""
 

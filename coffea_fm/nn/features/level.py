@@ -51,7 +51,7 @@ class Features(nn.Module):
     ----------
     level : Level
         The raw fields and their order; its members are tokens.
-    kind : {"full", "jetclass", "kinematic"}
+    kind : {"full", "jetclass", "jetclass-kin", "jetclass-kinpid", "kinematic"}
         See `ConstituentFeatures`.
 
     Raises

@@ -26,8 +26,8 @@ class VertexFeatures(GroupFeatures):
     ----------
     level : Level
         The raw fields of the vertices.
-    kind : {"full", "jetclass", "kinematic"}
-        ``kinematic``: only ``pt``, ``eta``, ``phi``. The other two are the same.
+    kind : {"full", "jetclass", "jetclass-kin", "jetclass-kinpid", "kinematic"}
+        ``kinematic``: only ``pt``, ``eta``, ``phi``. The others are the same.
 
     Raises
     ------

@@ -1,0 +1,3 @@
+"""Import ONNX files that weaver or CMS exported, with the preprocessing inside the graph."""
+
+from __future__ import annotations

@@ -1,0 +1,143 @@
+"""Open somebody else's ONNX file with care, and find out what it reads."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import ModelProto, TensorProto
+
+from coffea_fm.errors import InputError
+from coffea_fm.importers.weaver_onnx.nodes import OPSET
+
+MOST_BYTES: Final = 2**31 - 2**20
+"""A graph in one file cannot be larger."""
+Dims = tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Original:
+    """A model as it came.
+
+    Parameters
+    ----------
+    path : Path
+    model : ModelProto
+        With all tensors inside, at a version of the operators that new nodes can be added to.
+    inputs, outputs : dict of str to tuple
+        Shape of each; None for a dynamic axis.
+    sha256 : dict of str to str
+        Checksums of the files it was read from.
+    """
+
+    path: Path
+    model: ModelProto
+    inputs: dict[str, Dims]
+    outputs: dict[str, Dims]
+    sha256: dict[str, str]
+
+    @property
+    def opset(self) -> int:
+        """Version of the operators."""
+        return _opset(self.model)
+
+
+def read_original(path: Path) -> Original:
+    """Read an ONNX file.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, is too large, is not a valid model, refers to files outside its folder, has inputs that are
+        not float32, or cannot be brought to the version of the operators that is needed.
+    """
+    data = _read(path)
+    model = ModelProto()
+    try:
+        model.ParseFromString(data)
+    except DecodeError as error:
+        raise InputError(f"{path} is not an ONNX file, or it is damaged: copy it again") from error
+    sha256 = {path.name: hashlib.sha256(data).hexdigest()}
+    sha256 |= _load_external(model, path, len(data))
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError) as error:
+        raise InputError(f"{path} is not a valid ONNX model: {_first_line(error)}") from error
+    model = _upgraded(model, path)
+    constants = {tensor.name for tensor in model.graph.initializer}
+    given = [value for value in model.graph.input if value.name not in constants]
+    for value in given:
+        if value.type.tensor_type.elem_type != TensorProto.FLOAT:
+            kind = TensorProto.DataType.Name(value.type.tensor_type.elem_type)
+            raise InputError(f"the input {value.name!r} of {path} is {kind}, and only float32 is supported")
+    return Original(path, model, _shapes(given), _shapes(model.graph.output), sha256)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise InputError(f"{path} is larger than 2 GiB, which an ONNX file cannot be")
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _load_external(model: ModelProto, path: Path, size: int) -> dict[str, str]:
+    """Load tensors that are stored in other files of the same folder, and return the checksums of these."""
+    folder = path.resolve().parent
+    files: dict[str, Path] = {}
+    for tensor in onnx.external_data_helper._get_all_tensors(model):
+        if not onnx.external_data_helper.uses_external_data(tensor):
+            continue
+        location = {entry.key: entry.value for entry in tensor.external_data}.get("location", "")
+        file = (folder / location).resolve()
+        if not location or Path(location).is_absolute() or not file.is_relative_to(folder):
+            raise InputError(f"{path} refers to the file {location!r} outside its own folder, which is refused")
+        if not file.is_file():
+            raise InputError(f"{path} keeps its weights in {location!r}, which is not in its folder: copy it as well")
+        files[location] = file
+    if size + sum(file.stat().st_size for file in files.values()) > MOST_BYTES:
+        raise InputError(f"{path} and the files with its weights are larger than 2 GiB together, which is not supported")
+    if files:
+        try:
+            onnx.external_data_helper.load_external_data_for_model(model, str(folder))
+        except Exception as error:
+            raise InputError(f"cannot read the weights that belong to {path}: {_first_line(error)}") from error
+    return {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
+
+
+def _upgraded(model: ModelProto, path: Path) -> ModelProto:
+    """The model at a version of the operators that new nodes can be added to."""
+    version = _opset(model)
+    if version >= OPSET:
+        return model
+    try:
+        return onnx.version_converter.convert_version(model, OPSET)
+    except Exception as error:
+        raise InputError(
+            f"{path} uses version {version} of the ONNX operators and cannot be converted to {OPSET} "
+            f"({_first_line(error)}): export it again with opset_version={OPSET} or later"
+        ) from error
+
+
+def _opset(model: ModelProto) -> int:
+    return max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
+
+
+def _shapes(values: list[onnx.ValueInfoProto]) -> dict[str, Dims]:
+    return {
+        value.name: tuple(
+            dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None
+            for dim in value.type.tensor_type.shape.dim
+        )
+        for value in values
+    }
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

@@ -1,0 +1,244 @@
+"""Bring a model's JSON and a mapping together: which columns are read, and how each input is made of them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, field, replace
+
+from coffea_fm.errors import RecipeError
+from coffea_fm.importers.weaver_onnx.expressions import Call, Column, Expression, columns, parse, walk
+from coffea_fm.importers.weaver_onnx.mapping import ColumnInfo, Group, Mapping, Padding
+from coffea_fm.importers.weaver_onnx.preprocess import Input, Preprocess
+from coffea_fm.names import nearest
+from coffea_fm.tokens.fields import CATALOGUES, JET_FIELDS, Field
+from coffea_fm.tokens.levels import Level
+
+STORED = "stored"
+JET = "jet"
+
+
+@dataclass(frozen=True)
+class TokenGroup:
+    """Tokens of one kind: which are read, in which order.
+
+    Parameters
+    ----------
+    name : str
+        Name of the group in the mapping.
+    tokens : str
+        Level of the tokens; empty for variables of the jet.
+    select : Expression or None
+        Condition to be read.
+    order : Expression or None
+        Key of the order, descending; None for the stored order.
+    minimum : int
+        A jet with fewer selected tokens has no score.
+    """
+
+    name: str
+    tokens: str
+    select: Expression | None
+    order: Expression | None
+    minimum: int
+
+
+@dataclass(frozen=True)
+class InputPlan:
+    """How one input of a model is made.
+
+    Parameters
+    ----------
+    name : str
+        Name of the input.
+    group : TokenGroup
+    formulas : tuple of Expression
+        One for each variable.
+    described : Input
+        Scaling and length.
+    padding : {"constant", "wrap"}
+    """
+
+    name: str
+    group: TokenGroup
+    formulas: tuple[Expression, ...]
+    described: Input
+    padding: Padding
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How all inputs of a model are made.
+
+    Parameters
+    ----------
+    level : Level
+        What must be read: the jet, with its tokens.
+    inputs : tuple of InputPlan
+        In the order of the JSON.
+    """
+
+    level: Level
+    inputs: tuple[InputPlan, ...]
+    groups: tuple[TokenGroup, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        groups = dict.fromkeys(entry.group for entry in self.inputs)
+        object.__setattr__(self, "groups", tuple(groups))
+
+    def with_lengths(self, lengths: MappingOf[str, tuple[int, int]]) -> Plan:
+        """The same plan with other minimal and maximal lengths of some inputs."""
+        inputs = []
+        for entry in self.inputs:
+            least, most = lengths.get(entry.name, (entry.described.min_length, entry.described.max_length))
+            described = entry.described.model_copy(update={"min_length": least, "max_length": most})
+            inputs.append(replace(entry, described=described))
+        return Plan(self.level, tuple(inputs))
+
+
+def make_plan(preprocess: Preprocess, mapping: Mapping, name: str) -> Plan:
+    """Plan the inputs of a model.
+
+    Parameters
+    ----------
+    preprocess : Preprocess
+    mapping : Mapping
+    name : str
+        Name of the mapping, for errors.
+
+    Raises
+    ------
+    RecipeError
+        If the mapping does not know variables of the model: all are listed, with the nearest known ones. Also if an input
+        mixes groups, or a formula is invalid.
+    """
+    owner = {variable: group for group, described in mapping.groups.items() for variable in described.variables}
+    _require_known(preprocess, owner, name)
+    groups: dict[str, TokenGroup] = {}
+    inputs = []
+    for input_name in preprocess.input_names:
+        described = preprocess.inputs[input_name]
+        found = {owner[variable] for variable in described.var_names}
+        if len(found) > 1:
+            raise RecipeError(
+                f"mapping {name}: the variables of the input {input_name!r} belong to the groups "
+                f"{', '.join(sorted(found))}: put them into one"
+            )
+        (group_name,) = found
+        group = mapping.groups[group_name]
+        where = f"mapping {name}: groups.{group_name}"
+        if described.of_jet != (group.tokens is None):
+            what = "of the jet" if described.of_jet else "of tokens"
+            raise RecipeError(f"{where}: the input {input_name!r} is {what}, but the group is not: change 'tokens'")
+        definitions = _definitions(group, where)
+        if group_name not in groups:
+            groups[group_name] = TokenGroup(
+                group_name,
+                group.tokens or "",
+                parse(group.select, f"{where}.select", definitions) if group.select else None,
+                None if group.order == STORED else parse(group.order, f"{where}.order", definitions),
+                group.minimum,
+            )
+        formulas = tuple(
+            parse(group.variables[variable], f"{where}.variables.{variable}", definitions)
+            for variable in described.var_names
+        )
+        inputs.append(InputPlan(input_name, groups[group_name], formulas, described, _padding(group, input_name)))
+    return Plan(_level(inputs, mapping, name), tuple(inputs))
+
+
+def _require_known(preprocess: Preprocess, owner: MappingOf[str, str], name: str) -> None:
+    read = [variable for entry in preprocess.input_names for variable in preprocess.inputs[entry].var_names]
+    unknown = [variable for variable in dict.fromkeys(read) if variable not in owner]
+    if not unknown:
+        return
+    listed = []
+    for variable in unknown:
+        close = difflib.get_close_matches(variable, owner, n=1)
+        listed.append(f"{variable} (did you mean {close[0]}?)" if close else variable)
+    if len(unknown) == len(set(read)):
+        raise RecipeError(
+            f"the mapping {name} is for other models: it knows none of the variables {', '.join(unknown)}; it knows "
+            f"{', '.join(owner)}"
+        )
+    raise RecipeError(
+        f"the mapping {name} does not know {len(unknown)} of the variables of this model: {', '.join(listed)}. Add their "
+        "formulas to a mapping of your own that says 'extends: " + name + "'"
+    )
+
+
+def _definitions(group: Group, where: str) -> dict[str, Expression]:
+    known: dict[str, Expression] = {}
+    for name, text in group.definitions.items():
+        known[name] = parse(text, f"{where}.definitions.{name}", known)
+    return known
+
+
+def _padding(group: Group, name: str) -> Padding:
+    if name.endswith("_mask"):
+        return "constant"
+    return group.pad.get(name, "constant") if isinstance(group.pad, dict) else group.pad
+
+
+def _level(inputs: list[InputPlan], mapping: Mapping, name: str) -> Level:
+    """The level with all columns that the formulas read, members in the order in which they are first read."""
+    read: dict[str, dict[str, None]] = {}
+    for entry in inputs:
+        if entry.group.tokens:
+            read.setdefault(entry.group.tokens, {})
+    for entry in inputs:
+        group = entry.group
+        for expression in (*entry.formulas, group.select, group.order):
+            for level, column in _reads(expression, group.tokens or JET):
+                read.setdefault(level, {})[column] = None
+    infos = _infos(mapping)
+    where = f"mapping {name}"
+    fields = tuple(_field(JET, column, JET_FIELDS, infos[JET], where) for column in read.pop(JET, {}))
+    members = []
+    for tokens, names in read.items():
+        catalogue = CATALOGUES.get(tokens, {})
+        minimum = max((entry.group.minimum for entry in inputs if entry.group.tokens == tokens), default=0)
+        chosen = tuple(_field(tokens, column, catalogue, infos.get(tokens, {}), where) for column in names)
+        if not chosen:
+            raise RecipeError(f"{where}: no formula reads a column of {tokens}: the model would not depend on them")
+        members.append(Level(tokens, chosen, minimum=minimum))
+    if not members:
+        raise RecipeError(f"{where}: the model reads no tokens, which is not supported")
+    return Level(JET, fields, tuple(members))
+
+
+def _reads(expression: Expression | None, own: str) -> list[tuple[str, str]]:
+    if expression is None:
+        return []
+    return [(column.owner or own, column.name) for column in columns(expression)]
+
+
+def _infos(mapping: Mapping) -> dict[str, dict[str, ColumnInfo]]:
+    infos: dict[str, dict[str, ColumnInfo]] = {JET: dict(mapping.jet_columns)}
+    for group in mapping.groups.values():
+        infos.setdefault(group.tokens or JET, {}).update(group.columns)
+    return infos
+
+
+def _field(
+    level: str, name: str, catalogue: MappingOf[str, Field], infos: MappingOf[str, ColumnInfo], where: str
+) -> Field:
+    if name in infos:
+        return Field(name, infos[name].unit, missing=infos[name].missing)
+    if name in catalogue:
+        return catalogue[name]
+    known = [*catalogue, *infos]
+    raise RecipeError(
+        f"{where}: a formula reads {level}.{name}, which is neither a canonical field nor listed under 'columns': "
+        f"{nearest(name, known)}"
+    )
+
+
+def others_read(plan: Plan) -> set[str]:
+    """Levels whose tokens are read by functions over them, such as ``min_over``."""
+    found = set()
+    for entry in plan.inputs:
+        for expression in (*entry.formulas, entry.group.select, entry.group.order):
+            if expression is not None:
+                found |= {part.level for part in walk(expression) if isinstance(part, Call) and part.level}
+    return found
