@@ -124,11 +124,11 @@ class LocalBlock(nn.Module):
     def _neighbours(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Features of the neighbours, [sets, tokens, neighbours, width], and where there are so many."""
         sets, tokens, width = features.shape
-        index = nearest(features[..., :2], mask, self.neighbours)
-        start = (tokens + self.neighbours) * torch.arange(sets, device=mask.device).view(-1, 1, 1)
-        rows = (index + start).flatten()
-        padded = nn.functional.pad(features, (0, 0, 0, self.neighbours)).flatten(0, 1)
-        real = nn.functional.pad(mask, (0, self.neighbours)).flatten()
+        index = nearest(features[..., :2], features, mask, self.neighbours)
+        more = self.neighbours + 1  # rows of absent neighbours
+        rows = (index + (tokens + more) * torch.arange(sets, device=mask.device).view(-1, 1, 1)).flatten()
+        padded = nn.functional.pad(features, (0, 0, 0, more)).flatten(0, 1)
+        real = nn.functional.pad(mask, (0, more)).flatten()
         return padded.index_select(0, rows).view(sets, tokens, -1, width), real.index_select(0, rows).view(index.shape)
 
 
