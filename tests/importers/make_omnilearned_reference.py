@@ -20,18 +20,19 @@ from random_jets import LEVEL
 
 from coffea_fm.nn.features.omnilearned import OmniLearnedFeatures
 
-FLAGS = {"published": (False, False), "pairs": (True, True)}
+FLAGS = {"published": (8, False), "pairs": (2, True)}
+"""Number of layers, and whether features of pairs are used. The second is small, because a test exports it."""
 
 
 def main() -> None:
     """Write the file beside this script."""
     found = OmniLearnedFeatures(LEVEL, "jetclass")(make_inputs(LENGTHS, LEVEL, multiple=8))
     arrays, shapes = {}, {}
-    for name, (pair_bias, local_pairs) in FLAGS.items():
+    for name, (layers, pairs) in FLAGS.items():
         network = PET2(
             4,
-            use_int=pair_bias,
-            local_int=local_pairs,
+            use_int=pairs,
+            local_int=pairs,
             pid=True,
             add_info=True,
             mode="pretrain",
@@ -39,7 +40,7 @@ def main() -> None:
             feature_drop=0.1,
             K=10,
             num_coord=2,
-            **get_model_parameters("small"),
+            **{**get_model_parameters("small"), "num_transformers": layers},
         ).eval()
         for part, module in (("body", network.body), ("classifier_head", network.classifier)):
             shapes[f"{name}/{part}"] = {key: tuple(value.shape) for key, value in module.state_dict().items()}

@@ -114,12 +114,12 @@ class LocalBlock(nn.Module):
             edges = torch.cat((edges, pair_features(centre, others)), dim=-1)
         real = found.reshape(sets * tokens, count, 1)
         bias = torch.zeros_like(real, dtype=edges.dtype).masked_fill(~real, NEVER).view(-1, 1, 1, count)
-        edges = edges.masked_fill(~found.unsqueeze(-1), 0.0).view(sets * tokens, count, -1)
+        edges = edges.masked_fill(~found.unsqueeze(-1), 0.0).flatten(0, 1)
         vectors = self.mlp(edges) * real
         for block in self.in_blocks:
             vectors = block(vectors, real, bias)
         mean = vectors.sum(dim=1) / real.sum(dim=1).clamp(min=1)
-        return mean.view(sets, tokens, -1) * mask.unsqueeze(-1)
+        return mean.view(sets, tokens, mean.shape[-1]) * mask.unsqueeze(-1)
 
     def _neighbours(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Features of the neighbours, [sets, tokens, neighbours, width], and where there are so many."""
@@ -129,7 +129,8 @@ class LocalBlock(nn.Module):
         rows = (index + (tokens + more) * torch.arange(sets, device=mask.device).view(-1, 1, 1)).flatten()
         padded = nn.functional.pad(features, (0, 0, 0, more)).flatten(0, 1)
         real = nn.functional.pad(mask, (0, more)).flatten()
-        return padded.index_select(0, rows).view(sets, tokens, -1, width), real.index_select(0, rows).view(index.shape)
+        others = padded.index_select(0, rows).view(sets, tokens, self.neighbours, width)
+        return others, real.index_select(0, rows).view(index.shape)
 
 
 def pair_features(a: Tensor, b: Tensor) -> Tensor:
