@@ -60,7 +60,8 @@ def check_graphs(
     temperature : float
         The one passed to `make_graphs`.
     tolerance : float
-        Largest allowed absolute difference; for a regression, in standard deviations of its target.
+        Largest allowed absolute difference; for a regression, in standard deviations of its target; for an embedding
+        with numbers above 1, relative to the largest.
 
     Returns
     -------
@@ -86,7 +87,7 @@ def check_graphs(
         for case in cases(_with_embeddings(model, packed), model.level):
             reference = _reference(model, case, temperature)
             for run in runs if len(case.packed) <= _DISTORTED else runs[:1]:
-                largest = max(largest, _compare(case, run(case), reference, model.head, tolerance))
+                largest = max(largest, compare(case, run(case), reference, model.head, tolerance))
             count += 1
     finally:
         model.train(training)
@@ -121,11 +122,14 @@ def _runs(graphs: Mapping[str, bytes], model: Model) -> list[Callable[[Case], An
     return [lambda case, chain=chain: answers(chain, case) for chain in chains]  # type: ignore[misc]
 
 
-def _compare(case: Case, exported: Answers, reference: Answers, head: Head | None, tolerance: float) -> float:
+def compare(case: Case, exported: Answers, reference: Answers, head: Head | None, tolerance: float) -> float:
+    """Largest difference of the outputs for one batch; raise an `ExportError` where it is too large."""
     largest = 0.0
     for name, expected in reference.items():
         values = exported[name]
-        unit = np.asarray(head.unit, np.float32) if head is not None and name == head.output else 1.0
+        # An embedding has no scale of its own: large numbers are rounded in proportion.
+        largest_number = max(1.0, float(np.abs(expected[np.isfinite(expected)]).max(initial=0.0)))
+        unit = np.asarray(head.unit, np.float32) if head is not None and name == head.output else largest_number
         undefined = _spread(case, len(values), pairs=head is not None and name == head.output and head.pairs)
         if not np.isnan(values[undefined]).all():
             raise ExportError(f"{name} of {case.name} is finite where an input is NaN or infinite")

@@ -28,12 +28,15 @@ class Distorted:
         The level of the graph.
     outputs : tuple of Output
         Outputs of the model, to restore the order of those that belong to members.
+    shuffled : bool
+        Whether to shuffle, or only to add empty slots at the end.
     """
 
     session: Any
     graph: Graph
     level: Level
     outputs: tuple[Output, ...]
+    shuffled: bool = True
 
     def get_providers(self) -> list[str]:
         """Providers of the session."""
@@ -47,7 +50,9 @@ class Distorted:
             mask = arrays.get(f"{member.name}_mask")
             if mask is None:
                 continue
-            slots = np.random.default_rng(0).permutation(mask.shape[1] + _EXTRA)
+            slots = np.arange(mask.shape[1] + _EXTRA)
+            if self.shuffled:
+                slots = np.random.default_rng(0).permutation(slots)
             order[member.name] = np.argsort(slots)[: mask.shape[1]]
             for name in (name for name in arrays if name == member.name or name.startswith(f"{member.name}_")):
                 padded = np.pad(arrays[name], [(0, 0), (0, _EXTRA), *[(0, 0)] * (arrays[name].ndim - 2)])

@@ -73,7 +73,7 @@ def export_checkpoint(
         recipe=trained.get("recipe", {}),
         data={"folder": str(folder), "seen": trained.get("seen"), "validation": trained.get("metrics", {})},
         seed=trained.get("seed"),
-        versions=_versions(),
+        versions=versions(),
     )
     packed = _some(ShardDataset(folder, model.level))
     return export_model(model, packed, output, provenance=provenance, card=card, temperature=temperature)
@@ -111,12 +111,13 @@ def export_model(
     return save_bundle(output, manifest, graphs, draft_card(manifest) if card is None else card, calibration)
 
 
-def _versions() -> dict[str, str]:
-    versions = {}
+def versions() -> dict[str, str]:
+    """Versions of the packages that made a bundle."""
+    found = {}
     for name in _VERSIONS:
         with suppress(PackageNotFoundError):  # coffea-fm itself may run from a checkout
-            versions[name] = version(name)
-    return versions
+            found[name] = version(name)
+    return found
 
 
 def _some(dataset: ShardDataset) -> Packed:

@@ -126,12 +126,12 @@ def make_graphs(
     training = model.training
     model.eval()
     try:
-        arrays = _example(model.backbone.level)
+        arrays = example_arrays(model.backbone.level)
         backbone = _BackboneGraph(model.backbone, token_vectors="token_vectors" in described["backbone"].outputs)
-        graphs = {"backbone": _export(backbone, described["backbone"], arrays, _axes(model.backbone.level, None))}
+        graphs = {"backbone": to_onnx(backbone, described["backbone"], arrays, dynamic_axes(model.backbone.level))}
         if head is not None:
             known = _known(model)
-            graphs["head"] = _export(_HeadGraph(head, temperature), described["head"], known, _axes(model.level, head))
+            graphs["head"] = to_onnx(_HeadGraph(head, temperature), described["head"], known, dynamic_axes(model.level, head))
     finally:
         model.train(training)
     graphs["backbone"] = _with_metadata(graphs["backbone"], json.dumps(asdict(level or model.level)))
@@ -141,14 +141,14 @@ def make_graphs(
 @torch.no_grad()
 def _known(model: Model) -> dict[str, Tensor]:
     """Example inputs of the head."""
-    example = _example(model.level)
+    example = example_arrays(model.level)
     for member in model.level.members:
         if member.members:
             example[f"{member.name}_embedding"] = torch.ones(_THINGS, _SLOTS, model.backbone.dim)
     return model.known(Inputs.from_arrays(example, model.level))
 
 
-def _example(level: Level) -> dict[str, Tensor]:
+def example_arrays(level: Level) -> dict[str, Tensor]:
     """Example arrays, with the names and order of `array_names`."""
     arrays = {level.name: torch.ones(_THINGS, len(level.fields))} if level.fields else {}
     for slots, member in enumerate(level.members, start=_SLOTS):
@@ -158,7 +158,7 @@ def _example(level: Level) -> dict[str, Tensor]:
     return {name: arrays[name] for name in array_names(level)}
 
 
-def _axes(level: Level, head: Head | None) -> dict[str, dict[int, str]]:
+def dynamic_axes(level: Level, head: Head | None = None) -> dict[str, dict[int, str]]:
     """Dynamic axes of every array of a level; an axis is named after the level along it."""
     axes = {level.name: {0: level.name}, "embedding": {0: level.name}}
     for member in level.members:
@@ -172,7 +172,8 @@ def _axes(level: Level, head: Head | None) -> dict[str, dict[int, str]]:
     return axes
 
 
-def _export(module: nn.Module, graph: Graph, arrays: Mapping[str, Tensor], axes: Mapping[str, dict[int, str]]) -> bytes:
+def to_onnx(module: nn.Module, graph: Graph, arrays: Mapping[str, Tensor], axes: Mapping[str, dict[int, str]]) -> bytes:
+    """Trace a module with example arrays, and return the ONNX file."""
     with torch.no_grad(), TemporaryDirectory() as folder, warnings.catch_warnings():
         # The tracer warns about deprecation and constant shapes; the numerical check covers the latter.
         warnings.simplefilter("ignore")

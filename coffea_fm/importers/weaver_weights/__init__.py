@@ -1,0 +1,1 @@
+"""Import weights of weaver's ParticleNet and ParticleTransformer."""
