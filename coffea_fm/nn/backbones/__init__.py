@@ -7,14 +7,22 @@ from typing import Annotated
 from pydantic import Field
 
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
+from coffea_fm.nn.backbones.lgatr import LGATrConfig, LGATrSlimConfig
 from coffea_fm.nn.backbones.particle_net import ParticleNetConfig
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
+from coffea_fm.nn.backbones.pet2 import PET2Config
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
 from coffea_fm.nn.backbones.stored import StoredConfig
 
 AnyBackboneConfig = Annotated[
     # One line per backbone.
-    ParticleNetConfig | ParticleTransformerConfig | SetTransformerConfig | StoredConfig,
+    LGATrConfig
+    | LGATrSlimConfig
+    | ParticleNetConfig
+    | ParticleTransformerConfig
+    | PET2Config
+    | SetTransformerConfig
+    | StoredConfig,
     Field(discriminator="kind"),
 ]
 

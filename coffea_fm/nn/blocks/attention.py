@@ -66,7 +66,7 @@ class Attention(nn.Module):
             query, key, value = linear(rows, weight, together).chunk(3, dim=-1)
         probability = self.dropout if self.training else 0.0
         query, key, value = (self._split(part, *shape) for part in (query, key, value))
-        mixed = _mix(query, key, value, bias.to(query.dtype), probability)
+        mixed = mix(query, key, value, bias.to(query.dtype), probability)
         return self._project_out(mixed.transpose(1, 2).reshape(-1, self.dim), scale)
 
     def gather(self, token: Tensor, vectors: Tensor, bias: Tensor, scale: Tensor | None = None) -> Tensor:
@@ -119,7 +119,8 @@ class Attention(nn.Module):
         return weight.view(self.heads, -1, self.dim)
 
 
-def _mix(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, probability: float) -> Tensor:
+def mix(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, probability: float) -> Tensor:
+    """Mean of the values, weighted by the softmax of ``query @ key + bias``; all of shape [sets, heads, tokens, dim]."""
     # On CPU, the backward pass of torch 2.13's fused attention in bfloat16 is 20 times slower than these three
     # operations, and it has no dropout. A softmax in bfloat16 is twice as slow as in float32.
     plain = query.device.type == "cpu" and (query.dtype is torch.bfloat16 or probability > 0)

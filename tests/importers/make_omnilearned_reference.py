@@ -1,0 +1,61 @@
+"""Write omnilearned.npz: what the package ``omnilearned`` gives for made-up jets and weights of a rule.
+
+Run once, where the package is installed (it needs h5py, einops, diffusers, torchdiffeq and pytorch-optimizer):
+``PYTHONPATH=.:tests/helpers python tests/importers/make_omnilearned_reference.py``
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import omnilearned
+import torch
+from omnilearned.network import PET2
+from omnilearned.utils import get_model_parameters
+from omnilearned_weights import CLASSES, LENGTHS, weights
+from padded_jets import make_inputs
+from random_jets import LEVEL
+
+from coffea_fm.nn.features.omnilearned import OmniLearnedFeatures
+
+FLAGS = {"published": (8, False), "pairs": (2, True)}
+"""Number of layers, and whether features of pairs are used. The second is small, because a test exports it."""
+
+
+def main() -> None:
+    """Write the file beside this script."""
+    found = OmniLearnedFeatures(LEVEL, "jetclass")(make_inputs(LENGTHS, LEVEL, multiple=8))
+    arrays, shapes = {}, {}
+    for name, (layers, pairs) in FLAGS.items():
+        network = PET2(
+            4,
+            use_int=pairs,
+            local_int=pairs,
+            pid=True,
+            add_info=True,
+            mode="pretrain",
+            num_classes=CLASSES,
+            feature_drop=0.1,
+            K=10,
+            num_coord=2,
+            **{**get_model_parameters("small"), "num_transformers": layers},
+        ).eval()
+        for part, module in (("body", network.body), ("classifier_head", network.classifier)):
+            shapes[f"{name}/{part}"] = {key: tuple(value.shape) for key, value in module.state_dict().items()}
+            module.load_state_dict(weights(shapes[f"{name}/{part}"]))
+        with torch.no_grad():
+            body = network.body(found.kinematics, None, found.identity, found.track, torch.zeros(len(LENGTHS)))
+            arrays[f"{name}/logits"] = network.classifier(body).numpy()
+            late = network.body(found.kinematics, None, found.identity, found.track, torch.full((len(LENGTHS),), 0.3))
+            arrays[f"{name}/late"] = late[:, 5:].sum(dim=1).numpy()
+        arrays[f"{name}/parameters"] = np.array(
+            sum(p.numel() for module in (network.body, network.classifier) for p in module.parameters())
+        )
+    about = {"version": omnilearned.__version__, "shapes": shapes}
+    np.savez_compressed(Path(__file__).with_name("omnilearned.npz"), about=np.array(json.dumps(about)), **arrays)
+
+
+if __name__ == "__main__":
+    main()
