@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from coffea_fm.classes import JET_CLASSES
 from coffea_fm.files import atomic
 
 COLORS = (
@@ -32,6 +34,9 @@ COLORS = (
     "#92dadd",
 )
 """Ten colours that colour-blind readers can distinguish, also in greyscale (arXiv:2107.02270)."""
+
+_COLOR_OF_CLASS = dict(zip(JET_CLASSES, COLORS, strict=True))
+"""A class has the same colour in every figure."""
 
 MOST_CURVES = 6
 """Maximum number of curves in one panel; with more, they cannot be told apart."""
@@ -58,6 +63,18 @@ _RC: Any = {
     "ytick.major.size": 6,
     "ytick.minor.size": 3,
 }
+
+
+def colors_of(names: Iterable[str]) -> dict[str, str]:
+    """Choose the colours of classes, processes or taggers drawn together.
+
+    Jet classes always have the same colour, whichever others are in the figure. Other names take the remaining colours
+    in the given order; these repeat if there are more names than colours.
+    """
+    listed = list(names)
+    known = {name: _COLOR_OF_CLASS[name] for name in listed if name in _COLOR_OF_CLASS}
+    free = cycle([color for color in COLORS if color not in known.values()] or COLORS)
+    return {name: known.get(name) or next(free) for name in listed}
 
 
 @dataclass(frozen=True)
