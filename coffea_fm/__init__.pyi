@@ -1,3 +1,4 @@
+from ._version import __version__ as __version__
 from .bundle.hub import pull as pull
 from .bundle.hub import push as push
 from .bundle.listing import models as models

@@ -12,6 +12,7 @@ from strange_names import TEXT, ZOO
 from coffea_fm.analysis.histogram_files import read_histograms, write_histograms
 from coffea_fm.names import FILE, KEY, nearest, safe_name, safe_path
 
+
 @pytest.mark.parametrize("forbidden", [FILE, KEY])
 @given(names=st.lists(TEXT, unique=True, max_size=20))
 def test_no_two_names_become_one(forbidden, names):
@@ -54,3 +55,5 @@ def test_the_nearest_name():
     assert nearest("tret", ["tree", "file"]) == "did you mean 'tree'?"
     assert nearest("xxx", ["tree", "file"]) == "choose one of tree, file"
     assert nearest("xxx", [], "it has") == "it has none"
+    assert nearest("tree", ["tree", "free"]) == "did you mean 'free'?"
+    assert nearest("tree", ["tree"]) == "choose one of tree"

@@ -36,7 +36,7 @@ class Profile:
 def profile_figure(
     panels: Mapping[str, Mapping[str, Profile]], *, label: Label = SIMULATION, text: str = "", legend: str = ""
 ) -> Figure:
-    """Draw efficiencies, a panel a quantity, on one logarithmic axis; arrows are limits where no jet passes.
+    """Draw efficiencies on a logarithmic axis, one panel per quantity; arrows are limits where no jet passes.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ class RocCurve:
 def roc_figure(
     curves: Mapping[str, RocCurve], background: str, *, signal: str = "", label: Label = SIMULATION
 ) -> Figure:
-    """Background efficiency against signal efficiency, one curve a signal class or a tagger; lower is better.
+    """Background efficiency against signal efficiency, one curve per signal class or tagger; lower is better.
 
     Parameters
     ----------

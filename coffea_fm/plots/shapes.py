@@ -26,7 +26,6 @@ from coffea_fm.plots.style import (
     write_label,
 )
 
-
 _COUNTED = "in brackets: effective number of entries"
 
 

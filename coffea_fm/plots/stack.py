@@ -13,7 +13,17 @@ from matplotlib.figure import Figure
 from coffea_fm.arrays import DoubleArray
 from coffea_fm.plots.bins import Bins
 from coffea_fm.plots.names import tex_name
-from coffea_fm.plots.style import MOST_CURVES, SIMULATION, Label, colors_of, fit_range, note, one_panel, style, two_panels
+from coffea_fm.plots.style import (
+    MOST_CURVES,
+    SIMULATION,
+    Label,
+    colors_of,
+    fit_range,
+    note,
+    one_panel,
+    style,
+    two_panels,
+)
 
 HATCH: dict[str, Any] = {"fill": True, "facecolor": "none", "hatch": "/////", "edgecolor": "0.35", "linewidth": 0}
 
