@@ -68,9 +68,8 @@ class Source(BaseModel):
     @property
     def shard_name(self) -> str:
         """File name of the shard: the same chunk always has the same name, and no other chunk has it."""
-        file = sha256("\n".join((self.dataset, self.file, self.path)).encode("utf-8", "surrogatepass")).hexdigest()[
-            :_DIGITS
-        ]
+        place = f"{self.dataset}\n{self.file}\n{self.path}".encode("utf-8", "surrogatepass")
+        file = sha256(place).hexdigest()[:_DIGITS]
         return f"{safe_name(self.dataset)}_{file}_{self.start}-{self.stop}.parquet"
 
 
