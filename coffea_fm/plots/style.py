@@ -18,7 +18,6 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from coffea_fm.classes import JET_CLASSES
 from coffea_fm.files import atomic
 
 COLORS = (
@@ -35,7 +34,18 @@ COLORS = (
 )
 """Ten colours that colour-blind readers can distinguish, also in greyscale (arXiv:2107.02270)."""
 
-_COLOR_OF_CLASS = dict(zip(JET_CLASSES, COLORS, strict=True))
+_COLOR_OF_CLASS = {
+    "QCD": "#717581",
+    "Hbb": "#3f90da",
+    "Hcc": "#ffa90e",
+    "Hgg": "#94a4a2",
+    "H4q": "#832db6",
+    "Hqql": "#a96b59",
+    "Zqq": "#e76300",
+    "Wqq": "#b9ac70",
+    "Tbqq": "#bd1f01",
+    "Tbl": "#92dadd",
+}
 """A class has the same colour in every figure."""
 
 MOST_CURVES = 6
