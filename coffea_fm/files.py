@@ -6,7 +6,7 @@ import os
 import posixpath
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -82,6 +82,18 @@ def refuse_repeated(files: Mapping[str, Iterable[str]]) -> None:
                 also = "" if file == before else f", also as {file}"
                 raise RecipeError(f"{where} the file {before} twice{also}: its events would be counted twice")
             found[same] = (dataset, file)
+
+
+@contextmanager
+def removed_if_empty(folder: Path | None) -> Iterator[None]:
+    """Remove a folder if what should write to it fails before anything is written."""
+    try:
+        yield
+    except BaseException:
+        if folder is not None:
+            with suppress(OSError):  # it is not empty, or not there
+                folder.rmdir()
+        raise
 
 
 def prepare_folder(folder: str | os.PathLike[str]) -> None:

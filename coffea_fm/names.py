@@ -61,5 +61,11 @@ def nearest(name: str, known: Iterable[str], otherwise: str = "choose one of") -
         Text before the list of all names, if none is near.
     """
     names = list(dict.fromkeys(known))
-    found = get_close_matches(name, names, n=1)
-    return f"did you mean {found[0]!r}?" if found else f"{otherwise} {', '.join(names) or 'none'}"
+    found = close_name(name, names)
+    return f"did you mean {found!r}?" if found else f"{otherwise} {', '.join(names) or 'none'}"
+
+
+def close_name(name: str, known: Iterable[str]) -> str | None:
+    """The known name most similar to an unknown one, if any is similar. It is never the name itself."""
+    found = get_close_matches(name, [each for each in known if each != name], n=1)
+    return found[0] if found else None

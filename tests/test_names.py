@@ -7,65 +7,10 @@ import pytest
 import uproot
 from hypothesis import given
 from hypothesis import strategies as st
+from strange_names import TEXT, ZOO
 
 from coffea_fm.analysis.histogram_files import read_histograms, write_histograms
 from coffea_fm.names import FILE, KEY, nearest, safe_name, safe_path
-
-ZOO = [
-    *(
-        "a:b",
-        "a/b",
-        "a.b",
-        "a;b",
-        "a;1",
-        "a\\\\b",
-        "a|b",
-        "a b",
-        "a_b",
-        "a",
-        "A",
-        " a",
-        "a ",
-        ".",
-        "..",
-        "...",
-        "",
-        " ",
-        "-a",
-        ".a",
-        "/",
-        "//",
-    ),
-    *(
-        "a?b",
-        "a*b",
-        'a"b',
-        "a<b",
-        "a>b",
-        "a\nb",
-        "a\x00b",
-        "tt̄",
-        "tt\u0304",
-        "数据",
-        "é",
-        "e\u0301",
-        "🎉",
-        "x" * 300,
-        "x" * 301,
-    ),
-    *(
-        "~",
-        "a~b",
-        "a_b~0",
-        safe_name("a/b"),
-        "é" * 200,
-        "con",
-        "mc20_13TeV:mc20.410470.ttbar",
-        "m_{jj} [GeV]",
-        "pt>200",
-    ),
-]
-TEXT = st.text(st.characters(), max_size=200) | st.sampled_from(ZOO)
 
 
 @pytest.mark.parametrize("forbidden", [FILE, KEY])
@@ -110,3 +55,5 @@ def test_the_nearest_name():
     assert nearest("tret", ["tree", "file"]) == "did you mean 'tree'?"
     assert nearest("xxx", ["tree", "file"]) == "choose one of tree, file"
     assert nearest("xxx", [], "it has") == "it has none"
+    assert nearest("tree", ["tree", "free"]) == "did you mean 'free'?"
+    assert nearest("tree", ["tree"]) == "choose one of tree"

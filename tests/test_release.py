@@ -11,6 +11,9 @@ from pathlib import Path
 
 import yaml
 
+import coffea_fm
+from coffea_fm import _version
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
@@ -81,3 +84,8 @@ def test_links_of_the_readme_are_addresses_on_the_package_index(monkeypatch) -> 
     text = "[a](docs/a.md#b) ![c](d.png) [e](https://f.org) [g](#h)"
     expected = f"[a]({REPOSITORY}/blob/main/docs/a.md#b) ![c]({REPOSITORY}/raw/main/d.png) [e](https://f.org) [g](#h)"
     assert LINK.sub(_absolute, text) == expected
+
+
+def test_the_package_has_one_version():
+    assert coffea_fm.__version__ == _version.version
+    assert "__version__" in dir(coffea_fm)

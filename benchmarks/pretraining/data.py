@@ -53,14 +53,16 @@ def prepare(work: Path, workers: int) -> None:
     for part in ("train", "validation", "test"):
         if not (work / "shards" / f"{part}-quantised").exists():
             quantise(work / "shards" / part, work / "shards" / f"{part}-quantised", work / "shards" / "train")
-    if SHARED.is_dir():
-        collect(
-            work / "shards" / "other-simulation",
-            sorted(SHARED.glob("*.root")),
-            "JetClassSchema",
-            "-O",
-            "collection=Jet",
-        )
+    prepare_other_simulation(work / "shards" / "other-simulation")
+
+
+def prepare_other_simulation(folder: Path) -> None:
+    """Collect the jets of another simulation, or say that the tables will not have them."""
+    files = sorted(SHARED.glob("*.root"))
+    if files:
+        collect(folder, files, "JetClassSchema", "--treename", "tree", "-O", "collection=Jet")
+    elif not folder.exists():
+        print(f"no jets of another simulation in {SHARED}: the tables have no column for them", flush=True)
 
 
 def collect(folder: Path, files: list[Path], schema: str, *options: str) -> None:

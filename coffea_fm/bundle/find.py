@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final
 
 from coffea_fm.bundle.read import MANIFEST, is_remote
 from coffea_fm.errors import BundleError, InputError
+from coffea_fm.names import close_name
 from coffea_fm.shipped import CLONE, shipped
 
 SEARCH_PATH: Final = "COFFEA_FM_PATH"
@@ -48,8 +48,8 @@ def find_bundle(source: str | os.PathLike[str]) -> str:
         return str(known[text])
     if path.exists():
         return str(path.absolute())
-    nearest = difflib.get_close_matches(text, known, n=1)
-    meant = f"; did you mean {nearest[0]!r}?" if nearest else "."
+    near = close_name(text, known)
+    meant = f"; did you mean {near!r}?" if near else "."
     raise BundleError(
         f"there is no bundle {text!r}{meant} Bundles known by name: {', '.join(known) or 'none'}. Give the path of any "
         f"other bundle, or add the folder that holds it to {SEARCH_PATH}"

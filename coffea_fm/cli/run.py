@@ -23,7 +23,8 @@ def run(
     run_options: dict[str, Any],
     option: ProcessorOption = None,
     friends: Annotated[
-        str, typer.Option(help="Outputs of its taggers to write of all jets, one file an input file: scores,embedding.")
+        str,
+        typer.Option(help="Outputs of its taggers to write for all jets, one file per input file: scores,embedding."),
     ] = "",
     plots: Annotated[bool, typer.Option(help="Draw the histograms.")] = True,
     as_json: Json = False,

@@ -79,6 +79,13 @@ class Bins:
         """Sum of the contents."""
         return float((self.values if _uniform(self.edges) else self.values * np.diff(self.edges)).sum())
 
+    @property
+    def effective(self) -> float:
+        """Effective number of entries: of unweighted ones, their number."""
+        widths = np.diff(self.edges) if not _uniform(self.edges) else 1.0
+        variance = float(((self.errors * widths) ** 2).sum())
+        return self.area**2 / variance if variance > 0 else 0.0
+
     def over(self, area: float) -> Bins:
         """Divide by an area: the contents become fractions.
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from coffea_fm.plots.bins import Bins
 from coffea_fm.plots.names import tex_name
-from coffea_fm.plots.style import COLORS, SIMULATION, Label, fit_range, note, one_panel, style
+from coffea_fm.plots.style import SIMULATION, Label, colors_of, fit_range, note, one_panel, style
 
 
 @style()
@@ -45,8 +45,9 @@ def discriminant_figure(
     shapes = {name: bins.over(bins.area) for name, bins in ((name, Bins.of(part)) for name, part in histograms.items())}
     fit_range(axes, np.concatenate([shape.values for shape in shapes.values()]))
     gaps = axes.get_yscale() == "log"
-    for color, (name, shape) in zip(COLORS, shapes.items(), strict=False):
-        shape.draw(axes, color=color, label=tex_name(name), gaps=gaps)
+    colors = colors_of(shapes)
+    for name, shape in shapes.items():
+        shape.draw(axes, color=colors[name], label=tex_name(name), gaps=gaps)
     for name, cut in (cuts or {}).items():
         axes.axvline(cut, ymax=0.72, color="0.3", linewidth=1, linestyle=":")
         axes.text(

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from coffea_fm.arrays import DoubleArray
 from coffea_fm.plots.fit_panels import Panels
 from coffea_fm.plots.names import tex_name
-from coffea_fm.plots.style import COLORS, Label, style, two_panels
+from coffea_fm.plots.style import Label, colors_of, style, two_panels
 
 
 @style()
@@ -50,9 +50,10 @@ def region_figure(
     panels = Panels(main, below, edges, total)
     process, strength, events = signal
     base = np.zeros_like(total)
-    for color, name in zip(COLORS, sorted(backgrounds, key=lambda name: backgrounds[name].sum()), strict=False):
+    colors = colors_of(sorted(backgrounds))
+    for name in sorted(backgrounds, key=lambda name: backgrounds[name].sum()):
         top = base + backgrounds[name] / panels.widths
-        main.stairs(top, edges, baseline=base, fill=True, color=color, label=tex_name(name))
+        main.stairs(top, edges, baseline=base, fill=True, color=colors[name], label=tex_name(name))
         base = top
     panels.error_band(error, "uncertainty")
     line: dict[str, Any] = {"baseline": None, "color": "black", "linestyle": "--", "linewidth": 2}

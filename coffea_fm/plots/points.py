@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from coffea_fm.arrays import DoubleArray
 from coffea_fm.plots.names import tex_name
-from coffea_fm.plots.style import COLORS, MOST_CURVES, SIMULATION, Label, style, write_label
+from coffea_fm.plots.style import MOST_CURVES, SIMULATION, Label, colors_of, style, write_label
 
 
 @style()
@@ -38,7 +38,7 @@ def points_figure(points: Mapping[str, DoubleArray], axes: tuple[str, str], *, l
         shown = names[at * each : (at + 1) * each]
         if n_panels > 1:
             panel.scatter(*everything.T, s=2, color="0.85", linewidth=0, rasterized=True)
-        for color, name in zip(COLORS, shown, strict=False):
+        for name, color in colors_of(shown).items():
             panel.scatter(*points[name].T, s=4, alpha=0.5, color=color, linewidth=0, rasterized=True)
             panel.scatter([], [], s=30, color=color, label=tex_name(name))
         panel.set(xlabel=axes[0], ylabel=axes[1])

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from coffea_fm.arrays import DoubleArray
 from coffea_fm.plots.names import tex_name
-from coffea_fm.plots.style import COLORS, MOST_CURVES, SIMULATION, Label, note, style, write_label
+from coffea_fm.plots.style import MOST_CURVES, SIMULATION, Label, colors_of, note, style, write_label
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Profile:
 def profile_figure(
     panels: Mapping[str, Mapping[str, Profile]], *, label: Label = SIMULATION, text: str = "", legend: str = ""
 ) -> Figure:
-    """Draw efficiencies, a panel a quantity, on one logarithmic axis; arrows are limits where no jet passes.
+    """Draw efficiencies on a logarithmic axis, one panel per quantity; arrows are limits where no jet passes.
 
     Parameters
     ----------
@@ -53,8 +53,9 @@ def profile_figure(
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for panel, (quantity, curves) in zip(axes, panels.items(), strict=True):
         shown = list(curves.items())[:MOST_CURVES]
-        for at, (color, (name, curve)) in enumerate(zip(COLORS, shown, strict=False)):
-            _draw(panel, curve, color, tex_name(name), 0.15 * (at - (len(shown) - 1) / 2))
+        colors = colors_of(name for name, _ in shown)
+        for at, (name, curve) in enumerate(shown):
+            _draw(panel, curve, colors[name], tex_name(name), 0.15 * (at - (len(shown) - 1) / 2))
         panel.set(xlabel=quantity, yscale="log")
         write_label(panel, replace(label, luminosity=None))
     lowest, highest = _range([curve for curves in panels.values() for curve in curves.values()])

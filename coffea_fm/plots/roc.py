@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from coffea_fm.arrays import DoubleArray
 from coffea_fm.plots.names import tex_name
-from coffea_fm.plots.style import COLORS, MOST_CURVES, SIMULATION, Label, style, write_label
+from coffea_fm.plots.style import MOST_CURVES, SIMULATION, Label, colors_of, style, write_label
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class RocCurve:
 def roc_figure(
     curves: Mapping[str, RocCurve], background: str, *, signal: str = "", label: Label = SIMULATION
 ) -> Figure:
-    """Background efficiency against signal efficiency, one curve a signal class or a tagger; lower is better.
+    """Background efficiency against signal efficiency, one curve per signal class or tagger; lower is better.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def roc_figure(
     names = list(curves)
     lowest = min(curve.background[curve.background > 0].min() for curve in curves.values())
     for at, panel in enumerate(panels):
-        for color, name in zip(COLORS, names[at * each : (at + 1) * each], strict=False):
+        for name, color in colors_of(names[at * each : (at + 1) * each]).items():
             _draw(panel, name, curves[name], color)
         write_label(panel, replace(label, luminosity=None))
         panel.set(

@@ -18,12 +18,15 @@ from coffea_fm.plots.style import (
     MOST_CURVES,
     SIMULATION,
     Label,
+    colors_of,
     fit_range,
     note,
     one_panel,
     style,
     write_label,
 )
+
+_COUNTED = "in brackets: effective number of entries"
 
 
 @style()
@@ -75,14 +78,15 @@ def shapes_figure(
     figure = Figure(figsize=(6.4 * n_panels, 5.2), layout="constrained")
     panels = figure.subplots(1, n_panels, sharey=True, squeeze=False)[0]
     names = list(shapes)
+    labels = {name: tex_name(name) + ("" if areas else f" ({part.effective:,.0f})") for name, part in bins.items()}
     for at, panel in enumerate(panels):
         fit_range(panel, values)
-        for color, name in zip(COLORS, names[at * each : (at + 1) * each], strict=False):
-            shapes[name].draw(panel, color=color, label=tex_name(name), gaps=panel.get_yscale() == "log")
+        for name, color in colors_of(names[at * each : (at + 1) * each]).items():
+            shapes[name].draw(panel, color=color, label=labels[name], gaps=panel.get_yscale() == "log")
         edges = shapes[names[0]].edges
         panel.set(xlabel=shapes[names[0]].quantity, xlim=(edges[0], edges[-1]))
         write_label(panel, replace(label, luminosity=None))
-        note(panel, text if areas else "\n".join(filter(None, (text, "normalised to unit area"))))
+        note(panel, text if areas else "\n".join(filter(None, (text, "normalised to unit area", _COUNTED))))
         panel.legend(title=legend or None, loc="upper right", ncols=1 + (each > 3), fontsize="x-small")
     panels[0].set_ylabel(shapes[names[0]].per_bin)
     return figure

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from coffea_fm.arrays import DoubleArray
 from coffea_fm.plots.names import tex_name
-from coffea_fm.plots.style import COLORS, MOST_CURVES, SIMULATION, Label, note, style, write_label
+from coffea_fm.plots.style import MOST_CURVES, SIMULATION, Label, colors_of, note, style, write_label
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def significance_figure(
     names = list(curves)
     left = np.floor(10 * min(curve.signal.min() for curve in curves.values())) / 10
     for at, panel in enumerate(panels):
-        for color, name in zip(COLORS, names[at * each : (at + 1) * each], strict=False):
+        for name, color in colors_of(names[at * each : (at + 1) * each]).items():
             curve = curves[name]
             panel.fill_between(curve.signal, curve.low, curve.high, color=color, alpha=0.2, linewidth=0)
             panel.plot(curve.signal, curve.value, color=color, label=tex_name(name))

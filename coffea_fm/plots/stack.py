@@ -13,7 +13,17 @@ from matplotlib.figure import Figure
 from coffea_fm.arrays import DoubleArray
 from coffea_fm.plots.bins import Bins
 from coffea_fm.plots.names import tex_name
-from coffea_fm.plots.style import COLORS, MOST_CURVES, SIMULATION, Label, fit_range, note, one_panel, style, two_panels
+from coffea_fm.plots.style import (
+    MOST_CURVES,
+    SIMULATION,
+    Label,
+    colors_of,
+    fit_range,
+    note,
+    one_panel,
+    style,
+    two_panels,
+)
 
 HATCH: dict[str, Any] = {"fill": True, "facecolor": "none", "hatch": "/////", "edgecolor": "0.35", "linewidth": 0}
 
@@ -55,9 +65,10 @@ def stack_figure(
     error = np.sqrt(np.sum([bins.errors**2 for bins in parts.values()], axis=0))
     fit_range(main, np.concatenate([total, *(bins.values for bins in lines.values())]))
     base = np.zeros_like(total)
-    for color, (name, bins) in zip(COLORS, parts.items(), strict=False):
+    colors = colors_of(sorted(parts))
+    for name, bins in parts.items():
         top = base + bins.values
-        main.stairs(top, first.edges, baseline=base, fill=True, color=color, label=tex_name(name))
+        main.stairs(top, first.edges, baseline=base, fill=True, color=colors[name], label=tex_name(name))
         base = top
     main.stairs(total + error, first.edges, baseline=np.maximum(total - error, 0), label="stat. unc.", **HATCH)
     for name, bins in lines.items():

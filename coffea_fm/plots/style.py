@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,20 @@ COLORS = (
 )
 """Ten colours that colour-blind readers can distinguish, also in greyscale (arXiv:2107.02270)."""
 
+_COLOR_OF_CLASS = {
+    "QCD": "#717581",
+    "Hbb": "#3f90da",
+    "Hcc": "#ffa90e",
+    "Hgg": "#94a4a2",
+    "H4q": "#832db6",
+    "Hqql": "#a96b59",
+    "Zqq": "#e76300",
+    "Wqq": "#b9ac70",
+    "Tbqq": "#bd1f01",
+    "Tbl": "#92dadd",
+}
+"""A class has the same colour in every figure."""
+
 MOST_CURVES = 6
 """Maximum number of curves in one panel; with more, they cannot be told apart."""
 
@@ -58,6 +73,18 @@ _RC: Any = {
     "ytick.major.size": 6,
     "ytick.minor.size": 3,
 }
+
+
+def colors_of(names: Iterable[str]) -> dict[str, str]:
+    """Choose the colours of classes, processes or taggers drawn together.
+
+    Jet classes always have the same colour, whichever others are in the figure. Other names take the remaining colours
+    in the given order; these repeat if there are more names than colours.
+    """
+    listed = list(names)
+    known = {name: _COLOR_OF_CLASS[name] for name in listed if name in _COLOR_OF_CLASS}
+    free = cycle([color for color in COLORS if color not in known.values()] or COLORS)
+    return {name: known.get(name) or next(free) for name in listed}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from coffea.processor import ProcessorABC
 
 from coffea_fm.errors import InputError
 from coffea_fm.evaluation.tagging import draw_tagging
-from coffea_fm.files import prepare_folder
+from coffea_fm.files import prepare_folder, removed_if_empty
 from coffea_fm.plots.style import Label, save
 from coffea_fm.running.accumulated import take_apart
 from coffea_fm.running.execute import execute
@@ -97,7 +97,7 @@ def _run(
     if folder is not None:
         prepare_folder(folder)
     beside = friends_of(instance, friends, folder, keeps_parts=settings.checkpoints is not None)
-    with settings.executor() as executor:
+    with removed_if_empty(folder), settings.executor() as executor:
         result = execute(
             instance,
             files,
@@ -126,7 +126,7 @@ def collect(
     Parameters
     ----------
     fileset, processor, options, **keywords
-        As for `run`; 50,000 events a chunk by default.
+        As for `run`; 50,000 events per chunk by default.
     output : path-like
         Folder for the shards: the option ``folder`` of the processor.
 

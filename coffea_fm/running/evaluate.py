@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
+import numpy as np
+
+from coffea_fm.arrays import FloatArray
 from coffea_fm.bundle import Calibration
 from coffea_fm.calibration.correction_set import write_correction_set
 from coffea_fm.calibration.lines import scaling_line
@@ -16,7 +19,7 @@ from coffea_fm.calibration.working_points import CutBins, working_points
 from coffea_fm.errors import InputError
 from coffea_fm.evaluation.classification import classification_metrics
 from coffea_fm.evaluation.comparison import Comparison
-from coffea_fm.evaluation.jets import VARIABLES
+from coffea_fm.evaluation.jets import VARIABLES, JetData
 from coffea_fm.evaluation.paired import paired
 from coffea_fm.evaluation.report import markdown
 from coffea_fm.evaluation.result import Evaluation
@@ -203,6 +206,7 @@ def _shifted(evaluations: Mapping[str, Evaluation], other: Scored) -> dict[str, 
     shifted = {}
     for name, part in evaluations.items():
         known = part.metrics.classes
+        _refuse_common_jets(_rows(part.scores, part.jets), _rows(other.scores[name], other.jets[name]), part, other)
         here = Side(part.scores, part.target, part.jets)
         there = Side(other.scores[name], other.targets(known), other.jets[name])
         shift = measure_shift(here, there, known, part.working_points, _phrase(other.data))
@@ -210,10 +214,31 @@ def _shifted(evaluations: Mapping[str, Evaluation], other: Scored) -> dict[str, 
     return shifted
 
 
+_MOST_COMMON = 0.01
+"""Fraction of jets in common up to which two sets may agree by chance, such as those of saturated scores."""
+
+
 def _refuse_the_same(data: FilesetLike, against: FilesetLike | None) -> None:
     both = set() if against is None else set(names_of(data)) & set(names_of(against))
     if both:
         raise InputError(f"{min(both)} is in both data: a shift is tested between different jets")
+
+
+def _refuse_common_jets(here: set[bytes], there: set[bytes], part: Evaluation, other: Scored) -> None:
+    """Refuse jets that are in both data, whatever their files are called."""
+    common = len(here & there)
+    if common > _MOST_COMMON * min(len(here), len(there)):
+        raise InputError(
+            f"{common} of {len(there)} jets of {_phrase(other.data)} are also in {_phrase(part.data)}: a shift is tested "
+            "between different jets"
+        )
+
+
+def _rows(scores: FloatArray, jets: JetData) -> set[bytes]:
+    """The scores and variables of each jet, as bytes; only the same jet has all of them equal."""
+    columns = [scores, *(np.asarray(jets.variables[name])[:, np.newaxis] for name in sorted(jets.variables))]
+    rows = np.concatenate(columns, axis=1, dtype=np.float32, casting="same_kind")
+    return {row.tobytes() for row in rows if np.isfinite(row).all()}
 
 
 def _phrase(data: Sequence[str]) -> str:

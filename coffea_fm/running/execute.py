@@ -56,7 +56,7 @@ def execute(
     executor : ExecutorBase
         From `coffea_fm.running.executors.make_executor`.
     chunksize : int
-        Events a chunk, about.
+        Approximate number of events per chunk.
     checkpoints : path-like, optional
         Keep finished chunks in this folder, which the workers share, and take them from there.
     friends : Friends, optional

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, redirect_stderr
@@ -47,7 +48,8 @@ class Told:
             show_logs(self.log_level)
         for attempt in range(_ATTEMPTS):
             try:
-                return self.function(item)
+                with _fewer_warnings(show=bool(self.log_level)):
+                    return self.function(item)
             except Exception as error:  # noqa: BLE001
                 told = explain(error, _bare(item).filename, entries(_bare(item)))
             if not isinstance(told, UnreadableFileError | NetworkError):
@@ -57,6 +59,15 @@ class Told:
             if attempt == _ATTEMPTS - 1 and not self.skip_unreadable:
                 raise UnreadableFileError(f"{told}; use --skip-bad-files to run without it")
         return {"failed": {_bare(item): str(told)}}
+
+
+@contextmanager
+def _fewer_warnings(*, show: bool) -> Iterator[None]:
+    """Hide coffea's warnings about each branch that it cannot read: hundreds for a PHYSLITE file. ``-v`` shows them."""
+    with warnings.catch_warnings():
+        if not show:
+            warnings.filterwarnings("ignore", "Skipping .* as it is not interpretable by Uproot", UserWarning)
+        yield
 
 
 def _bare(item: Any) -> Any:
@@ -115,6 +126,7 @@ class TellingDaskExecutor(_Telling, DaskExecutor):  # type: ignore[misc]
 
     def __call__(self, items: Any, function: Callable[[Any], Any], accumulator: Any) -> Any:
         """Run, and explain the death of a worker, which raises no exception of its own."""
+        self.unit = "task"  # coffea also counts the tasks that add up results
         try:
             return super().__call__(items, function, accumulator)
         except RuntimeError as error:

@@ -27,7 +27,7 @@ def list_files(sources: Sequence[str], *, treename: str = "Events", redirector: 
     Parameters
     ----------
     sources : sequence of str
-        Folders, patterns, ROOT or parquet files, JSON filesets, and lists with a file a line, as DAS and Rucio print
+        Folders, patterns, ROOT or parquet files, JSON filesets, and lists with one file per line, as DAS and Rucio print
         them; ``NAME=SOURCE`` puts all files of a source into the dataset of that name.
     treename : str
         The tree, where nothing else gives it.

@@ -28,6 +28,7 @@ from coffea_fm.running.result import RunResult
 from coffea_fm.running.root_histograms import write_root
 
 _log = logging.getLogger(__name__)
+ROOT = "histograms.root"
 
 
 @dataclass
@@ -149,7 +150,7 @@ def _write_files(parts: Parts, folder: Path, done: _Finish) -> None:
                 ak.to_parquet(ak.Array({"value": array}) if _is_plain(array) else array, path)
             done.written.setdefault("arrays", []).append(str(target))
     if parts.histograms:
-        for name, write in ((HISTOGRAMS, write_histograms), ("histograms.root", write_root)):
+        for name, write in ((HISTOGRAMS, write_histograms), (ROOT, write_root)):
             with done.step(name), atomic(folder / name) as path:
                 failed = write(path, parts.histograms)
                 done.not_written |= {f"{key} in {name}": f"{key} in {name}: {why}" for key, why in failed.items()}
@@ -177,7 +178,9 @@ def _write_plots(parts: Parts, folder: Path, output: Any, done: _Finish) -> None
         label, signals = label_of(output), signals_of(output)
         figures, not_drawn = draw_histograms(parts.histograms, folder, label=label, signals=signals)
         done.written["plots"] = [str(path) for path in figures]
-        done.not_written |= not_drawn
+        # a histogram without entries is named once, where it is missing from the ROOT file
+        told = {name for name in not_drawn if "it has no entries" in done.not_written.get(f"{name} in {ROOT}", "")}
+        done.not_written |= {name: why for name, why in not_drawn.items() if name not in told}
 
 
 def _json(content: Any) -> str:

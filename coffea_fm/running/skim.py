@@ -40,7 +40,7 @@ def skim(
     collections: Sequence[str] | None = None,
     **keywords: Unpack[RunKeywords],
 ) -> RunResult:
-    """Write selected events with selected objects, one file a chunk; a chunk that is run again replaces its file.
+    """Write selected events with selected objects, one file per chunk; a chunk that is run again replaces its file.
 
     Parameters
     ----------
@@ -188,7 +188,9 @@ def _metadata(given: Mapping[str, Any], output: Mapping[str, Any], dataset: str)
 
 
 def _notes(output: Mapping[str, Any], folder: Path, listed: set[str]) -> list[str]:
-    notes = []
+    counts = output["cutflow"].values()
+    selected, read = (sum(part[name] for part in counts) for name in ("selected", "events"))
+    notes = [f"{selected} of {read} events were kept"]
     if names := sorted(output["left_out"]):
         notes.append(
             f"not in the skims, because a tree cannot hold them or what they refer to was not kept: {', '.join(names)}"

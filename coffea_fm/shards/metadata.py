@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -12,9 +11,12 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from coffea_fm.errors import InputError
+from coffea_fm.files import identity
+from coffea_fm.names import safe_name
 from coffea_fm.tokens import Level
 
 KEY = b"coffea_fm"
+_DIGITS = 10
 
 
 class Source(BaseModel):
@@ -28,6 +30,8 @@ class Source(BaseModel):
         Identity of the file: its UUID if it has one, otherwise its path.
     start, stop : int
         Range of entries; the end is excluded.
+    path : str
+        Where the file was read, so that files with the same UUID do not overwrite each other's shards.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,6 +40,7 @@ class Source(BaseModel):
     file: str
     start: int
     stop: int
+    path: str = ""
 
     @classmethod
     def of(cls, metadata: dict[str, Any]) -> Source:
@@ -57,12 +62,15 @@ class Source(BaseModel):
             file=file,
             start=int(metadata["entrystart"]),
             stop=int(metadata["entrystop"]),
+            path=identity(str(metadata["filename"])),
         )
 
     @property
     def shard_name(self) -> str:
-        """File name of the shard: the same chunk always has the same name."""
-        return f"{_safe(self.dataset)}_{_safe(self.file)}_{self.start}-{self.stop}.parquet"
+        """File name of the shard: the same chunk always has the same name, and no other chunk has it."""
+        place = f"{self.dataset}\n{self.file}\n{self.path}".encode("utf-8", "surrogatepass")
+        file = sha256(place).hexdigest()[:_DIGITS]
+        return f"{safe_name(self.dataset)}_{file}_{self.start}-{self.stop}.parquet"
 
 
 class ShardMetadata(BaseModel):
@@ -113,11 +121,3 @@ def read_metadata(path: str | os.PathLike[str], parquet: pq.FileMetaData) -> Sha
             f"{path} has metadata that this coffea-fm cannot read ({error.errors()[0]['msg']}): "
             "collect it again with this version"
         ) from error
-
-
-def _safe(text: str) -> str:
-    """Make a text safe for a file name. If it must be changed, a digest keeps it unique."""
-    cleaned = re.sub(r"[^A-Za-z0-9.-]+", "-", text)
-    if cleaned == text and len(text) <= 48:
-        return text
-    return f"{cleaned[-36:].strip('-')}-{sha256(text.encode()).hexdigest()[:8]}"

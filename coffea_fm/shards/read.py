@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from coffea_fm.arrays import BoolArray
 from coffea_fm.errors import InputError
 from coffea_fm.shards.columns import column_names, from_table, scalar_columns
-from coffea_fm.shards.metadata import ShardMetadata, read_metadata
+from coffea_fm.shards.metadata import ShardMetadata, Source, read_metadata
 from coffea_fm.tokens import Level, Packed
 
 Columns = dict[str, npt.NDArray[Any]]
@@ -212,13 +212,17 @@ def _row_groups(path: Path, parquet: pq.FileMetaData) -> list[RowGroup]:
 
 
 def _refuse_overlaps(described: dict[Path, ShardMetadata]) -> None:
-    by_entry = sorted(
-        described.items(), key=lambda item: (item[1].source.dataset, item[1].source.file, item[1].source.start)
-    )
+    by_entry = sorted(described.items(), key=lambda item: (item[1].source.file, item[1].source.start))
     for (path, metadata), (next_path, following) in pairwise(by_entry):
         source, after = metadata.source, following.source
-        if (source.dataset, source.file) == (after.dataset, after.file) and after.start < source.stop:
+        if source.file == after.file and after.start < source.stop:
             raise InputError(
-                f"{path.name} and {next_path.name} hold the same entries of {source.file}: "
-                f"empty {path.parent} and collect again with one chunk size"
+                f"{path.name} and {next_path.name} hold the same entries of {_files(source, after)}: "
+                f"empty {path.parent} and collect again, each file once and with one chunk size"
             )
+
+
+def _files(source: Source, after: Source) -> str:
+    if source.path == after.path:
+        return source.path or source.file
+    return f"one file, {source.path} and {after.path}, which have the same UUID"

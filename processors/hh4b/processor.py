@@ -78,6 +78,9 @@ class HH4b(ProcessorABC):  # type: ignore[misc]
         calibration = None if uncalibrated else self.corrections
         self.large_r = large_r_tagger(jets, calibration)
         self.small_r = small_r_tagger(flavour, calibration) if flavour else None
+        self.taggers = {"FatJet": self.large_r.tagger}
+        if self.small_r is not None:
+            self.taggers["Jet"] = self.small_r.tagger
         self.first_txbb, self.txbb = number("first_txbb", first_txbb), medium_and_tight("txbb", txbb)
         self.event_cut, self.b_tag = number("event_cut", event_cut), number("b_tag", b_tag)
         if calibration is not None:

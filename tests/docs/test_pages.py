@@ -113,6 +113,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("tagging.json.gz").write_bytes(gzip.compress(working_point_factors().encode()))
     make_nano(Path("file.root"), 60, seed=1)
     Path("FILESET.json").write_text(json.dumps({"mine": {"files": {"file.root": "Events"}}}))
+    for name in ("das", "rucio"):
+        Path(f"{name}.txt").write_text(f"/store/mc/{name}/one.root\n/store/mc/{name}/two.root\n")
     Path("my_processor.py").write_text(PROCESSOR)
     Path("myanalysis").mkdir()
     Path("myanalysis/__init__.py").write_text(PROCESSOR)

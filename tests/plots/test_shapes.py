@@ -24,8 +24,8 @@ def test_shapes_have_unit_area_and_say_so():
     figure = shapes_figure({"QCD": filled([5, 5, 15, 25]), "Hbb": filled([15], weight=3)})
     (panel,) = figure.axes
     lines = drawn(panel)
-    assert lines["QCD"] == pytest.approx([0.5, 0.25, 0.25, 0])
-    assert lines[r"H$\to$bb"] == pytest.approx([0, 1, 0, 0])
+    assert lines["QCD (4)"] == pytest.approx([0.5, 0.25, 0.25, 0])
+    assert lines[r"H$\to$bb (1)"] == pytest.approx([0, 1, 0, 0])
     assert any("normalised to unit area" in text.get_text() for text in panel.texts)
     assert panel.get_ylabel() == "Fraction of jets / 10 GeV"
 

@@ -10,6 +10,7 @@ import pytest
 import coffea_fm
 from coffea_fm.analysis.normalisation import normalisation
 from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.running.friends import friends_of
 from coffea_fm.shards import ShardDataset
 
 pytestmark = pytest.mark.filterwarnings("ignore::coffea_fm.errors.InputWarning")
@@ -249,3 +250,8 @@ def test_data_are_nothing_to_learn_from(hh4b, open_events, tmp_path):
     counts = hh4b(folder=str(tmp_path)).process(open_events("X1000", kind="data"))["cutflow"]["X1000"]
     assert counts["collected_written"] == 0
     assert counts["collected_without_class"] == 100
+
+
+def test_it_names_its_taggers_for_friends(hh4b, tmp_path):
+    friends = friends_of(hh4b(), "scores", tmp_path)
+    assert [(model.collection, model.bundle) for model in friends.models] == [("FatJet", "jet-classifier-small")]

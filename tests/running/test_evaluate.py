@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+
 import awkward as ak
 import numpy as np
 import pytest
@@ -131,3 +133,6 @@ def test_other_data_are_tested_for_a_shift_also_without_truth(tmp_path, bundle, 
     assert "Domain shift to" in repr(result)
     with pytest.raises(InputError, match="is in both data"):
         coffea_fm.evaluate(bundle, tmp_path / "here.root", against=tmp_path / "here.root", quiet=True)
+    shutil.copy(tmp_path / "here.root", tmp_path / "copy.root")
+    with pytest.raises(InputError, match=r"\d+ of \d+ jets of .*copy\.root are also in .*here\.root"):
+        coffea_fm.evaluate(bundle, tmp_path / "here.root", against=tmp_path / "copy.root", quiet=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import uproot
 
+import coffea_fm
 from coffea_fm.analysis.histogram_files import read_histograms
 from coffea_fm.errors import InputError
 from coffea_fm.files import prepare_folder
@@ -132,3 +133,18 @@ def test_unwritable_folders_are_refused_beforehand(tmp_path):
 def test_reading_what_is_not_there(tmp_path):
     with pytest.raises(InputError, match="cannot read histograms from"):
         read_histograms(tmp_path / "none.zip")
+
+
+def test_an_empty_histogram_is_named_once(tmp_path, nano):
+    code = """
+import hist
+from coffea.processor import ProcessorABC
+class Empty(ProcessorABC):
+    def process(self, events):
+        axis = hist.axis.StrCategory(["a", "b"], name="truth")
+        return {"empty": hist.Hist(axis, hist.axis.Regular(3, 0, 1, name="x"), storage=hist.storage.Weight())}
+    def postprocess(self, accumulator): ...
+"""
+    (tmp_path / "empty.py").write_text(code)
+    result = coffea_fm.run(tmp_path / "empty.py", nano, tmp_path / "out", quiet=True)
+    assert list(result.not_written) == ["empty in histograms.root"]

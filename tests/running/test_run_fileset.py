@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 
 import awkward as ak
 import numpy as np
@@ -64,6 +65,23 @@ def test_damage_inside_a_file_costs_only_its_chunks_and_they_are_counted(process
 def test_absent_file(processor, nano, tmp_path):
     with pytest.raises(UnreadableFileError, match=r"cannot read .*none\.root: there is no such file"):
         execute(processor, [nano, tmp_path / "none.root"])
+
+
+def test_a_run_that_is_refused_leaves_no_empty_folder(processor, tmp_path):
+    with pytest.raises(UnreadableFileError, match="there is no such file"):
+        coffea_fm.run(processor, [tmp_path / "none.root"], tmp_path / "out", quiet=True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_branches_that_coffea_cannot_read_are_no_flood_of_warnings(shared_data):
+    options = {"collection": "Jets", "bundle": "jet-classifier-kinematic"}
+    file = shared_data / "real" / "PHYSLITE_example.root"
+    settings = {"schema": "PHYSLITESchema", "treename": "CollectionTree", "quiet": True}
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        result = coffea_fm.run("tag_jets", file, options=options, **settings)
+    assert result.n_events > 0
+    assert not [warning for warning in seen if "not interpretable by Uproot" in str(warning.message)]
 
 
 def test_nothing_readable_is_an_error_even_when_skipping(processor, truncated):
