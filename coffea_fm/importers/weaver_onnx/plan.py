@@ -131,16 +131,20 @@ def make_plan(preprocess: Preprocess, mapping: Mapping, name: str) -> Plan:
             what = "of the jet" if described.of_jet else "of tokens"
             raise RecipeError(f"{where}: the input {input_name!r} is {what}, but the group is not: change 'tokens'")
         definitions = _definitions(group, where)
+
+        def formula(text: str, part: str, known: MappingOf[str, Expression] = definitions, start: str = where) -> Expression:
+            return _checked(parse(text, f"{start}.{part}", known), f"{start}.{part}")
+
         if group_name not in groups:
             groups[group_name] = TokenGroup(
                 group_name,
                 group.tokens or "",
-                parse(group.select, f"{where}.select", definitions) if group.select else None,
-                None if group.order == STORED else parse(group.order, f"{where}.order", definitions),
+                formula(group.select, "select") if group.select else None,
+                None if group.order == STORED else formula(group.order, "order"),
                 group.minimum,
             )
         formulas = tuple(
-            parse(group.variables[variable], f"{where}.variables.{variable}", definitions)
+            formula(group.variables[variable], f"variables.{variable}")
             for variable in described.var_names
         )
         inputs.append(InputPlan(input_name, groups[group_name], formulas, described, _padding(group, input_name)))
@@ -174,6 +178,20 @@ def _definitions(group: Group, where: str) -> dict[str, Expression]:
     return known
 
 
+def _checked(expression: Expression, where: str, over: str = "") -> Expression:
+    """A formula whose columns are of the token, its jet, or of the level of the function around them."""
+    if isinstance(expression, Column) and expression.owner not in ("", JET, over):
+        raise RecipeError(
+            f"{where}: {expression.owner}.{expression.name} can be read only inside min_over({expression.owner}, ...)"
+        )
+    if isinstance(expression, Call):
+        if over and expression.level:
+            raise RecipeError(f"{where}: {expression.name} cannot stand inside another function over tokens")
+        for argument in expression.arguments:
+            _checked(argument, where, expression.level or over)
+    return expression
+
+
 def _padding(group: Group, name: str) -> Padding:
     if name.endswith("_mask"):
         return "constant"
@@ -191,6 +209,8 @@ def _level(inputs: list[InputPlan], mapping: Mapping, name: str) -> Level:
         for expression in (*entry.formulas, group.select, group.order):
             for level, column in _reads(expression, group.tokens or JET):
                 read.setdefault(level, {})[column] = None
+            for level in _counted(expression):
+                read.setdefault(level, {})
     infos = _infos(mapping)
     where = f"mapping {name}"
     fields = tuple(_field(JET, column, JET_FIELDS, infos[JET], where) for column in read.pop(JET, {}))
@@ -213,6 +233,13 @@ def _reads(expression: Expression | None, own: str) -> list[tuple[str, str]]:
     return [(column.owner or own, column.name) for column in columns(expression)]
 
 
+def _counted(expression: Expression | None) -> list[str]:
+    """Levels that functions such as ``count`` go over."""
+    if expression is None:
+        return []
+    return [part.level for part in walk(expression) if isinstance(part, Call) and part.level]
+
+
 def _infos(mapping: Mapping) -> dict[str, dict[str, ColumnInfo]]:
     infos: dict[str, dict[str, ColumnInfo]] = {JET: dict(mapping.jet_columns)}
     for group in mapping.groups.values():
@@ -233,12 +260,3 @@ def _field(
         f"{nearest(name, known)}"
     )
 
-
-def others_read(plan: Plan) -> set[str]:
-    """Levels whose tokens are read by functions over them, such as ``min_over``."""
-    found = set()
-    for entry in plan.inputs:
-        for expression in (*entry.formulas, entry.group.select, entry.group.order):
-            if expression is not None:
-                found |= {part.level for part in walk(expression) if isinstance(part, Call) and part.level}
-    return found
