@@ -75,7 +75,9 @@ def write_model(
     return path
 
 
-def write_preprocess(folder: Path, groups: list[Group], names: dict[str, list[str]], classes: int = 3, jet: list[str] = ()) -> Path:
+def write_preprocess(
+    folder: Path, groups: list[Group], names: dict[str, list[str]], classes: int = 3, jet: list[str] = ()
+) -> Path:
     """Write the ``preprocess.json`` of such a model."""
     content: dict = {"output_names": [f"label_{i}" for i in range(classes)], "input_names": []}
     info = {"median": 0.5, "norm_factor": 0.8, "replace_inf_value": 0, "lower_bound": -3, "upper_bound": 3, "pad": 0}

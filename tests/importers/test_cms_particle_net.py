@@ -27,9 +27,7 @@ def jets(shared_data):
 def bundle(request, shared_models, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundles") / "particle-net-md"
     model = shared_models / FOLDER
-    coffea_fm.import_model(
-        model / "model.onnx", model / request.param, output=folder, mapping="cms-particlenet-ak8"
-    )
+    coffea_fm.import_model(model / "model.onnx", model / request.param, output=folder, mapping="cms-particlenet-ak8")
     return folder
 
 

@@ -56,7 +56,10 @@ def test_a_mapping_extends_another(tmp_path):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("description: d\ngroups: {g: {tokens: constituents, selct: pt > 1, variables: {x: pt}}}", "did you mean 'select'"),
+        (
+            "description: d\ngroups: {g: {tokens: constituents, selct: pt > 1, variables: {x: pt}}}",
+            "did you mean 'select'",
+        ),
         ("description: d\ngroups: {}", "groups"),
         ("groups: {g: {variables: {x: pt}}}", "description"),
         ("- a", "not a YAML mapping"),

@@ -39,7 +39,12 @@ groups:
     variables: {j_pt: log(jet.pt), j_one: "1"}
 """
 GROUPS = [("near", 3, 2, 6), ("far", 2, 1, 4), ("sv", 2, 1, 3), ("lt", 2, 3, 3)]
-NAMES = {"near": ["n_pt", "n_eta", "n_dr"], "far": ["f_pt", "f_d0"], "sv": ["s_mass", "s_many"], "lt": ["l_pt", "l_chi2"]}
+NAMES = {
+    "near": ["n_pt", "n_eta", "n_dr"],
+    "far": ["f_pt", "f_d0"],
+    "sv": ["s_mass", "s_many"],
+    "lt": ["l_pt", "l_chi2"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +159,9 @@ def small(folder, mapping, **options):
     return model, preprocess, {"output": folder / "b", "mapping": str(folder / "m.yaml")}
 
 
-ONE = "description: d\ngroups: {g: {tokens: constituents, minimum: 1, variables: {near_mask: '1', a: log(pt), b: eta}}}\n"
+ONE = (
+    "description: d\ngroups: {g: {tokens: constituents, minimum: 1, variables: {near_mask: '1', a: log(pt), b: eta}}}\n"
+)
 
 
 def test_logits_must_be_declared(tmp_path):
@@ -169,7 +176,9 @@ def test_logits_must_be_declared(tmp_path):
 
 
 def test_columns_of_the_output_can_be_parted(tmp_path):
-    parts = "outputs: {scores: {columns: [label_0, label_1], kind: logits}, regression: {columns: [label_2], kind: values}}"
+    parts = (
+        "outputs: {scores: {columns: [label_0, label_1], kind: logits}, regression: {columns: [label_2], kind: values}}"
+    )
     model, preprocess, rest = small(tmp_path, ONE + parts, softmax=False)
     coffea_fm.import_model(model, preprocess, **rest)
     tagger = coffea_fm.load(rest["output"])
@@ -205,7 +214,11 @@ def test_bad_files_give_one_sentence(tmp_path):
         coffea_fm.import_model(model, tmp_path / "no.json", **rest)
     with pytest.raises(InputError, match=r"preprocess.json of the model is missing"):
         coffea_fm.import_model(model, **rest)
-    for text, reason in [("{", "is not JSON"), ("{}", "input_names"), ('{"input_names": ["x"], "output_names": []}', "'x'")]:
+    for text, reason in [
+        ("{", "is not JSON"),
+        ("{}", "input_names"),
+        ('{"input_names": ["x"], "output_names": []}', "'x'"),
+    ]:
         preprocess.write_text(text)
         with pytest.raises(InputError, match=reason):
             coffea_fm.import_model(model, preprocess, **rest)
