@@ -68,7 +68,12 @@ class JetClassSchema(BaseSchema):  # type: ignore[misc]
 def _jets(branches: dict[str, Form]) -> Form:
     pt, eta, phi, energy = (branches[f"jet_{name}"] for name in ("pt", "eta", "phi", "energy"))
     fields = {"pt": pt, "eta": eta, "phi": phi, "mass": mass_of_energy(pt, eta, energy)}
-    own = {"jet_sdmass": "msoftdrop", "jet_nparticles": "nConstituents", "jet_label": "jet_label", "jet_energy": "jet_energy"}
+    own = {
+        "jet_sdmass": "msoftdrop",
+        "jet_nparticles": "nConstituents",
+        "jet_label": "jet_label",
+        "jet_energy": "jet_energy",
+    }
     for name in [name for name in branches if name.startswith(("jet_", "label_"))]:
         form = branches.pop(name)
         if form["class"] == "NumpyArray":

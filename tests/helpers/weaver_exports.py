@@ -135,7 +135,11 @@ def export(folder: Path, network: str, pad_mode: str, *, dynamic: bool = True, b
         train_mode="cls",
         regression_mode=False,
     )
-    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stderr(io.StringIO()),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
         warnings.simplefilter("ignore")
         onnx(args)
     return folder / "model.onnx"

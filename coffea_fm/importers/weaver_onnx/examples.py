@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from coffea_fm.arrays import FloatArray, IntArray
-from coffea_fm.importers.weaver_onnx.plan import JET
+from coffea_fm.importers.weaver_onnx.levels import JET
 from coffea_fm.tokens import Members, Packed
 from coffea_fm.tokens.fields import Field
 from coffea_fm.tokens.levels import Level

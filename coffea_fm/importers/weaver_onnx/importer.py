@@ -20,7 +20,7 @@ from coffea_fm.importers.weaver_onnx.examples import random_jets
 from coffea_fm.importers.weaver_onnx.inputs import Layout, raw_names
 from coffea_fm.importers.weaver_onnx.layouts import find_layouts, fixed_lengths, read_inputs
 from coffea_fm.importers.weaver_onnx.mapping import Mapping, read_mapping
-from coffea_fm.importers.weaver_onnx.original import Original, read_original
+from coffea_fm.importers.weaver_onnx.original import read_original
 from coffea_fm.importers.weaver_onnx.outputs import plan_outputs
 from coffea_fm.importers.weaver_onnx.plan import Plan, make_plan
 from coffea_fm.importers.weaver_onnx.preprocess import Preprocess, read_preprocess
@@ -30,9 +30,7 @@ from coffea_fm.importers.weaver_onnx.runs import Allowed, Runnable, find_allowed
 _VERSIONS = ("onnx", "onnxruntime", "numpy")
 
 
-def import_onnx(
-    model: Path, preprocess: Path | None, output: Path, *, mapping: str | None, name: str
-) -> ImportResult:
+def import_onnx(model: Path, preprocess: Path | None, output: Path, *, mapping: str | None, name: str) -> ImportResult:
     """Import an ONNX file; see `coffea_fm.importers.import_model`."""
     described = read_mapping(mapping)
     family = Path(str(mapping)).stem
@@ -63,7 +61,10 @@ def import_onnx(
     )
     signed = sign(manifest, {"model": graph})
     found = Checker(run, plan, layouts, outputs)(signed, graph, _versions())
-    data = {**manifest.provenance.data, "remarks": [*_remarks(allowed, padded=plan is described_plan), *([found.remark] if found.remark else [])]}
+    data = {
+        **manifest.provenance.data,
+        "remarks": [*_remarks(allowed, padded=plan is described_plan), *([found.remark] if found.remark else [])],
+    }
     provenance = manifest.provenance.model_copy(update={"data": data})
     check = found.check
     checked = manifest.model_copy(update={"check": check, "provenance": provenance})
@@ -102,7 +103,9 @@ def _remarks(allowed: Allowed, *, padded: bool) -> list[str]:
     elif not allowed.batches:
         remarks.append("The original graph takes one jet at a time: a loop inside the graph runs it jet by jet.")
     elif not allowed.padding:
-        remarks.append("The answer of the original depends on padding: a loop inside the graph runs each jet at its length.")
+        remarks.append(
+            "The answer of the original depends on padding: a loop inside the graph runs each jet at its length."
+        )
     for name, (least, most) in allowed.lengths.items():
         remarks.append(
             f"`{name}` is filled up to {least} tokens instead of {most}, which was found to give the same scores."

@@ -77,9 +77,7 @@ def open_model(model: ModelProto, what: str) -> Runnable:
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"onnxruntime {onnxruntime.__version__} cannot open {what}: {reason}") from error
@@ -108,7 +106,9 @@ def without_harmful_padding(original: Original, plan: Plan, layouts: Mapping[str
     free = {
         entry.name: (1, entry.described.max_length or 0)
         for entry in plan.inputs
-        if entry.group.tokens and entry.padding == "constant" and original.inputs[entry.name][token_axis(layouts[entry.name])] is None
+        if entry.group.tokens
+        and entry.padding == "constant"
+        and original.inputs[entry.name][token_axis(layouts[entry.name])] is None
     }
     if not free or _finite(original, plan, layouts):
         return plan
@@ -156,8 +156,10 @@ def find_allowed(original: Original, plan: Plan, layouts: Mapping[str, Layout]) 
     together = stacked(plan, jets, layouts)
     try:
         free = open_model(without_fixed_batch(original.model), str(original.path))
-        batches = _same([output[index : index + 1] for output in free(together) for index in range(len(jets))],
-                        [jet[position] for position in range(len(truth[0])) for jet in truth])
+        batches = _same(
+            [output[index : index + 1] for output in free(together) for index in range(len(jets))],
+            [jet[position] for position in range(len(truth[0])) for jet in truth],
+        )
     except Exception:  # noqa: BLE001 - whatever goes wrong means that this graph takes one jet at a time
         batches = False
     if not padding and not batches:
@@ -167,7 +169,9 @@ def find_allowed(original: Original, plan: Plan, layouts: Mapping[str, Layout]) 
     return Allowed(batches, padding, shorter)
 
 
-def _shorter(original: Original, plan: Plan, layouts: Mapping[str, Layout], model: Runnable) -> dict[str, tuple[int, int]]:
+def _shorter(
+    original: Original, plan: Plan, layouts: Mapping[str, Layout], model: Runnable
+) -> dict[str, tuple[int, int]]:
     """Shortest length, of those tried, that gives the answers of the full one, for inputs that are always filled up."""
     found: dict[str, tuple[int, int]] = {}
     for group in plan.groups:
@@ -181,7 +185,10 @@ def _shorter(original: Original, plan: Plan, layouts: Mapping[str, Layout], mode
             continue
         most = max(entry.described.max_length or 0 for entry in entries)
         for length in (length for length in _SHORTER if length < most):
-            lengths = {entry.name: (min(length, entry.described.max_length or 0), entry.described.max_length or 0) for entry in entries}
+            lengths = {
+                entry.name: (min(length, entry.described.max_length or 0), entry.described.max_length or 0)
+                for entry in entries
+            }
             if _short_enough(plan, plan.with_lengths({**found, **lengths}), layouts, model, length):
                 found |= lengths
                 break
@@ -214,5 +221,3 @@ def difference(answer: FloatArray, expected: FloatArray) -> float:
     if answer.shape != expected.shape or not (np.isfinite(answer).all() and np.isfinite(expected).all()):
         return np.inf
     return float((np.abs(answer - expected) / np.maximum(1.0, np.abs(expected))).max(initial=0.0))
-
-
