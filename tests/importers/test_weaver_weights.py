@@ -38,7 +38,6 @@ def randomised(network):
     for name, parameter in network.named_parameters():
         if name.endswith(("c_attn", "w_resid", "norm.weight")):
             torch.nn.init.uniform_(parameter, 0.5, 1.5)
-    network.fc[-1].weight.data.mul_(10.0)
     return network.eval()
 
 
@@ -137,7 +136,7 @@ def test_published_particle_net(weaver, tmp_path):
     model, checkpoint = load_checkpoint(tmp_path / "net-checkpoint")
     assert checkpoint.network.backbone.features == "jetclass-kin"
     assert checkpoint.provenance["imported"]["file"] == "ParticleNet_kin.pt"
-    assert sum(parameter.numel() for parameter in model.parameters()) == 366_146
+    assert sum(parameter.numel() for parameter in model.parameters()) == 368_216
     assert "ParticleNet_kin.pt" in (tmp_path / "net" / "README.md").read_text()
 
 
@@ -146,6 +145,7 @@ def test_published_particle_net(weaver, tmp_path):
 @pytest.mark.filterwarnings("ignore::coffea_fm.errors.InputWarning")
 def test_particle_net_with_random_weights(weaver, tmp_path, n_features):
     network = randomised(weaver[0](n_features, 10, **SMALL, use_fusion=n_features == 13, trim=False))
+    network.fc[-1].weight.data.mul_(10.0)  # else all jets have nearly the same scores
     torch.save({f"mod.{name}": tensor for name, tensor in network.state_dict().items()}, tmp_path / "net.pt")
     coffea_fm.import_model(tmp_path / "net.pt", output=tmp_path / "net")
     assert_agrees(network, network.state_dict(), tmp_path / "net", n_features)
