@@ -18,7 +18,11 @@ from coffea_fm.schemas.registry import PREFIX, Form
 
 
 def gather(
-    links: Form, name: str, fields: Mapping[str, Form], rows: Form | None = None, of_links: Mapping[str, Form] | None = None
+    links: Form,
+    name: str,
+    fields: Mapping[str, Form],
+    rows: Form | None = None,
+    of_links: Mapping[str, Form] | None = None,
 ) -> Form:
     """Linked tokens as a list of records per owner.
 

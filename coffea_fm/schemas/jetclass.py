@@ -40,7 +40,7 @@ class JetClassSchema(BaseSchema):  # type: ignore[misc]
 
     ``events.Jet`` is a list of exactly one jet per entry, so that code for jets in events works unchanged.
     Its fields are ``pt``, ``eta``, ``phi``, ``mass`` (from ``jet_energy``), ``msoftdrop`` (``jet_sdmass``),
-    ``nConstituents``, the other ``jet_*`` without their prefix, the ``label_*`` flags, ``label`` (int, index into
+    ``nConstituents``, ``jet_energy`` as stored, the other ``jet_*`` without their prefix, the ``label_*`` flags, ``label`` (int, index into
     :data:`coffea_fm.classes.JET_CLASSES`, -1 where no flag is set), and ``constituents``. A file's own
     ``jet_label`` (188 classes in JetClass-II) keeps its whole name. All other branches stay fields of the events.
 
@@ -68,10 +68,15 @@ class JetClassSchema(BaseSchema):  # type: ignore[misc]
 def _jets(branches: dict[str, Form]) -> Form:
     pt, eta, phi, energy = (branches[f"jet_{name}"] for name in ("pt", "eta", "phi", "energy"))
     fields = {"pt": pt, "eta": eta, "phi": phi, "mass": mass_of_energy(pt, eta, energy)}
-    own = {"jet_sdmass": "msoftdrop", "jet_nparticles": "nConstituents", "jet_label": "jet_label"}
+    own = {
+        "jet_sdmass": "msoftdrop",
+        "jet_nparticles": "nConstituents",
+        "jet_label": "jet_label",
+        "jet_energy": "jet_energy",
+    }
     for name in [name for name in branches if name.startswith(("jet_", "label_"))]:
         form = branches.pop(name)
-        if form["class"] == "NumpyArray" and name != "jet_energy":
+        if form["class"] == "NumpyArray":
             fields[own.get(name, name.removeprefix("jet_"))] = form
     flags = [fields.get(f"label_{name}") for name in JET_CLASSES]
     if all(flags):

@@ -53,9 +53,7 @@ def links_from_table(
     return _links(resolve.table_links, label, *keys)
 
 
-def rows_of_table(
-    owner_offsets: str, link_offsets: str, owner_index: Form, target_index: Form, label: str
-) -> Form:
+def rows_of_table(owner_offsets: str, link_offsets: str, owner_index: Form, target_index: Form, label: str) -> Form:
     """Rows of the table of `links_from_table` for each owner, to gather columns of the table itself.
 
     Parameters

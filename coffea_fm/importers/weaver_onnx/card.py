@@ -10,6 +10,8 @@ from coffea_fm.importers.weaver_onnx.mapping import Mapping
 def imported_card(manifest: Manifest, mapping: Mapping, family: str) -> str:
     """Write the card: where the model comes from, what it reads, what its scores are called, how it was checked."""
     data = manifest.provenance.data
+    checksums = data.get("sha256")
+    sources = checksums.items() if isinstance(checksums, dict) else []
     lines = [
         "",
         f"# {manifest.name}",
@@ -20,7 +22,7 @@ def imported_card(manifest: Manifest, mapping: Mapping, family: str) -> str:
         "",
         f"- {mapping.source or 'not stated: add where the model comes from'}",
         f"- Licence: {mapping.licence}",
-        *(f"- `{name}`, SHA-256 `{digest}`" for name, digest in dict(data.get("sha256", {})).items()),  # type: ignore[call-overload]
+        *(f"- `{name}`, SHA-256 `{digest}`" for name, digest in sources),
         "",
         "## Inputs",
         "",
@@ -29,7 +31,8 @@ def imported_card(manifest: Manifest, mapping: Mapping, family: str) -> str:
     ]
     for level in manifest.level.walk():
         lines += [
-            f"| {level.name} | `{field.name}` | {field.unit} | {'yes' if field.missing else ''} |" for field in level.fields
+            f"| {level.name} | `{field.name}` | {field.unit} | {'yes' if field.missing else ''} |"
+            for field in level.fields
         ]
     lines += ["", "## Outputs", ""]
     for output in manifest.outputs:
@@ -47,7 +50,8 @@ def imported_card(manifest: Manifest, mapping: Mapping, family: str) -> str:
             "{:.1e} in {} batches of random jets."
         )
         lines += ["", "## Check", "", sentence.format(check.maximal_difference, check.cases)]
-    for remark in data.get("remarks", []) or []:  # type: ignore[union-attr]
+    remarks = data.get("remarks")
+    for remark in remarks if isinstance(remarks, list) else []:
         lines += ["", str(remark)]
     lines += ["", "## Measured", "", "Not yet: `coffea-fm evaluate`.", ""]
     content = front_matter(manifest, Calibration()) | {"license": mapping.licence}

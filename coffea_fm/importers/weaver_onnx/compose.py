@@ -97,7 +97,9 @@ def _loop(
         rank = len(original.inputs[name])
         body_inputs.append(helper.make_tensor_value_info(given, TensorProto.FLOAT, [None] * (rank - 1)))
         if name in lengths:
-            axis = helper.make_tensor(f"each_axis_{name}", TensorProto.INT64, [1], [0 if layouts[name] == "tokens" else 1])
+            axis = helper.make_tensor(
+                f"each_axis_{name}", TensorProto.INT64, [1], [0 if layouts[name] == "tokens" else 1]
+            )
             body_nodes += [
                 helper.make_node("Constant", [], [axis.name], value=axis),
                 helper.make_node("Unsqueeze", [f"each_length_{name}", zero.name], [f"each_end_{name}"]),

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from coffea_fm.importers.weaver_onnx.expressions import Call, Column, Expression, Number
+from coffea_fm.importers.weaver_onnx.expressions import Column, Expression, Number
 
 Array = Any
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from coffea_fm.arrays import FloatArray, IntArray
+from coffea_fm.importers.weaver_onnx.levels import JET
 from coffea_fm.tokens import Members, Packed
 from coffea_fm.tokens.fields import Field
 from coffea_fm.tokens.levels import Level
@@ -45,25 +46,34 @@ def _of(level: Level, values: FloatArray, name: str) -> Any:
 
 
 def _columns(level: Level, n: int, rng: np.random.Generator, eta: Any, phi: Any) -> FloatArray:
+    """Columns of one level. Momenta and energies, under whatever names, belong to one four-momentum of each token."""
+    known = _kinematics(n, rng) if level.name == JET else _kinematics_about(n, rng, eta, phi)
     values = np.empty((n, len(level.fields)), dtype=np.float32)
     for index, field in enumerate(level.fields):
-        values[:, index] = _column(level.name, field, n, rng, eta, phi)
+        part = field.name.removesuffix("_raw").split("_")[-1].lower()
+        values[:, index] = known[part] if part in known else _other(field, n, rng)
     return values
 
 
-def _column(level: str, field: Field, n: int, rng: np.random.Generator, eta: Any, phi: Any) -> Any:
-    on_jet = level == "jet"
+def _kinematics(n: int, rng: np.random.Generator) -> dict[str, Any]:
+    pt, mass = rng.uniform(300, 900, n), rng.uniform(20, 180, n)
+    return _momentum(pt, rng.uniform(-2, 2, n), rng.uniform(-np.pi, np.pi, n), mass) | {"msoftdrop": mass}
+
+
+def _kinematics_about(n: int, rng: np.random.Generator, eta: Any, phi: Any) -> dict[str, Any]:
+    azimuth = phi + rng.normal(0, _WIDTH, n)
+    azimuth = np.remainder(azimuth + np.pi, 2 * np.pi) - np.pi
+    return _momentum(0.5 + rng.exponential(10.0, n), eta + rng.normal(0, _WIDTH, n), azimuth, rng.exponential(0.3, n))
+
+
+def _momentum(pt: Any, eta: Any, phi: Any, mass: Any) -> dict[str, Any]:
+    px, py, pz = pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)
+    energy = np.sqrt(px**2 + py**2 + pz**2 + mass**2)
+    return {"pt": pt, "eta": eta, "phi": phi, "mass": mass, "px": px, "py": py, "pz": pz, "energy": energy, "e": energy}
+
+
+def _other(field: Field, n: int, rng: np.random.Generator) -> Any:
     match field.name:
-        case "pt" | "pt_raw" | "energy":
-            return rng.uniform(300, 900, n) if on_jet else 0.5 + rng.exponential(10.0, n)
-        case "mass" | "mass_raw" | "msoftdrop":
-            return rng.uniform(20, 180, n) if on_jet else rng.exponential(0.3, n)
-        case "eta":
-            return rng.uniform(-2, 2, n) if on_jet else eta + rng.normal(0, _WIDTH, n)
-        case "phi":
-            return np.remainder((rng.uniform(-np.pi, np.pi, n) if on_jet else phi + rng.normal(0, _WIDTH, n)) + np.pi, 2 * np.pi) - np.pi
-        case "px" | "py" | "pz":
-            return rng.normal(0, 8, n)
         case "charge":
             return rng.integers(-1, 2, n)
         case "pdgId":

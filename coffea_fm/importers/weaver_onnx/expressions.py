@@ -130,8 +130,8 @@ def _convert(node: ast.expr, known: Mapping[str, Expression], fail: Fail, depth:
         case ast.Attribute(value=ast.Name(id=owner), attr=name):
             return Column(owner, name)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            value = inner(operand)
-            return Number(-value.value) if isinstance(value, Number) else Call("-", (Number(0.0), value))
+            inside = inner(operand)
+            return Number(-inside.value) if isinstance(inside, Number) else Call("-", (Number(0.0), inside))
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return Call("not", (inner(operand),))
         case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _BINARY:
@@ -139,7 +139,9 @@ def _convert(node: ast.expr, known: Mapping[str, Expression], fail: Fail, depth:
         case ast.BoolOp(op=operator, values=values):
             name = "and" if isinstance(operator, ast.And) else "or"
             return _chained(name, [inner(value) for value in values])
-        case ast.Compare(left=left, ops=operators, comparators=others) if all(type(o) in _COMPARISONS for o in operators):
+        case ast.Compare(left=left, ops=operators, comparators=others) if all(
+            type(o) in _COMPARISONS for o in operators
+        ):
             sides = [inner(side) for side in (left, *others)]
             pairs = zip(operators, sides, sides[1:], strict=False)
             return _chained("and", [Call(_COMPARISONS[type(o)], (first, second)) for o, first, second in pairs])
@@ -155,9 +157,7 @@ def _chained(name: str, values: list[Expression]) -> Expression:
     return first
 
 
-def _function(
-    name: str, arguments: list[ast.expr], inner: Callable[[ast.expr], Expression], fail: Fail
-) -> Expression:
+def _function(name: str, arguments: list[ast.expr], inner: Callable[[ast.expr], Expression], fail: Fail) -> Expression:
     if name not in FUNCTIONS:
         raise fail(f"unknown function {name!r}: {nearest(name, FUNCTIONS)}; it was found")
     if len(arguments) not in FUNCTIONS[name]:

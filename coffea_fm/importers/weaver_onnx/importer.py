@@ -14,33 +14,33 @@ from coffea_fm.bundle.save import sign
 from coffea_fm.errors import InputError
 from coffea_fm.importers.result import ImportResult
 from coffea_fm.importers.weaver_onnx.card import imported_card
-from coffea_fm.importers.weaver_onnx.check import check_import
+from coffea_fm.importers.weaver_onnx.check import Checker
 from coffea_fm.importers.weaver_onnx.compose import compose
 from coffea_fm.importers.weaver_onnx.examples import random_jets
 from coffea_fm.importers.weaver_onnx.inputs import Layout, raw_names
-from coffea_fm.importers.weaver_onnx.layouts import find_layouts, fixed_lengths
+from coffea_fm.importers.weaver_onnx.layouts import find_layouts, fixed_lengths, read_inputs
 from coffea_fm.importers.weaver_onnx.mapping import Mapping, read_mapping
-from coffea_fm.importers.weaver_onnx.original import Original, read_original
+from coffea_fm.importers.weaver_onnx.original import read_original
 from coffea_fm.importers.weaver_onnx.outputs import plan_outputs
 from coffea_fm.importers.weaver_onnx.plan import Plan, make_plan
 from coffea_fm.importers.weaver_onnx.preprocess import Preprocess, read_preprocess
 from coffea_fm.importers.weaver_onnx.reference import prepare
-from coffea_fm.importers.weaver_onnx.runs import Allowed, Runnable, find_allowed, open_model
+from coffea_fm.importers.weaver_onnx.runs import Allowed, Runnable, find_allowed, open_model, without_harmful_padding
 
 _VERSIONS = ("onnx", "onnxruntime", "numpy")
 
 
-def import_onnx(
-    model: Path, preprocess: Path | None, output: Path, *, mapping: str | None, name: str
-) -> ImportResult:
+def import_onnx(model: Path, preprocess: Path | None, output: Path, *, mapping: str | None, name: str) -> ImportResult:
     """Import an ONNX file; see `coffea_fm.importers.import_model`."""
     described = read_mapping(mapping)
     family = Path(str(mapping)).stem
     information, described_by = _preprocess(preprocess, described, family)
-    plan = make_plan(information, described, family)
     original = read_original(model)
+    information = read_inputs(original, information, described_by)
+    plan = make_plan(information, described, family)
     layouts = find_layouts(original, plan, described_by)
     plan = plan.with_lengths(fixed_lengths(original, plan, layouts))
+    described_plan, plan = plan, without_harmful_padding(original, plan, layouts)
     allowed = find_allowed(original, plan, layouts)
     run = open_model(original.model, str(model))
     outputs = plan_outputs(original, information, described, _examples(run, plan, layouts), family)
@@ -55,13 +55,19 @@ def import_onnx(
         graphs=(_graph(plan, [plan.name for plan in outputs]),),
         provenance=Provenance(
             recipe={"mapping": family, "description": described.description},
-            data={"sha256": {**sha256}, "source": described.source, "remarks": _remarks(allowed, plan)},
+            data={"sha256": {**sha256}, "source": described.source},
             versions=_versions(),
         ),
     )
     signed = sign(manifest, {"model": graph})
-    check = check_import(signed, graph, run, plan, layouts, outputs, _versions())
-    checked = manifest.model_copy(update={"check": check})
+    found = Checker(run, plan, layouts, outputs)(signed, graph, _versions())
+    data = {
+        **manifest.provenance.data,
+        "remarks": [*_remarks(allowed, padded=plan is described_plan), *([found.remark] if found.remark else [])],
+    }
+    provenance = manifest.provenance.model_copy(update={"data": data})
+    check = found.check
+    checked = manifest.model_copy(update={"check": check, "provenance": provenance})
     saved = save_bundle(output, checked, {"model": graph}, imported_card(checked, described, family))
     size = sum(path.stat().st_size for path in output.iterdir())
     classes = saved.outputs[0].classes
@@ -88,12 +94,18 @@ def _graph(plan: Plan, outputs: list[str]) -> Graph:
     return Graph(name="model", file="model.onnx", level=plan.level.name, inputs=names, outputs=tuple(outputs))
 
 
-def _remarks(allowed: Allowed, plan: Plan) -> list[str]:
+def _remarks(allowed: Allowed, *, padded: bool) -> list[str]:
     remarks = []
-    if not allowed.batches:
+    if not padded:
+        remarks.append(
+            "Padded as its preprocess.json says, the original gives NaN: each jet is run at its own number of tokens instead."
+        )
+    elif not allowed.batches:
         remarks.append("The original graph takes one jet at a time: a loop inside the graph runs it jet by jet.")
     elif not allowed.padding:
-        remarks.append("The answer of the original depends on padding: a loop inside the graph runs each jet at its length.")
+        remarks.append(
+            "The answer of the original depends on padding: a loop inside the graph runs each jet at its length."
+        )
     for name, (least, most) in allowed.lengths.items():
         remarks.append(
             f"`{name}` is filled up to {least} tokens instead of {most}, which was found to give the same scores."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from onnx import TensorProto
+from onnx import NodeProto, TensorProto, helper
 
 from coffea_fm.importers.weaver_onnx.expressions import Expression, columns
 from coffea_fm.importers.weaver_onnx.nodes import Formulas, Nodes, finite
@@ -211,9 +211,7 @@ def raw_names(level: Level) -> list[tuple[str, int, tuple[str | int, ...]]]:
     return found
 
 
-def _top(key: str, number: str, values: str, index: str) -> object:
-    from onnx import helper
-
+def _top(key: str, number: str, values: str, index: str) -> NodeProto:
     return helper.make_node("TopK", [key, number], [values, index], index, axis=1, largest=1, sorted=1)
 
 

@@ -6,6 +6,24 @@ from coffea_fm.errors import InputError
 from coffea_fm.importers.weaver_onnx.inputs import Layout
 from coffea_fm.importers.weaver_onnx.original import Dims, Original
 from coffea_fm.importers.weaver_onnx.plan import InputPlan, Plan
+from coffea_fm.importers.weaver_onnx.preprocess import Preprocess
+
+
+def read_inputs(original: Original, preprocess: Preprocess, described_by: str) -> Preprocess:
+    """Keep the described inputs that the model reads. An exporter leaves out inputs that a network does not use.
+
+    Raises
+    ------
+    InputError
+        If the model reads inputs that are not described.
+    """
+    if unknown := set(original.inputs) - set(preprocess.input_names):
+        raise InputError(
+            f"{original.path} and {described_by} do not belong together: the model reads {', '.join(sorted(unknown))}, and "
+            f"described are {', '.join(preprocess.input_names)}"
+        )
+    names = tuple(name for name in preprocess.input_names if name in original.inputs)
+    return preprocess.model_copy(update={"input_names": names})
 
 
 def find_layouts(original: Original, plan: Plan, described_by: str) -> dict[str, Layout]:
@@ -14,12 +32,8 @@ def find_layouts(original: Original, plan: Plan, described_by: str) -> dict[str,
     Raises
     ------
     InputError
-        If the model has other inputs than described, or an input has another shape.
+        If an input has another shape than described.
     """
-    planned = {entry.name for entry in plan.inputs}
-    if planned != set(original.inputs):
-        both = f"the model reads {', '.join(original.inputs)}, and {described_by} describes {', '.join(planned)}"
-        raise InputError(f"{original.path} and {described_by} do not belong together: {both}")
     return {entry.name: _layout(entry, original.inputs[entry.name], original, described_by) for entry in plan.inputs}
 
 

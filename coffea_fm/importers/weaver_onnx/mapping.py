@@ -186,5 +186,7 @@ def _find(name: str, folder: Path) -> Path:
     if path.is_file():
         return path
     if path.suffix in (".yaml", ".yml"):
-        raise RecipeError(f"the mapping {name} does not exist: give the path of a file, or one of {', '.join(families())}")
+        raise RecipeError(
+            f"the mapping {name} does not exist: give the path of a file, or one of {', '.join(families())}"
+        )
     raise RecipeError(f"there is no mapping {name!r}: {nearest(name, families(), 'shipped are')}")

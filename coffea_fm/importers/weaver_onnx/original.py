@@ -101,7 +101,9 @@ def _load_external(model: ModelProto, path: Path, size: int) -> dict[str, str]:
             raise InputError(f"{path} keeps its weights in {location!r}, which is not in its folder: copy it as well")
         files[location] = file
     if size + sum(file.stat().st_size for file in files.values()) > MOST_BYTES:
-        raise InputError(f"{path} and the files with its weights are larger than 2 GiB together, which is not supported")
+        raise InputError(
+            f"{path} and the files with its weights are larger than 2 GiB together, which is not supported"
+        )
     if files:
         try:
             onnx.external_data_helper.load_external_data_for_model(model, str(folder))

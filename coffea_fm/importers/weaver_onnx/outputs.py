@@ -85,6 +85,11 @@ def plan_outputs(
     offsets = np.concatenate([[0], np.cumsum(widths)])
     where = dict(zip(names, [int(offsets[output]) + i for output in named for i in range(widths[output])], strict=True))
     values = np.concatenate([answer for answer, width in zip(answers, widths, strict=True) if width], axis=1)
+    if not np.isfinite(values).all():
+        raise InputError(
+            f"{original.path} gives numbers that are not finite for random jets prepared as the files say: check that the "
+            f"mapping {name} is that of this model"
+        )
     plans = []
     for output, info in mapping.outputs.items():
         unknown = [column for column in info.columns if column not in where]

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from coffea_fm.errors import RecipeError
-from coffea_fm.importers.weaver_onnx.expressions import Call, Column, Expression, columns, parse, walk
-from coffea_fm.importers.weaver_onnx.mapping import ColumnInfo, Group, Mapping, Padding
+from coffea_fm.importers.weaver_onnx.expressions import Call, Column, Expression, parse
+from coffea_fm.importers.weaver_onnx.levels import JET, level_of
+from coffea_fm.importers.weaver_onnx.mapping import Group, Mapping, Padding
 from coffea_fm.importers.weaver_onnx.preprocess import Input, Preprocess
-from coffea_fm.names import nearest
-from coffea_fm.tokens.fields import CATALOGUES, JET_FIELDS, Field
 from coffea_fm.tokens.levels import Level
 
 STORED = "stored"
-JET = "jet"
 
 
 @dataclass(frozen=True)
@@ -131,20 +130,37 @@ def make_plan(preprocess: Preprocess, mapping: Mapping, name: str) -> Plan:
             what = "of the jet" if described.of_jet else "of tokens"
             raise RecipeError(f"{where}: the input {input_name!r} is {what}, but the group is not: change 'tokens'")
         definitions = _definitions(group, where)
+
+        def formula(
+            text: str, part: str, known: MappingOf[str, Expression] = definitions, start: str = where
+        ) -> Expression:
+            return _checked(parse(text, f"{start}.{part}", known), f"{start}.{part}")
+
         if group_name not in groups:
             groups[group_name] = TokenGroup(
                 group_name,
                 group.tokens or "",
-                parse(group.select, f"{where}.select", definitions) if group.select else None,
-                None if group.order == STORED else parse(group.order, f"{where}.order", definitions),
+                formula(group.select, "select") if group.select else None,
+                None if group.order == STORED else formula(group.order, "order"),
                 group.minimum,
             )
         formulas = tuple(
-            parse(group.variables[variable], f"{where}.variables.{variable}", definitions)
-            for variable in described.var_names
+            formula(group.variables[variable], f"variables.{variable}") for variable in described.var_names
         )
         inputs.append(InputPlan(input_name, groups[group_name], formulas, described, _padding(group, input_name)))
     return Plan(_level(inputs, mapping, name), tuple(inputs))
+
+
+def _level(inputs: Sequence[InputPlan], mapping: Mapping, name: str) -> Level:
+    needed: dict[str, int] = {}
+    formulas = []
+    for entry in inputs:
+        group = entry.group
+        if group.tokens:
+            needed[group.tokens] = max(needed.get(group.tokens, 0), group.minimum)
+        read = (*entry.formulas, group.select, group.order)
+        formulas += [(group.tokens or JET, expression) for expression in read if expression is not None]
+    return level_of(needed, formulas, mapping, name)
 
 
 def _require_known(preprocess: Preprocess, owner: MappingOf[str, str], name: str) -> None:
@@ -174,71 +190,21 @@ def _definitions(group: Group, where: str) -> dict[str, Expression]:
     return known
 
 
+def _checked(expression: Expression, where: str, over: str = "") -> Expression:
+    """A formula whose columns are of the token, its jet, or of the level of the function around them."""
+    if isinstance(expression, Column) and expression.owner not in ("", JET, over):
+        raise RecipeError(
+            f"{where}: {expression.owner}.{expression.name} can be read only inside min_over({expression.owner}, ...)"
+        )
+    if isinstance(expression, Call):
+        if over and expression.level:
+            raise RecipeError(f"{where}: {expression.name} cannot stand inside another function over tokens")
+        for argument in expression.arguments:
+            _checked(argument, where, expression.level or over)
+    return expression
+
+
 def _padding(group: Group, name: str) -> Padding:
     if name.endswith("_mask"):
         return "constant"
     return group.pad.get(name, "constant") if isinstance(group.pad, dict) else group.pad
-
-
-def _level(inputs: list[InputPlan], mapping: Mapping, name: str) -> Level:
-    """The level with all columns that the formulas read, members in the order in which they are first read."""
-    read: dict[str, dict[str, None]] = {}
-    for entry in inputs:
-        if entry.group.tokens:
-            read.setdefault(entry.group.tokens, {})
-    for entry in inputs:
-        group = entry.group
-        for expression in (*entry.formulas, group.select, group.order):
-            for level, column in _reads(expression, group.tokens or JET):
-                read.setdefault(level, {})[column] = None
-    infos = _infos(mapping)
-    where = f"mapping {name}"
-    fields = tuple(_field(JET, column, JET_FIELDS, infos[JET], where) for column in read.pop(JET, {}))
-    members = []
-    for tokens, names in read.items():
-        catalogue = CATALOGUES.get(tokens, {})
-        minimum = max((entry.group.minimum for entry in inputs if entry.group.tokens == tokens), default=0)
-        chosen = tuple(_field(tokens, column, catalogue, infos.get(tokens, {}), where) for column in names)
-        if not chosen:
-            raise RecipeError(f"{where}: no formula reads a column of {tokens}: the model would not depend on them")
-        members.append(Level(tokens, chosen, minimum=minimum))
-    if not members:
-        raise RecipeError(f"{where}: the model reads no tokens, which is not supported")
-    return Level(JET, fields, tuple(members))
-
-
-def _reads(expression: Expression | None, own: str) -> list[tuple[str, str]]:
-    if expression is None:
-        return []
-    return [(column.owner or own, column.name) for column in columns(expression)]
-
-
-def _infos(mapping: Mapping) -> dict[str, dict[str, ColumnInfo]]:
-    infos: dict[str, dict[str, ColumnInfo]] = {JET: dict(mapping.jet_columns)}
-    for group in mapping.groups.values():
-        infos.setdefault(group.tokens or JET, {}).update(group.columns)
-    return infos
-
-
-def _field(
-    level: str, name: str, catalogue: MappingOf[str, Field], infos: MappingOf[str, ColumnInfo], where: str
-) -> Field:
-    if name in infos:
-        return Field(name, infos[name].unit, missing=infos[name].missing)
-    if name in catalogue:
-        return catalogue[name]
-    known = [*catalogue, *infos]
-    raise RecipeError(
-        f"{where}: a formula reads {level}.{name}, which is neither a canonical field nor listed under 'columns': "
-        f"{nearest(name, known)}"
-    )
-
-
-def others_read(plan: Plan) -> set[str]:
-    """Levels whose tokens are read by functions over them, such as ``min_over``."""
-    found = set()
-    for entry in plan.inputs:
-        for expression in (*entry.formulas, entry.group.select, entry.group.order):
-            if expression is not None:
-                found |= {part.level for part in walk(expression) if isinstance(part, Call) and part.level}
-    return found

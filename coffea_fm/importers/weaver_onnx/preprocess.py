@@ -142,4 +142,6 @@ def read_preprocess(path: Path) -> Preprocess:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part != "inputs")
         reason = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{path} is not a preprocess.json of weaver: {where + ': ' if where else ''}{reason}") from error
+        raise InputError(
+            f"{path} is not a preprocess.json of weaver: {where + ': ' if where else ''}{reason}"
+        ) from error

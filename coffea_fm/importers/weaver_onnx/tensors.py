@@ -9,8 +9,8 @@ import numpy as np
 from onnx import TensorProto
 
 from coffea_fm.importers.weaver_onnx.expressions import Column
+from coffea_fm.importers.weaver_onnx.levels import JET
 from coffea_fm.importers.weaver_onnx.nodes import Nodes, Source
-from coffea_fm.importers.weaver_onnx.plan import JET
 from coffea_fm.tokens.levels import Level
 
 
