@@ -170,7 +170,9 @@ def _answers(graph: _ModuleGraph, packed: Packed) -> Answers:
     return {output.name: value.numpy() for output, value in zip(graph.outputs, values, strict=True)}
 
 
-def _check(exported: bytes, graph: _ModuleGraph, manifest: Manifest, packed: Packed, *, shuffled: bool) -> NumericalCheck:
+def _check(
+    exported: bytes, graph: _ModuleGraph, manifest: Manifest, packed: Packed, *, shuffled: bool
+) -> NumericalCheck:
     """Compare with the module, also with more empty slots, and with members in another order if that must not matter."""
     session = open_session(exported)
     other = Distorted(session, manifest.graphs[0], graph.level, graph.outputs, shuffled)

@@ -131,7 +131,9 @@ def make_graphs(
         graphs = {"backbone": to_onnx(backbone, described["backbone"], arrays, dynamic_axes(model.backbone.level))}
         if head is not None:
             known = _known(model)
-            graphs["head"] = to_onnx(_HeadGraph(head, temperature), described["head"], known, dynamic_axes(model.level, head))
+            graphs["head"] = to_onnx(
+                _HeadGraph(head, temperature), described["head"], known, dynamic_axes(model.level, head)
+            )
     finally:
         model.train(training)
     graphs["backbone"] = _with_metadata(graphs["backbone"], json.dumps(asdict(level or model.level)))

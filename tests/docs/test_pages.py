@@ -15,7 +15,6 @@ from pathlib import Path
 
 import awkward as ak
 import pytest
-import torch
 import typer
 from coffea.nanoevents import NanoEventsFactory
 from made import make_bundle, make_nano
@@ -119,7 +118,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("myanalysis").mkdir()
     Path("myanalysis/__init__.py").write_text(PROCESSOR)
     shutil.copy(make_bundle(tmp_path / "counting") / "classifier.onnx", "model.onnx")
-    torch.save({"mod.cls_token": torch.zeros(1, 1, 128), "mod.fc.0.weight": torch.zeros(10, 128)}, "ParT_full.pt")
     return tmp_path
 
 

@@ -109,7 +109,9 @@ def test_order_matters_only_where_that_is_said(tmp_path):
 @pytest.mark.parametrize("invariant", [True, False])
 def test_results_that_depend_on_the_batch_are_found(tmp_path, module, invariant):
     outputs = {"scores": ("a", "b") if isinstance(module, Mean) else ("a",)}
-    with pytest.raises(ExportError, match=r"differs from torch|nan in each field of jet is not finite where all inputs"):
+    with pytest.raises(
+        ExportError, match=r"differs from torch|nan in each field of jet is not finite where all inputs"
+    ):
         coffea_fm.export(
             module,
             tmp_path / "mine",
@@ -152,7 +154,7 @@ class Misspelt(nn.Module):
 
 def test_other_mistakes_are_told(tmp_path):
     given = {"level": SMALL, "outputs": OUTPUTS, "jets": described()}
-    with pytest.raises(InputError, match="'constituent', which is no array.*'constituents'"):
+    with pytest.raises(InputError, match=r"'constituent', which is no array.*'constituents'"):
         coffea_fm.export(Misspelt(), tmp_path / "mine", **given)
     with pytest.raises(InputError, match="needs level=, outputs= and jets="):
         coffea_fm.export(DeepSet(), tmp_path / "mine", level=SMALL)

@@ -92,16 +92,17 @@ def read_network(state: dict[str, Tensor], options: WeightOptions) -> tuple[Mode
     model = network.build()
     try:
         model.backbone.load_state_dict(converted.backbone)
-        assert model.head is not None
-        model.head.load_state_dict(converted.head)
+        model.get_submodule("head").load_state_dict(converted.head)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"the weights do not fit a network of a configuration that can be imported: {reason}") from error
+        raise InputError(
+            f"the weights do not fit a network of a configuration that can be imported: {reason}"
+        ) from error
     return model.eval(), network
 
 
 def _particle_net(state: dict[str, Tensor], options: WeightOptions) -> ParticleNetConfig:
-    convolutions = []
+    convolutions: list[tuple[int, ...]] = []
     while f"edge_convs.{len(convolutions)}.convs.0.weight" in state:
         convolutions.append(_widths(state, f"edge_convs.{len(convolutions)}.convs.{{}}.weight"))
     return ParticleNetConfig(
@@ -134,7 +135,7 @@ def _particle_transformer(state: dict[str, Tensor], options: WeightOptions) -> P
 
 def _widths(state: dict[str, Tensor], name: str, first: int = 0, step: int = 1) -> tuple[int, ...]:
     """Output widths of a row of layers that are numbered from `first` in steps."""
-    widths = []
+    widths: list[int] = []
     while (found := state.get(name.format(first + step * len(widths)))) is not None:
         widths.append(len(found))
     if not widths:

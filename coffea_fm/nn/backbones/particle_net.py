@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import torch
 from pydantic import Field, PositiveInt
@@ -13,7 +14,7 @@ from torch.nn.functional import pad, relu
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
 from coffea_fm.nn.blocks.dropout import Dropout
 from coffea_fm.nn.blocks.edge_conv import EdgeConv, NormedLinear, nearest, to_slots
-from coffea_fm.nn.features.group import FeatureKind
+from coffea_fm.nn.features.group import FeatureKind, GroupFeatures
 from coffea_fm.nn.features.level import Features
 from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite, only_member
 from coffea_fm.tokens import Level
@@ -75,7 +76,7 @@ class ParticleNet(Backbone):
         only_member(level)
         self.config, self.level, self.dim = config, level, config.hidden[-1]
         self.features = Features(level, config.features)
-        (group,) = self.features.groups.values()
+        (group,) = cast("Iterable[GroupFeatures]", self.features.groups.values())
         self.coordinates = tuple(
             next(index for index, name in enumerate(group.names) if name.endswith(f"delta_{angle}"))
             for angle in ("eta", "phi")

@@ -99,9 +99,10 @@ class Attention(nn.Module):
     def _projections(self) -> tuple[tuple[Tensor, ...], tuple[Tensor | None, ...]]:
         factor = (self.dim // self.heads) ** -0.5
         query_weight, *weights = self.project_in.weight.chunk(3)
-        if self.project_in.bias is None:
+        bias: Tensor | None = self.project_in.bias
+        if bias is None:
             return (query_weight * factor, *weights), (None, None, None)
-        query_bias, *biases = self.project_in.bias.chunk(3)
+        query_bias, *biases = bias.chunk(3)
         return (query_weight * factor, *weights), (query_bias * factor, *biases)
 
     def _project_out(self, vectors: Tensor, scale: Tensor | None) -> Tensor:

@@ -111,7 +111,10 @@ class EdgeConv(nn.Module):
             0 in empty slots.
         """
         first, *others = cast("list[NormedLinear]", list(self.layers))
-        of_difference, of_token = first.linear.weight[:, vectors.shape[-1] :], first.linear.weight[:, : vectors.shape[-1]]
+        of_difference, of_token = (
+            first.linear.weight[:, vectors.shape[-1] :],
+            first.linear.weight[:, : vectors.shape[-1]],
+        )
         n_sets, n_absent = mask.shape[0], neighbours.shape[2] + 1
         n_slots = mask.shape[1] + n_absent
         there = pad(linear(vectors, of_difference), (0, 0, 0, n_absent)).flatten(0, 1)

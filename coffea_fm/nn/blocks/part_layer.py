@@ -83,4 +83,6 @@ class ParTLayer(nn.Module):
     def _update(self, vectors: Tensor, attended: Tensor, n_sets: int) -> Tensor:
         vectors = vectors + self.drop_path(self.dropout(self.attention_out_norm(attended)), n_sets)
         change = self.drop_path(self.dropout(self.feed_forward(vectors)), n_sets)
-        return change + (vectors if self.residual_scale is None else vectors * self.residual_scale)
+        kept = vectors if self.residual_scale is None else vectors * self.residual_scale
+        updated: Tensor = kept + change
+        return updated
