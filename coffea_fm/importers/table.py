@@ -12,7 +12,7 @@ from coffea_fm.importers.result import ImportResult
 
 IMPORTERS: Final = {
     ".onnx": "coffea_fm.importers.weaver_onnx.importer:import_onnx",
-    ".pt": "coffea_fm.importers.weaver_weights.importer:import_weights",
+    ".pt": "coffea_fm.importers.torch_file:import_torch",
 }
 """Where the importer of each kind of file is. It is imported when it is needed."""
 

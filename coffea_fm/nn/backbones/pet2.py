@@ -135,9 +135,7 @@ class PET2(Backbone):
         self.last = FeedForward(self.dim, config.feed_forward * self.dim, self.dim)
         self.apply(_initialise)
 
-    def forward(
-        self, inputs: Inputs, replace: Replacement | None = None, time: Tensor | None = None
-    ) -> BackboneOutput:
+    def forward(self, inputs: Inputs, replace: Replacement | None = None, time: Tensor | None = None) -> BackboneOutput:
         """Embed a batch of jets.
 
         Parameters

@@ -68,7 +68,9 @@ def test_has_the_number_of_parameters_of_the_package(level, config, parameters):
     assert counts == [parameters, parameters]
 
 
-def test_references_are_fixed_in_the_frame_of_the_jet_and_particles_are_not_scaled_with_them(network, jets, monkeypatch):
+def test_references_are_fixed_in_the_frame_of_the_jet_and_particles_are_not_scaled_with_them(
+    network, jets, monkeypatch
+):
     seen = []
     embed = network.embed
     monkeypatch.setattr(network, "embed", lambda *given: seen.append(given) or embed(*given))
