@@ -181,7 +181,7 @@ class PET2(Backbone):
 
     def _tokens(self, kinematics: Tensor, identity: Tensor, track: Tensor, mask: Tensor) -> Tensor:
         """Vectors of the particles before the first layer; 0 for padding."""
-        tokens = self.embed(self.embed_norm(kinematics)) + self.local(kinematics, mask)
+        tokens: Tensor = self.embed(self.embed_norm(kinematics)) + self.local(kinematics, mask)
         if self.embed_identity is not None:
             tokens = tokens + self.embed_identity(identity)
         if self.embed_track is not None:

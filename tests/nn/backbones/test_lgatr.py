@@ -157,6 +157,6 @@ def test_without_the_package_it_says_what_to_install(level, monkeypatch):
         LGATrConfig().build(level)
 
 
-def test_missing_fields_are_named(level):
+def test_missing_fields_are_named():
     with pytest.raises(RecipeError, match="constituents fields mass, charge"):
         CONFIGS["slim"].build(jet_level((token_level("constituents", ("pt", "eta", "phi")),), ("pt", "eta", "phi")))
