@@ -104,7 +104,9 @@ def read_omnilearned(content: Mapping[str, Any], options: OmniLearnedOptions) ->
         If it has no classifier, is not of a published size, or has another number of classes than are named.
     """
     if CLASSIFIER not in content:
-        raise InputError(f"this checkpoint of OmniLearned has no {CLASSIFIER!r}: give one of a classifier or pretraining")
+        raise InputError(
+            f"this checkpoint of OmniLearned has no {CLASSIFIER!r}: give one of a classifier or pretraining"
+        )
     found = from_omnilearned_state(content[BODY], content[CLASSIFIER])
     count = len(found.head["layers.1.bias"])
     classes = options.classes or tuple(f"class_{index}" for index in range(count))

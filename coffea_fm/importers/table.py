@@ -12,7 +12,7 @@ from coffea_fm.importers.result import ImportResult
 
 IMPORTERS: Final = {
     ".onnx": "coffea_fm.importers.weaver_onnx.importer:import_onnx",
-    ".pt": "coffea_fm.importers.weaver_weights.importer:import_weights",
+    ".pt": "coffea_fm.importers.torch_file:import_torch",
 }
 """Where the importer of each kind of file is. It is imported when it is needed."""
 
@@ -40,15 +40,15 @@ def import_model(
     ----------
     model : path-like
         The file of the model; its suffix says what it is. ``.onnx``: an export of weaver, or of CMS; ``.pt``: weights
-        of weaver's ParticleNet or ParticleTransformer for JetClass, which also become a checkpoint,
-        ``OUTPUT-checkpoint``.
+        of weaver's ParticleNet or ParticleTransformer for JetClass, or a checkpoint of OmniLearned, which also become
+        a checkpoint, ``OUTPUT-checkpoint``.
     preprocess : path-like, optional
         The ``preprocess.json`` that belongs to the model.
     output : path-like
         Folder of the bundle.
     mapping : str or path-like, optional
         How the variables of the model are computed from columns: the name of a shipped family, or a YAML file. For
-        weights, a YAML file with what they do not show; see `WeightOptions`.
+        weights, a YAML file with what they do not show; see `WeightOptions` and `OmniLearnedOptions`.
     name : str, optional
         Name of the model; by default that of the folder.
 

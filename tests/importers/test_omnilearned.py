@@ -63,12 +63,8 @@ def imported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("omnilearned")
     torch.save(content("pairs"), folder / "best_model_pretrain_s.pt")
     (folder / "mapping.yaml").write_text(f"max_tokens: 24\nclasses: [{', '.join('abcdefghij')}]\n")
-    result = import_omnilearned(
-        folder / "best_model_pretrain_s.pt",
-        None,
-        folder / "omni",
-        mapping=str(folder / "mapping.yaml"),
-        name="omni",
+    result = coffea_fm.import_model(
+        folder / "best_model_pretrain_s.pt", output=folder / "omni", mapping=folder / "mapping.yaml"
     )
     return result, folder / "omni"
 

@@ -138,7 +138,8 @@ class LorentzBackbone(Backbone):
             hidden = Replacement(nn.functional.pad(replace.where, (_FIRST, 0)), replace.vector)
         mask = nn.functional.pad(found.mask, (_FIRST, 0), value=True)
         bias = torch.zeros_like(mask, dtype=scalars.dtype).masked_fill(~mask, _NEVER)[:, None, None, :]
-        vectors = self.embed(momenta, scalars, bias, hidden)
+        with torch.autocast(inputs.values.device.type, enabled=False):  # invariants of momenta cancel
+            vectors = self.embed(momenta, scalars, bias, hidden)
         embedding = vectors[:, 0] + not_finite(inputs)
         return BackboneOutput(embedding, vectors[:, _FIRST:].masked_fill(~found.mask.unsqueeze(-1), 0.0))
 

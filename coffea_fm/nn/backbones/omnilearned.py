@@ -104,5 +104,7 @@ def _renamed(name: str, names: Mapping[str, str]) -> str:
     for theirs, ours in names.items():
         if name.startswith(theirs):
             renamed = ours + name.removeprefix(theirs)
-            return renamed.replace("attn.in_proj_weight", "attn.project_in.weight").replace("attn.out_proj.", "attn.project_out.")
+            return renamed.replace("attn.in_proj_weight", "attn.project_in.weight").replace(
+                "attn.out_proj.", "attn.project_out."
+            )
     raise KeyError(name)

@@ -135,9 +135,7 @@ class PET2(Backbone):
         self.last = FeedForward(self.dim, config.feed_forward * self.dim, self.dim)
         self.apply(_initialise)
 
-    def forward(
-        self, inputs: Inputs, replace: Replacement | None = None, time: Tensor | None = None
-    ) -> BackboneOutput:
+    def forward(self, inputs: Inputs, replace: Replacement | None = None, time: Tensor | None = None) -> BackboneOutput:
         """Embed a batch of jets.
 
         Parameters
@@ -183,7 +181,7 @@ class PET2(Backbone):
 
     def _tokens(self, kinematics: Tensor, identity: Tensor, track: Tensor, mask: Tensor) -> Tensor:
         """Vectors of the particles before the first layer; 0 for padding."""
-        tokens = self.embed(self.embed_norm(kinematics)) + self.local(kinematics, mask)
+        tokens: Tensor = self.embed(self.embed_norm(kinematics)) + self.local(kinematics, mask)
         if self.embed_identity is not None:
             tokens = tokens + self.embed_identity(identity)
         if self.embed_track is not None:

@@ -24,7 +24,8 @@ def slim_block(block: Any, vectors: Tensor, scalars: Tensor, bias: Tensor) -> tu
     bias : Tensor [sets, 1, 1, tokens]
         Added to the attention logits; very negative for padding.
     """
-    more_vectors, more_scalars = _attention(block.attention, *block.norm1(vectors, scalars), bias)
+    normed_vectors, normed_scalars = block.norm1(vectors, scalars)
+    more_vectors, more_scalars = _attention(block.attention, normed_vectors, normed_scalars, bias)
     vectors, scalars = vectors + more_vectors, scalars + more_scalars
     more_vectors, more_scalars = block.mlp(*block.norm2(vectors, scalars))
     return vectors + more_vectors, scalars + more_scalars

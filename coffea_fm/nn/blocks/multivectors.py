@@ -22,8 +22,8 @@ GRADES = (0, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 4)
 @cache
 def _dual_signs() -> tuple[float, ...]:
     """Sign of component 15 - i in component i of the dual."""
-    from lgatr.primitives.config import PrimitivesConfig  # noqa: PLC0415
-    from lgatr.primitives.linear import equi_linear  # noqa: PLC0415
+    from lgatr.primitives.config import PrimitivesConfig
+    from lgatr.primitives.linear import equi_linear
 
     duals = torch.cat((torch.zeros(5), torch.ones(5))).view(1, 1, 10)
     of_basis = equi_linear(torch.eye(16).unsqueeze(1), duals, config=PrimitivesConfig()).squeeze(1)
@@ -33,8 +33,8 @@ def _dual_signs() -> tuple[float, ...]:
 @cache
 def _products() -> tuple[tuple[int, ...], tuple[float, ...]]:
     """For components i and j, the component k and the sign with which ``x_j y_k`` contributes to ``(x y)_i``."""
-    from lgatr.primitives.bilinear import geometric_product  # noqa: PLC0415
-    from lgatr.primitives.config import PrimitivesConfig  # noqa: PLC0415
+    from lgatr.primitives.bilinear import geometric_product
+    from lgatr.primitives.config import PrimitivesConfig
 
     basis = torch.eye(16)
     table = geometric_product(basis.unsqueeze(1), basis.unsqueeze(0), config=PrimitivesConfig(sparse_gp=False))
@@ -77,9 +77,9 @@ def equi_linear(layer: Any, vectors: Tensor, scalars: Tensor) -> tuple[Tensor, T
 def normed(layer: Any, vectors: Tensor, scalars: Tensor) -> tuple[Tensor, Tensor]:
     """Apply a ``lgatr.layers.EquiLayerNorm``: vectors [16, ..., channels] and scalars [..., channels]."""
     metric = _metric(vectors)
-    squares = (vectors.square() * metric).split((1, 4, 6, 4, 1))
-    size = sum(part.sum(dim=0).abs() for part in squares)
-    size = torch.as_tensor(size).mean(dim=-1, keepdim=True).clamp(min=0.01)
+    squares = torch.split(vectors.square() * metric, [1, 4, 6, 4, 1])
+    sizes = torch.stack([part.sum(dim=0).abs() for part in squares]).sum(dim=0)
+    size = sizes.mean(dim=-1, keepdim=True).clamp(min=0.01)
     vectors = vectors * torch.rsqrt(size)
     if scalars.shape[-1]:
         centred = scalars - scalars.mean(dim=-1, keepdim=True)

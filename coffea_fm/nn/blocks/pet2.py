@@ -42,12 +42,15 @@ class PlainAttention(nn.Module):
         dim = queries.shape[-1]
         weights = self.project_in.weight.chunk(3)
         query, key, value = (
-            nn.functional.linear(given, weight).unflatten(-1, (self.heads, dim // self.heads)).transpose(1, 2)
+            self._split(nn.functional.linear(given, weight))
             for given, weight in zip((queries, vectors, vectors), weights, strict=True)
         )
         mixed = mix(query * (dim // self.heads) ** -0.5, key, value, bias.to(query.dtype), 0.0)
         found: Tensor = self.project_out(mixed.transpose(1, 2).flatten(2))
         return found
+
+    def _split(self, vectors: Tensor) -> Tensor:
+        return vectors.view(*vectors.shape[:2], self.heads, vectors.shape[2] // self.heads).transpose(1, 2)
 
 
 class PetBlock(nn.Module):
@@ -118,7 +121,7 @@ class LocalBlock(nn.Module):
         vectors = self.mlp(edges) * real
         for block in self.in_blocks:
             vectors = block(vectors, real, bias)
-        mean = vectors.sum(dim=1) / real.sum(dim=1).clamp(min=1)
+        mean: Tensor = vectors.sum(dim=1) / real.sum(dim=1).clamp(min=1)
         return mean.view(sets, tokens, mean.shape[-1]) * mask.unsqueeze(-1)
 
     def _neighbours(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -134,7 +137,7 @@ class LocalBlock(nn.Module):
 
 
 def pair_features(a: Tensor, b: Tensor) -> Tensor:
-    """ln m², ln ΔR and ln kT of massless particles, 0 where the argument is 0; from Δη, Δφ, ln pT.
+    """Logarithms ln m², ln ΔR and ln kT of massless particles, 0 where the argument is 0; from Δη, Δφ, ln pT.
 
     Returns
     -------

@@ -68,7 +68,9 @@ def test_has_the_number_of_parameters_of_the_package(level, config, parameters):
     assert counts == [parameters, parameters]
 
 
-def test_references_are_fixed_in_the_frame_of_the_jet_and_particles_are_not_scaled_with_them(network, jets, monkeypatch):
+def test_references_are_fixed_in_the_frame_of_the_jet_and_particles_are_not_scaled_with_them(
+    network, jets, monkeypatch
+):
     seen = []
     embed = network.embed
     monkeypatch.setattr(network, "embed", lambda *given: seen.append(given) or embed(*given))
@@ -155,6 +157,6 @@ def test_without_the_package_it_says_what_to_install(level, monkeypatch):
         LGATrConfig().build(level)
 
 
-def test_missing_fields_are_named(level):
+def test_missing_fields_are_named():
     with pytest.raises(RecipeError, match="constituents fields mass, charge"):
         CONFIGS["slim"].build(jet_level((token_level("constituents", ("pt", "eta", "phi")),), ("pt", "eta", "phi")))

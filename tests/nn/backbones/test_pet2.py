@@ -35,7 +35,9 @@ def test_features_are_those_of_the_published_preprocessing(level, jets):
     pt, eta, phi, mass, _, code, d0, d0_error = inputs.tokens.values[0, :, :8].double().unbind(-1)
     _, jet_eta, jet_phi, _ = inputs.values[0].double()
     energy = ((pt * eta.cosh()).square() + mass.square()).sqrt()
-    expected = torch.stack((eta - jet_eta, torch.remainder(phi - jet_phi + math.pi, 2 * math.pi) - math.pi, pt.log(), energy.log()))
+    expected = torch.stack(
+        (eta - jet_eta, torch.remainder(phi - jet_phi + math.pi, 2 * math.pi) - math.pi, pt.log(), energy.log())
+    )
     torch.testing.assert_close(found.kinematics[0].T.double(), expected, atol=1e-5, rtol=0)
     assert [CODES[index] for index in found.identity[0]] == code.tolist()
     torch.testing.assert_close(found.track[0, :, 0].double(), d0.tanh() * ~inputs.tokens.missing[0, :, 0])
@@ -72,14 +74,18 @@ def test_pair_features_do_not_cancel_and_are_zero_where_undefined():
 def test_dynamic_tanh_is_its_formula():
     layer = DynamicTanh(3)
     layer.weight.data = torch.tensor([1.0, 2.0, 3.0])
-    torch.testing.assert_close(layer(torch.tensor([2.0, -4.0, 0.0])), torch.tensor([math.tanh(1), -2 * math.tanh(2), 0.0]))
+    torch.testing.assert_close(
+        layer(torch.tensor([2.0, -4.0, 0.0])), torch.tensor([math.tanh(1), -2 * math.tanh(2), 0.0])
+    )
 
 
 def test_no_time_is_time_zero(level, jets):
     network = CONFIGS["time"].build(level).eval()
     spread_weights(network)
     inputs = jets([9, 4])
-    now, zero, late = (network(inputs, time=time).embedding for time in (None, torch.zeros(2), torch.tensor([0.5, 0.0])))
+    now, zero, late = (
+        network(inputs, time=time).embedding for time in (None, torch.zeros(2), torch.tensor([0.5, 0.0]))
+    )
     torch.testing.assert_close(zero, now, atol=1e-6, rtol=0)
     assert (late - now)[0].abs().max() > 1e-4
     torch.testing.assert_close(late[1], now[1], atol=1e-6, rtol=0)
@@ -133,7 +139,9 @@ def test_sizes_are_the_published_ones(level):
     assert (PET2Config().dim, PET2Config().layers, PET2Config().heads) == (128, 8, 8)
     medium = PET2Config(size="medium", layers=3)
     assert (medium.dim, medium.layers, medium.heads) == (512, 3, 16)
-    with torch.device("meta"):  # the package: 31,032,387 + 21,418,199, of which the last layer for 210 classes is the head
+    with torch.device(
+        "meta"
+    ):  # the package: 31,032,387 + 21,418,199, of which the last layer for 210 classes is the head
         network = PET2Config(size="medium").build(level)
     head = 210 * 2048 + 210
     assert sum(parameter.numel() for parameter in network.parameters()) == 31_032_387 + 21_418_199 - head
