@@ -82,8 +82,10 @@ def main() -> None:
     small = coffea_fm.load("jet-classifier-small", threads=1)
     pairs = coffea_fm.load("jet-classifier-small-pairs", threads=1)
     lines = [
-        "`make benchmark-cascade` on one thread; CPU time. The small network is jet-classifier-small; the jets are simulated "
-        "at 500 to 1000 GeV, and neither network was trained on them.",
+        (
+            "`make benchmark-cascade` on one thread; CPU time. The small network is jet-classifier-small; the jets are simulated "
+            "at 500 to 1000 GeV, and neither network was trained on them."
+        ),
         "",
         f"Jets per second on {len(mixed):,} jets, {SIGNAL_SHARE:.0%} of them Hbb and the others QCD:",
         "",
@@ -107,8 +109,10 @@ def main() -> None:
                     points.append((keep, tagger))
     lines += [
         "",
-        f"Efficiencies of {pairs.name} and of its cascade at the same cuts, on {len(signal):,} Hbb and {len(background):,} "
-        "QCD jets; the last column counts QCD jets that only one of the two passes:",
+        (
+            f"Efficiencies of {pairs.name} and of its cascade at the same cuts, on {len(signal):,} Hbb and {len(background):,} "
+            "QCD jets; the last column counts QCD jets that only one of the two passes:"
+        ),
         "",
         "| working point | tagger | Hbb | QCD | QCD jets that differ |",
         "|---|---|---|---|---|",
