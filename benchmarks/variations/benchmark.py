@@ -89,10 +89,14 @@ def main() -> None:
     cut = float(np.median(ak.flatten(jets.pt)))
     found = measure(tagger, jets, round(cut, -1), options.repeats)
     lines = [
-        f"`make benchmark-variations` on one thread; onnxruntime {importlib.metadata.version('onnxruntime')}, coffea "
-        f"{importlib.metadata.version('coffea')}; jet-classifier-small, {int(ak.count(jets.pt)):,} jets of the samples.",
-        "Ten shifts of the energy scale by 1 to 5% up and down. CPU seconds, median; scores are those of calls of "
-        "their own within 1e-5.",
+        (
+            f"`make benchmark-variations` on one thread; onnxruntime {importlib.metadata.version('onnxruntime')}, coffea "
+            f"{importlib.metadata.version('coffea')}; jet-classifier-small, {int(ak.count(jets.pt)):,} jets of the samples."
+        ),
+        (
+            "Ten shifts of the energy scale by 1 to 5% up and down. CPU seconds, median; scores are those of calls of "
+            "their own within 1e-5."
+        ),
         "",
         "| what changes | nominal alone | nominal and 10 variations | in units of nominal | a call for each |",
         "|---|---|---|---|---|",

@@ -50,6 +50,8 @@ def run_shared(
         if graph.level not in graph.inputs:  # its things are known by their members alone
             whole, read = whole.without_fields(), replace(read, fields=())
         rows = rows_below(packed, path, np.flatnonzero(usable))
+        if not len(rows):
+            continue
         found = _recalled(chain, graph, outputs, whole.take(rows), read)
         known = {name: np.full((len(whole), column.shape[1]), np.nan, np.float32) for name, column in found.items()}
         for name, column in found.items():
