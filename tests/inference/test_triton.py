@@ -74,6 +74,16 @@ def test_a_served_model_is_the_same_tagger(server: KServe, bundle: Path, jets: a
     assert served._repr_html_() == local._repr_html_()
 
 
+def test_it_is_part_of_what_combines_taggers(server: KServe, bundle: Path, jets: ak.Array) -> None:
+    local, served = coffea_fm.load(bundle), coffea_fm.load(server.url(name_of(bundle)))
+    shifted = {"up": ak.with_field(jets, jets.mass * 1.5, "mass")}
+    expected, found = (tagger.variations(jets, shifted) for tagger in (local, served))
+    assert same(found["up"], expected["up"])
+    assert not same(found["up"], found["nominal"])
+    both = coffea_fm.Ensemble([local, served])(jets)
+    np.testing.assert_allclose(ak.flatten(both.Hbb), ak.flatten(local(jets).Hbb), rtol=1e-6)
+
+
 def test_it_travels_to_workers(server: KServe, bundle: Path, jets: ak.Array, monkeypatch: pytest.MonkeyPatch) -> None:
     served = coffea_fm.load(server.url(name_of(bundle)))
     pickled = pickle.dumps(served)
