@@ -172,6 +172,17 @@ def test_another_model_under_the_same_name_is_refused(
     assert same(coffea_fm.load(server.url(name_of(bundle)))(jets), coffea_fm.load(bundle)(jets))
 
 
+def test_a_model_that_was_measured_again_is_the_same_model(server: KServe, bundle: Path, jets: ak.Array) -> None:
+    served = coffea_fm.load(server.url(name_of(bundle)))
+    save_calibration(bundle, Calibration(working_points=(POINT.model_copy(update={"name": "Hbb_new"}),)))
+    coffea_fm.export_triton(bundle, server.repository)
+    server.stop()
+    server.start()
+    again = coffea_fm.load(server.url(name_of(bundle)))
+    assert again == served
+    assert ak.all(again.passes(jets, "Hbb_new") == (again.discriminant(served(jets), "Hbb", "QCD") >= POINT.cut))
+
+
 def test_models_that_coffea_fm_did_not_write_are_refused(server: KServe, bundle: Path) -> None:
     name = name_of(bundle)
     with pytest.raises(ServerError, match="has no manifest of coffea-fm: write its repository with"):
