@@ -14,6 +14,7 @@ from coffea_fm.tokens.fields import component
 from coffea_fm.tokens.jagged import Rewrap, Rows, flatten, offsets_of, ranges
 from coffea_fm.tokens.levels import Level
 from coffea_fm.tokens.packed import Members, Packed
+from coffea_fm.tokens.vectors import vectors_of
 
 _RAW = {"pt_raw": "pt", "mass_raw": "mass"}
 """Momenta before corrections. coffea-fm's schemas provide them in a record ``uncorrected``."""
@@ -60,7 +61,7 @@ def pack_rows(rows: Rows, level: Level) -> Packed:
             numbers, absent = _numbers(rows, column(rows.layout.fields, name))
         else:
             if name not in vectors:
-                vectors[name] = _vectors(rows, name, sum(component(other)[0] == name for other in level.names))
+                vectors[name] = vectors_of(rows, name, sum(component(other)[0] == name for other in level.names))
             numbers, absent = vectors[name][0][:, part], vectors[name][1]
         values[:, index] = numbers
         if field.missing:
@@ -244,23 +245,6 @@ def _numbers(rows: Rows, path: Path) -> tuple[FloatArray, BoolArray]:
     everywhere = np.ones(len(numbers), dtype=np.bool_)
     numbers[present], everywhere[present] = found, absent
     return numbers, everywhere
-
-
-def _vectors(rows: Rows, name: str, dim: int) -> tuple[FloatArray, BoolArray]:
-    """The vectors of a field, [n, dim], 0 where None, and a mask of the None."""
-    found, valid = rows.field(name).valid()
-    if found.layout.is_numpy and found.layout.purelist_depth == 2:
-        found = Rows(found.layout.to_RegularArray(), found.index)
-    if not found.layout.is_list:
-        raise InputError(f"{name} must be a vector of {dim} numbers, not {found.layout.form.type}")
-    numbers, lengths = found.lists()
-    if not (lengths == dim).all():
-        wrong = int(lengths[lengths != dim][0])
-        raise InputError(f"{name} must be a vector of {dim} numbers, and one has {wrong}: it is not of the same model")
-    values, absent = numbers.values()
-    vectors = np.zeros((len(valid), dim), dtype=np.float32)
-    vectors[valid] = np.where(absent, np.nan, values).reshape(-1, dim)
-    return vectors, ~valid
 
 
 def _chosen(lists: Rows, level: Level) -> Chosen:

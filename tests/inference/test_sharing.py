@@ -9,12 +9,14 @@ import awkward as ak
 import numpy as np
 import onnx
 import pytest
+from coffea.processor import IterativeExecutor, ProcessorABC, Runner
 from tiny_bundles import WEIGHTS, backbone_bytes, head_bytes, save_tiny, tiny_manifest
 
 import coffea_fm
 from coffea_fm.bundle import Graph, Output, save_bundle
 from coffea_fm.inference import sharing
 from coffea_fm.inference.memory import Memory
+from coffea_fm.schemas.jetclass import JetClassSchema
 
 
 def same(left: ak.Array, right: ak.Array) -> bool:
@@ -44,6 +46,32 @@ def test_taggers_that_share_a_backbone_run_it_once(
     assert same(second(jets), b)
     assert coffea_fm.report(b).counts == coffea_fm.report(a).counts
     assert not same(monkey(jets).Hbb, b.Hbb)
+
+
+class Both(ProcessorABC):
+    """Two taggers, called one after the other."""
+
+    def __init__(self, first: coffea_fm.Tagger, second: coffea_fm.Tagger) -> None:
+        self.first, self.second = first, second
+
+    def process(self, events: ak.Array) -> dict[str, int]:
+        hard = events.Jet[events.Jet.pt > 600]
+        reports = [coffea_fm.report(scores) for scores in (self.first(events.Jet), self.second(hard))]
+        return {"first": reports[0].counts["jets"], "second": reports[1].counts["jets"]}
+
+    def postprocess(self, accumulator: dict[str, int]) -> None: ...
+
+
+@pytest.mark.filterwarnings("ignore::coffea_fm.errors.InputWarning")
+def test_in_a_processor_too(
+    two: tuple[coffea_fm.Tagger, coffea_fm.Tagger], jetclass_file: Path, rows_run: Counter[str]
+) -> None:
+    runner = Runner(IterativeExecutor(status=False), chunksize=30, schema=JetClassSchema)
+    counts = runner({"jets": {"files": {str(jetclass_file): "tree"}}}, Both(*two))
+    assert counts["first"] == 100
+    assert 0 < counts["second"] < 100
+    assert rows_run["backbone"] == 85  # those with constituents, once
+    assert rows_run["head"] > 85
 
 
 def test_any_selection_and_order_is_recognised(
