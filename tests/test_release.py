@@ -24,7 +24,7 @@ COME_WITH = {"cycler": "matplotlib", "dask_awkward": "coffea", "pydantic_core": 
 
 
 def on_conda(requirements: Iterable[str]) -> set[str]:
-    parts = [re.match(r"([A-Za-z0-9_.-]+)(.*)", text).groups() for text in requirements]  # type: ignore[union-attr]
+    parts = [re.match(r"([A-Za-z0-9_.-]+)(?:\[.*\])?(.*)", text).groups() for text in requirements]  # type: ignore[union-attr]
     return {f"{CONDA_NAMES.get(name, name)} {bound}" for name, bound in parts if name not in NOT_ON_CONDA}
 
 
@@ -39,7 +39,7 @@ def test_the_conda_recipe_requires_what_the_package_does() -> None:
 
 def test_all_that_is_imported_is_required() -> None:
     every = [*PROJECT["project"]["dependencies"], *(text for extra in EXTRAS.values() for text in extra)]
-    declared = {re.split(r"[<>=]", text)[0].lower() for text in every}
+    declared = {re.split(r"[\[<>=]", text)[0].lower() for text in every}
     imported = {
         name for folder in ("coffea_fm", "processors") for path in (ROOT / folder).rglob("*.py") for name in top(path)
     }

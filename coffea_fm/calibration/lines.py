@@ -24,6 +24,15 @@ def calibration_lines(calibration: Calibration) -> list[str]:
     return [*lines, f"measured on {calibration.data}"] if lines and calibration.data else lines
 
 
+def recorded_lines(calibration: Calibration) -> list[str]:
+    """Describe what is recorded beside the figures of an evaluation: the score calibration, and cuts of other kinds."""
+    lines = [] if calibration.scaling is None else [scaling_line(calibration.scaling)]
+    for point in calibration.working_points:
+        if point.bins is not None or point.calibrated:
+            lines.append(f"working point {point.name}: {point.formula}, efficiency {point.signal_efficiency:.3f}")
+    return lines
+
+
 def scaling_line(scaling: ScoreScaling) -> str:
     """Which calibration of the scores is best, and by how much."""
     losses = [f"{scaling.loss['none']:.5f} as they are"]

@@ -9,6 +9,7 @@ from typing import Any
 
 from coffea_fm.arrays import Scores, Targets
 from coffea_fm.bundle import Calibration, WorkingPoint
+from coffea_fm.calibration.lines import recorded_lines
 from coffea_fm.evaluation.classification import Metrics
 from coffea_fm.evaluation.domain_shift import Shift
 from coffea_fm.evaluation.jets import JetData
@@ -119,6 +120,7 @@ class Evaluation:
             headline(self.metrics),
             *(table.markdown() for table in tables),
             *(f"{table.title}\n\n{table.markdown()}" for table in self._more_tables),
+            *([] if self.calibration is None else recorded_lines(self.calibration)),
             *self.remarks,
         ]
         return "\n\n".join(parts)

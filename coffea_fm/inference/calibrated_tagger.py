@@ -163,7 +163,8 @@ class CalibratedTagger(ABC):
         Returns
         -------
         awkward.Array
-            In the layout of `jets`: records of float64 with ``nominal`` and the variations.
+            In the layout of `jets`: records of float64 with ``nominal`` and the variations; 1 for a jet without a score,
+            or with another input of NaN.
 
         Raises
         ------

@@ -174,4 +174,5 @@ def _bundle_of(config: Mapping[str, Any], address: Address, source: str) -> Bund
         ) from error
     if manifest.content_hash() != manifest.checksum:
         raise ServerError(f"the manifest of {address} was edited or damaged: export the bundle again")
-    return _served.setdefault((source, manifest.checksum), Bundle(manifest, {}, source, calibration))
+    _served[source, manifest.checksum] = Bundle(manifest, {}, source, calibration)
+    return _served[source, manifest.checksum]

@@ -34,6 +34,11 @@ def scale_factors(
     require_model(file, chosen, tagger.name, tagger.checksum)
     inputs = dict(given)
     if working_point is not None:
+        if not {"working_point", "discriminant"} & set(known):
+            raise InputError(
+                f"the correction {chosen!r} of {file.source} does not depend on a working point: leave out "
+                f"{working_point!r} if the correction is for it"
+            )
         if "working_point" in known:
             inputs.setdefault("working_point", working_point)
         if "discriminant" in known and not {"discriminant", known["discriminant"]} & set(inputs):
@@ -95,7 +100,8 @@ def evaluate(
     Returns
     -------
     awkward.Array
-        In the layout of the jets: a record with the field ``nominal`` and one per variation, float64.
+        In the layout of the jets: a record with the field ``nominal`` and one per variation, float64. All are 1 for a jet
+        with an input of NaN.
 
     Raises
     ------
@@ -121,14 +127,16 @@ def evaluate(
         raise InputError(f"{what} has no variations: pass variations=()")
     keys = file.keys(name, systematic)
     words = {each: variation_key(each, keys, what) for each in ("nominal", *variations)}
+    numbers = [values[each] for each, kind in inputs.items() if kind == "real" and each in values]
     factors = {}
     for variation, word in words.items():
         arguments = [word if each == systematic else values[each] for each in inputs]
         try:
-            factors[variation] = _in_layout(file.content[name].evaluate(*arguments), jets)
+            found = _in_layout(file.content[name].evaluate(*arguments), jets)
         except (RuntimeError, IndexError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"{what} has no value for some of the jets: {reason}; select those it is for") from error
+        factors[variation] = _one_where_nan(found, numbers)
     return ak.zip(factors)
 
 
@@ -153,6 +161,14 @@ def _typed(value: Any, kind: str) -> Any:
     if isinstance(value, int | float):
         return int(value) if kind == "int" else float(value)
     return ak.values_astype(value, np.int64 if kind == "int" else np.float64)
+
+
+def _one_where_nan(factors: ak.Array, numbers: Sequence[Any]) -> ak.Array:
+    """1 for jets with an input of NaN, such as those without a score: correctionlib would take them for the last bin."""
+    for number in numbers:
+        if not isinstance(number, float):
+            factors = ak.where(np.isnan(number), 1.0, factors)
+    return factors
 
 
 def _in_layout(factors: Any, jets: ak.Array) -> ak.Array:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import awkward as ak
+import numpy as np
 import pytest
 
 pytest.importorskip("dask_awkward.lib", reason="dask-awkward wants an environment of its own")
@@ -15,6 +17,7 @@ from coffea.nanoevents import NanoEventsFactory
 from tiny_bundles import WEIGHTS, save_tiny, save_tiny_event
 
 import coffea_fm
+from coffea_fm.bundle import BinnedCut, Calibration, WorkingPoint, save_calibration
 from coffea_fm.errors import InputError
 from coffea_fm.inference import sessions
 from coffea_fm.schemas.jetclass import JetClassSchema
@@ -29,6 +32,36 @@ NEEDED = {
     "part_charge",
     "part_d0val",
     "part_d0err",
+}
+
+
+FACTORS: dict[str, Any] = {
+    "schema_version": 2,
+    "corrections": [
+        {
+            "name": "SF",
+            "version": 1,
+            "inputs": [{"name": "systematic", "type": "string"}, {"name": "pt", "type": "real"}],
+            "output": {"name": "factor", "type": "real"},
+            "data": {
+                "nodetype": "category",
+                "input": "systematic",
+                "content": [
+                    {
+                        "key": word,
+                        "value": {
+                            "nodetype": "binning",
+                            "input": "pt",
+                            "edges": [0.0, 700.0, 2000.0],
+                            "flow": "clamp",
+                            "content": [value, value + 0.2],
+                        },
+                    }
+                    for word, value in {"central": 1.0, "up": 1.1, "down": 0.9}.items()
+                ],
+            },
+        }
+    ],
 }
 
 
@@ -119,6 +152,25 @@ def test_scores_of_events_are_those_of_the_eager_mode(tmp_path: Path, jetclass_f
     assert coffea_fm.report(computed) == coffea_fm.report(expected)
     (columns,) = dask_awkward.report_necessary_columns(tagger(lazy, FatJet=lazy.Jet).signal).values()
     assert columns == NEEDED
+
+
+def test_cuts_by_momentum_and_scale_factors_are_those_of_the_eager_mode(
+    bundle: Path, jetclass_file: Path, lazy: Any, tmp_path: Path
+) -> None:
+    bins = BinnedCut(field="pt", edges=(0, 700, 2000), cuts=(0.2, 0.6))
+    point = {"signal": ("Hbb",), "background": ("QCD",), "signal_efficiency": 0.5, "background_efficiency": 0.1}
+    save_calibration(bundle, Calibration(working_points=(WorkingPoint(name="a", cut=0.4, bins=bins, **point),)))
+    (tmp_path / "factors.json").write_text(json.dumps(FACTORS))
+    tagger, eager = coffea_fm.load(bundle), open_events(jetclass_file, "virtual")
+    delayed = tagger.passes(lazy.Jet, "a")
+    np.testing.assert_array_equal(
+        ak.flatten(delayed.compute(scheduler="sync")), ak.flatten(tagger.passes(eager.Jet, "a"))
+    )
+    factors = tagger.scale_factors(lazy.Jet, tmp_path / "factors.json", name="SF")
+    expected = tagger.scale_factors(eager.Jet, tmp_path / "factors.json", name="SF")
+    computed = factors.compute(scheduler="sync")
+    for name in ("nominal", "up", "down"):
+        np.testing.assert_array_equal(ak.flatten(computed[name]), ak.flatten(expected[name]))
 
 
 def test_taggers_that_combine_others_are_lazy_too(bundle: Path, jetclass_file: Path, lazy: Any, tmp_path: Path) -> None:

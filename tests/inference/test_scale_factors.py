@@ -145,6 +145,15 @@ def test_files_and_corrections_that_do_not_fit_are_refused(tagger, flavoured, tm
         tagger.scale_factors(without, path, "Hbb_medium", name="deepJet_mujets")
 
 
+def test_a_working_point_that_a_correction_does_not_read_is_not_ignored(tagger, flavoured, tmp_path):
+    words = {word: formula("1+0*x", "pt") for word in ("nominal", "up", "down")}
+    inputs = {"systematic": "string", "pt": "real"}
+    path = write(tmp_path / "a.json", correction("Xbb_tight", inputs, category("systematic", words)))
+    assert set(ak.flatten(tagger.scale_factors(flavoured, path, name="Xbb_tight").up)) == {1.0}
+    with pytest.raises(InputError, match="does not depend on a working point: leave out 'Hbb_medium'"):
+        tagger.scale_factors(flavoured, path, "Hbb_medium", name="Xbb_tight")
+
+
 def own(checksum: str, described: str) -> schemav2.Correction:
     words = {"nominal": formula("x", "discriminant"), "up": formula("x+1", "discriminant"), "down": 0.5}
     inputs = {"systematic": "string", "discriminant": "real"}
@@ -159,6 +168,10 @@ def test_own_scale_factors_are_found_by_checksum_and_others_are_refused(tagger, 
     expected = tagger.discriminant(tagger(scored), "Hbb", "QCD")
     np.testing.assert_allclose(ak.flatten(factors.nominal), ak.flatten(expected), rtol=1e-6)
     assert set(ak.flatten(factors.down)) == {0.5}
+    everything = tagger.scale_factors(flavoured, file, "Hbb_medium")
+    unscored = ak.flatten(np.isnan(tagger(flavoured).Hbb))
+    assert ak.any(unscored)
+    assert set(ak.flatten(everything.down)[unscored]) == set(ak.flatten(everything.nominal)[unscored]) == {1.0}
     other = "0" * 64
     path = write(tmp_path / "b.json", own(other, ""))
     with pytest.raises(BundleError, match="derived for the model 000000000000, but the tagger"):

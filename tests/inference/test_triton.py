@@ -74,6 +74,16 @@ def test_a_served_model_is_the_same_tagger(server: KServe, bundle: Path, jets: a
     assert served._repr_html_() == local._repr_html_()
 
 
+def test_it_is_part_of_what_combines_taggers(server: KServe, bundle: Path, jets: ak.Array) -> None:
+    local, served = coffea_fm.load(bundle), coffea_fm.load(server.url(name_of(bundle)))
+    shifted = {"up": ak.with_field(jets, jets.mass * 1.5, "mass")}
+    expected, found = (tagger.variations(jets, shifted) for tagger in (local, served))
+    assert same(found["up"], expected["up"])
+    assert not same(found["up"], found["nominal"])
+    both = coffea_fm.Ensemble([local, served])(jets)
+    np.testing.assert_allclose(ak.flatten(both.Hbb), ak.flatten(local(jets).Hbb), rtol=1e-6)
+
+
 def test_it_travels_to_workers(server: KServe, bundle: Path, jets: ak.Array, monkeypatch: pytest.MonkeyPatch) -> None:
     served = coffea_fm.load(server.url(name_of(bundle)))
     pickled = pickle.dumps(served)
@@ -160,6 +170,17 @@ def test_another_model_under_the_same_name_is_refused(
     with pytest.raises(ServerError, match=f"instead of {served.checksum[:12]}: it has been replaced"):
         pickle.loads(pickle.dumps(served))(jets)
     assert same(coffea_fm.load(server.url(name_of(bundle)))(jets), coffea_fm.load(bundle)(jets))
+
+
+def test_a_model_that_was_measured_again_is_the_same_model(server: KServe, bundle: Path, jets: ak.Array) -> None:
+    served = coffea_fm.load(server.url(name_of(bundle)))
+    save_calibration(bundle, Calibration(working_points=(POINT.model_copy(update={"name": "Hbb_new"}),)))
+    coffea_fm.export_triton(bundle, server.repository)
+    server.stop()
+    server.start()
+    again = coffea_fm.load(server.url(name_of(bundle)))
+    assert again == served
+    assert ak.all(again.passes(jets, "Hbb_new") == (again.discriminant(served(jets), "Hbb", "QCD") >= POINT.cut))
 
 
 def test_models_that_coffea_fm_did_not_write_are_refused(server: KServe, bundle: Path) -> None:

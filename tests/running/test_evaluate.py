@@ -45,6 +45,24 @@ def test_record_writes_working_points_into_the_bundle_and_keeps_the_rest(tmp_pat
     assert "Hbb / (Hbb + QCD) >= " in card
 
 
+def test_working_points_by_momentum_are_recorded_and_written(tmp_path, bundle):
+    make_nano(tmp_path / "test.root", 2500)
+    bins = {"pt_bins": (0, 5000), "quiet": True, "classes": "0=QCD,1=Hbb"}
+    result = coffea_fm.evaluate(
+        bundle, tmp_path / "test.root", record=True, calibrated=True, corrections=tmp_path / "points.json", **bins
+    )
+    tagger = coffea_fm.load(bundle)
+    points = tagger.calibration.working_points
+    assert points == result.calibration.working_points
+    assert all(point.bins.edges == (0, 5000) and point.calibrated for point in points)
+    assert f"efficiency_{tagger.checksum[:12]}" in (tmp_path / "points.json").read_text()
+    assert "(calibrated scores)" in repr(result)
+    assert "alibrated scores" in (bundle / "README.md").read_text()
+    assert coffea_fm.evaluate(bundle, tmp_path / "test.root", **bins).working_points == result.working_points
+    with pytest.raises(InputError, match=r"ten QCD jets that pass it in each bin of pt .* use wider bins"):
+        coffea_fm.evaluate(bundle, tmp_path / "test.root", **{**bins, "pt_bins": range(200, 1500, 20)})
+
+
 def test_truth_may_be_any_column_and_what_is_left_out_is_counted(tmp_path, bundle):
     jets = ak.flatten(make_nano(tmp_path / "test.root", 400))
     result = coffea_fm.evaluate(bundle, tmp_path / "test.root", classes="0=QCD,1=Hbb,2=other", quiet=True)
