@@ -4,29 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from data import events_of
-from plots import label_efficiency, limits_by_mass, per_mass
+from plots import label_efficiency, per_mass
 from results import Estimate, Results, Row
 from study import Study
 from targets import FEW, SCRATCH, factor, targets_table
 from test_sample import TestSample, effective_number
-
-ANALYSIS = """
-## The whole analysis
-
-`coffea-fm run hh4b` on a dask cluster of separate processes, then `coffea-fm limit`: limits on the cross section at 95% confidence level with
-their band of one standard deviation, for 138 fb⁻¹. *mass* has no network: the first jet is cut on its mass, the second one's is fitted. The
-others fit the discriminant of a network above {event_cut:g}. TXbb is that of the bundle *{jets}* in all rows, its scale factors come from a sample
-with another tune. Independent backgrounds with that tune are pseudo-data: they are fitted for {pseudo_data_luminosity:g} fb⁻¹, where there are as many events
-as are effective in so small a sample; μ is that of X1000 (1 is 10 fb).
-
-A bin needs 20 effective events behind its background, which here are 10⁵ at 138 fb⁻¹: the limits are those of so much simulation, far
-from those of an experiment, and networks that reject more than it can follow differ by what one bin more or less changes, a fifth.
-"""
-
 
 def write_tables(study: Study, output: Path) -> None:
     """Write ``results.csv``, ``results.md`` and the figures."""
@@ -42,6 +27,8 @@ def write_tables(study: Study, output: Path) -> None:
         by_labels(results, lambda row, number: shown(results.rejection(row, number, "90"))),
         "\n## Background rejection 1/ε_B at ε_S = 0.5, by labelled events\n",
         by_labels(results, lambda row, number: shown(results.rejection(row, number, "50"))),
+        "\n## Expected limit on μ in these events, by labelled events\n",
+        by_labels(results, lambda row, number: shown(results.estimate(row, number, "limit"))),
         "\n## Rejection at ε_S = 0.9 over that of scratch with as many labels\n",
         by_labels(results, lambda row, number: over_scratch(results, row, number)),
         "\n## Labels that scratch needs for the rejection at ε_S = 0.9\n",
@@ -51,14 +38,11 @@ def write_tables(study: Study, output: Path) -> None:
             for number in (FEW, max(labels))
         ),
         "\n## Test events\n",
-        sample_table(study),
-        *analysis_tables(study),
+        sample_table(events_of(study, "test")),
     ]
     (output / "results.md").write_text("\n".join(parts))
     label_efficiency(results, output / "label_efficiency.png")
     per_mass(results, output / "per_mass.png")
-    if found := analysed(study):
-        limits_by_mass({name: content["expected_fb"] for name, content in found.items()}, output / "limits.png")
 
 
 def introduction(study: Study) -> str:
@@ -150,9 +134,9 @@ def efficiency_table(results: Results) -> str:
     return by_labels(results, cell)
 
 
-def sample_table(study: Study) -> str:
-    """Events, effective and expected ones, by process."""
-    sample = TestSample.read(events_of(study, "test"))
+def sample_table(events: Path) -> str:
+    """Events of a folder, effective and expected ones, by process."""
+    sample = TestSample.read(events)
     names = [*sample.signals, *(str(name) for name in np.unique(sample.process[~sample.signal]))]
     weights = {name: sample.weight[sample.process == name] for name in names}
     lines = (
@@ -160,45 +144,6 @@ def sample_table(study: Study) -> str:
         for name, of in (weights | {"all background": sample.weight[~sample.signal]}).items()
     )
     return table(["", "events", "effective", "expected at 138 fb⁻¹"], lines)
-
-
-def analysed(study: Study) -> dict[str, dict[str, Any]]:
-    """Results of the whole analysis by discriminant, as far as it was run."""
-    about = {name: f"analysis/{name}" for name in study.analysis["rows"]}
-    return {name: study.result(path, dict) for name, path in about.items() if study.has(path)}
-
-
-def analysis_tables(study: Study) -> list[str]:
-    """Limits of the whole analysis and its test on pseudo-data, by discriminant; nothing before it was run."""
-    found = analysed(study)
-    if not found:
-        return []
-    signals = list(next(iter(found.values()))["expected_fb"])
-
-    def limits(content: dict[str, Any]) -> list[str]:
-        bands = [content["expected_fb"][signal] for signal in signals]
-        return [f"{band[2]:,.0f} (+{band[3] - band[2]:,.0f} -{band[2] - band[1]:,.0f})" for band in bands]
-
-    def closure(content: dict[str, Any]) -> str:
-        tests = content["closure"].items()
-        return "; ".join(f"{name} {test['ratio']:.2f} ± {test['error']:.2f}" for name, test in tests)
-
-    def data(content: dict[str, Any]) -> list[str]:
-        fit = content["pseudo_data"]
-        return [f"{fit['mu']['best']:.2g} ({fit['mu']['low']:.2g} to {fit['mu']['high']:.2g})", f"{fit['p_value']:.2g}"]
-
-    def injected(content: dict[str, Any]) -> str:
-        return "; ".join(f"{test['bias']:.2g} ± {test['bias_error']:.2g}" for test in content["injections"])
-
-    return [
-        ANALYSIS.format(**study.analysis),
-        table(["expected limit, fb", *signals], ([name, *limits(content)] for name, content in found.items())),
-        "",
-        table(
-            ["", "multijet counted / predicted", "μ in pseudo-data without signal", "p-value", "bias of μ at 0; at the limit; at twice the limit"],
-            ([name, closure(content), *data(content), injected(content)] for name, content in found.items()),
-        ),
-    ]  # fmt: skip
 
 
 def table(header: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
