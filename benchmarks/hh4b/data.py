@@ -139,11 +139,10 @@ def store_events(study: Study, name: str, weight_power: float) -> None:
     write_shard(
         events_of(study, name) / source.shard_name,
         packed,
-        collected.jets,
+        collected.level,
         columns=columns,
         classes=collected.classes,
         source=source,
-        collection=collected.collection,
     )
 
 
