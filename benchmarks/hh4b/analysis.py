@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from closure_slices import closure_in_slices
 from data import TAGGER, as_arguments, events_of
 from event_training import discriminants, trained
@@ -16,7 +17,7 @@ from figures_of_merit import figures
 from limit import limit_on_mu
 from limit_error import replicated_limits
 from pretrained import embeddings
-from study import Setting, Study
+from study import PROJECT, Setting, Study
 from test_sample import Floats, TestSample
 
 from coffea_fm.analysis.folds import FOLDS
@@ -51,7 +52,7 @@ def analysed(study: Study, settings: dict[str, Any], name: str, row: dict[str, A
         options["event"] = [str(exported(*pair)) for pair in zip(checkpoints, bundles, strict=True)]
         options["event_cut"] = settings["event_cut"]
         found = judged(study, settings, checkpoints)
-    fit = "hh4b/limit_discriminant" if row else "hh4b/limit"
+    fit = fit_settings(study, "limit_discriminant" if row else "limit", settings["minimal_effective_events"])
     runs = folder / "run"
     if not (runs / "summary.json").exists():
         command("run", "hh4b", study.work / "raw" / f"{JUDGED}.json", "--output", runs, *as_arguments(options))
@@ -69,6 +70,15 @@ def analysed(study: Study, settings: dict[str, Any], name: str, row: dict[str, A
         "injections": tested["signals"][study.limit["signal"]]["injections"],
         "remarks": limits["remarks"],
     }
+
+
+def fit_settings(study: Study, name: str, least: float) -> Path:
+    """The shipped settings of a fit, with fewer effective events in a bin and without the resolved category."""
+    content = yaml.safe_load((PROJECT / "processors" / "hh4b" / f"{name}.yaml").read_text())
+    content |= {"minimal_effective_events": least, "planes": {"boosted": content["planes"]["boosted"]}}
+    path = study.work / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
 
 
 def checkpoint(study: Study, row: dict[str, Any], fold: int) -> Path:

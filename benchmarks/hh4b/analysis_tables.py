@@ -21,7 +21,7 @@ Three trainings a row leave out a third of the events each and judge it, so that
 `jet-classifier-small` in all rows, without scale factors, with cuts of {first:g} on the first jet and {medium:g} and {tight:g} on the second.
 
 This is smaller than the study of `results.md`, and made after the error of the closure was corrected: these numbers replace the earlier
-ones of the whole analysis. A bin needs 20 effective events behind its background; the limits are those of so much simulation, far from
+ones of the whole analysis. A bin needs {least:g} effective events behind its background; the limits are those of so much simulation, far from
 those of an experiment. No baseline here is proven to be converged, scratch least of all.
 """
 
@@ -30,7 +30,8 @@ def write_analysis(study: Study, settings: dict[str, Any], output: Path) -> None
     """Write ``analysis.md`` and ``limits.png`` from the rows that are done."""
     found = {name: study.result(f"analysis/{name}", dict) for name in settings["rows"] if study.has(f"analysis/{name}")}
     first, (medium, tight) = settings["processor"]["first_txbb"], settings["processor"]["txbb"]
-    text = TEXT.format(cut=settings["event_cut"], labels=max(study.labels), first=first, medium=medium, tight=tight)
+    text = TEXT.format(cut=settings["event_cut"], labels=max(study.labels), first=first, medium=medium, tight=tight,
+                       least=settings["minimal_effective_events"])  # fmt: skip
     networks = {name: content for name, content in found.items() if "figures" in content}
     signal = study.limit["signal"]
     parts = [

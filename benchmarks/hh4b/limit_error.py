@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from coffea_fm.errors import InputError
-from coffea_fm.shipped import shipped
 from coffea_fm.statistics.analysis import prepare
 from coffea_fm.statistics.inputs import read_inputs
 from coffea_fm.statistics.likelihood import Likelihood
@@ -21,13 +20,13 @@ from coffea_fm.statistics.yields import Filled
 NOMINAL = "nominal"
 
 
-def replicated_limits(run: Path, fit: str, signal: str, replicas: int) -> list[float]:
+def replicated_limits(run: Path, fit: Path, signal: str, replicas: int) -> list[float]:
     """Median expected limits on the cross section, fb, with histograms that fluctuate as others of as many events would.
 
     Each bin of a process and region is multiplied by a Poisson number over its mean, the effective number of events;
     variations have the same events, and move along.
     """
-    settings = read_settings(shipped("processors", f"{fit}.yaml"))
+    settings = read_settings(fit)
     inputs = read_inputs([run], settings)
     found = []
     for seed in range(replicas):
