@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def closure_in_slices(
     usable = tagged & np.isin(sample.process, MULTIJET)
     control = usable & (second_txbb > medium) & (second_txbb <= edges[0])
     found = []
-    for low, up in [*zip(edges[:-1], edges[1:], strict=True), (edges[0], edges[-1])]:
+    for low, up in [*pairwise(edges), (edges[0], edges[-1])]:
         tight = usable & (second_txbb > low) & (second_txbb <= up)
         parts = [tight & high, tight & ~high, control & high, control & ~high]
         sums, squares = (np.array([np.sum(sample.weight[part] ** power) for part in parts]) for power in (1, 2))

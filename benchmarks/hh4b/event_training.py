@@ -39,7 +39,10 @@ def event_recipe(study: Study, setting: Setting, rate: int, fold: int | None = N
         "name": name if fold is None else f"{name}-without-{fold}",
         "backbone": study.backbone,
         "start": {"mode": mode, **start_of(study, setting.start)},
-        "data": {"train": str(events_of(study, "train")), "split": split if fold is None else {**split, "leave_out": fold}},
+        "data": {
+            "train": str(events_of(study, "train")),
+            "split": split if fold is None else {**split, "leave_out": fold},
+        },
         "training": content["training"]
         | {
             "seen": seen,

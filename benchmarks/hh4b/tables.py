@@ -128,10 +128,14 @@ def carried(results: Results) -> str:
     cells = []
     for labels in results.study.labels:
         rows = [row for row in results.rows if row.start != UNTRAINED or row == SCRATCH]
-        pairs = [(results.rejection(row, labels, "90").value, results.estimate(row, labels, "limit").value) for row in rows]
+        pairs = [
+            (results.rejection(row, labels, "90").value, results.estimate(row, labels, "limit").value) for row in rows
+        ]
         known = np.array([pair for pair in pairs if np.isfinite(pair).all()])
         if len(known) > 2:
-            cells.append(f"{spearmanr(known[:, 0], -known[:, 1]).statistic:.2f} with {labels:,} labels ({len(known)} rows)")
+            cells.append(
+                f"{spearmanr(known[:, 0], -known[:, 1]).statistic:.2f} with {labels:,} labels ({len(known)} rows)"
+            )
     return CARRIED.format(correlations=", ".join(cells), **results.study.limit) if cells else ""
 
 

@@ -61,7 +61,9 @@ class Jacobian:
         """Second derivatives of a weighted sum of the data, float64 [n_parameters, n_parameters]."""
         steps = _DIFFERENCE * self.steps
         nominal = weights @ self(parameters)
-        rows = np.array([(weights @ self(parameters + step) - nominal) for step in np.diag(steps)]) / steps[:, np.newaxis]
+        rows = (
+            np.array([(weights @ self(parameters + step) - nominal) for step in np.diag(steps)]) / steps[:, np.newaxis]
+        )
         return np.asarray((rows + rows.T) / 2)
 
 
@@ -70,12 +72,11 @@ def _without_overlap(affected: BoolArray) -> tuple[IntArray, ...]:
     groups: list[list[int]] = []
     taken: list[BoolArray] = []
     for column in np.argsort(-affected.sum(axis=0), kind="stable"):
-        for group, rows in zip(groups, taken, strict=True):
-            if not (rows & affected[:, column]).any():
-                group.append(int(column))
-                rows |= affected[:, column]
-                break
-        else:
-            groups.append([int(column)])
-            taken.append(affected[:, column].copy())
+        rows = affected[:, column]
+        place = next((at for at, others in enumerate(taken) if not (others & rows).any()), len(groups))
+        if place == len(groups):
+            groups.append([])
+            taken.append(np.zeros_like(rows))
+        groups[place].append(int(column))
+        taken[place] |= rows
     return tuple(np.array(group) for group in groups)

@@ -30,7 +30,9 @@ def minuit(likelihood, fixed=()):
         begin[index] = value
     fit = iminuit.Minuit(nll, begin, name=list(config.par_names))
     fit.errordef, fit.strategy, fit.tol = 1, 2, 1e-4
-    fit.limits = [(low, None if at == config.poi_index else high) for at, (low, high) in enumerate(config.suggested_bounds())]
+    fit.limits = [
+        (low, None if at == config.poi_index else high) for at, (low, high) in enumerate(config.suggested_bounds())
+    ]
     held = {index for index, _ in fixed}
     fit.fixed = [at in held or always for at, always in enumerate(config.suggested_fixed())]
     fit.migrad()
