@@ -1,4 +1,4 @@
-"""The whole analysis with several event discriminants: corrections, histograms on dask, fit; all by the commands of users."""
+"""The analysis with one event discriminant: histograms and fit by the commands of users, and figures of merit beside them."""
 
 from __future__ import annotations
 
@@ -8,76 +8,101 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from data import FILESET, TOP, as_arguments, datasets, simulate_events
-from event_training import chosen_rate, trained
-from pretrained import pretrained
+import numpy as np
+import yaml
+from closure_slices import closure_in_slices
+from data import TAGGER, as_arguments, events_of
+from event_training import discriminants, trained
+from figures_of_merit import figures
+from limit import limit_on_mu
+from limit_error import replicated_limits
+from pretrained import embeddings
 from study import PROJECT, Setting, Study
+from test_sample import Floats, TestSample
 
-from coffea_fm.analysis.fileset import simulated_fileset
+from coffea_fm.analysis.folds import FOLDS
 from coffea_fm.bundle.read import MANIFEST
+from coffea_fm.shards import ShardDataset
 from coffea_fm.simulation.hh4b.processes import SIGNALS
-from coffea_fm.simulation.hh4b.production import EventSettings, produce_events
 
-SHIFTED, SIMULATION, TOPS = "shifted", "simulation", "tops"
-INJECTIONS = 100
-
-
-def analyse(study: Study, workers: int) -> None:
-    """Run the analysis with each of the discriminants, unless that was done."""
-    simulate_top_pairs(study, workers)
-    for name, row in study.analysis["rows"].items():
-        study.result(f"analysis/{name}", lambda name=name, row=row: analysed(study, name, row, workers))  # type: ignore[misc]
+JUDGED = "judged"
+"""The sample of all events, of those to train on too: each is judged by a model that has not seen it."""
 
 
-def analysed(study: Study, name: str, row: list[Any], workers: int) -> dict[str, Any]:
+def analysed(study: Study, settings: dict[str, Any], name: str, row: dict[str, Any]) -> dict[str, Any]:
     """Histograms and limits with one discriminant.
 
     Parameters
     ----------
     study : Study
-        With the trained setting.
+        The study, with its samples.
+    settings : dict
+        The content of ``analysis.yaml``.
     name : str
-        Of the folder.
-    row : list
-        A setting, whose discriminant is fitted; empty for no network: the first jet is cut on its mass, the second one's is fitted.
-    workers : int
-        Processes of the dask cluster.
+        Name of the folder.
+    row : dict
+        A way with its start and rate, whose discriminant is fitted; empty for no network.
     """
     folder = study.work / "analysed" / name
-    options: dict[str, Any] = {**study.analysis["processor"], "jets": str(jet_bundle(study))}
-    options["corrections"] = str(corrections(study, workers))
+    options: dict[str, Any] = {**settings["processor"], "jets": str(TAGGER)}
+    found: dict[str, Any] = {}
     if row:
-        setting = Setting(*row)
-        result = trained(study, setting, chosen_rate(study, setting.way, setting.start))
-        options["event"] = str(exported(result.folder / "best", study.work / "bundles" / name))
-        options["event_cut"] = study.analysis["event_cut"]
-    cluster = ("--dask", "local", "--workers", str(workers))
-    runs = {}
-    for kind, fileset in filesets_of(study).items():
-        runs[kind] = folder / kind
-        command("run", "hh4b", fileset, "--output", runs[kind], *cluster, *as_arguments(options))
-    fit = ("--settings", "hh4b/limit_discriminant" if row else "hh4b/limit")
+        checkpoints = [checkpoint(study, row, fold) for fold in range(FOLDS)]
+        bundles = [study.work / "bundles" / f"{name}-{fold}" for fold in range(FOLDS)]
+        options["event"] = [str(exported(*pair)) for pair in zip(checkpoints, bundles, strict=True)]
+        options["event_cut"] = settings["event_cut"]
+        found = judged(study, settings, checkpoints)
+    fit = fit_settings(study, "limit_discriminant" if row else "limit", settings["minimal_effective_events"])
+    runs = folder / "run"
+    if not (runs / "summary.json").exists():
+        command("run", "hh4b", study.work / "raw" / f"{JUDGED}.json", "--output", runs, *as_arguments(options))
     signals = [part for signal in SIGNALS for part in ("--signal", signal)]
-    found = command("limit", runs[SIMULATION], *fit, "--output", folder / "limit", *signals, "--injections", INJECTIONS)
-    observed = command(
-        "limit", *runs.values(), *fit, "--observe", "--luminosity", study.analysis["pseudo_data_luminosity"],
-        "--signal", study.limit["signal"], "--output", folder / "pseudo-data-limit",
+    limits = command("limit", runs, "--settings", fit, "--output", folder / "limit", *signals)
+    tested = command(
+        "limit", runs, "--settings", fit, "--output", folder / "injections",
+        "--signal", study.limit["signal"], "--injections", settings["injections"],
     )  # fmt: skip
-    return {
-        "options": options,
-        "closure": found["closure"],
-        "bins": found["bins"],
-        "expected_fb": {signal: about["expected_fb"] for signal, about in found["signals"].items()},
-        "injections": found["signals"][study.limit["signal"]]["injections"],
-        "pseudo_data": {
-            key: observed["signals"][study.limit["signal"]][key] for key in ("expected", "observed", "mu", "p_value")
-        },
+    return found | {
+        "closure": limits["closure"],
+        "bins": limits["bins"],
+        "expected_fb": {signal: about["expected_fb"] for signal, about in limits["signals"].items()},
+        "limit_error": replicated_limits(runs, fit, study.limit["signal"], settings["replicas"]),
+        "injections": tested["signals"][study.limit["signal"]]["injections"],
+        "remarks": limits["remarks"],
     }
 
 
-def jet_bundle(study: Study) -> Path:
-    """The bundle that defines the regions, the same for all rows."""
-    return exported(pretrained(study, study.analysis["jets"]), study.work / "bundles" / "jets")
+def fit_settings(study: Study, name: str, least: float) -> Path:
+    """The shipped settings of a fit, with fewer effective events in a bin and without the resolved category."""
+    content = yaml.safe_load((PROJECT / "processors" / "hh4b" / f"{name}.yaml").read_text())
+    content |= {"minimal_effective_events": least, "planes": {"boosted": content["planes"]["boosted"]}}
+    path = study.work / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def checkpoint(study: Study, row: dict[str, Any], fold: int) -> Path:
+    """A model of a row that has not seen the events of a fold, trained unless it was."""
+    setting = Setting(row["way"], row["start"], max(study.labels), 0)
+    return trained(study, setting, row["rate"], fold).folder / "best"
+
+
+def judged(study: Study, settings: dict[str, Any], checkpoints: list[Path]) -> dict[str, Any]:
+    """Figures of merit of all events, each by the model that has not seen it, and the closure in slices of TXbb."""
+    events = events_of(study, JUDGED)
+    columns = ShardDataset(events).scalars("fold", "second_txbb", "first_txbb")
+    by_fold = [discriminants(path, events, embeddings(study)) for path in checkpoints]
+    scores: Floats = np.choose(columns["fold"].astype(np.int64), by_fold)
+    sample = TestSample.read(events)
+    first = settings["processor"]["first_txbb"]
+    return {
+        "figures": figures(sample, scores, study.replicas, study.limit["signal"]),
+        "untagged_limit": limit_on_mu(sample, scores, study.limit),
+        "closure_slices": closure_in_slices(
+            sample, 1 / (1 + np.exp(-scores)) > settings["event_cut"], columns["first_txbb"] > first,
+            columns["second_txbb"], settings["processor"]["txbb"][0], settings["txbb_slices"],
+        ),
+    }  # fmt: skip
 
 
 def exported(checkpoint: Path, bundle: Path) -> Path:
@@ -85,44 +110,6 @@ def exported(checkpoint: Path, bundle: Path) -> Path:
     if not (bundle / MANIFEST).exists():
         command("export", checkpoint, "--output", bundle)
     return bundle
-
-
-def corrections(study: Study, workers: int) -> Path:
-    """Corrections and scale factors of the bundle that defines the regions, unless they are there."""
-    simulate_events(study, SHIFTED, study.analysis[SHIFTED], workers)
-    path = study.work / "corrections.json"
-    if not path.exists():
-        folders = [str((study.work / "raw" / name).resolve()) for name in ("train", SHIFTED)]
-        cuts = ["--txbb", *map(str, study.analysis["processor"]["txbb"])]
-        derive = [sys.executable, "-m", "hh4b.derive", *folders, "--jets", jet_bundle(study).resolve()]
-        subprocess.run([*derive, "--output", path.resolve(), *cuts], check=True, cwd=PROJECT / "processors")
-    return path
-
-
-def simulate_top_pairs(study: Study, workers: int) -> None:
-    """Unless they are there."""
-    about = study.analysis[TOPS]
-    produce_events(
-        study.work / "raw" / TOPS, EventSettings(about["seed"], study.events["per_file"]), (TOP,), about[TOP], workers
-    )
-
-
-def filesets_of(study: Study) -> dict[str, Path]:
-    """The test events, and the backgrounds of the shifted tune in the place of data."""
-    found = {
-        SIMULATION: datasets(study, "test") | top_pairs(study),
-        "pseudo-data": datasets(study, SHIFTED, kind="pseudo-data", processes=(TOP,)),
-    }
-    paths = {kind: study.work / "raw" / f"analysis-{kind}.json" for kind in found}
-    for kind, content in found.items():
-        paths[kind].write_text(json.dumps(content, indent=1))
-    return paths
-
-
-def top_pairs(study: Study) -> dict[str, Any]:
-    """The only background that the fit takes from simulation, in place of the few events of the test sample."""
-    cross_section = study.events["signal_cross_section"]
-    return simulated_fileset(study.work / "raw" / TOPS, FILESET, signal_cross_section=cross_section, processes=(TOP,))
 
 
 def command(*arguments: object) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +36,16 @@ def prepare(study: Study, workers: int) -> None:
         prepare_jets(study, name, sample, workers)
     for name, sample in study.events["samples"].items():
         simulate_events(study, name, sample, workers)
-        collect_events(study, name, workers)
-        if not events_of(study, name).exists():
-            store_events(study, name, study.weight_power if name == "train" else 1.0)
+        collect_events(study, name, datasets(study, name), workers)
 
 
 def prepare_jets(study: Study, name: str, sample: dict[str, int], workers: int) -> None:
     """Simulate jets of ten classes, and collect them all, those of QCD and H -> bb, and few of these."""
     raw, shards = (study.work / folder / "jets" for folder in ("raw", "shards"))
     settings = SimulationSettings(tuple(study.jets["pt"]), sample["seed"], sample["per_file"], spectrum="flat")
-    for kind in JET_CLASSES:
-        produce(raw / name, settings, (kind,), sample.get(kind, sample["others"]), workers)
+    for kind, jets in ((kind, sample.get(kind, sample["others"])) for kind in JET_CLASSES):
+        if jets:
+            produce(raw / name, settings, (kind,), jets, workers)
     pair = [sorted((raw / name).glob(f"{kind}_*.root")) for kind in PAIR]
     collect(shards / name, sorted((raw / name).glob("*.root")), workers)
     two_classes = ("-O", f"classes=[{', '.join(PAIR)}]")
@@ -67,6 +65,8 @@ def simulate_events(study: Study, name: str, sample: dict[str, Any], workers: in
     ):
         settings = EventSettings(sample["seed"], about["per_file"], pythia=pythia)
         for process, events in processes.items():
+            if not events:
+                continue
             produce_events(folder, settings, (process,), events, workers)
 
 
@@ -75,13 +75,19 @@ def raw_folders(study: Study, name: str) -> tuple[Path, Path]:
     return study.work / "raw" / name, study.work / "raw" / f"{name}-multijet"
 
 
-def datasets(study: Study, name: str, *, kind: str = "simulation", processes: Sequence[str] = ()) -> dict[str, Any]:
-    """Datasets of a sample of events: all multijet, and of the others those that are named, or all."""
-    cross_section, (others, multijet) = study.events["signal_cross_section"], raw_folders(study, name)
-    return {
-        **simulated_fileset(others, FILESET, signal_cross_section=cross_section, kind=kind, processes=processes),
-        **simulated_fileset(multijet, FILESET, signal_cross_section=cross_section, kind=kind),
-    }
+def datasets(study: Study, *samples: str) -> dict[str, Any]:
+    """Datasets of samples of events; several are taken as one."""
+    cross_section, found = study.events["signal_cross_section"], {}
+    for folder in (folder for name in samples for folder in raw_folders(study, name)):
+        for name, dataset in simulated_fileset(folder, FILESET, signal_cross_section=cross_section).items():
+            found[name] = joined(found[name], dataset) if name in found else dataset
+    return found
+
+
+def joined(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """A dataset with the files of both."""
+    sums = {key: first["metadata"][key] + second["metadata"][key] for key in ("sum_of_weights", "events")}
+    return {"files": first["files"] | second["files"], "metadata": first["metadata"] | sums}
 
 
 def collected_of(study: Study, name: str) -> Path:
@@ -89,12 +95,14 @@ def collected_of(study: Study, name: str) -> Path:
     return study.work / "collected" / name
 
 
-def collect_events(study: Study, name: str, workers: int) -> None:
-    """Write the events that the analysis preselects, by its processor."""
+def collect_events(study: Study, name: str, content: dict[str, Any], workers: int) -> None:
+    """Write the events that the analysis preselects, by its processor; those to train on with softer weights."""
     options = {"jets": str(TAGGER), **study.processor}
     fileset = study.work / "raw" / f"{name}.json"
-    fileset.write_text(json.dumps(datasets(study, name), indent=1))
+    fileset.write_text(json.dumps(content, indent=1))
     collect(collected_of(study, name), [fileset], workers, "--processor", "hh4b", *as_arguments(options))
+    if not events_of(study, name).exists():
+        store_events(study, name, study.weight_power if name == "train" else 1.0)
 
 
 def as_arguments(options: dict[str, Any]) -> list[str]:
@@ -130,11 +138,10 @@ def store_events(study: Study, name: str, weight_power: float) -> None:
     write_shard(
         events_of(study, name) / source.shard_name,
         packed,
-        collected.jets,
+        collected.level,
         columns=columns,
         classes=collected.classes,
         source=source,
-        collection=collected.collection,
     )
 
 

@@ -23,18 +23,26 @@ from coffea_fm.training.data.embeddings import EmbeddedShards, embed_shards
 MICRO_TOKENS = 4096
 
 
-def event_recipe(study: Study, setting: Setting, rate: int) -> Recipe:
-    """The recipe of a way in the zoo, with the study's network, pretraining and events, and one of the rates."""
+def event_recipe(study: Study, setting: Setting, rate: int, fold: int | None = None) -> Recipe:
+    """The recipe of a way in the zoo, with the study's network, pretraining and events, and one of the rates.
+
+    Events of `fold` are left out, so that the model can judge them.
+    """
     way, training = study.ways[setting.way], study.training
     content = yaml.safe_load((MODELS / way["recipe"] / "recipe.yaml").read_text())
     steps = study.steps[setting.labels]
     seen = way["longer"] * steps["seen"]
     mode = content["start"]["mode"]
+    name = f"{setting.way}-{setting.start}-{setting.labels}-{setting.seed}-{rate}"
+    split = {"examples": setting.labels, "draw": setting.seed}
     content |= {
-        "name": f"{setting.way}-{setting.start}-{setting.labels}-{setting.seed}-{rate}",
+        "name": name if fold is None else f"{name}-without-{fold}",
         "backbone": study.backbone,
         "start": {"mode": mode, **start_of(study, setting.start)},
-        "data": {"train": str(events_of(study, "train")), "split": {"examples": setting.labels, "draw": setting.seed}},
+        "data": {
+            "train": str(events_of(study, "train")),
+            "split": split if fold is None else {**split, "leave_out": fold},
+        },
         "training": content["training"]
         | {
             "seen": seen,
@@ -47,9 +55,9 @@ def event_recipe(study: Study, setting: Setting, rate: int) -> Recipe:
     return Recipe.model_validate(merged(merged(content, way["changes"]), way["rates"][rate]))
 
 
-def trained(study: Study, setting: Setting, rate: int) -> TrainingResult:
+def trained(study: Study, setting: Setting, rate: int, fold: int | None = None) -> TrainingResult:
     """Train, unless that was done."""
-    result = pretrain(event_recipe(study, setting, rate), embeddings(study).parent, show_progress=False)
+    result = pretrain(event_recipe(study, setting, rate, fold), embeddings(study).parent, show_progress=False)
     if not result.finished:
         raise RecipeError(f"the training {setting.name} was interrupted: start the study again to go on")
     return result
@@ -68,12 +76,12 @@ def chosen_rate(study: Study, way: str, start: str) -> int:
 
 
 @torch.no_grad()
-def discriminants(study: Study, checkpoint: Path) -> npt.NDArray[np.float64]:
-    """Logarithm of the odds of signal of all test events, float64 [n_events]."""
+def discriminants(checkpoint: Path, events: Path, cache: Path) -> npt.NDArray[np.float64]:
+    """Logarithm of the odds of signal of all events in a folder, float64 [n_events]."""
     model, trained_as = load_checkpoint(checkpoint)
-    data = ShardDataset(events_of(study, "test"), model.level)
+    data = ShardDataset(events, model.level)
     if trained_as.provenance["recipe"]["start"]["mode"] == "frozen":
-        data = EmbeddedShards(data, embed_shards(model, data, cache=embeddings(study)))
+        data = EmbeddedShards(data, embed_shards(model, data, cache=cache))
     assert model.head is not None
     logits = np.empty((data.n_sets, 2))
     first = 0

@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from analysis import analyse
 from data import events_of, prepare
 from event_training import chosen_rate, discriminants, trained
 from figures_of_merit import figures
 from limit import limit_on_mu
-from pretrained import prepare_backbone
+from pretrained import embeddings, prepare_backbone
 from results import Results
 from study import HERE, Setting, Study
 from tables import write_tables
@@ -51,8 +50,6 @@ def main() -> None:
                 print(*jobs[job], "done", flush=True)
             if Results(study).measured:
                 write_tables(study, arguments.output)
-    analyse(study, arguments.workers)
-    write_tables(study, arguments.output)
 
 
 def by_cost(study: Study) -> list[list[Setting]]:
@@ -72,7 +69,7 @@ def measured(study: Study, setting: Setting) -> dict[str, Any]:
     """What is known of a setting: its training, its figures of merit in all replicas, and the quick limit."""
     rate = chosen_rate(study, setting.way, setting.start)
     result = trained(study, setting, rate)
-    scores = discriminants(study, result.folder / "best")
+    scores = discriminants(result.folder / "best", events_of(study, "test"), embeddings(study))
     np.save(result.folder / "discriminants.npy", scores)
     sample = TestSample.read(events_of(study, "test"))
     return {

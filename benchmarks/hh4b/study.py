@@ -54,12 +54,11 @@ class Study:
     ways: dict[str, dict[str, Any]]
     replicas: int
     limit: dict[str, Any]
-    analysis: dict[str, Any]
 
     @classmethod
-    def load(cls, path: Path, work: Path) -> Study:
-        """Read a description such as ``study.yaml``."""
-        return cls(work.absolute(), **yaml.safe_load(path.read_text()))
+    def load(cls, path: Path, work: Path, changes: dict[str, Any] | None = None) -> Study:
+        """Read a description such as ``study.yaml``, with changes made to it."""
+        return cls(work.absolute(), **merged(yaml.safe_load(path.read_text()), changes or {}))
 
     def settings(self) -> list[Setting]:
         """Everything that is trained on events, the longest trainings first."""

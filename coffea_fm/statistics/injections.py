@@ -9,6 +9,7 @@ import numpy as np
 from coffea_fm.arrays import DoubleArray
 from coffea_fm.errors import InputError
 from coffea_fm.statistics.likelihood import Likelihood
+from coffea_fm.statistics.progress import tracked
 
 STRENGTHS = (0.0, 1.0, 2.0)
 """In units of the expected limit."""
@@ -93,7 +94,7 @@ def inject(likelihood: Likelihood, limit: float, toys: int, seed: int) -> list[I
         start = np.array(likelihood.model.config.suggested_init(), dtype=np.float64)
         start[likelihood.poi] = injected
         fitted = []
-        for _ in range(toys):
+        for _ in tracked(range(toys), f"toys with mu = {injected:.3g}"):
             toy = likelihood.toy(injected, random)
             try:
                 fitted.append(toy.fit(start=start, errors=False).bestfit[likelihood.poi])

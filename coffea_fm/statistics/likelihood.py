@@ -1,31 +1,31 @@
-"""The likelihood of a workspace, maximised by Minuit with all derivatives computed in one batch."""
+"""The likelihood of a workspace, maximised as a least-squares problem: its terms are squares of signed deviances."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
-import iminuit
 import numpy as np
 import pyhf
 from cabinetry.fit.results_containers import FitResults
 from cabinetry.model_utils import unconstrained_parameter_count
+from scipy.linalg import pinvh
+from scipy.optimize import least_squares
 from scipy.stats import chi2
 
-from coffea_fm.arrays import DoubleArray
+from coffea_fm.arrays import BoolArray, DoubleArray
 from coffea_fm.errors import InputError
+from coffea_fm.statistics.deviance import Deviance
+from coffea_fm.statistics.jacobian import Jacobian
 
-_NOTHING = 1e-9
-_ATTEMPTS = ((1, 0.1), (1, 0.1), (2, 0.1), (2, 0.1), (2, 2.0))
-"""Strategy of Minuit, and its tolerance: twice the logarithm of the likelihood is at most 0.002 times that from its best."""
-_QUICK = (0, 0.001)
-"""The first attempt where no errors are needed: without the Hesse matrix, in an eighth of the time."""
+_METHODS = ("dogbox", "trf")
+"""Of SciPy; the second is tried where the first does not converge."""
+_TOLERANCE, _LARGEST_DISTANCE = 1e-9, 1e-4
+"""Of the fit, and of what twice the log-likelihood may be away from its best."""
 _STEP, _STEP_OF_LARGEST = 0.01, 1e-5
-_DIFFERENCE = 1e-3
-"""Step size of numerical derivatives, in units of the initial steps of the fit."""
+_ASIMOV = 1e-6
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,17 @@ class Likelihood:
     ----------
     model : pyhf.Model
         Model of the workspace.
-    batched : pyhf.Model
-        The same model, batched for twice as many points as parameters, to compute all derivatives at once.
+    deviance : Deviance
+        Distributions of the data.
+    jacobian : Jacobian
+        Derivatives of the expected data.
     data : float64 [n_bins + n_auxiliary]
         Events per bin, then auxiliary data.
     """
 
     model: Any
-    batched: Any
+    deviance: Deviance
+    jacobian: Jacobian
     data: DoubleArray
 
     @classmethod
@@ -54,8 +57,8 @@ class Likelihood:
             opened = pyhf.Workspace(workspace)
             codes = {"histosys": {"interpcode": "code4p"}, "normsys": {"interpcode": "code4"}}
             model = opened.model(modifier_settings=codes)
-            batched = opened.model(modifier_settings=codes, batch_size=2 * model.config.npars)
-            return cls(model, batched, np.array(opened.data(model)))
+            steps, begin = _steps(model.config), np.array(model.config.suggested_init())
+            return cls(model, Deviance.of(model), Jacobian.of(model, steps, begin), np.array(opened.data(model)))
 
     def asimov(self, mu: float, fitted: FitResults | None = None) -> Likelihood:
         """The same model with Asimov data at a given signal strength, prefit or postfit."""
@@ -77,33 +80,32 @@ class Likelihood:
         return replace(self, data=np.concatenate(drawn).astype(np.float64))
 
     def twice_nll(self, parameters: DoubleArray) -> float:
-        """Twice the negative log-likelihood relative to the saturated model, which matches every bin.
-
-        Computed as a sum of differences: with millions of events, the log-likelihood itself would have too few
-        significant digits for derivatives.
-        """
-        return float(self._twice_nll(self.model, parameters))
+        """Twice the negative log-likelihood relative to the saturated model, which matches every number."""
+        return float(np.sum(self._residuals(parameters) ** 2))
 
     def gradient(self, parameters: DoubleArray) -> DoubleArray:
-        """Derivatives of `twice_nll`, float64 [n_parameters], from central differences."""
-        steps = _DIFFERENCE * np.array(self._steps)
-        points = np.concatenate([parameters + sign * np.diag(steps) for sign in (1, -1)])
-        above, below = self._twice_nll(self.batched, points).reshape(2, -1)
-        return np.asarray((above - below) / (2 * steps))
+        """Derivatives of `twice_nll`, float64 [n_parameters]."""
+        first, _ = self.deviance.curvature(self._expected(parameters), self.data)
+        return np.asarray(first @ self.jacobian(parameters))
 
-    def _twice_nll(self, model: Any, parameters: DoubleArray) -> DoubleArray:
-        seen = self.data[: model.config.nmaindata]
-        expected = np.maximum(np.asarray(model.expected_actualdata(parameters)), _NOTHING)
-        change = (expected - seen) / np.where(seen > 0, seen, 1)
-        poisson = np.where(seen > 0, seen * (change - np.log1p(np.where(seen > 0, change, 0))), expected).sum(axis=-1)
-        return np.asarray(2 * (poisson + self._largest_constraint - self._constraint(model, parameters)))
+    def hessian(self, parameters: DoubleArray) -> DoubleArray:
+        """Second derivatives of `twice_nll`, float64 [n_parameters, n_parameters]."""
+        first, second = self.deviance.curvature(self._expected(parameters), self.data)
+        jacobian = self.jacobian(parameters)
+        found = jacobian.T @ (second[:, np.newaxis] * jacobian)
+        if np.abs(first).max() > _ASIMOV:
+            found = found + self.jacobian.of_sum(parameters, first)
+        return np.asarray(found)
 
-    def _constraint(self, model: Any, parameters: DoubleArray) -> DoubleArray:
-        return np.asarray(model.constraint_model.logpdf(self.data[model.config.nmaindata :], parameters))
+    def _expected(self, parameters: DoubleArray) -> DoubleArray:
+        return np.asarray(self.model.expected_data(parameters))
 
-    @cached_property
-    def _largest_constraint(self) -> DoubleArray:
-        return self._constraint(self.model, np.array(self.model.config.suggested_init()))
+    def _residuals(self, parameters: DoubleArray) -> DoubleArray:
+        return self.deviance.residuals(self._expected(parameters), self.data)
+
+    def _slopes(self, parameters: DoubleArray) -> DoubleArray:
+        slopes = self.deviance.slopes(self._expected(parameters), self.data)
+        return slopes[:, np.newaxis] * self.jacobian(parameters)
 
     def fit(
         self, fixed: Mapping[int, float] | None = None, start: DoubleArray | None = None, *, errors: bool = True
@@ -130,47 +132,54 @@ class Likelihood:
         InputError
             If the fit does not converge.
         """
-        config = self.model.config
-        fixed = fixed or {}
+        config, fixed = self.model.config, fixed or {}
         begin = np.array(config.suggested_init() if start is None else start, dtype=np.float64)
         begin[list(fixed)] = list(fixed.values())
-        fit = iminuit.Minuit(self.twice_nll, begin, grad=self.gradient, name=list(config.par_names))
-        fit.limits = [
-            (low, None if index == self.poi else high) for index, (low, high) in enumerate(config.suggested_bounds())
-        ]
-        held = np.array([index in fixed or always for index, always in enumerate(config.suggested_fixed())])
-        fit.fixed = held.tolist()
-        fit.errors = self._steps
-        fit.errordef = iminuit.Minuit.LEAST_SQUARES
-        for fit.strategy, fit.tol in _ATTEMPTS if errors else (_QUICK, *_ATTEMPTS):
-            fit.migrad()
-            if errors:
-                fit.hesse()  # gives Minuit a reliable distance to the minimum for strongly correlated parameters
-            if fit.valid:
-                break
-        else:
-            raise InputError(
-                "the fit does not converge: merge more bins with minimal_effective_events, or remove a systematic "
-                "that has too few events"
-            )
-        uncertainty = np.where(held, 0.0, fit.errors) if errors else np.zeros(len(begin))
-        correlation = (
-            np.array(fit.covariance.correlation()) if errors and fit.covariance is not None else np.eye(len(begin))
-        )
-        twice_nll, freedom = float(fit.fval or 0.0), config.nmaindata - unconstrained_parameter_count(self.model)
+        free = np.array([not always and at not in fixed for at, always in enumerate(config.suggested_fixed())])
+        best = self._minimum(begin, free)
+        uncertainty, correlation = np.zeros(len(best)), np.eye(len(best))
+        if errors:
+            uncertainty[free], correlation[np.ix_(free, free)] = _errors(self.hessian(best)[np.ix_(free, free)])
+        twice_nll, freedom = self.twice_nll(best), config.nmaindata - unconstrained_parameter_count(self.model)
         p_value = float(chi2.sf(twice_nll, freedom)) if freedom > 0 else np.nan
-        return FitResults(np.array(fit.values), uncertainty, list(config.par_names), correlation, twice_nll, p_value)
+        return FitResults(best, uncertainty, list(config.par_names), correlation, twice_nll, p_value)
 
-    @cached_property
-    def _steps(self) -> list[float]:
-        """Initial steps of the parameters: their errors if constrained, otherwise a small fraction of their range."""
-        config = self.model.config
-        steps: list[float] = []
-        for name in config.par_order:
-            parameter = config.param_set(name)
-            steps += parameter.width() if parameter.constrained else [_STEP] * parameter.n_parameters
-        steps[self.poi] = self.largest_mu * _STEP_OF_LARGEST
-        return steps
+    def _minimum(self, begin: DoubleArray, free: BoolArray) -> DoubleArray:
+        low, high = (bound[free] for bound in self._bounds)
+
+        origin = begin.copy()
+        origin[free] = np.clip(begin[free], low, high)
+
+        def moved(change: DoubleArray) -> DoubleArray:
+            parameters = origin.copy()
+            parameters[free] += change
+            return parameters
+
+        for method in _METHODS:
+            found = least_squares(
+                lambda change: self._residuals(moved(change)),
+                np.zeros(len(low)),  # so that the first region of trust is one standard deviation
+                lambda change: self._slopes(moved(change))[:, free],
+                (low - origin[free], high - origin[free]),
+                method,
+                *(_TOLERANCE,) * 3,
+                x_scale="jac",
+            )
+            inside = found.active_mask == 0
+            towards = np.linalg.lstsq(found.jac[:, inside], found.fun)[0]
+            if np.sum((found.jac[:, inside] @ towards) ** 2) < _LARGEST_DISTANCE:
+                return np.clip(moved(found.x), *self._bounds)
+        raise InputError(
+            "the fit does not converge: merge more bins with minimal_effective_events, or remove a systematic that has "
+            "too few events"
+        )
+
+    @property
+    def _bounds(self) -> tuple[DoubleArray, DoubleArray]:
+        """Lower and upper bounds of the parameters; the signal strength has no upper one."""
+        low, high = np.array(self.model.config.suggested_bounds(), dtype=np.float64).T
+        high[self.poi] = np.inf
+        return low, high
 
     @property
     def poi(self) -> int:
@@ -197,3 +206,22 @@ class Likelihood:
         config = self.model.config
         names = [name for name in config.par_order if not config.param_set(name).constrained]
         return {name: config.par_slice(name).start for name in names if name.startswith("transfer_")}
+
+
+def _steps(config: Any) -> DoubleArray:
+    """Initial steps of the parameters: their errors if constrained, otherwise a small fraction of their range."""
+    steps: list[float] = []
+    for name in config.par_order:
+        parameter = config.param_set(name)
+        steps += parameter.width() if parameter.constrained else [_STEP] * parameter.n_parameters
+    steps[config.poi_index] = config.suggested_bounds()[config.poi_index][1] * _STEP_OF_LARGEST
+    return np.array(steps)
+
+
+def _errors(hessian: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
+    """Errors and correlations from the second derivatives of twice the negative log-likelihood."""
+    scale = np.sqrt(np.maximum(np.diag(hessian), np.finfo(np.float64).tiny))
+    covariance = 2 * pinvh(hessian / np.outer(scale, scale)) / np.outer(scale, scale)
+    errors = np.sqrt(np.maximum(np.diag(covariance), 0))
+    known = np.where(errors > 0, errors, 1)
+    return errors, covariance / np.outer(known, known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from coffea_fm.statistics.analysis import Analysis, prepare
 from coffea_fm.statistics.draw import Figures, figures
 from coffea_fm.statistics.inputs import read_inputs
 from coffea_fm.statistics.postfit import yield_tables
+from coffea_fm.statistics.progress import showing_progress, tracked
 from coffea_fm.statistics.results import SignalResult
 from coffea_fm.statistics.settings import FitSettings, read_settings
 from coffea_fm.statistics.summary import describe, summarise
@@ -93,6 +95,7 @@ def limit(
     luminosity: float | None = None,
     injections: int = 0,
     seed: int = 0,
+    show_progress: bool = True,
 ) -> Limits:
     """Fit the histograms of an analysis: expected limit, ranking, closure of the background.
 
@@ -114,6 +117,8 @@ def limit(
         Number of toys to fit without signal, with a signal at the expected limit, and with a signal at twice the limit.
     seed : int
         Random seed of the toys, and of the counts drawn from weighted pseudo-data.
+    show_progress : bool
+        Show progress bars with the remaining time.
 
     Raises
     ------
@@ -134,7 +139,9 @@ def limit(
     if output is not None:
         prepare_folder(Path(output))
     analysis = prepare(inputs, chosen, observe=observe, seed=seed)
-    found = Limits(analysis, {name: analysis.fit(name, injections=injections, seed=seed) for name in names})
+    with showing_progress() if show_progress else nullcontext():
+        fits = {name: analysis.fit(name, injections=injections, seed=seed) for name in tracked(names, "signals")}
+    found = Limits(analysis, fits)
     for remark in found.summary["remarks"]:
         warn(remark)
     return found if output is None else replace(found, written=tuple(found.write(output)))

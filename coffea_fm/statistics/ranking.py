@@ -7,6 +7,7 @@ from cabinetry.fit.results_containers import FitResults, RankingResults
 from cabinetry.model_utils import prefit_uncertainties
 
 from coffea_fm.statistics.likelihood import Likelihood
+from coffea_fm.statistics.progress import tracked
 
 
 def rank(likelihood: Likelihood, fitted: FitResults) -> RankingResults:
@@ -15,7 +16,6 @@ def rank(likelihood: Likelihood, fitted: FitResults) -> RankingResults:
     An impact is the change of mu when the parameter is fixed at its best-fit value plus or minus its prefit or postfit
     error. Unconstrained parameters have no prefit impact.
     """
-    start = likelihood.fit(start=fitted.bestfit, errors=False)  # with the same precision as the fits it is compared to
     positions = {**likelihood.constrained(), **likelihood.transfers()}
     prefit = prefit_uncertainties(likelihood.model)
     rows = np.array(
@@ -24,12 +24,12 @@ def rank(likelihood: Likelihood, fitted: FitResults) -> RankingResults:
                 fitted.bestfit[index],
                 fitted.uncertainty[index],
                 *(
-                    _change(likelihood, start, index, sign * size)
+                    _change(likelihood, fitted, index, sign * size)
                     for size in (prefit[index], fitted.uncertainty[index])
                     for sign in (1, -1)
                 ),
             )
-            for index in positions.values()
+            for index in tracked(list(positions.values()), "ranking")
         ]
     )
     order = np.argsort(-np.abs(rows[:, -2:]).max(axis=1), kind="stable")
@@ -38,7 +38,9 @@ def rank(likelihood: Likelihood, fitted: FitResults) -> RankingResults:
 
 
 def _change(likelihood: Likelihood, fitted: FitResults, index: int, shift: float) -> float:
+    """Change of mu; the fit starts where the correlations of the parameters predict its end."""
     if shift == 0:
         return 0.0
-    moved = likelihood.fit({index: fitted.bestfit[index] + shift}, fitted.bestfit, errors=False)
+    follow = fitted.corr_mat[index] * fitted.uncertainty * (shift / fitted.uncertainty[index])
+    moved = likelihood.fit({index: fitted.bestfit[index] + shift}, fitted.bestfit + follow, errors=False)
     return float(moved.bestfit[likelihood.poi] - fitted.bestfit[likelihood.poi])

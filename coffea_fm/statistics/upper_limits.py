@@ -10,6 +10,7 @@ from scipy.stats import norm
 
 from coffea_fm.statistics.likelihood import Likelihood
 from coffea_fm.statistics.profile import Profile, rising_root
+from coffea_fm.statistics.progress import tracked
 
 LEVEL = 0.05
 BANDS = (-2, -1, 0, 1, 2)
@@ -45,7 +46,7 @@ def expected_limit(likelihood: Likelihood) -> LimitResults:
     profile = Profile(asimov, asimov.fit({asimov.poi: 0.0}))
     found: list[float] = []
     start = likelihood.largest_mu / _OF_LARGEST
-    for band in BANDS:
+    for band in tracked(BANDS, "expected limits"):
         needed = float(norm.isf(LEVEL * norm.cdf(band)) + band)
         found.append(rising_root(partial(profile.above, needed), start, likelihood.largest_mu))
         start = found[-1]
