@@ -17,7 +17,6 @@ from torch.onnx.utils import register_custom_op_symbolic
 from coffea_fm.bundle import Graph, Output
 from coffea_fm.errors import RecipeError
 from coffea_fm.nn.backbones import Backbone
-from coffea_fm.nn.blocks.fused_attention import OPSET as ATTENTION_OPSET
 from coffea_fm.nn.heads import Head
 from coffea_fm.nn.inputs import BackboneOutput, Inputs
 from coffea_fm.nn.model import Model
@@ -193,7 +192,5 @@ def _export(module: nn.Module, graph: Graph, arrays: Mapping[str, Tensor], axes:
 
 def _with_metadata(graph: bytes, description: str) -> bytes:
     proto = onnx.load_from_string(graph)
-    if any(node.op_type == "Attention" for node in proto.graph.node):
-        proto.opset_import[0].version = ATTENTION_OPSET  # the other operators are the same as in version 20
     onnx.helper.set_model_props(proto, {"coffea_fm": description})
     return bytes(proto.SerializeToString(deterministic=True))
