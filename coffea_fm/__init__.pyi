@@ -1,6 +1,8 @@
 from .bundle.hub import pull as pull
 from .bundle.hub import push as push
 from .bundle.listing import models as models
+from .export.fast import FastResult as FastResult
+from .export.fast import make_fast as make_fast
 from .export.to_bundle import export as export
 from .inference.friends import with_friend as with_friend
 from .inference.loading import load as load

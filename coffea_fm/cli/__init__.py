@@ -27,6 +27,7 @@ COMMANDS = (
     "pretrain",
     "finetune",
     "export",
+    "fast",
     "evaluate",
     "fileset",
     "run",

@@ -18,6 +18,7 @@ def load(
     ship: Literal["path", "bytes"] = "path",
     providers: Sequence[str] | None = None,
     threads: int | None = None,
+    precision: Literal["full", "fast"] = "full",
 ) -> Tagger:
     """Load a bundle as a tagger.
 
@@ -32,16 +33,21 @@ def load(
         ``"cuda"``, ``"cpu"`` or onnxruntime's own names. By default CUDA if the worker has it, then CPU.
     threads : int, optional
         Number of threads; by default those of the dask worker, the batch job or this process.
+    precision : {"full", "fast"}
+        ``fast`` runs the variant of the bundle in 8-bit integers; see `coffea_fm.make_fast`. What it costs is in the
+        manifest of the full one, under ``variants``.
 
     Raises
     ------
     BundleError
-        If the bundle cannot be read, or does not match its checksum.
+        If the bundle cannot be read, does not match its checksum, or has no such variant.
     """
     if threads is not None and threads < 1:
         raise InputError(f"threads={threads}: give at least 1, or leave it out")
     if ship not in ("path", "bytes"):
         raise InputError(f"ship={ship!r}: choose 'path' or 'bytes'")
-    bundle = process_cache.keep(load_bundle(path))
+    if precision not in ("full", "fast"):
+        raise InputError(f"precision={precision!r}: choose 'full' or 'fast'")
+    bundle = process_cache.keep(load_bundle(path, precision=None if precision == "full" else precision))
     carried = bundle if ship == "bytes" else None
     return Tagger(bundle.source, bundle.checksum, carried, tuple(providers) if providers else None, threads)
