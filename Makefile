@@ -3,7 +3,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test lint docs benchmark-tokens benchmark-inference benchmark-training benchmark-simulation benchmark-processor benchmark-real-files benchmark-pretraining benchmark-hh4b
+.PHONY: demo test lint docs benchmark-tokens benchmark-inference benchmark-training benchmark-simulation benchmark-processor benchmark-variations benchmark-cascade benchmark-real-files benchmark-pretraining benchmark-hh4b
 
 demo: .venv/.demo  ## tag the shipped sample on a local dask cluster; needs no torch and no network
 	$(BIN)/coffea-fm demo
@@ -38,6 +38,12 @@ benchmark-simulation: .venv/.test  ## jets and events per second of one core; we
 
 benchmark-processor: .venv/.test  ## events per second of tag_jets with and without the tagger
 	$(ONE_THREAD) $(BIN)/python benchmarks/processor/events_per_second.py exports/jet-classifier-small samples/*.root
+
+benchmark-variations: .venv/.test  ## ten systematic variations in units of the nominal jets
+	$(ONE_THREAD) $(BIN)/python benchmarks/variations/benchmark.py
+
+benchmark-cascade: .venv/.test  ## a small network before a large one; JETS is a folder of simulated jets
+	$(ONE_THREAD) $(BIN)/python benchmarks/cascade/benchmark.py $(JETS)
 
 benchmark-real-files: .venv/.test  ## the kinematic tagger on every real file with constituents
 	$(BIN)/python benchmarks/real_files/tag_everything.py

@@ -4,6 +4,10 @@ from .bundle.listing import models as models
 from .export.fast import FastResult as FastResult
 from .export.fast import make_fast as make_fast
 from .export.to_bundle import export as export
+from .inference.base import BaseTagger as BaseTagger
+from .inference.cascade import Cascade as Cascade
+from .inference.choosing import cascade as cascade
+from .inference.ensemble import Ensemble as Ensemble
 from .inference.friends import with_friend as with_friend
 from .inference.loading import load as load
 from .inference.reports import Report as Report

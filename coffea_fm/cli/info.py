@@ -56,7 +56,7 @@ def _levels(level: Level, of: str) -> list[str]:
         number += f", at least {member.minimum}" if member.minimum else ""
         order = "as stored" if member.order == "stored" else f"ordered by {member.order}"
         lines.append(f"reads {member.name} of each {level.name}: {number}, {order}")
-        lines += _levels(member, "each of the ") if member.members else [f"  {_fields(member.fields)}"]
+        lines += _levels(member, "each of the ") if member in level.collections else [f"  {_fields(member.fields)}"]
     return lines
 
 

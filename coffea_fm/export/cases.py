@@ -66,7 +66,7 @@ def cases(packed: Packed, level: Level) -> Iterator[Case]:
             yield _case(f"real {level.name}", whole.take(np.arange(min(_REAL, len(whole)))), level)
             alone = replace(members, things=replace(members.things, members={}))
             packed = replace(packed, members={**packed.members, member.name: alone})
-    most = max(_most(member) for member in level.members)
+    most = max((_most(member) for member in level.members), default=0)
     for batch in BATCHES:
         ragged = np.linspace(most, 0, batch).astype(np.int64) if batch > 1 else np.array([most // 3])
         sizes = [(f"{count} members", np.full(batch, count)) for count in (0, 1, 2, most)] + [("ragged", ragged)]
@@ -79,7 +79,7 @@ def _adversarial(packed: Packed, level: Level) -> Iterator[Case]:
     for member in level.members:
         if not packed.members[member.name].things.values.size:
             continue
-        for name, change in _changes(member).items():
+        for name, change in _changes(member, of_tokens=member not in level.collections).items():
             changed = _with_members(packed, level, _LENGTHS)
             members = changed.members[member.name]
             change(members.things.values, members.offsets[:-1], members.parents)
@@ -89,7 +89,7 @@ def _adversarial(packed: Packed, level: Level) -> Iterator[Case]:
             yield from _not_finite(packed, level, name, value)
 
 
-def _changes(member: Level) -> dict[str, Change]:
+def _changes(member: Level, *, of_tokens: bool) -> dict[str, Change]:
     """Adversarial modifications of members; each parent has at least one member."""
     gev = np.flatnonzero([field.unit == "GeV" for field in member.fields])
 
@@ -108,7 +108,7 @@ def _changes(member: Level) -> dict[str, Change]:
 
     changes: dict[str, Change] = {"one of zeros": zeros, "one of huge momentum": huge, "all the same": all_the_same}
     # Not for jets: if all have pt = 0, the leading jet, and with it the reference of φ, depends on the slot order.
-    return changes if member.members else {**changes, "none has momentum": no_momentum}
+    return {**changes, "none has momentum": no_momentum} if of_tokens else changes
 
 
 def _not_finite(packed: Packed, level: Level, name: str, value: float) -> Iterator[Case]:

@@ -75,9 +75,9 @@ def check_graphs(
     InputError
         If nothing has members of the first group.
     """
-    first = model.backbone.level.members[0].name
-    if not len(packed.at((*model.level.path(model.backbone.level.name), first))):
-        raise InputError(f"the examples for the numerical check have no {first}: give others")
+    for first in model.backbone.level.members[:1]:
+        if not len(packed.at((*model.level.path(model.backbone.level.name), first.name))):
+            raise InputError(f"the examples for the numerical check have no {first.name}: give others")
     runs = _runs(graphs, model)
     training = model.training
     model.eval()
@@ -163,9 +163,9 @@ def _reference(model: Model, case: Case, temperature: float) -> Answers:
     """Outputs of torch: of the whole network for the top level, else of the backbone."""
     inputs = make_inputs(case.packed, case.level, _MICRO_TOKENS)
     reference: Answers = {}
-    known = {}
+    known: dict[str, torch.Tensor] = {}
     if case.level.name == model.backbone.level.name:
-        known = model.backbone(inputs)._asdict()
+        known = model.known(inputs) if case.level.name == model.level.name else model.backbone(inputs)._asdict()
         reference["embedding"] = known["embedding"].numpy()
     head = model.head
     if case.level.name == model.level.name and head is not None:

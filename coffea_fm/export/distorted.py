@@ -49,7 +49,8 @@ class Distorted:
                 continue
             slots = np.random.default_rng(0).permutation(mask.shape[1] + _EXTRA)
             order[member.name] = np.argsort(slots)[: mask.shape[1]]
-            for name in (name for name in arrays if name == member.name or name.startswith(f"{member.name}_")):
+            own = {"token_vectors"} if member is self.level.members[0] else set()
+            for name in (name for name in arrays if name in {member.name, *own} or name.startswith(f"{member.name}_")):
                 padded = np.pad(arrays[name], [(0, 0), (0, _EXTRA), *[(0, 0)] * (arrays[name].ndim - 2)])
                 if padded.dtype == np.float32:
                     padded[~np.pad(mask, [(0, 0), (0, _EXTRA)])] = np.nan
@@ -58,7 +59,7 @@ class Distorted:
         return [self._undone(name, result, order) for name, result in zip(names, results, strict=True)]
 
     def _undone(self, name: str, result: Any, order: dict[str, Any]) -> Any:
-        first = self.level.members[0].name
+        first = self.level.members[0].name if self.level.members else ""
         of_members = name == "token_vectors" or any(
             output.name == name and output.level == first for output in self.outputs
         )

@@ -164,7 +164,7 @@ def _axes(level: Level, head: Head | None) -> dict[str, dict[int, str]]:
     for member in level.members:
         for name in ("", "_mask", "_missing", "_embedding"):
             axes[f"{member.name}{name}"] = {0: level.name, 1: member.name}
-    slots = {0: level.name, 1: level.members[0].name}
+    slots = {0: level.name, 1: level.members[0].name if level.members else "tokens"}
     axes["token_vectors"] = slots
     if head is not None:
         of_members = slots | {2: slots[1]} if head.pairs else slots

@@ -74,11 +74,11 @@ class Chain:
         """
         if usable is None:
             usable = ~any_reason(unusable(packed, level))
-        steps = self._steps(wanted, _known(packed, level))
+        steps = self.steps(wanted, _known(packed, level))
         results: dict[str, FloatArray] = {}
         for name, stage in groupby(steps, key=lambda step: step[0].level):
             path = level.path(name)
-            things, rows = packed.at(path).with_members_only(), _rows(packed, path, np.flatnonzero(usable))
+            things, rows = packed.at(path).with_members_only(), rows_below(packed, path, np.flatnonzero(usable))
             outputs = list(stage)
             kept = {*wanted, *_read_above(steps, name)}
             results |= self._run_stage(things, level.find(name), rows, outputs, kept)
@@ -87,7 +87,7 @@ class Chain:
 
     def reads(self, wanted: Sequence[str], known: Collection[str] = ()) -> Level:
         """What must be packed to compute these outputs when others are known: part of the model's tree of levels."""
-        steps = self._steps(wanted, known)
+        steps = self.steps(wanted, known)
         read = {(graph.level, name) for graph, _ in steps for name in graph.inputs}
         top = self.manifest.level.find(self.level_of(wanted[0]))
         return _prune(top, read)
@@ -103,7 +103,7 @@ class Chain:
         name = self.manifest.output(output).name
         return next(graph.level for graph in self.manifest.graphs if name in graph.outputs)
 
-    def _steps(self, wanted: Iterable[str], known: Collection[str]) -> list[Step]:
+    def steps(self, wanted: Iterable[str], known: Collection[str]) -> list[Step]:
         """The graphs needed for the outputs, from the lowest level up, and which of their outputs to keep."""
         missing = set(wanted) - set(known)
         steps: list[Step] = []
@@ -193,7 +193,7 @@ def _outputs_read(graph: Graph, manifest: Manifest) -> set[str]:
     return read
 
 
-def _rows(packed: Packed, path: Sequence[str], rows: IntArray) -> IntArray:
+def rows_below(packed: Packed, path: Sequence[str], rows: IntArray) -> IntArray:
     """Row numbers of the things below some rows, on the level at the end of a path."""
     for name in path:
         members = packed.members[name]

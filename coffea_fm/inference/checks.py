@@ -11,33 +11,13 @@ import numpy as np
 
 from coffea_fm.arrays import BoolArray, FloatArray, IntArray
 from coffea_fm.errors import warn
+from coffea_fm.inference.findings import Findings
 from coffea_fm.tokens import Field, Level, Packed
-from coffea_fm.tokens.usable import count_once, unusable
+from coffea_fm.tokens.usable import first_reasons, unusable
 
 _SAMPLE = 10_000
 _said: set[tuple[str, str]] = set()
 _lock = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Findings:
-    """Problems found in packed things.
-
-    Parameters
-    ----------
-    usable : bool array of shape [n]
-        Things that can be scored.
-    counts : dict of str to int
-        Number of ``jets`` or ``events``, and of the things on lower levels that have members. Of these, the number
-        that score NaN for each reason of `coffea_fm.tokens.usable.unusable`, each counted once, and the number
-        ``out_of_range``, which are still scored.
-    remarks : dict of str to str
-        Sentences to warn with, by cause.
-    """
-
-    usable: BoolArray
-    counts: dict[str, int]
-    remarks: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -58,7 +38,6 @@ class _Column:
 def inspect(packed: Packed, level: Level) -> Findings:
     """Look for things that cannot be scored, implausible units, and values outside the trained range."""
     n = len(packed)
-    lost, usable = count_once(unusable(packed, level))
     outside = np.zeros(n, dtype=np.bool_)
     remarks = {}
     for column in _columns(packed, level, np.arange(n), f"{level.name} "):
@@ -80,8 +59,8 @@ def inspect(packed: Packed, level: Level) -> Findings:
                     f"{column.path} of {len(affected)} of {n} {level.name}s is outside the range {low:g} to {high:g} "
                     "that the model was trained on: do not trust their scores without a check"
                 )
-    counts = {f"{level.name}s": n, **_things(packed, level), **lost, "out_of_range": int((outside & usable).sum())}
-    return Findings(usable, counts, remarks)
+    things = {f"{level.name}s": n, **_things(packed, level)}
+    return Findings(first_reasons(unusable(packed, level)), outside, things, remarks)
 
 
 def named_otherwise(jets: ak.Array, level: Level) -> dict[str, str]:

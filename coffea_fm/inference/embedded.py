@@ -7,7 +7,7 @@ import numpy as np
 
 from coffea_fm.errors import InputError
 from coffea_fm.inference.arrays import flatten_vectors, vectors_of
-from coffea_fm.tokens import Level, Packed, pack
+from coffea_fm.tokens import Level, Packed, flatten, pack
 from coffea_fm.tokens.jagged import Rewrap
 from coffea_fm.tokens.pack import chosen_members, gather
 
@@ -36,5 +36,5 @@ def pack_embedded(embedding: ak.Array, jets: ak.Array, level: Level, dim: int) -
         raise InputError("there must be one embedding per jet: select both in the same way") from error
     events = gather({member.name: embedded})
     packed, rewrap = pack(events, level)
-    vectors = vectors_of(chosen_members(events, member).rows.field(_FIELD), dim)
+    vectors = vectors_of(chosen_members(flatten(events)[0], member).rows.field(_FIELD), dim)
     return packed.with_known((member.name,), {"embedding": vectors}), rewrap

@@ -10,7 +10,6 @@ import numpy as np
 
 from coffea_fm.bundle.find import bundle_names
 from coffea_fm.bundle.load import load_bundle
-from coffea_fm.bundle.manifest import Manifest
 from coffea_fm.errors import BundleError, InputError
 from coffea_fm.tokens import Level, pack
 from coffea_fm.tokens.pack import absent
@@ -67,7 +66,7 @@ def jet_levels() -> dict[str, Level]:
     levels = {}
     for name, folder in bundle_names().items():
         try:
-            levels[name] = _jets(load_bundle(folder).manifest)
+            levels[name] = _jets(load_bundle(folder).manifest.level)
         except BundleError:
             continue
     return levels
@@ -78,10 +77,10 @@ def trained_range(level: Level) -> dict[str, tuple[float, float]]:
     return {field.name: field.trained for field in level.fields if field.trained is not None}
 
 
-def instead(jets: ak.Array, manifest: Manifest) -> str:
-    """The end of an error about jets that do not have what a bundle reads: names those that fit; else empty."""
+def instead(jets: ak.Array, levels: Sequence[Level]) -> str:
+    """The end of an error about jets that do not have what models read: names bundles that fit; else empty."""
     try:
-        if not absent(jets, _jets(manifest)):
+        if not any(absent(jets, _jets(level)) for level in levels):
             return ""
         known = {name: level for name, level in jet_levels().items() if not absent(jets, level)}
     except (InputError, AttributeError, TypeError):  # no jets at all: the error itself says so
@@ -109,9 +108,9 @@ def grouped(paths: Sequence[str]) -> str:
     return ", ".join(words)
 
 
-def _jets(manifest: Manifest) -> Level:
-    """The level of jets: the whole model of jets, or the collection that a model of events takes."""
-    return next((member for member in manifest.level.members if member.members), manifest.level)
+def _jets(level: Level) -> Level:
+    """The level of jets: the whole level of a model of jets, or the collection that a model of events takes."""
+    return next(iter(level.collections), level)
 
 
 def _range(level: Level) -> str:

@@ -13,6 +13,7 @@ import uproot
 
 from coffea_fm.errors import InputError
 from coffea_fm.inference.arrays import is_dask
+from coffea_fm.inference.base import BaseTagger
 from coffea_fm.inference.friend_metadata import (
     TREE,
     FriendColumn,
@@ -22,12 +23,11 @@ from coffea_fm.inference.friend_metadata import (
     friend_path,
     read_friend_metadata,
 )
-from coffea_fm.inference.tagger import Tagger
 
 _SUFFIXES = (".root", ".parquet")
 
 
-def with_friend(events: ak.Array, friend: str | os.PathLike[str], tagger: Tagger | None = None) -> ak.Array:
+def with_friend(events: ak.Array, friend: str | os.PathLike[str], tagger: BaseTagger | None = None) -> ak.Array:
     """Events whose jets have what a friend file stores of them as further fields; no constituents are read.
 
     Parameters
@@ -97,12 +97,12 @@ def _range(events: ak.Array, about: dict[str, Any], source: FriendSource, path: 
     return start, stop
 
 
-def _models(metadata: FriendMetadata, tagger: Tagger | None, path: Path) -> list[FriendModel]:
+def _models(metadata: FriendMetadata, tagger: BaseTagger | None, path: Path) -> list[FriendModel]:
     models = [model for model in metadata.models if tagger is None or model.checksum == tagger.checksum]
     if not models and tagger is not None:
         has = ", ".join(f"{model.bundle} ({model.checksum[:12]})" for model in metadata.models)
         raise InputError(
-            f"{path} was written with {has}, not with {tagger.manifest.name} ({tagger.checksum[:12]}): "
+            f"{path} was written with {has}, not with {tagger.name} ({tagger.checksum[:12]}): "
             "write friends with this model"
         )
     return models

@@ -10,6 +10,7 @@ from coffea_fm.bundle import Bundle, load_bundle
 from coffea_fm.bundle.find import bundle_names
 from coffea_fm.bundle.read import is_remote
 from coffea_fm.errors import BundleError
+from coffea_fm.inference.sharing import note
 
 _LOG = logging.getLogger(__name__)
 _bundles: dict[str, Bundle] = {}
@@ -18,11 +19,12 @@ _bundles: dict[str, Bundle] = {}
 def keep(bundle: Bundle) -> Bundle:
     """Cache a bundle by its model checksum. Replaces an entry that was read before the model was measured again."""
     _bundles[bundle.checksum] = bundle
+    note(bundle)
     return bundle
 
 
-def find(source: str, checksum: str) -> Bundle:
-    """Return the bundle with this model, reading it from `source` if it is not cached.
+def find(source: str, checksum: str, carried: Bundle | None = None) -> Bundle:
+    """Return the bundle with this model: the one that a tagger carries, a cached one, or that of `source`.
 
     If a worker cannot see the path, a cached bundle with the same name and checksum is used.
 
@@ -32,7 +34,9 @@ def find(source: str, checksum: str) -> Bundle:
         If the file is not visible here, or its content has changed.
     """
     if checksum in _bundles:
-        return _bundles[checksum]
+        return carried or _bundles[checksum]
+    if carried is not None:
+        return keep(carried)
     if not is_remote(source) and not Path(source).exists() and Path(source).name not in bundle_names():
         raise BundleError(
             f"the worker {socket.gethostname()} cannot see the bundle {source}: put it where every worker can read it, "

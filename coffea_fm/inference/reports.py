@@ -5,9 +5,10 @@ from __future__ import annotations
 import operator
 import uuid
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import reduce
 from html import escape
+from typing import Any
 
 import awkward as ak
 
@@ -28,11 +29,14 @@ class Report:
     counts : dict of str to int
         Number of ``jets`` (or ``events``) tagged; the number that score NaN, by reason (``without_constituents``,
         ``not_finite``, ...); and ``out_of_range``, the number outside the range the model was trained on.
+    details : dict of str to object
+        Anything else to know about the tagger, such as the cut of a cascade and the signal that it loses.
     """
 
     bundle: str
     checksum: str
     counts: dict[str, int]
+    details: dict[str, Any] = field(default_factory=dict)
 
     def __add__(self, other: Report) -> Report:
         """Sum the counts, so that reports of one bundle add up in an accumulator.
@@ -51,14 +55,15 @@ class Report:
             )
         counts = Counter(self.counts)
         counts.update(other.counts)
-        return Report(self.bundle, self.checksum, dict(counts))
+        return Report(self.bundle, self.checksum, dict(counts), self.details)
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{name}={count}" for name, count in self.counts.items())
+        counts = ", ".join(f"{name}={count}" for name, count in {**self.counts, **self.details}.items())
         return f"Report({self.bundle!r}, checksum={self.checksum[:12]!r}, {counts})"
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><td>{escape(name)}</td><td>{count}</td></tr>" for name, count in self.counts.items())
+        shown = {**self.counts, **self.details}
+        rows = "".join(f"<tr><td>{escape(name)}</td><td>{count}</td></tr>" for name, count in shown.items())
         return f"<p><b>{escape(self.bundle)}</b> (checksum <code>{self.checksum[:12]}</code>)</p><table>{rows}</table>"
 
 

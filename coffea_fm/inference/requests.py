@@ -14,6 +14,9 @@ from coffea_fm.inference.arrays import is_dask
 from coffea_fm.inference.chain import Chain
 from coffea_fm.tokens.pack import gather
 
+EVENT = "event"
+"""Keyword for the numbers of the events, which choose the fold of an ensemble."""
+
 
 def named_outputs(outputs: str | Sequence[str] | None, manifest: Manifest) -> tuple[str, ...]:
     """Names of the requested outputs; by default the first output of the bundle.
@@ -79,8 +82,8 @@ def things_of(jets: ak.Array, collections: Mapping[str, ak.Array]) -> ak.Array:
 
 def _member(manifest: Manifest) -> str:
     """The collection that a model of events takes; empty for a model of jets."""
-    things = [member.name for member in manifest.level.members if member.members]
-    return things[0] if things else ""
+    things = manifest.level.collections
+    return things[0].name if things else ""
 
 
 def _right(manifest: Manifest, member: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import awkward as ak
 
@@ -17,7 +17,7 @@ def collection(jets: ak.Array) -> str:
     return layout.purelist_parameter("collection_name") or layout.purelist_parameter("__record__") or "jets"
 
 
-def branches(tag: Callable[[ak.Array], ak.Array], jets: ak.Array, level: Level) -> frozenset[str]:
+def branches(tag: Callable[[ak.Array], ak.Array], jets: ak.Array, levels: Sequence[Level]) -> frozenset[str]:
     """Branches of the jets that `tag` reads, or paths of the fields if the jets do not come from a file.
 
     Parameters
@@ -25,18 +25,19 @@ def branches(tag: Callable[[ak.Array], ak.Array], jets: ak.Array, level: Level) 
     tag : callable
         Tags jets, or their events.
     jets : awkward.Array
-    level : Level
+    levels : sequence of Level
         What is read from the jets.
     """
     if is_dask(jets):
         import dask_awkward
 
         return frozenset().union(*dask_awkward.report_necessary_columns(tag(jets)).values())
-    require(jets, level)
+    for level in levels:
+        require(jets, level)
     name = collection(jets)
     form = jets.attrs.get("@form")
     if form is None or name not in form["fields"]:
-        return frozenset(".".join(path) for path in columns(jets, level))
+        return frozenset(".".join(path) for level in levels for path in columns(jets, level))
     from coffea.nanoevents.trace import trace_with_typetracer
 
     return frozenset(trace_with_typetracer(lambda events: tag(events[name]), jets, throw=True))

@@ -135,9 +135,14 @@ def not_finite(inputs: Inputs) -> Tensor:
     -------
     Tensor, float32 [things, 1]
     """
-    total = (inputs.values * 0.0).sum(dim=1, keepdim=True)
-    for members in inputs.members.values():
-        total = total + not_finite_members(members.values, members.mask)
+    parts = [not_finite_members(members.values, members.mask) for members in inputs.members.values()]
+    if (
+        inputs.values.shape[1] or not parts
+    ):  # a tensor without columns would fix the size of the batch in an exported graph
+        parts.insert(0, (inputs.values * 0.0).sum(dim=1, keepdim=True))
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
     return total
 
 

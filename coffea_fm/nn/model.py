@@ -49,14 +49,14 @@ class Model(nn.Module):
         -------
         dict of str to Tensor
             ``embedding`` [things, dim] and ``token_vectors`` [things, tokens, dim], if the backbone embeds the top
-            level. If it embeds its members ``m``: ``m_embedding`` [things, slots, dim], ``m`` [things, slots, fields]
-            and ``m_mask`` [things, slots].
+            level; if it embeds its members ``m``, ``m_embedding`` [things, slots, dim]. And of all members, ``m`` [things,
+            slots, fields] and ``m_mask`` [things, slots].
         """
         name = self.backbone.level.name
         if name == self.level.name:
-            if "embedding" in inputs.known:
-                return dict(inputs.known)
-            return self._output(inputs)._asdict()
+            given = {name: members.values for name, members in inputs.members.items()}
+            given |= {f"{name}_mask": members.mask for name, members in inputs.members.items()}
+            return given | (dict(inputs.known) if "embedding" in inputs.known else self._output(inputs)._asdict())
         members = inputs.members[name]
         return {f"{name}_embedding": self._embedded(members), name: members.values, f"{name}_mask": members.mask}
 

@@ -16,9 +16,9 @@ from coffea.processor import ProcessorABC
 
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.files import atomic
+from coffea_fm.inference.base import BaseTagger
 from coffea_fm.inference.friend_metadata import FriendColumn, FriendModel, identifier
 from coffea_fm.inference.reports import report
-from coffea_fm.inference.tagger import Tagger
 from coffea_fm.names import nearest
 
 COUNTS = b"coffea_fm_counts"
@@ -33,7 +33,7 @@ class Friends:
     ----------
     folder : Path
         Where the files go, absolute: the workers must see it.
-    taggers : tuple of (str, Tagger)
+    taggers : tuple of (str, BaseTagger)
         With the collection that each tags.
     outputs : tuple of str
         What of each is kept.
@@ -42,7 +42,7 @@ class Friends:
     """
 
     folder: Path
-    taggers: tuple[tuple[str, Tagger], ...]
+    taggers: tuple[tuple[str, BaseTagger], ...]
     outputs: tuple[str, ...]
     keeps_parts: bool = False
 
@@ -51,7 +51,7 @@ class Friends:
         """The taggers and their columns, as a friend file describes them."""
         return tuple(
             FriendModel(
-                bundle=tagger.manifest.name,
+                bundle=tagger.name,
                 checksum=tagger.checksum,
                 collection=collection,
                 outputs=self.outputs,
@@ -84,7 +84,7 @@ class Friends:
             if jets.ndim != 2:
                 raise InputError(f"friends need a list of jets per event, and {collection} is {jets.type}")
             tagged = tagger(jets, outputs=self.outputs)
-            counts[f"{collection}_{tagger.manifest.name}"] = report(tagged).counts
+            counts[f"{collection}_{tagger.name}"] = report(tagged).counts
             for path, column in _columns(collection, tagger, self.outputs).items():
                 arrays[column.name] = tagged[path]
         about = events.metadata
@@ -130,7 +130,7 @@ def friends_of(
     taggers = []
     for collection, given in offered.items():
         several = given if isinstance(given, Sequence) else [given]
-        if not all(isinstance(tagger, Tagger) for tagger in several):
+        if not all(isinstance(tagger, BaseTagger) for tagger in several):
             raise RecipeError(f"the taggers of {type(processor).__name__} must be what coffea_fm.load gives: {_WAY}")
         taggers += [(collection, tagger) for tagger in several]
     friends = Friends(folder.absolute() / "friends", tuple(taggers), tuple(dict.fromkeys(names)), keeps_parts)
@@ -140,26 +140,25 @@ def friends_of(
     return friends
 
 
-def _columns(collection: str, tagger: Tagger, outputs: Sequence[str]) -> dict[tuple[str, ...], FriendColumn]:
+def _columns(collection: str, tagger: BaseTagger, outputs: Sequence[str]) -> dict[tuple[str, ...], FriendColumn]:
     """The columns of one tagger, by where its answer holds them."""
     columns: dict[tuple[str, ...], FriendColumn] = {}
-    for output in map(tagger.manifest.output, outputs):
+    for output in map(tagger.output, outputs):
         _refuse_other_than_jets(tagger, output.name)
         paths: list[tuple[str, ...]] = [(output.name, name) for name in output.classes] or [(output.name,)]
         for path in paths:
-            field = identifier(f"{tagger.manifest.name}_{path[-1]}")
+            field = identifier(f"{tagger.name}_{path[-1]}")
             dim = None if output.classes else output.dim
             columns[path] = FriendColumn(name=identifier(f"{collection}_{field}"), field=field, dim=dim)
     return columns
 
 
-def _refuse_other_than_jets(tagger: Tagger, name: str) -> None:
-    manifest = tagger.manifest
-    output, top = manifest.output(name), tagger.chain.level_of(name)
-    of_events = any(member.members for member in manifest.level.members)
-    if output.pairs or output.level != top or (of_events and top == manifest.level.name):
-        each = manifest.level.name if of_events else "token"
+def _refuse_other_than_jets(tagger: BaseTagger, name: str) -> None:
+    output, top = tagger.output(name), tagger.level_of(name)
+    of_events = any(level.collections for level in tagger.levels)
+    if output.pairs or output.level != top or (of_events and top == tagger.levels[0].name):
+        each = tagger.levels[0].name if of_events else "token"
         raise RecipeError(
-            f"the output {name!r} of the bundle {manifest.name!r} has one row per {each}, not per jet: friends store one "
+            f"the output {name!r} of the bundle {tagger.name!r} has one row per {each}, not per jet: friends store one "
             "row per jet"
         )

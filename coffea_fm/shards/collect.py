@@ -9,6 +9,7 @@ from pathlib import Path
 from coffea_fm.errors import RecipeError
 from coffea_fm.shards.collector import Collector
 from coffea_fm.tokens import Level, jet_level, token_level
+from coffea_fm.tokens.fields import stored_fields
 from coffea_fm.tokens.levels import with_truth
 
 FIELDS = ("pt", "eta", "phi", "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
@@ -27,6 +28,7 @@ def collector(
     max_tokens: int = 128,
     vertices: Iterable[str] = (),
     max_vertices: int = 16,
+    stored: Iterable[str] = (),
 ) -> Collector:
     """Create a collector of jets. Create it in a processor's ``__init__``, call it in ``process``.
 
@@ -48,12 +50,17 @@ def collector(
         Canonical fields of secondary vertices, a second group of tokens; by default none are kept.
     max_vertices : int
         Number of vertices to keep, by descending pT.
+    stored : iterable of str
+        Columns for the backbone ``stored`` instead of all of the above, such as scores, or vectors with their length:
+        ``["FatJet_score", "embedding[64]"]``. No constituents are read.
 
     Raises
     ------
     RecipeError
         If a field is not a canonical one, or `folder` is empty.
     """
+    if columns := stored_fields(stored):
+        return Collector(shard_folder(folder), Level("jet", columns), tuple(classes))
     level = jet_level(_groups(tokens, fields, max_tokens, vertices, max_vertices), jet)
     return Collector(shard_folder(folder), with_truth(level, truth), tuple(classes))
 
@@ -73,6 +80,7 @@ def event_collector(
     max_tokens: int = 128,
     vertices: Iterable[str] = (),
     max_vertices: int = 16,
+    stored: Iterable[str] = (),
 ) -> Collector:
     """Create a collector of events. Create it in a processor's ``__init__``, call it in ``process``.
 
@@ -100,15 +108,19 @@ def event_collector(
         Canonical fields of secondary vertices, a second group of tokens; by default none are kept.
     max_vertices : int
         Number of vertices to keep per jet, by descending pT.
+    stored : iterable of str
+        Columns of the jets for the backbone ``stored``, instead of `fields`, `jet`, `tokens` and `vertices`; see
+        `collector`. No constituents are read.
 
     Raises
     ------
     RecipeError
         If a field is not a canonical one, or `minimum` and `maximum` contradict each other.
     """
-    members = _groups(tokens, fields, max_tokens, vertices, max_vertices)
-    kept = tuple(dict.fromkeys((*jet, *features)))
-    jets = jet_level(members, kept, name=collection, order=order, minimum=minimum, maximum=maximum)
+    columns = stored_fields(stored)
+    members = () if columns else _groups(tokens, fields, max_tokens, vertices, max_vertices)
+    kept = tuple(dict.fromkeys((*(() if columns else jet), *features)))
+    jets = jet_level(members, kept, stored=columns, name=collection, order=order, minimum=minimum, maximum=maximum)
     return Collector(shard_folder(folder), Level("event", members=(jets,)), tuple(classes))
 
 

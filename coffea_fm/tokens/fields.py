@@ -5,8 +5,12 @@ Every schema maps its branches to these names and units; every level of a model 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+from coffea_fm.errors import RecipeError
 
 Unit = Literal["GeV", "mm", "rad", "e", "ns", "1"]
 
@@ -79,3 +83,38 @@ JET_FIELDS = _by_name(
 
 CATALOGUES = {"constituents": CONSTITUENT_FIELDS, "vertices": VERTEX_FIELDS}
 """Canonical fields of tokens, by the name of their level."""
+
+_VECTOR = re.compile(r"(\w+)\[(\d+)\]")
+
+
+def stored_fields(names: Iterable[str]) -> tuple[Field, ...]:
+    """Fields of columns that others computed, such as scores, or the components of vectors.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of columns: ``"NAME"`` for a number, ``"NAME[64]"`` for a vector of 64 numbers, which become the fields
+        ``NAME[0]`` to ``NAME[63]``.
+
+    Raises
+    ------
+    RecipeError
+        If a name is given twice, or is that of a canonical field, or a vector has no components.
+    """
+    fields: dict[str, Field] = {}
+    for given in names:
+        name, dim = component(given)
+        parts = [name] if dim is None else [f"{name}[{index}]" for index in range(dim)]
+        if name in JET_FIELDS or not parts or set(parts) & set(fields):
+            raise RecipeError(
+                f"{given!r} cannot be a stored column: give each once, vectors with their length as in NAME[64], and "
+                "canonical fields of jets where they belong"
+            )
+        fields |= {part: Field(part, "1") for part in parts}
+    return tuple(fields.values())
+
+
+def component(name: str) -> tuple[str, int | None]:
+    """The column and the number in brackets, if there is one: ``"NAME[3]"`` is component 3 of ``NAME``."""
+    found = _VECTOR.fullmatch(name)
+    return (found[1], int(found[2])) if found else (name, None)

@@ -32,6 +32,13 @@ class Rows:
     layout: Content
     index: IntArray
 
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def take(self, rows: IntArray) -> Rows:
+        """Some of the rows, in this order."""
+        return Rows(self.layout, self.index[rows])
+
     def field(self, name: str) -> Rows:
         """The same rows of one field of a record."""
         return Rows(self.layout.content(name), self.index)

@@ -79,6 +79,11 @@ class Level:
                 return level
         raise KeyError(name)
 
+    @property
+    def collections(self) -> tuple[Level, ...]:
+        """The members that are things of their own, such as the jets of an event; empty if all members are tokens."""
+        return tuple(member for member in self.members if member.members or self.name == "event")
+
     def map(self, change: Callable[[Level], Level]) -> Level:
         """Apply a function to every level of the tree, members first."""
         return change(replace(self, members=tuple(member.map(change) for member in self.members)))
@@ -103,19 +108,20 @@ def jet_level(
     members: Iterable[Level],
     fields: Iterable[str],
     *,
+    stored: Iterable[Field] = (),
     name: str = "jet",
     order: str = "stored",
     minimum: int = 0,
     maximum: int | None = None,
 ) -> Level:
-    """Create a level of jets with canonical fields: the top of a model of jets, or a member of events.
+    """Create a level of jets with canonical fields, then stored ones: the top of a model of jets, or a member of events.
 
     Raises
     ------
     RecipeError
         If a field is not a canonical one, `order` is not one of the fields, or the limits on the number contradict.
     """
-    chosen = choose_fields(JET_FIELDS, fields, "jet")
+    chosen = (*choose_fields(JET_FIELDS, fields, "jet"), *stored)
     return _checked(Level(name, chosen, tuple(members), order, minimum, maximum))
 
 

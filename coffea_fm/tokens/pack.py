@@ -10,9 +10,11 @@ import numpy as np
 
 from coffea_fm.arrays import BoolArray, FloatArray, IntArray
 from coffea_fm.errors import InputError
+from coffea_fm.tokens.fields import component
 from coffea_fm.tokens.jagged import Rewrap, Rows, flatten, offsets_of, ranges
 from coffea_fm.tokens.levels import Level
 from coffea_fm.tokens.packed import Members, Packed
+from coffea_fm.tokens.vectors import vectors_of
 
 _RAW = {"pt_raw": "pt", "mass_raw": "mass"}
 """Momenta before corrections. coffea-fm's schemas provide them in a record ``uncorrected``."""
@@ -45,7 +47,28 @@ def pack(things: ak.Array, level: Level) -> tuple[Packed, Rewrap]:
     """
     require(things, level)
     rows, rewrap = flatten(things)
-    return _packed(rows, level), rewrap
+    return pack_rows(rows, level), rewrap
+
+
+def pack_rows(rows: Rows, level: Level) -> Packed:
+    """Pack records that are already flat; see `pack`. Their fields are not checked."""
+    values = np.empty((len(rows.index), len(level.fields)), dtype=np.float32)
+    missing = np.zeros((len(rows.index), len(level.missing_names)), dtype=np.bool_)
+    vectors: dict[str, tuple[FloatArray, BoolArray]] = {}
+    for index, field in enumerate(level.fields):
+        name, part = component(field.name)
+        if part is None:
+            numbers, absent = _numbers(rows, column(rows.layout.fields, name))
+        else:
+            if name not in vectors:
+                vectors[name] = vectors_of(rows, name, sum(component(other)[0] == name for other in level.names))
+            numbers, absent = vectors[name][0][:, part], vectors[name][1]
+        values[:, index] = numbers
+        if field.missing:
+            missing[:, level.missing_names.index(field.name)] = absent
+        elif absent.any():
+            values[absent, index] = np.nan
+    return Packed(values, missing, {member.name: _members(rows.field(member.name), member) for member in level.members})
 
 
 class Chosen(NamedTuple):
@@ -72,9 +95,9 @@ class Chosen(NamedTuple):
     stored: IntArray
 
 
-def chosen_members(things: ak.Array, member: Level) -> Chosen:
+def chosen_members(things: Rows, member: Level) -> Chosen:
     """The members that `pack` reads from things, and where they come from."""
-    return _chosen(flatten(things)[0].field(member.name), member)
+    return _chosen(things.field(member.name), member)
 
 
 def gather(fields: Mapping[str, ak.Array]) -> ak.Array:
@@ -95,7 +118,7 @@ def gather(fields: Mapping[str, ak.Array]) -> ak.Array:
 
 def columns(things: ak.Array, level: Level) -> list[Path]:
     """Paths of the fields that `pack` reads, e.g. ``("constituents", "pt")``."""
-    paths = [column(things.fields, name) for name in level.names]
+    paths = list(dict.fromkeys(column(things.fields, name) for name in level.names))
     for member in level.members:
         paths += [(member.name, *path) for path in columns(things[member.name], member)]
     return paths
@@ -105,7 +128,7 @@ def column(fields: Sequence[str], name: str) -> Path:
     """Path of a canonical field in records with these fields.
 
     The uncorrected momentum of a jet is in its record ``uncorrected``. Jets that were never corrected have only one
-    momentum.
+    momentum. The components of a vector are in one field.
 
     Raises
     ------
@@ -121,7 +144,7 @@ def column(fields: Sequence[str], name: str) -> Path:
                 "'uncorrected': the schemas of coffea_fm.schemas add it to CMS jets; add it to other jets yourself"
             )
         return (_RAW[name],)
-    return (name,)
+    return (component(name)[0],)
 
 
 def require(things: ak.Array, level: Level) -> None:
@@ -143,8 +166,8 @@ def absent(things: ak.Array, level: Level) -> list[str]:
             found = _has(things, column(things.fields, name))
         except InputError:  # corrected jets that do not say what they were before
             found = False
-        if not found:
-            paths.append(name)
+        if not found and component(name)[0] not in paths:
+            paths.append(component(name)[0])
     for member in level.members:
         if member.name in things.fields:
             paths += [f"{member.name}.{path}" for path in absent(things[member.name], member)]
@@ -203,22 +226,9 @@ def _listed(fields: Sequence[str]) -> str:
     return ", ".join(fields[:20]) + (", ..." if len(fields) > 20 else "") if fields else "none"
 
 
-def _packed(rows: Rows, level: Level) -> Packed:
-    values = np.empty((len(rows.index), len(level.fields)), dtype=np.float32)
-    missing = np.zeros((len(rows.index), len(level.missing_names)), dtype=np.bool_)
-    for index, field in enumerate(level.fields):
-        numbers, absent = _numbers(rows, column(rows.layout.fields, field.name))
-        values[:, index] = numbers
-        if field.missing:
-            missing[:, level.missing_names.index(field.name)] = absent
-        elif absent.any():
-            values[absent, index] = np.nan
-    return Packed(values, missing, {member.name: _members(rows.field(member.name), member) for member in level.members})
-
-
 def _members(lists: Rows, level: Level) -> Members:
     chosen = _chosen(lists, level)
-    return Members(chosen.counts, _packed(chosen.rows, level))
+    return Members(chosen.counts, pack_rows(chosen.rows, level))
 
 
 def _numbers(rows: Rows, path: Path) -> tuple[FloatArray, BoolArray]:

@@ -58,6 +58,10 @@ class Packed:
         }
         return replace(self, members=members)
 
+    def without_fields(self) -> Packed:
+        """The same things with their members and known outputs, without their own fields."""
+        return replace(self, values=self.values[:, :0], missing=self.missing[:, :0])
+
     def take(self, rows: npt.NDArray[np.integer]) -> Packed:
         """Select things by index, in this order, with their members."""
         members = {name: members.take(rows) for name, members in self.members.items()}

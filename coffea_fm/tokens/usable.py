@@ -45,14 +45,20 @@ def any_reason(reasons: dict[str, BoolArray]) -> BoolArray:
     return concerned
 
 
+def first_reasons(reasons: dict[str, BoolArray]) -> dict[str, BoolArray]:
+    """The same reasons, each thing left out for the first that applies to it only."""
+    left = np.ones(len(next(iter(reasons.values()))), dtype=np.bool_)
+    first = {}
+    for reason, concerned in reasons.items():
+        first[reason] = left & concerned
+        left = left & ~concerned
+    return first
+
+
 def count_once(reasons: dict[str, BoolArray]) -> tuple[dict[str, int], BoolArray]:
     """Number of things left out for each reason, each counted only for its first; and a mask of the rest, bool [n]."""
-    left = np.ones(len(next(iter(reasons.values()))), dtype=np.bool_)
-    counts = {}
-    for reason, concerned in reasons.items():
-        counts[reason] = int((left & concerned).sum())
-        left &= ~concerned
-    return counts, left
+    first = first_reasons(reasons)
+    return {reason: int(concerned.sum()) for reason, concerned in first.items()}, ~any_reason(first)
 
 
 def _parents(members: Members, chosen: BoolArray) -> BoolArray:

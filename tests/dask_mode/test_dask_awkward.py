@@ -12,7 +12,7 @@ pytest.importorskip("dask_awkward.lib", reason="dask-awkward wants an environmen
 import dask
 import dask_awkward
 from coffea.nanoevents import NanoEventsFactory
-from tiny_bundles import save_tiny_event
+from tiny_bundles import WEIGHTS, save_tiny, save_tiny_event
 
 import coffea_fm
 from coffea_fm.errors import InputError
@@ -119,3 +119,29 @@ def test_scores_of_events_are_those_of_the_eager_mode(tmp_path: Path, jetclass_f
     assert coffea_fm.report(computed) == coffea_fm.report(expected)
     (columns,) = dask_awkward.report_necessary_columns(tagger(lazy, FatJet=lazy.Jet).signal).values()
     assert columns == NEEDED
+
+
+def test_taggers_that_combine_others_are_lazy_too(bundle: Path, jetclass_file: Path, lazy: Any, tmp_path: Path) -> None:
+    first, second = coffea_fm.load(bundle), coffea_fm.load(save_tiny(tmp_path / "second", "second", 2 * WEIGHTS))
+    jets, eager = lazy.Jet, open_events(jetclass_file, "eager").Jet
+    is_signal = ak.local_index(eager.pt, axis=0) % 2 == 0
+    cascade = coffea_fm.cascade(first, second, "Hbb", keep=0.8, data=eager, is_signal=is_signal)
+    for tagger in (coffea_fm.Ensemble([first, second]), cascade):
+        scores = tagger(jets)
+        assert type(scores).__module__.startswith("dask_awkward")
+        computed = scores.compute(scheduler="sync")
+        assert ak.array_equal(computed, tagger(eager), equal_nan=True)
+        assert coffea_fm.report(computed) == coffea_fm.report(tagger(eager))
+        (columns,) = dask_awkward.report_necessary_columns(scores.Hbb).values()
+        assert columns == NEEDED == tagger.columns(jets)
+    folds = coffea_fm.Ensemble([first, second], folds="event")
+    computed = folds(jets, event=ak.values_astype(jets.pt, "int64")).compute(scheduler="sync")
+    assert ak.array_equal(computed, folds(eager, event=ak.values_astype(eager.pt, "int64")), equal_nan=True)
+
+
+def test_variations_are_lazy_too(bundle: Path, jetclass_file: Path, lazy: Any) -> None:
+    tagger = coffea_fm.load(bundle)
+    results = tagger.variations(lazy.Jet, {"cut": lazy.Jet[lazy.Jet.pt > 600]})
+    eager = open_events(jetclass_file, "eager").Jet
+    for name, expected in (("nominal", tagger(eager)), ("cut", tagger(eager[eager.pt > 600]))):
+        assert ak.array_equal(results[name].compute(scheduler="sync"), expected, equal_nan=True)

@@ -155,6 +155,7 @@ def run_blocks(page: Path, names: dict[str, object]) -> list[dict[str, object]]:
         "index.md",
         "zoo.md",
         "how-to/tag-jets.md",
+        "how-to/one-pass.md",
         "how-to/evaluate.md",
         "how-to/clusters.md",
         "how-to/coming-from.md",

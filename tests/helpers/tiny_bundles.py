@@ -61,7 +61,7 @@ def backbone_bytes(jet: str = "jet", columns: int = 2) -> bytes:
     return onnx_bytes(nodes, inputs, outputs, constants)
 
 
-def head_bytes() -> bytes:
+def head_bytes(weights: np.ndarray = WEIGHTS) -> bytes:
     nodes = [
         helper.make_node("MatMul", ["embedding", "weights"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["scores"], axis=1),
@@ -69,7 +69,7 @@ def head_bytes() -> bytes:
     number = TensorProto.FLOAT
     inputs = [helper.make_tensor_value_info("embedding", number, ["sets", 6])]
     outputs = [helper.make_tensor_value_info("scores", number, ["sets", 3])]
-    return onnx_bytes(nodes, inputs, outputs, {"weights": WEIGHTS})
+    return onnx_bytes(nodes, inputs, outputs, {"weights": weights})
 
 
 def tiny_manifest(name: str = "tiny") -> Manifest:
@@ -150,9 +150,9 @@ def event_manifest(name: str, minimum: int = 2) -> Manifest:
     )
 
 
-def save_tiny(folder: Path, name: str) -> Path:
-    """Write a bundle of jets."""
-    save_bundle(folder, tiny_manifest(name), {"backbone": backbone_bytes(), "head": head_bytes()}, "")
+def save_tiny(folder: Path, name: str, weights: np.ndarray = WEIGHTS) -> Path:
+    """Write a bundle of jets, with these weights of the head."""
+    save_bundle(folder, tiny_manifest(name), {"backbone": backbone_bytes(), "head": head_bytes(weights)}, "")
     return folder
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import awkward as ak
 import numpy as np
 import pytest
 import uproot
 from tiny_bundles import MAX_TOKENS, WEIGHTS, save_tiny, save_tiny_event
+
+import coffea_fm
+from coffea_fm.inference import sharing
 
 
 @pytest.fixture
@@ -26,6 +31,36 @@ def event_bundle(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 def named_after(request: pytest.FixtureRequest) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in request.node.nodeid)
+
+
+@pytest.fixture(autouse=True)
+def no_shared_backbones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All tiny bundles have the same backbone: do not let one test answer for another."""
+    for name in ("_models", "_memories"):
+        monkeypatch.setattr(sharing, name, {})
+
+
+@pytest.fixture
+def rows_run(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How many things each graph of any tagger has run for, by its name."""
+    counted: Counter[str] = Counter()
+    session = coffea_fm.Tagger._session
+
+    class Counting:
+        def __init__(self, name: str, inner: Any) -> None:
+            self.name, self.inner = name, inner
+
+        def get_providers(self) -> list[str]:
+            return self.inner.get_providers()
+
+        def run(self, outputs: list[str], arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
+            counted[self.name] += len(next(iter(arrays.values())))
+            return self.inner.run(outputs, arrays)
+
+    monkeypatch.setattr(
+        coffea_fm.Tagger, "_session", lambda tagger, graph: Counting(graph.name, session(tagger, graph))
+    )
+    return counted
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def no_session(graph: Graph) -> object:
 
 
 def plan(manifest: Manifest, wanted: list[str], known: tuple[str, ...] = ()) -> list[tuple[str, list[str]]]:
-    return [(graph.name, outputs) for graph, outputs in Chain(manifest, no_session)._steps(wanted, known)]
+    return [(graph.name, outputs) for graph, outputs in Chain(manifest, no_session).steps(wanted, known)]
 
 
 def three_graphs() -> Manifest:

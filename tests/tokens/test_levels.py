@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from random_jets import assert_same
 
 from coffea_fm.errors import InputError, RecipeError
-from coffea_fm.tokens import Level, Packed, columns, jet_level, pack, token_level
+from coffea_fm.tokens import Level, Packed, columns, flatten, jet_level, pack, token_level
 from coffea_fm.tokens.levels import with_truth, without_ranges
 from coffea_fm.tokens.pack import chosen_members, gather
 
@@ -82,7 +82,7 @@ def test_jets_and_constituents_that_are_not_read_are_not_looked_at() -> None:
 
 
 def test_places_of_the_members_that_are_read() -> None:
-    chosen = chosen_members(gather({"FatJet": JETS}), LEVEL.members[0])
+    chosen = chosen_members(flatten(gather({"FatJet": JETS}))[0], LEVEL.members[0])
     assert chosen.stored.tolist() == [2, 0, 3, 1, 2]
     order = np.concatenate(
         [np.argsort(-np.asarray(event)) + start for event, start in zip(JETS.pt, (0, 2, 2, 5, 6), strict=True)]

@@ -9,10 +9,11 @@ from pydantic import Field
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
+from coffea_fm.nn.backbones.stored import StoredConfig
 
 AnyBackboneConfig = Annotated[
     # One line per backbone.
-    ParticleTransformerConfig | SetTransformerConfig,
+    ParticleTransformerConfig | SetTransformerConfig | StoredConfig,
     Field(discriminator="kind"),
 ]
 

@@ -98,7 +98,9 @@ class EventHead(Head):
         super().__init__()
         self.level, self.columns = level.name, classes
         jets = level.members[0]
-        self.reads = (f"{jets.name}_embedding", jets.name, f"{jets.name}_mask")
+        # jets without members have no backbone of their own: their stored vectors are those of tokens of the event
+        vectors = f"{jets.name}_embedding" if jets.members else "token_vectors"
+        self.reads = (vectors, jets.name, f"{jets.name}_mask")
         self.features = JetsOfEventFeatures(jets, config.fields)
         self.embedding_norm = nn.LayerNorm(dim) if "embedding" in config.reads else None
         self.n_inputs = self.features.n_features + dim * ("embedding" in config.reads)

@@ -8,7 +8,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from coffea_fm.config import Config
-from coffea_fm.tokens import Level, jet_level, token_level
+from coffea_fm.tokens import JET_FIELDS, Level, jet_level, token_level
+from coffea_fm.tokens.fields import stored_fields
 
 _RAW = {"pt": "pt_raw", "mass": "mass_raw"}
 """Canonical names of the fields before jet energy corrections."""
@@ -50,6 +51,9 @@ class InputsConfig(Config):
         Canonical fields of the jet itself.
     momentum : {"uncorrected", "corrected"}
         Whether ``pt`` and ``mass`` of the jet are those before or after jet energy corrections.
+    stored : tuple of str
+        Columns of the jet for the backbone ``stored``, instead of all of the above: scores or other numbers by their
+        names in the file, and vectors with their length, ``NAME[64]``.
     """
 
     level: Literal["jet"] = "jet"
@@ -60,9 +64,15 @@ class InputsConfig(Config):
     order: str = "pt"
     jet: tuple[str, ...] = ("pt", "eta", "phi", "mass")
     momentum: Literal["uncorrected", "corrected"] = "uncorrected"
+    stored: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _one_way_to_name_tokens(self) -> Self:
+        if self.stored:
+            others = sorted(self.model_fields_set - {"stored", "level"})
+            if any(getattr(self, name) != type(self).model_fields[name].default for name in others):
+                raise ValueError(f"{others[0]}: stored columns are read alone; take this key out")
+            return self
         if not self.groups and not self.fields:
             raise ValueError("fields: name the fields of the tokens to read, or give groups")
         flat = [name for name in ("tokens", "fields", "max_tokens", "order") if name in self.model_fields_set]
@@ -78,6 +88,8 @@ class InputsConfig(Config):
         RecipeError
             If a name is not a canonical one.
         """
+        if self.stored:
+            return Level("jet", stored_fields(self.stored))
         groups = self.groups or {
             self.tokens: GroupConfig(fields=self.fields, max_tokens=self.max_tokens, order=self.order)
         }
@@ -115,10 +127,11 @@ class EventConfig(Config):
         RecipeError
             If a name is not a canonical one, or the minimum exceeds the maximum.
         """
-        names = dict.fromkeys([*jets.names, *fields])
+        own = tuple(name for name in jets.names if name in JET_FIELDS)
         members = jet_level(
             jets.members,
-            names,
+            dict.fromkeys([*own, *fields]),
+            stored=tuple(field for field in jets.fields if field.name not in own),
             name=self.collection,
             order=self.order,
             minimum=self.minimum,
