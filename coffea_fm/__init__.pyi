@@ -4,6 +4,8 @@ from .bundle.hub import pull as pull
 from .bundle.hub import push as push
 from .bundle.listing import models as models
 from .calibration.correction_set import write_corrections as write_corrections
+from .export.fast import FastResult as FastResult
+from .export.fast import make_fast as make_fast
 from .export.to_bundle import export as export
 from .importers.table import import_model as import_model
 from .inference.base import BaseTagger as BaseTagger

@@ -66,7 +66,7 @@ def export_torchscript(weights: dict[str, torch.Tensor], path: Path) -> None:
 
 
 def export_onnx(weights: dict[str, torch.Tensor], path: Path) -> None:
-    """Export the network the way weaver does: padded length fixed, batch dynamic."""
+    """Export the network the way weaver does: batch and length dynamic."""
     torch.onnx.export(
         network(weights),
         _example(),
@@ -75,7 +75,7 @@ def export_onnx(weights: dict[str, torch.Tensor], path: Path) -> None:
         opset_version=17,
         input_names=["points", "vectors", "mask"],
         output_names=["scores"],
-        dynamic_axes={name: {0: "sets"} for name in ("points", "vectors", "mask")},
+        dynamic_axes={name: {0: "sets", 2: "tokens"} for name in ("points", "vectors", "mask")},
     )
 
 
@@ -152,3 +152,17 @@ def run_session(session: onnxruntime.InferenceSession, inputs: tuple[np.ndarray,
     starts = range(0, len(inputs[0]), batch)
     feeds = [dict(zip(names, (array[start : start + batch] for array in inputs), strict=True)) for start in starts]
     return np.concatenate([session.run(None, feed)[0] for feed in feeds])
+
+
+def run_sorted(session: onnxruntime.InferenceSession, inputs: tuple[np.ndarray, ...], batch: int = 16) -> np.ndarray:
+    """The best recipe of a skilled user: sorted by length, in small batches that are cut to their longest jet."""
+    lengths = inputs[2].sum(axis=(1, 2)).astype(np.int64)
+    order = np.argsort(-lengths, kind="stable")
+    names = ("points", "vectors", "mask")
+    scores = np.empty((len(order), CONFIG["num_classes"]), np.float32)
+    for start in range(0, len(order), batch):
+        chosen = order[start : start + batch]
+        longest = max(2, lengths[chosen[0]])
+        feed = {name: array[chosen, :, :longest] for name, array in zip(names, inputs, strict=True)}
+        scores[chosen] = session.run(None, feed)[0]
+    return scores

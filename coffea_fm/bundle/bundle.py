@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from coffea_fm.bundle.calibration import Calibration
 from coffea_fm.bundle.manifest import Manifest, canonical_hash
@@ -22,12 +22,15 @@ class Bundle:
         Absolute path or URL that was requested.
     calibration : Calibration
         Measurements of the model.
+    variant_graphs : dict of str to bytes
+        The ONNX files of the variants, by file name.
     """
 
     manifest: Manifest
     graphs: dict[str, bytes]
     source: str
     calibration: Calibration
+    variant_graphs: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def checksum(self) -> str:
@@ -38,6 +41,19 @@ class Bundle:
     def bundle_checksum(self) -> str:
         """Checksum of the model and its measurements."""
         return canonical_hash([self.checksum, self.calibration.checksum])
+
+    def at_precision(self, precision: str) -> Bundle:
+        """The same model with the graphs of a variant, and its checksum.
+
+        Raises
+        ------
+        BundleError
+            If there is no such variant.
+        """
+        manifest = self.manifest.at_precision(precision)
+        graphs = {graph.name: self.variant_graphs.get(graph.file) for graph in manifest.graphs}
+        given = {name: data for name, data in graphs.items() if data is not None}
+        return replace(self, manifest=manifest, graphs=self.graphs | given, variant_graphs={})
 
     def graph_bytes(self, name: str) -> bytes:
         """The ONNX file of one graph."""

@@ -14,13 +14,16 @@ from pydantic import ValidationError
 from coffea_fm.bundle.bundle import Bundle
 from coffea_fm.bundle.calibration import CALIBRATION, Calibration
 from coffea_fm.bundle.find import find_bundle
-from coffea_fm.bundle.manifest import SCHEMA_VERSION, Graph, Manifest
+from coffea_fm.bundle.graph import Graph
+from coffea_fm.bundle.manifest import SCHEMA_VERSION, Manifest
 from coffea_fm.bundle.read import MANIFEST, Read, is_remote, reader
 from coffea_fm.bundle.save import bundle_files, write_folder
 from coffea_fm.errors import BundleError, InputError, warn
 
 
-def load_bundle(path: str | os.PathLike[str], *, checksum: str | None = None) -> Bundle:
+def load_bundle(
+    path: str | os.PathLike[str], *, checksum: str | None = None, precision: str | None = None
+) -> Bundle:
     """Load a bundle and verify it.
 
     Parameters
@@ -29,13 +32,16 @@ def load_bundle(path: str | os.PathLike[str], *, checksum: str | None = None) ->
         A bare name, a folder, a ``.zip`` of it, or an fsspec URL of either; see `find_bundle`. Remote bundles are
         cached in the user's cache folder.
     checksum : str, optional
-        Content hash that the bundle must have. A cached bundle with this hash is used without network access.
+        Content hash that the bundle, or one of its variants, must have. A cached bundle with this hash is used without
+        network access.
+    precision : str, optional
+        Load this variant of reduced precision, such as ``"fast"``.
 
     Raises
     ------
     BundleError
         If the bundle is missing, incomplete, edited or damaged, has another checksum than `checksum`, or has a schema
-        version that this coffea-fm cannot read.
+        version that this coffea-fm cannot read; or if it has no such variant.
     """
     source = find_bundle(path)
     remote = is_remote(source)
@@ -43,7 +49,9 @@ def load_bundle(path: str | os.PathLike[str], *, checksum: str | None = None) ->
         return replace(cached, source=source)
     read = reader(source)
     manifest = _manifest(read(MANIFEST), source)
-    if checksum is not None and manifest.checksum != checksum:
+    variants = {variant.checksum: variant.name for variant in manifest.variants}
+    precision = variants.get(checksum or "", precision)
+    if checksum is not None and precision is None and manifest.checksum != checksum:
         raise BundleError(
             f"the bundle {source} has the checksum {manifest.checksum[:12]} instead of {checksum[:12]}: "
             "it has been replaced; load it again, or restore the old one"
@@ -51,10 +59,13 @@ def load_bundle(path: str | os.PathLike[str], *, checksum: str | None = None) ->
     calibration = _calibration(read(CALIBRATION), manifest, source)
     cached = _cached(manifest.checksum) if remote else None
     graphs = cached.graphs if cached else {graph.name: _graph(read, graph, source) for graph in manifest.graphs}
-    bundle = Bundle(manifest, graphs, source, calibration)
-    if remote and (cached is None or cached.calibration != calibration):  # the same model may be measured again
+    changed = [graph for variant in manifest.variants for graph in variant.graphs]
+    held = cached.variant_graphs if cached else {}
+    variant_graphs = {graph.file: held.get(graph.file) or _graph(read, graph, source) for graph in changed}
+    bundle = Bundle(manifest, graphs, source, calibration, variant_graphs)
+    if remote and (cached is None or (cached.calibration, cached.manifest) != (calibration, manifest)):  # the same model may be measured again
         _keep(bundle)
-    return bundle
+    return bundle if precision is None else bundle.at_precision(precision)
 
 
 def _manifest(data: bytes, source: str) -> Manifest:
@@ -77,7 +88,8 @@ def _manifest(data: bytes, source: str) -> Manifest:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
         raise BundleError(f"{damaged}: {where}: {first['msg']}; export the bundle again") from error
-    if manifest.content_hash() != manifest.checksum:
+    hashes = [(variant.checksum, manifest.variant_hash(variant)) for variant in manifest.variants]
+    if any(stated != found for stated, found in [*hashes, (manifest.checksum, manifest.content_hash())]):
         raise BundleError(
             f"the {MANIFEST} of the bundle {source} was edited or damaged; copy or export the bundle again"
         )

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
+from coffea_fm.bundle.graph import FileName, Graph
+from coffea_fm.bundle.variants import Variant
 from coffea_fm.config import Config
 from coffea_fm.errors import BundleError
 from coffea_fm.tokens import Level, array_names
 
 SCHEMA_VERSION: Final = 3
-
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
 
 
 class _Part(Config):
@@ -50,32 +50,6 @@ class Output(_Part):
         if self.classes and len(set(self.classes)) != self.dim:
             raise ValueError(f"output {self.name!r} has {self.dim} columns and {len(set(self.classes))} class names")
         return self
-
-
-class Graph(_Part):
-    """An ONNX file, and the level at which it runs.
-
-    Parameters
-    ----------
-    name : str
-        Name of the graph.
-    file : str
-        File name inside the bundle.
-    level : str
-        Name of the level of its input things; it reads their members too.
-    inputs, outputs : tuple of str
-        Names of the ONNX inputs and outputs. An input is an array made by `coffea_fm.tokens.pad` for that level, an
-        output of an earlier graph at that level, or an output for its members under ``MEMBER_OUTPUT``.
-    sha256 : str
-        Checksum of the file; `save_bundle` fills it in.
-    """
-
-    name: str
-    file: FileName
-    level: str = "jet"
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    sha256: str = ""
 
 
 class Provenance(_Part):
@@ -125,6 +99,8 @@ class Manifest(_Part):
     checksum : str
         Identifies the model: content hash of everything above, including the graphs through their sha256. Filled in by
         `save_bundle`. Measurements are stored separately, in `Calibration`, and do not change it.
+    variants : tuple of Variant
+        The same model in reduced precision. Each has a checksum of its own; that of the model does not depend on them.
     """
 
     schema_version: Literal[3] = SCHEMA_VERSION
@@ -136,6 +112,7 @@ class Manifest(_Part):
     check: NumericalCheck | None = None
     conventions: Conventions = Conventions()
     checksum: str = ""
+    variants: tuple[Variant, ...] = ()
 
     @model_validator(mode="after")
     def _levels_are_known(self) -> Manifest:
@@ -170,8 +147,31 @@ class Manifest(_Part):
         return self
 
     def content_hash(self) -> str:
-        """SHA-256 of the manifest's canonical JSON without its own ``checksum``."""
-        return canonical_hash(self.model_dump(mode="json", exclude={"checksum"}))
+        """SHA-256 of the manifest's canonical JSON without its own ``checksum`` and its variants."""
+        return canonical_hash(self.model_dump(mode="json", exclude={"checksum", "variants"}))
+
+    def variant_hash(self, variant: Variant) -> str:
+        """What the checksum of a variant must be."""
+        return canonical_hash([self.checksum, variant.model_dump(mode="json", exclude={"checksum"})])
+
+    def at_precision(self, precision: str) -> Manifest:
+        """The manifest of a variant, with the checksum and the graphs of it.
+
+        Raises
+        ------
+        BundleError
+            If there is no such variant.
+        """
+        found = {variant.name: variant for variant in self.variants}
+        if precision not in found:
+            raise BundleError(
+                f"the bundle {self.name!r} has no variant of the precision {precision!r}: it has "
+                f"{', '.join(found) or 'none'}; make one with 'coffea-fm fast BUNDLE DATA'"
+            )
+        variant = found[precision]
+        replaced = {graph.name: graph for graph in variant.graphs}
+        graphs = tuple(replaced.get(graph.name, graph) for graph in self.graphs)
+        return self.model_copy(update={"graphs": graphs, "checksum": variant.checksum, "variants": ()})
 
     def _repr_html_(self) -> str:
         from coffea_fm.bundle.show import bundle_html

@@ -15,6 +15,7 @@ from coffea_fm.bundle.calibration import CALIBRATION, Calibration
 from coffea_fm.bundle.card import CARD
 from coffea_fm.bundle.manifest import Manifest
 from coffea_fm.bundle.read import MANIFEST
+from coffea_fm.bundle.variants import Variant
 from coffea_fm.errors import BundleError, InputError
 from coffea_fm.files import atomic
 
@@ -95,8 +96,61 @@ def sign(manifest: Manifest, graphs: Mapping[str, bytes]) -> Manifest:
 def bundle_files(bundle: Bundle) -> dict[str, bytes]:
     """Contents of the bundle's files by name, without the card."""
     files = {graph.file: bundle.graphs[graph.name] for graph in bundle.manifest.graphs}
-    described = {MANIFEST: bundle.manifest, CALIBRATION: bundle.calibration}
-    return files | {name: f"{content.model_dump_json(indent=2)}\n".encode() for name, content in described.items()}
+    return (
+        files
+        | bundle.variant_graphs
+        | {
+            MANIFEST: _manifest_text(bundle.manifest).encode(),
+            CALIBRATION: f"{bundle.calibration.model_dump_json(indent=2)}\n".encode(),
+        }
+    )
+
+
+def save_variant(folder: str | os.PathLike[str], variant: Variant, graphs: Mapping[str, bytes]) -> Variant:
+    """Add a variant to a bundle, or replace the one of this name. The model itself does not change.
+
+    Parameters
+    ----------
+    folder : path-like
+        Folder of the bundle.
+    variant : Variant
+        Its checksums are filled in.
+    graphs : mapping of str to bytes
+        Its ONNX files, by graph name.
+
+    Returns
+    -------
+    Variant
+        As written.
+
+    Raises
+    ------
+    BundleError
+        If the folder is not a bundle.
+    """
+    path = Path(folder)
+    if not (path / MANIFEST).is_file():
+        raise BundleError(f"{path} is not the folder of a bundle: variants cannot be written to archives or URLs")
+    manifest = Manifest.model_validate_json((path / MANIFEST).read_text(encoding="utf-8"))
+    named = [
+        graph.model_copy(update={"sha256": hashlib.sha256(graphs[graph.name]).hexdigest()}) for graph in variant.graphs
+    ]
+    signed = variant.model_copy(update={"graphs": tuple(named)})
+    signed = signed.model_copy(update={"checksum": manifest.variant_hash(signed)})
+    others = tuple(other for other in manifest.variants if other.name != variant.name)
+    for graph in signed.graphs:
+        with atomic(path / graph.file) as temporary:
+            temporary.write_bytes(graphs[graph.name])
+    with atomic(path / MANIFEST) as temporary:
+        temporary.write_text(
+            _manifest_text(manifest.model_copy(update={"variants": (*others, signed)})), encoding="utf-8"
+        )
+    return signed
+
+
+def _manifest_text(manifest: Manifest) -> str:
+    """The manifest as JSON; without variants it has no such key."""
+    return manifest.model_dump_json(indent=2, exclude=None if manifest.variants else {"variants"}) + "\n"
 
 
 def write_folder(target: Path, files: Mapping[str, bytes]) -> None:

@@ -28,6 +28,7 @@ COMMANDS = (
     "pretrain",
     "finetune",
     "export",
+    "fast",
     "import",
     "export-triton",
     "evaluate",

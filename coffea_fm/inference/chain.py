@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from coffea_fm.arrays import BoolArray, FloatArray, IntArray
-from coffea_fm.bundle.manifest import Graph, Manifest
+from coffea_fm.bundle.graph import Graph
+from coffea_fm.bundle.manifest import Manifest
 from coffea_fm.inference.providers import CUDA
 from coffea_fm.tokens import Level, Packed, array_names, length_buckets, pad
 from coffea_fm.tokens.padding import Arrays

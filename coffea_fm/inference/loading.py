@@ -20,6 +20,7 @@ def load(
     ship: Literal["path", "bytes"] = "path",
     providers: Sequence[str] | None = None,
     threads: int | None = None,
+    precision: Literal["full", "fast"] = "full",
 ) -> Tagger:
     """Load a bundle as a tagger.
 
@@ -36,11 +37,14 @@ def load(
     threads : int, optional
         Number of threads; by default those of the dask worker, the batch job or this process. For a server, the number
         of requests at the same time; 4 by default.
+    precision : {"full", "fast"}
+        ``fast`` runs the variant of the bundle in 8-bit integers; see `coffea_fm.make_fast`. What it costs is in the
+        manifest of the full one, under ``variants``.
 
     Raises
     ------
     BundleError
-        If the bundle cannot be read, or does not match its checksum.
+        If the bundle cannot be read, does not match its checksum, or has no such variant.
     ServerError
         If the server is away, or has no such model.
     """
@@ -48,10 +52,14 @@ def load(
         raise InputError(f"threads={threads}: give at least 1, or leave it out")
     if ship not in ("path", "bytes"):
         raise InputError(f"ship={ship!r}: choose 'path' or 'bytes'")
+    if precision not in ("full", "fast"):
+        raise InputError(f"precision={precision!r}: choose 'full' or 'fast'")
     if is_triton(os.fspath(path)):
         if providers:
             raise InputError(f"providers={providers}: where {path} runs is for its server to say; leave them out")
+        if precision == "fast":
+            raise InputError(f"precision='fast': {path} has the precision that was exported to its server; leave it out")
         return load_remote(os.fspath(path), ship=ship, threads=threads)
-    bundle = process_cache.keep(load_bundle(path))
+    bundle = process_cache.keep(load_bundle(path, precision=None if precision == "full" else precision))
     carried = bundle if ship == "bytes" else None
     return Tagger(bundle.source, bundle.checksum, carried, tuple(providers) if providers else None, threads)

@@ -60,7 +60,7 @@ def rapidity(pt: Tensor, eta: Tensor, mass: Tensor) -> Tensor:
     return torch.sign(eta) * torch.log(((longitudinal + total) / transverse_mass.clamp(min=LOWEST)).clamp(min=1.0))
 
 
-def pair_features(a: Momenta, b: Momenta) -> Tensor:
+def pair_features(a: Momenta, b: Momenta, dim: int = -1) -> Tensor:
     """Logarithms of kT, z, Δ and m² of pairs (arXiv:2202.03772).
 
     ``Δ² = Δy² + Δφ²``, ``kT = min(pT) Δ``, ``z = min(pT) / (pTa + pTb)``, ``m² = (pa + pb)²``.
@@ -69,6 +69,8 @@ def pair_features(a: Momenta, b: Momenta) -> Tensor:
     ----------
     a, b : Momenta
         With broadcastable shapes.
+    dim : int
+        The axis of the four features in the result.
 
     Returns
     -------
@@ -80,21 +82,19 @@ def pair_features(a: Momenta, b: Momenta) -> Tensor:
     delta_phi = torch.minimum(delta_phi, 2 * math.pi - delta_phi)
     delta = torch.sqrt(delta_y.square() + delta_phi.square())
     lower = torch.minimum(a.pt, b.pt)
-    return torch.stack(
-        (
-            log(lower * delta),
-            log(lower / (a.pt + b.pt).clamp(min=LOWEST)),
-            log(delta),
-            log(_mass_squared(a, b, delta_y, delta_phi)),
-        ),
-        dim=-1,
+    arguments = (
+        lower * delta,
+        lower / (a.pt + b.pt).clamp(min=LOWEST),
+        delta,
+        _mass_squared(a, b, delta_y, delta_phi),
     )
+    return log(torch.stack(arguments, dim=dim))
 
 
 def _mass_squared(a: Momenta, b: Momenta, delta_y: Tensor, delta_phi: Tensor) -> Tensor:
     mass_squared_a, mass_squared_b = a.mass.square(), b.mass.square()
     transverse_squared_a, transverse_squared_b = a.pt.square() + mass_squared_a, b.pt.square() + mass_squared_b
-    transverse = torch.sqrt(transverse_squared_a) * torch.sqrt(transverse_squared_b)
+    transverse = torch.sqrt(transverse_squared_a * transverse_squared_b)
     pts = a.pt * b.pt
     at_rest = (mass_squared_a * transverse_squared_b + a.pt.square() * mass_squared_b) / (transverse + pts).clamp(
         min=LOWEST

@@ -53,20 +53,22 @@ class PairBias(nn.Module):
         position = torch.arange(n_tokens, device=mask.device)
         row, column = position.unsqueeze(1), position.unsqueeze(0)
         first, second = (row >= column).nonzero().unbind(dim=1)
-        stacked = torch.stack(momenta, dim=-1)
+        # Pairs come before sets, so that an index moves the numbers of all sets at once.
+        by_token = [component.t() for component in momenta]
         with torch.autocast(mask.device.type, enabled=False):
-            a, b = (Momenta(*stacked.index_select(1, index).unbind(-1)) for index in (first, second))
-            features = pair_features(a, b)
+            a, b = (Momenta(*(part.index_select(0, index) for part in by_token)) for index in (first, second))
+            features = pair_features(a, b, dim=0).flatten(1).t()
         if self.training:
-            real = mask.index_select(1, first) & mask.index_select(1, second)
+            real = (mask[:, first] & mask[:, second]).t().flatten()
             rows = self._train_layers(features[real])
-            biases = rows.new_zeros((*real.shape, self.heads))
+            biases = rows.new_zeros((len(features), self.heads))
             biases[real] = rows
         else:
-            biases = self._folded_layers(features.flatten(0, 1)).view(n_sets, -1, self.heads)
+            biases = self._folded_layers(features)
         upper, lower = torch.maximum(row, column), torch.minimum(row, column)
         index = (upper * (upper + 1) // 2 + lower).flatten()
-        return biases.index_select(1, index).view(n_sets, n_tokens, n_tokens, self.heads).permute(0, 3, 1, 2)
+        square = biases.view(-1, n_sets * self.heads).index_select(0, index)
+        return square.t().view(n_sets, self.heads, n_tokens, n_tokens)
 
     def _train_layers(self, rows: Tensor) -> Tensor:
         rows = self.norm(rows)
