@@ -33,6 +33,8 @@ def randomised(network):
         if isinstance(layer, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
             layer.running_mean.normal_(0, 0.3)
             layer.running_var.uniform_(0.5, 2)
+        if isinstance(layer, torch.nn.RMSNorm):  # by default, that of the precision: the reference is in double
+            layer.eps = torch.finfo(torch.float32).eps
     for name, parameter in network.named_parameters():
         if name.endswith(("c_attn", "w_resid", "norm.weight")):
             torch.nn.init.uniform_(parameter, 0.5, 1.5)

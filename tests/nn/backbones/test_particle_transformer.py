@@ -81,6 +81,42 @@ def test_agrees_with_weaver_in_single_precision_given_its_pair_features(weaver, 
     torch.testing.assert_close(model(inputs), expected, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("version", [2, 3])
+@torch.no_grad()
+def test_later_versions_agree_with_weaver(level, jets, version):
+    module = pytest.importorskip("weaver.nn.model.ParticleTransformer")
+    theirs = module.ParticleTransformer(17, 10, version=version, num_layers=2, trim=False).eval()
+    for layer in theirs.modules():
+        if isinstance(layer, torch.nn.BatchNorm1d):
+            layer.running_mean.normal_(0, 0.3)
+            layer.running_var.uniform_(0.5, 2)
+        if isinstance(layer, torch.nn.RMSNorm):  # by default, that of the precision
+            layer.eps = torch.finfo(torch.float32).eps
+    ours = ParticleTransformerConfig(version=version, layers=2, pair_activation=False)
+    classes = tuple("abcdefghij")
+    network = NetworkConfig(level=level, backbone=ours, head=ClassificationHeadConfig(), classes=classes).build().eval()
+    backbone, head = from_weaver_state(theirs.state_dict())
+    network.backbone.load_state_dict(backbone)
+    network.head.load_state_dict(head)
+    inputs = jets([40, 3, 25, 17, 1], multiple=8)
+    features = network.backbone.features(inputs).tokens["constituents"].transpose(1, 2)
+    mask = inputs.tokens.mask.unsqueeze(1)
+    expected = theirs.double()(features.double(), cartesian(inputs, torch.float64), mask)
+    assert expected.std() > 0.1
+    torch.testing.assert_close(network(inputs).double(), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_drop_path_skips_updates_in_training_only(level, jets, version):
+    config = SMALL.model_copy(update={"version": version, "drop_path": 0.5, "dropout": 0.0})
+    network, inputs = ParticleTransformer(config, level), jets([12, 20])
+    network.eval()
+    torch.testing.assert_close(network(inputs).embedding, network(inputs).embedding)
+    network.blocks.train()
+    outputs = torch.stack([network(inputs).embedding for _ in range(8)])
+    assert (outputs.std(dim=0) > 0).all()
+
+
 def test_older_and_wrapped_names_are_understood(weaver):
     state = weaver.state_dict()
     older = {f"mod.{name.replace('in_proj.', 'in_proj_')}": tensor for name, tensor in state.items()}
