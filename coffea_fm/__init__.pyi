@@ -1,5 +1,5 @@
-from .analysis.event_weights import event_weights as event_weights
 from ._version import __version__ as __version__
+from .analysis.event_weights import event_weights as event_weights
 from .bundle.hub import pull as pull
 from .bundle.hub import push as push
 from .bundle.listing import models as models
