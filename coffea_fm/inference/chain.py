@@ -73,7 +73,7 @@ class Chain:
         """
         if usable is None:
             usable = ~any_reason(unusable(packed, level))
-        steps = self.steps(wanted, _known(packed, level))
+        steps = self.steps(wanted, known_outputs(packed, level))
         results: dict[str, FloatArray] = {}
         for name, stage in groupby(steps, key=lambda step: step[0].level):
             path = level.path(name)
@@ -166,11 +166,12 @@ def default_batch_tokens(manifest: Manifest, level: Level, *, on_gpu: bool = Fal
     return max(128, 2**16 // max(widths, default=128))
 
 
-def _known(packed: Packed, level: Level) -> set[str]:
+def known_outputs(packed: Packed, level: Level) -> set[str]:
+    """Names of the outputs that are known of packed things, or of their members."""
     names = set(packed.known)
     for member in level.members:
         if member.name in packed.members:
-            names |= _known(packed.members[member.name].things, member)
+            names |= known_outputs(packed.members[member.name].things, member)
     return names
 
 

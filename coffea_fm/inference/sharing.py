@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from hashlib import sha256
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from coffea_fm.arrays import BoolArray, FloatArray
 from coffea_fm.bundle import Bundle, Graph
-from coffea_fm.inference.chain import Chain, rows_below
+from coffea_fm.inference.chain import Chain, known_outputs, rows_below
 from coffea_fm.inference.keys import content_keys
 from coffea_fm.inference.memory import Memory
 from coffea_fm.tokens import Level, Packed
@@ -44,7 +44,7 @@ def run_shared(
 
     The jets are recognised by a digest of all that the graph reads of them, so that any selection and order of them is.
     """
-    for graph, outputs in _shared(chain, names):
+    for graph, outputs in _shared(chain, names, known_outputs(packed, level)):
         path = level.path(graph.level)
         whole, read = packed.at(path), level.find(graph.level)
         if graph.level not in graph.inputs:  # its things are known by their members alone
@@ -70,12 +70,12 @@ def _recalled(chain: Chain, graph: Graph, outputs: list[str], things: Packed, re
     return memory.complete(content_keys(things), lambda new: chain.run(things.take(new), read, outputs))
 
 
-def _shared(chain: Chain, names: Sequence[str]) -> list[tuple[Graph, list[str]]]:
+def _shared(chain: Chain, names: Sequence[str], known: Collection[str]) -> list[tuple[Graph, list[str]]]:
     """Graphs that read members, give one row for each of their things, and are part of several models."""
     manifest = chain.manifest
     own = {(output.name, output.level) for output in manifest.outputs if not output.pairs}
     found = []
-    for graph, outputs in chain.steps(names, ()):
+    for graph, outputs in chain.steps(names, known):
         reads_members = any(member.name in graph.inputs for member in manifest.level.find(graph.level).members)
         users = _models.get(_computation.get(graph.sha256, ""), set())
         if reads_members and len(users) > 1 and all((name, graph.level) in own for name in outputs):
