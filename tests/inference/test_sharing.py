@@ -90,6 +90,16 @@ def test_any_selection_and_order_is_recognised(
     assert same(scores[jets.pt > 500][:, ::-1], second(hard))
 
 
+def test_scores_of_stored_embeddings_need_no_backbone(
+    two: tuple[coffea_fm.Tagger, coffea_fm.Tagger], jets: ak.Array, rows_run: Counter[str]
+) -> None:
+    first, second = two
+    embedding = first.embed(jets)
+    rows_run.clear()
+    assert same(second.score(embedding), second(jets))
+    assert "backbone" not in rows_run
+
+
 def test_changed_jets_are_run(
     two: tuple[coffea_fm.Tagger, coffea_fm.Tagger], jets: ak.Array, rows_run: Counter[str]
 ) -> None:
