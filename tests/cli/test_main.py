@@ -80,6 +80,7 @@ def test_commands_are_those_of_the_architecture():
         "pretrain",
         "finetune",
         "export",
+        "export-triton",
         "evaluate",
         "fileset",
         "run",

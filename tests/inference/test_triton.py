@@ -179,7 +179,7 @@ def test_a_model_that_was_measured_again_is_the_same_model(server: KServe, bundl
     server.stop()
     server.start()
     again = coffea_fm.load(server.url(name_of(bundle)))
-    assert again == served
+    assert again.checksum == served.checksum
     assert ak.all(again.passes(jets, "Hbb_new") == (again.discriminant(served(jets), "Hbb", "QCD") >= POINT.cut))
 
 
