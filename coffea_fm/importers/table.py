@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import Final, Protocol
 
-from coffea_fm.errors import InputError
+from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.importers.result import ImportResult
 
 IMPORTERS: Final = {
@@ -15,6 +16,9 @@ IMPORTERS: Final = {
     ".pt": "coffea_fm.importers.torch_file:import_torch",
 }
 """Where the importer of each kind of file is. It is imported when it is needed."""
+
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 class Importer(Protocol):
@@ -61,7 +65,7 @@ def import_model(
     InputError
         If a file is missing or damaged, there is no importer for it, or the files do not belong together.
     RecipeError
-        If the mapping is invalid, or does not know a variable of the model.
+        If the mapping is invalid, or does not know a variable of the model, or the name is not allowed.
     """
     path = Path(model)
     found = IMPORTERS.get(path.suffix.lower())
@@ -69,13 +73,16 @@ def import_model(
         raise InputError(f"cannot import {path}: the suffix must be one of {', '.join(IMPORTERS)}")
     if not path.is_file():
         raise InputError(f"the model {path} does not exist: give the path of a file")
+    folder = Path(output)
+    chosen = name or folder.resolve().name
+    if not _NAME.fullmatch(chosen):
+        raise RecipeError(f"{chosen!r} cannot be the name of a model: use letters, digits, and . _ - (give --name)")
     module, function = found.split(":")
     importer: Importer = getattr(import_module(module), function)
-    folder = Path(output)
     return importer(
         path,
         None if preprocess is None else Path(preprocess),
         folder,
         mapping=None if mapping is None else os.fspath(mapping),
-        name=name or folder.resolve().name,
+        name=chosen,
     )

@@ -182,7 +182,7 @@ def _add_tokens(collections: dict[str, Form], link: Link, name: str) -> None:
     rows = rows_of_table(
         offsets_of(jets), offsets_of(table), pairs["jetIdx"], pairs[link.target_index], f"rows of {link.table}"
     )
-    of_links = pair_fields(pairs, {"jetIdx", link.target_index, *stored, *fields})
+    of_links = pair_fields(pairs, {*stored, *fields})
     add_field(jets, name, gather(links, record_name, fields, rows, of_links))
 
 
@@ -197,7 +197,7 @@ def _add_associated(collections: dict[str, Form], link: Link) -> None:
     label = f"rows of {link.table}"
     rows = all_rows_of_table(offsets_of(jets), offsets_of(table), pairs["jetIdx"], label)
     kept = targets_of_rows(rows, offsets_of(table), pairs[link.target_index], offsets_of(targets), label)
-    of_rows = {name: form for name, form in pairs.items() if name not in ("jetIdx", link.target_index)}
+    of_rows = {name: form for name, form in pairs.items() if not name.endswith(("Idx", "IdxG"))}
     direction = {name: stored[name] for name in ("eta", "phi")}
     add_field(jets, "associated_vertices", gather_rows(rows, "NanoCollection", of_rows, kept, direction))
 

@@ -113,10 +113,10 @@ def pair_fields(stored: Mapping[str, Form], known: Container[str]) -> dict[str, 
     Returns
     -------
     dict of str to form
-        Under their stored names; numbers that are not finite are missing.
+        Under their stored names, without indices; numbers that are not finite are missing.
     """
     return {
         name: optional(form, finite(form))
         for name, form in stored.items()
-        if name not in known and form["class"] == "NumpyArray"
+        if name not in known and not name.endswith(("Idx", "IdxG")) and form["class"] == "NumpyArray"
     }

@@ -21,7 +21,7 @@ from coffea_fm.files import atomic
 from coffea_fm.schemas.cms import CONSTITUENTS, REFERENCES, VERTICES, Link
 
 _EVENT_IDS = tuple(schemas.NanoAODSchema.event_ids)
-_DERIVED = {"constituents", "vertices", "uncorrected", "stored_index"}
+_DERIVED = {"constituents", "vertices", "associated_vertices", "uncorrected", "stored_index"}
 _LINKS = {link.table: link for link in CONSTITUENTS + VERTICES}
 
 
@@ -138,10 +138,13 @@ def _pairs_of_jets(tables: dict[str, ak.Array], link: Link) -> ak.Array:
     """The rows of a link table whose jet is left, in the order of the jets; both indices are still the stored ones."""
     table, jets = tables[link.table], tables[link.jets]
     position = _position(tables, link.jets, table.jetIdx)
-    kept = (position >= 0) & (table[link.target_index] >= 0)
+    kept = position >= 0
+    linked = kept & (table[link.target_index] >= 0)
     field = "constituents" if link in CONSTITUENTS else "vertices"
-    if ak.any(ak.sum(kept, axis=1) != ak.sum(ak.num(jets[field], axis=2), axis=1)):
+    if ak.any(ak.sum(linked, axis=1) != ak.sum(ak.num(jets[field], axis=2), axis=1)):
         raise InputError(f"the {field} of some {link.jets} were changed; a skim writes them as they were stored")
+    if link in CONSTITUENTS:  # rows of vertices that the file did not keep describe these vertices themselves
+        kept = linked
     table = table[kept]
     return table[ak.argsort(position[kept], axis=1, stable=True)]
 

@@ -63,10 +63,9 @@ def test_does_not_depend_on_the_order_of_candidates(bundle, jets):
     order = ak.argsort(ak.unflatten(random, ak.num(jets)), axis=2)
     shuffled = ak.with_field(jets, jets.constituents[order], "constituents")
     assert not ak.all(shuffled.constituents.pt == jets.constituents.pt, axis=None)
+    before, after = tagger(jets), tagger(shuffled)
     for name in tagger.classes:
-        difference = ak.flatten(abs(tagger(shuffled)[name] - tagger(jets)[name]))
-        assert ak.max(difference) < 2e-3  # tied momenta, of few bits, may come in another order
-        assert ak.mean(difference) < 1e-4
+        assert ak.max(abs(after[name] - before[name]), axis=None) < 1e-5
 
 
 def test_breaks_with_two_features_in_the_wrong_place(shared_models, jets, tmp_path):
@@ -74,7 +73,7 @@ def test_breaks_with_two_features_in_the_wrong_place(shared_models, jets, tmp_pa
     mapping = tmp_path / "swapped.yaml"
     mapping.write_text(
         "description: wrong on purpose\nextends: cms-particlenet-ak8\ngroups: {pf: {variables: "
-        "{pfcand_pt_log_nopuppi: log(energy / weight), pfcand_normchi2: 'where(missing(d0), 0, d0 / 10)', "
+        "{pfcand_normchi2: 'where(missing(d0), 0, d0 / 10)', "
         "pfcand_dxy: 'where(tracked, floor(trkChi2), 999)'}}}"
     )
     coffea_fm.import_model(model / "model.onnx", model / "preprocess.json", output=tmp_path / "b", mapping=str(mapping))

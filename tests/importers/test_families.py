@@ -26,9 +26,7 @@ def averaging(path, inputs, classes, *, tokens_first):
         given.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
         nodes.append(helper.make_node("Tanh", [name], [f"{name}_bounded"]))
         axis = 1 if tokens_first else 2
-        nodes.append(
-            helper.make_node("ReduceMean", [f"{name}_bounded"], [f"{name}_mean"], axes=[axis], keepdims=0)
-        )
+        nodes.append(helper.make_node("ReduceMean", [f"{name}_bounded"], [f"{name}_mean"], axes=[axis], keepdims=0))
         pooled.append(f"{name}_mean")
         width += variables
     nodes.append(helper.make_node("Concat", pooled, ["pooled"], axis=1))
@@ -63,14 +61,26 @@ def test_upart_of_cms_can_be_imported(tmp_path):
     (tmp_path / "m.yaml").write_text("description: d\nextends: cms-upart-ak4\noutputs: {scores: {kind: values}}")
     coffea_fm.import_model(model, output=tmp_path / "upart", mapping=str(tmp_path / "m.yaml"))
     manifest = coffea_fm.load(tmp_path / "upart").manifest
-    assert [(output.name, output.dim) for output in manifest.outputs] == [("scores", 20), ("regression", 4), ("domain", 6)]
+    assert [(output.name, output.dim) for output in manifest.outputs] == [
+        ("scores", 20),
+        ("regression", 4),
+        ("domain", 6),
+    ]
     assert "lost_tracks" in [member.name for member in manifest.level.members]
 
 
 def test_sophon_on_delphes(shared_data, tmp_path):
     """Shapes, names and bounds as in Sophon's own C++ code; its inputs computed here by hand."""
     wide = {"lower_bound": -1e8, "upper_bound": 1e8}
-    features = ["part_pt_scale_log", "part_logerel", "part_deltaR", "part_isNeutralHadron", "part_d0", "part_d0err", "part_dphi"]
+    features = [
+        "part_pt_scale_log",
+        "part_logerel",
+        "part_deltaR",
+        "part_isNeutralHadron",
+        "part_d0",
+        "part_d0err",
+        "part_dphi",
+    ]
     vectors = [f"part_{name}_scale" for name in ("px", "py", "pz", "energy")]
     content = {"output_names": ["a", "b"], "input_names": ["pf_features", "pf_vectors", "pf_mask"]}
     for name, variables in [("pf_features", features), ("pf_vectors", vectors), ("pf_mask", ["part_mask"])]:
@@ -99,7 +109,15 @@ def test_sophon_on_delphes(shared_data, tmp_path):
         scale, jet_energy = 500 / jet["pt"], np.hypot(jet["pt"] * np.cosh(jet["eta"]), jet["mass"])
         d0, error = (ak.to_numpy(ak.fill_none(part[name], 0)) for name in ("d0", "d0_error"))
         neutral = (ak.to_numpy(part.charge) == 0) & (ak.to_numpy(part.pdgId) != 22)
-        rows = [np.log(pt * scale), np.log(energy / jet_energy), np.hypot(deta, dphi), neutral, np.tanh(d0), np.clip(error, 0, 1), dphi]
+        rows = [
+            np.log(pt * scale),
+            np.log(energy / jet_energy),
+            np.hypot(deta, dphi),
+            neutral,
+            np.tanh(d0),
+            np.clip(error, 0, 1),
+            dphi,
+        ]
         four = [pt * np.cos(phi) * scale, pt * np.sin(phi) * scale, pt * np.sinh(eta) * scale, energy * scale]
         arrays = {}
         for name, values in [("pf_features", rows), ("pf_vectors", four), ("pf_mask", [np.ones(len(pt))])]:

@@ -199,6 +199,9 @@ def test_files_that_do_not_belong_together(tmp_path):
     preprocess.write_text(text.replace('["a", "b"]', '["a"]'))
     with pytest.raises(InputError, match="do not belong together"):
         coffea_fm.import_model(model, preprocess, **rest)
+    preprocess.write_text(text.replace('"label_2"', '"label_1"'))
+    with pytest.raises(InputError, match="lists a name twice"):
+        coffea_fm.import_model(model, preprocess, **rest)
     preprocess.write_text(text.replace('"label_2"', '"label_2", "label_3"'))
     with pytest.raises(InputError, match="lists 4 names"):
         coffea_fm.import_model(model, preprocess, **rest)
@@ -208,6 +211,8 @@ def test_bad_files_give_one_sentence(tmp_path):
     model, preprocess, rest = small(tmp_path, ONE)
     with pytest.raises(InputError, match="does not exist"):
         coffea_fm.import_model(tmp_path / "no.onnx", preprocess, **rest)
+    with pytest.raises(RecipeError, match="cannot be the name of a model"):
+        coffea_fm.import_model(model, preprocess, name="a/b", **rest)
     with pytest.raises(InputError, match="the suffix must be one of"):
         coffea_fm.import_model(preprocess, preprocess, **rest)
     with pytest.raises(InputError, match="cannot read"):

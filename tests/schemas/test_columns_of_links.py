@@ -21,7 +21,9 @@ def file(shared_data):
 @pytest.fixture(scope="module")
 def branches(file):
     with uproot.open(file) as opened:
-        return opened["Events"].arrays(filter_name=["FatJetPFCands_*", "FatJetSVs_*", "PFCands_eta", "SV_eta", "FatJet_eta"])
+        return opened["Events"].arrays(
+            filter_name=["FatJetPFCands_*", "FatJetSVs_*", "PFCands_eta", "SV_eta", "FatJet_eta"]
+        )
 
 
 @pytest.fixture(params=["virtual", "eager"])
@@ -68,5 +70,7 @@ def test_all_associated_vertices_are_there_and_know_which_were_kept(jets, branch
 
 def test_fields_of_the_candidate_win_over_those_of_the_link(jets):
     assert "pFCandsIdx" not in jets.constituents.fields
-    assert ak.max(abs(jets.constituents["pt"] - jets.constituents.weight)) > 1  # the weighted momentum, not the stored one
+    assert (
+        ak.max(abs(jets.constituents["pt"] - jets.constituents.weight)) > 1
+    )  # the weighted momentum, not the stored one
     assert set(jets.vertices.fields) >= {"normchi2", "costhetasvpv", "dxySig", "d3d"}

@@ -41,17 +41,18 @@ def same(first, second):
 
 def test_jets_keep_their_constituents_and_vertices(selected, tmp_path):
     events, schema = selected
-    found, _ = skim(events, schema, tmp_path / "skim.root", collections=[x for x in KEPT if x in events.fields])
+    found, left_out = skim(events, schema, tmp_path / "skim.root", collections=[x for x in KEPT if x in events.fields])
     if "MET" in events.fields:
         assert same(found.MET.pt, events.MET.pt)
     if "PSWeight" in events.fields:
         assert same(found.PSWeight, events.PSWeight)
     assert same(found.event, events.event)
+    assert not any("associated_vertices" in name for name in left_out)
     for name in ("FatJet", "Jet"):
         wanted = events[name]
         assert same(found[name].uncorrected.pt, wanted.uncorrected.pt)
         assert ("constituents" in found[name].fields) == ("constituents" in wanted.fields)
-        for group in {"constituents", "vertices"} & set(wanted.fields):
+        for group in {"constituents", "vertices", "associated_vertices"} & set(wanted.fields):
             assert set(found[name][group].fields) == set(wanted[group].fields)
             for field in set(wanted[group].fields) - {"stored_index"}:
                 assert same(found[name][group][field], wanted[group][field]), (name, group, field)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import onnx
-from google.protobuf.message import DecodeError
 from onnx import ModelProto, TensorProto
 
 from coffea_fm.errors import InputError
@@ -56,10 +55,9 @@ def read_original(path: Path) -> Original:
         not float32, or cannot be brought to the version of the operators that is needed.
     """
     data = _read(path)
-    model = ModelProto()
     try:
-        model.ParseFromString(data)
-    except DecodeError as error:
+        model = onnx.load_model_from_string(data)
+    except Exception as error:
         raise InputError(f"{path} is not an ONNX file, or it is damaged: copy it again") from error
     sha256 = {path.name: hashlib.sha256(data).hexdigest()}
     sha256 |= _load_external(model, path, len(data))

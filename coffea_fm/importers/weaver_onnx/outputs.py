@@ -74,6 +74,8 @@ def plan_outputs(
         If the mapping names columns that the model does not have.
     """
     names = preprocess.output_names
+    if len(set(names)) != len(names):
+        raise InputError(f"output_names lists a name twice: {', '.join(names)}; every column needs a name of its own")
     widths = [answer.shape[1] if answer.ndim == 2 else 0 for answer in answers]
     named = _named_outputs(widths, len(names))
     if named is None:
