@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from omnilearned_weights import CLASSES, LENGTHS, weights
 from padded_jets import make_inputs, make_jets
 from random_jets import LEVEL, as_awkward
@@ -16,8 +17,11 @@ from scipy.special import softmax
 import coffea_fm
 from coffea_fm.errors import InputError
 from coffea_fm.importers.omnilearned import OmniLearnedOptions, import_omnilearned, is_omnilearned, read_omnilearned
-from coffea_fm.nn.checkpoint import load_checkpoint
+from coffea_fm.nn.checkpoint import load_checkpoint, save_checkpoint
+from coffea_fm.shipped import shipped
 from coffea_fm.tokens import jet_level, token_level
+from coffea_fm.training.loop.adaptation import starting_point
+from coffea_fm.training.recipe.recipe import load_recipe
 
 REFERENCE = np.load(Path(__file__).with_name("omnilearned.npz"))
 SHAPES = json.loads(str(REFERENCE["about"]))["shapes"]
@@ -112,3 +116,14 @@ def config_level():
 def test_ten_classes_are_named_by_number_if_nobody_names_them():
     _, config = read_omnilearned(content("published"), OmniLearnedOptions())
     assert config.classes == tuple(f"class_{index}" for index in range(CLASSES))
+
+
+def test_the_shipped_recipe_starts_from_an_imported_checkpoint(tmp_path):
+    model, config = read_omnilearned(content("published"), OmniLearnedOptions())
+    save_checkpoint(tmp_path / "imported", model.state_dict(), config, {})
+    recipe = yaml.safe_load((shipped("models", "omnilearned-small") / "recipe.yaml").read_text())
+    recipe["start"]["checkpoint"] = str(tmp_path / "imported")
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    start = starting_point(load_recipe(tmp_path / "recipe.yaml"))
+    assert start is not None
+    assert torch.equal(start.model.backbone.class_tokens, model.backbone.class_tokens)
