@@ -66,7 +66,7 @@ def test_it_has_as_many_parameters_as_the_package(flags):
 def imported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("omnilearned")
     torch.save(content("pairs"), folder / "best_model_pretrain_s.pt")
-    (folder / "mapping.yaml").write_text(f"max_tokens: 24\nclasses: [{', '.join('abcdefghij')}]\n")
+    (folder / "mapping.yaml").write_text(f"max_tokens: 16\nclasses: [{', '.join('abcdefghij')}]\n")
     result = coffea_fm.import_model(
         folder / "best_model_pretrain_s.pt", output=folder / "omni", mapping=folder / "mapping.yaml"
     )
@@ -109,7 +109,7 @@ def test_what_cannot_be_imported_is_said(tmp_path):
 
 
 def config_level():
-    tokens = token_level("constituents", LEVEL.members[0].names, minimum=1, maximum=24)
+    tokens = token_level("constituents", LEVEL.members[0].names, minimum=1, maximum=16)
     return jet_level((tokens,), LEVEL.names)
 
 
