@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 CLASSES = 10
-LENGTHS = [24, 12, 17, 8, 3]
+LENGTHS = [16, 12, 14, 8, 3]
 
 
 def weights(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:

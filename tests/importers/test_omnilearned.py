@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from omnilearned_weights import CLASSES, LENGTHS, weights
 from padded_jets import make_inputs, make_jets
 from random_jets import LEVEL, as_awkward
@@ -16,8 +17,11 @@ from scipy.special import softmax
 import coffea_fm
 from coffea_fm.errors import InputError
 from coffea_fm.importers.omnilearned import OmniLearnedOptions, import_omnilearned, is_omnilearned, read_omnilearned
-from coffea_fm.nn.checkpoint import load_checkpoint
+from coffea_fm.nn.checkpoint import load_checkpoint, save_checkpoint
+from coffea_fm.shipped import shipped
 from coffea_fm.tokens import jet_level, token_level
+from coffea_fm.training.loop.adaptation import starting_point
+from coffea_fm.training.recipe.recipe import load_recipe
 
 REFERENCE = np.load(Path(__file__).with_name("omnilearned.npz"))
 SHAPES = json.loads(str(REFERENCE["about"]))["shapes"]
@@ -62,7 +66,7 @@ def test_it_has_as_many_parameters_as_the_package(flags):
 def imported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("omnilearned")
     torch.save(content("pairs"), folder / "best_model_pretrain_s.pt")
-    (folder / "mapping.yaml").write_text(f"max_tokens: 24\nclasses: [{', '.join('abcdefghij')}]\n")
+    (folder / "mapping.yaml").write_text(f"max_tokens: 16\nclasses: [{', '.join('abcdefghij')}]\n")
     result = coffea_fm.import_model(
         folder / "best_model_pretrain_s.pt", output=folder / "omni", mapping=folder / "mapping.yaml"
     )
@@ -105,10 +109,21 @@ def test_what_cannot_be_imported_is_said(tmp_path):
 
 
 def config_level():
-    tokens = token_level("constituents", LEVEL.members[0].names, minimum=1, maximum=24)
+    tokens = token_level("constituents", LEVEL.members[0].names, minimum=1, maximum=16)
     return jet_level((tokens,), LEVEL.names)
 
 
 def test_ten_classes_are_named_by_number_if_nobody_names_them():
     _, config = read_omnilearned(content("published"), OmniLearnedOptions())
     assert config.classes == tuple(f"class_{index}" for index in range(CLASSES))
+
+
+def test_the_shipped_recipe_starts_from_an_imported_checkpoint(tmp_path):
+    model, config = read_omnilearned(content("published"), OmniLearnedOptions())
+    save_checkpoint(tmp_path / "imported", model.state_dict(), config, {})
+    recipe = yaml.safe_load((shipped("models", "omnilearned-small") / "recipe.yaml").read_text())
+    recipe["start"]["checkpoint"] = str(tmp_path / "imported")
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    start = starting_point(load_recipe(tmp_path / "recipe.yaml"))
+    assert start is not None
+    assert torch.equal(start.model.backbone.class_tokens, model.backbone.class_tokens)
