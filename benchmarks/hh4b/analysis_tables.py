@@ -109,7 +109,7 @@ def injections_table(found: dict[str, dict[str, Any]]) -> str:
     """Median minus injected μ of the toys, in units of their spread as well."""
     lines = []
     for name, content in found.items():
-        for test, at in zip(content["injections"], ("0", "limit", "2 × limit"), strict=True):
+        for test, at in zip(content["injections"], ("0", "limit", "twice the limit"), strict=True):
             lines.append([name, at, f"{test['injected']:.3g}", f"{test['bias']:.2g} ± {test['bias_error']:.2g}",
                           f"{test['spread']:.3g}", f"{test['at_bound']:.0%}", f"{test['fitted']}", f"{test['failed']}"])  # fmt: skip
     columns = ["injected at", "μ", "bias", "spread", "at μ = 0", "toys", "not converged"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import iminuit
 import numpy as np
 import pyhf
 from cabinetry.fit.results_containers import FitResults
@@ -20,8 +21,8 @@ from coffea_fm.errors import InputError
 from coffea_fm.statistics.deviance import Deviance
 from coffea_fm.statistics.jacobian import Jacobian
 
-_METHODS = ("dogbox", "trf")
-"""Of SciPy; the second is tried where the first does not converge."""
+_METHODS, _STRATEGIES = ("dogbox", "trf"), (1, 2)
+"""Of SciPy, and of Minuit; each is tried where those before do not converge."""
 _TOLERANCE, _LARGEST_DISTANCE = 1e-9, 1e-4
 """Of the fit, and of what twice the log-likelihood may be away from its best."""
 _STEP, _STEP_OF_LARGEST = 0.01, 1e-5
@@ -167,8 +168,23 @@ class Likelihood:
             )
             inside = found.active_mask == 0
             towards = np.linalg.lstsq(found.jac[:, inside], found.fun)[0]
+            best = np.clip(moved(found.x), *self._bounds)
             if np.sum((found.jac[:, inside] @ towards) ** 2) < _LARGEST_DISTANCE:
-                return np.clip(moved(found.x), *self._bounds)
+                return best
+        return self._minimum_by_minuit(best, free)
+
+    def _minimum_by_minuit(self, begin: DoubleArray, free: BoolArray) -> DoubleArray:
+        """For the rare fit whose squares are too far from zero, or too curved, for a method of least squares."""
+        fit = iminuit.Minuit(self.twice_nll, begin, grad=self.gradient)
+        fit.limits = list(zip(*self._bounds, strict=True))
+        fit.fixed = list(~free)
+        fit.errors = list(self.jacobian.steps)
+        fit.errordef = iminuit.Minuit.LEAST_SQUARES
+        for fit.strategy in _STRATEGIES:
+            fit.migrad()
+            fit.hesse()  # gives Minuit a reliable distance to the minimum for strongly correlated parameters
+            if fit.valid:
+                return np.array(fit.values)
         raise InputError(
             "the fit does not converge: merge more bins with minimal_effective_events, or remove a systematic that has "
             "too few events"

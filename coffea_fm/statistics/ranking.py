@@ -6,6 +6,7 @@ import numpy as np
 from cabinetry.fit.results_containers import FitResults, RankingResults
 from cabinetry.model_utils import prefit_uncertainties
 
+from coffea_fm.errors import InputError, warn
 from coffea_fm.statistics.likelihood import Likelihood
 from coffea_fm.statistics.progress import tracked
 
@@ -18,23 +19,19 @@ def rank(likelihood: Likelihood, fitted: FitResults) -> RankingResults:
     """
     positions = {**likelihood.constrained(), **likelihood.transfers()}
     prefit = prefit_uncertainties(likelihood.model)
-    rows = np.array(
-        [
-            (
-                fitted.bestfit[index],
-                fitted.uncertainty[index],
-                *(
-                    _change(likelihood, fitted, index, sign * size)
-                    for size in (prefit[index], fitted.uncertainty[index])
-                    for sign in (1, -1)
-                ),
-            )
-            for index in tracked(list(positions.values()), "ranking")
-        ]
-    )
+    found = {}
+    for name, index in tracked(list(positions.items()), "ranking"):
+        sizes = prefit[index], fitted.uncertainty[index]
+        try:
+            impacts = [_change(likelihood, fitted, index, sign * size) for size in sizes for sign in (1, -1)]
+        except InputError:
+            warn(f"the impact of {name} is left out: no fit converges with this parameter one error away")
+            continue
+        found[name] = (fitted.bestfit[index], fitted.uncertainty[index], *impacts)
+    rows = np.array(list(found.values())).reshape(-1, 6)
     order = np.argsort(-np.abs(rows[:, -2:]).max(axis=1), kind="stable")
     bestfit, uncertainty, *impacts = rows[order].T
-    return RankingResults(bestfit, uncertainty, np.array(list(positions))[order].tolist(), *impacts)
+    return RankingResults(bestfit, uncertainty, np.array(list(found))[order].tolist(), *impacts)
 
 
 def _change(likelihood: Likelihood, fitted: FitResults, index: int, shift: float) -> float:
