@@ -3,7 +3,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test lint docs benchmark-tokens benchmark-inference benchmark-training benchmark-simulation benchmark-processor benchmark-variations benchmark-cascade benchmark-real-files benchmark-pretraining benchmark-hh4b benchmark-hh4b-analysis benchmark-triton
+.PHONY: demo test lint docs benchmark-tokens benchmark-inference benchmark-memory benchmark-training benchmark-simulation benchmark-processor benchmark-variations benchmark-cascade benchmark-real-files benchmark-pretraining benchmark-hh4b benchmark-hh4b-analysis benchmark-triton
 
 demo: .venv/.demo  ## tag the shipped sample on a local dask cluster; needs no torch and no network
 	$(BIN)/coffea-fm demo
@@ -27,6 +27,9 @@ benchmark-tokens: .venv/.demo  ## packing against pad_none + concatenate
 
 benchmark-inference: .venv/.test  ## ParT on one thread: coffea's torch wrapper, onnxruntime by hand, ours
 	$(ONE_THREAD) $(BIN)/python benchmarks/inference/benchmark.py
+
+benchmark-memory: .venv/.test  ## memory of a large chunk, and of many chunks
+	$(ONE_THREAD) $(BIN)/python benchmarks/memory/memory.py
 
 benchmark-training: .venv/.test  ## ParT beside weaver-core, and the small encoder
 	$(BIN)/python benchmarks/training/throughput.py

@@ -65,9 +65,9 @@ def processor() -> str:
 def main() -> None:
     """Measure and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jets", type=int, default=2_000)
-    parser.add_argument("--slow-jets", type=int, default=128, help="jets for the rows that pad to 128")
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--jets", type=int, default=1_000)
+    parser.add_argument("--slow-jets", type=int, default=64, help="jets for the rows that pad to 128")
+    parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent)
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -166,3 +166,19 @@ def run_sorted(session: onnxruntime.InferenceSession, inputs: tuple[np.ndarray, 
         feed = {name: array[chosen, :, :longest] for name, array in zip(names, inputs, strict=True)}
         scores[chosen] = session.run(None, feed)[0]
     return scores
+
+
+def run_padded(model: Any, inputs: tuple[np.ndarray, ...], tokens: int, device: str) -> np.ndarray:
+    """Scores of a torch network on a device: sorted by length, in batches of about as many padded tokens."""
+    lengths = inputs[2].sum(axis=(1, 2)).astype(np.int64)
+    order = np.argsort(-lengths, kind="stable")
+    scores = np.empty((len(order), CONFIG["num_classes"]), np.float32)
+    start = 0
+    with torch.no_grad():
+        while start < len(order):
+            longest = int(max(2, lengths[order[start]]))
+            chosen = order[start : start + max(2, tokens // longest)]
+            given = (torch.from_numpy(array[chosen, :, :longest]).to(device) for array in inputs)
+            scores[chosen] = model(*given).float().cpu().numpy()
+            start += len(chosen)
+    return scores

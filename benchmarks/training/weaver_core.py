@@ -56,11 +56,13 @@ class Loader:
         return len(self.batches)
 
 
-def weaver_trainer(data: ShardDataset, order: npt.NDArray[np.int64], batch: int) -> Callable[[int], int]:
+def weaver_trainer(
+    data: ShardDataset, order: npt.NDArray[np.int64], batch: int, device: str = "cpu"
+) -> Callable[[int], int]:
     """A function that makes some steps and gives the number of jets in them."""
     logging.getLogger("weaver").setLevel(logging.ERROR)
     torch.manual_seed(0)
-    model = Wrapper()
+    model = Wrapper().to(device)
     optimizer = Ranger(model.parameters(), lr=1e-3)
     ready = list(padded(data, order, batch, 16))
     position = 0
@@ -76,7 +78,7 @@ def weaver_trainer(data: ShardDataset, order: npt.NDArray[np.int64], batch: int)
                 optimizer,
                 None,
                 Loader(chosen),
-                torch.device("cpu"),
+                torch.device(device),
                 epoch=0,
                 extra_args={"args": Namespace(use_amp=False, amp_dtype=None)},
             )

@@ -21,7 +21,7 @@ from coffea_fm.arrays import FloatArray
 
 FEWEST_ROWS = 32
 """Products that sum over fewer numbers stay in single precision: they cost little, and read raw features."""
-_FEWEST_COLUMNS = 8
+_FEWEST_COLUMNS = 16
 _CONTRIB = "com.microsoft"
 
 Range = tuple[float, float]
@@ -86,17 +86,19 @@ def with_outputs(proto: ModelProto, names: Iterable[str]) -> bytes:
     return bytes(copy.SerializeToString())
 
 
-def to_int8(proto: ModelProto, ranges: Mapping[str, Range]) -> bytes:
-    """The graph with its `products` in 8-bit integers and GELU by its approximation with tanh.
+def to_int8(proto: ModelProto, ranges: Mapping[str, Range], *, tanh: bool = True) -> bytes:
+    """The graph with its `products` in 8-bit integers.
 
     Parameters
     ----------
     proto : ModelProto
         From `folded`; it is changed.
     ranges : mapping of str to tuple of float
-        Lowest and highest value of the first input of each product.
+        Lowest and highest value of the first input of each product. Products of other inputs are not changed.
+    tanh : bool
+        Compute GELU by its approximation with tanh.
     """
-    chosen = {node.output[0] for node in products(proto)}
+    chosen = {node.output[0] for node in products(proto) if node.input[0] in ranges}
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
     nodes: list[NodeProto] = []
     rounded: set[str] = set()
@@ -106,7 +108,7 @@ def to_int8(proto: ModelProto, ranges: Mapping[str, Range]) -> bytes:
         return name
 
     for node in proto.graph.node:
-        if node.op_type == "Gelu":
+        if tanh and node.op_type == "Gelu":
             del node.attribute[:]
             node.attribute.append(helper.make_attribute("approximate", "tanh"))
         if node.op_type == "Gemm" and node.output[0] in chosen:

@@ -13,6 +13,7 @@ from coffea_fm.inference.checks import inspect
 from coffea_fm.inference.findings import Findings
 from coffea_fm.inference.keys import stored_keys
 from coffea_fm.inference.memory import Columns
+from coffea_fm.inference.pieces import answer_in_pieces
 from coffea_fm.inference.probing import MOST, fields_that_matter
 from coffea_fm.inference.things import Things
 from coffea_fm.tokens import Level
@@ -27,7 +28,7 @@ def answer_things(chain: Chain, things: Things, names: tuple[str, ...], checksum
     """Read things and run a chain of graphs on them, with what is known of them; see `answer`."""
     level = chain.reads(names)
     if things.recall is None:
-        return answer(chain, things.packed(level), level, names, things.given, checksum)
+        return answer_in_pieces(chain, things, level, names, checksum)
     things.recall.alive.append(things)
     path = level.path(_jets(level).name)
     known = _of_jets(chain, names, level)
