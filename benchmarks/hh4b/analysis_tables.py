@@ -40,7 +40,7 @@ def write_analysis(study: Study, settings: dict[str, Any], output: Path) -> None
     parts = [
         text,
         f"\n## Rejections beside limits on {signal}\n",
-        beside(found, signal),
+        beside(found),
         "\n## Closure: multijet counted over predicted, κ = A D / (B C)\n",
         closure_table(found),
         *(("\nIn slices of the second jet's TXbb, from single events:\n", slices_table(networks)) if networks else ()),
@@ -53,7 +53,7 @@ def write_analysis(study: Study, settings: dict[str, Any], output: Path) -> None
     (output / "analysis.md").write_text("\n".join(parts))
 
 
-def beside(found: dict[str, dict[str, Any]], signal: str) -> str:
+def beside(found: dict[str, dict[str, Any]]) -> str:
     """1/ε_B of each network on all events, and both limits."""
     lines = []
     for name, content in found.items():
