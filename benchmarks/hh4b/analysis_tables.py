@@ -63,8 +63,8 @@ def beside(found: dict[str, dict[str, Any]]) -> str:
         untagged = f"{content['untagged_limit']:.3g}" if "untagged_limit" in content else ""
         replicas = content["limit_error"]
         _, low, limit, high, _ = content["expected_fb"]
-        lines.append([name, *rejections, untagged, f"{limit:,.0f} (+{high - limit:,.0f} -{limit - low:,.0f})", f"± {np.std(replicas, ddof=1):,.0f}",
-                      f"{np.median(replicas):,.0f}", str(sum(len(bins["background"]) for bins in content["bins"].values()))])  # fmt: skip
+        lines.append([name, *rejections, untagged, f"{limit:,.0f} (+{high - limit:,.0f} -{limit - low:,.0f})", f"± {np.std(replicas, ddof=1):,.0f}" if len(replicas) > 1 else "",
+                      f"{np.median(replicas):,.0f}" if replicas else "", str(sum(len(bins["background"]) for bins in content["bins"].values()))])  # fmt: skip
     columns = ["1/ε_B at ε_S = 0.9", "1/ε_B at ε_S = 0.5", "limit on μ, untagged events", "limit of the analysis, fb", "its error",
                "median of replicas, fb", "bins of A"]  # fmt: skip
     note = (
