@@ -69,8 +69,11 @@ def beside(found: dict[str, dict[str, Any]]) -> str:
                "median of replicas, fb", "bins of A"]  # fmt: skip
     note = (
         "\nThe errors are those of so many simulated events: of the rejections from replicas of the events, of the limit from replicas of the "
-        "histograms, which choose their bins anew.\n"
+        "histograms, which choose their bins anew. **Where the error is as large as the limit, the limits of two rows are not told apart.**\n"
     )
+    missing = [name for name, content in found.items() if not content["injections"]]
+    if missing:
+        note += f"\n**Not run to the end**: injections and replicas of {', '.join(missing)}.\n"
     return table(["", *columns], lines) + note
 
 
@@ -109,10 +112,12 @@ def injections_table(found: dict[str, dict[str, Any]]) -> str:
     """Median minus injected μ of the toys, in units of their spread as well."""
     lines = []
     for name, content in found.items():
-        for test, at in zip(content["injections"], ("0", "limit", "twice the limit"), strict=True):
+        for test, at in zip(
+            content["injections"], ("0", "limit", "twice the limit"), strict=bool(content["injections"])
+        ):
             lines.append([name, at, f"{test['injected']:.3g}", f"{test['bias']:.2g} ± {test['bias_error']:.2g}",
                           f"{test['spread']:.3g}", f"{test['at_bound']:.0%}", f"{test['fitted']}", f"{test['failed']}"])  # fmt: skip
-    columns = ["injected at", "μ", "bias", "spread", "at μ = 0", "toys", "not converged"]
+    columns = ["injected at", "μ", "bias", "spread", "at μ = 0", "toys", "without a minimum"]
     return table(["", *columns], lines)
 
 
