@@ -23,14 +23,13 @@ from test_sample import Floats, TestSample
 from coffea_fm.analysis.folds import FOLDS
 from coffea_fm.bundle.read import MANIFEST
 from coffea_fm.shards import ShardDataset
-from coffea_fm.simulation.hh4b.processes import SIGNALS
 
 JUDGED = "judged"
 """The sample of all events, of those to train on too: each is judged by a model that has not seen it."""
 
 
 def analysed(study: Study, settings: dict[str, Any], name: str, row: dict[str, Any]) -> dict[str, Any]:
-    """Histograms and limits with one discriminant.
+    """Figures of merit of one discriminant, and its histograms and limit.
 
     Parameters
     ----------
@@ -43,32 +42,34 @@ def analysed(study: Study, settings: dict[str, Any], name: str, row: dict[str, A
     row : dict
         A way with its start and rate, whose discriminant is fitted; empty for no network.
     """
+    figures_of_merit = study.result(f"judged/{name}", lambda: judged(study, settings, row)) if row else {}
+    return figures_of_merit | study.result(f"fitted/{name}", lambda: fitted(study, settings, name, row))
+
+
+def fitted(study: Study, settings: dict[str, Any], name: str, row: dict[str, Any]) -> dict[str, Any]:
+    """Histograms, closure, limit, injections, and the error of the limit from the number of simulated events."""
     folder = study.work / "analysed" / name
     options: dict[str, Any] = {**settings["processor"], "jets": str(TAGGER)}
-    found: dict[str, Any] = {}
     if row:
-        checkpoints = [checkpoint(study, row, fold) for fold in range(FOLDS)]
         bundles = [study.work / "bundles" / f"{name}-{fold}" for fold in range(FOLDS)]
-        options["event"] = [str(exported(*pair)) for pair in zip(checkpoints, bundles, strict=True)]
+        pairs = zip(checkpoints(study, row), bundles, strict=True)
+        options["event"] = [str(exported(*pair)) for pair in pairs]
         options["event_cut"] = settings["event_cut"]
-        found = judged(study, settings, checkpoints)
+    if not (folder / "run" / "summary.json").exists():
+        fileset = study.work / "raw" / f"{JUDGED}.json"
+        command("run", "hh4b", fileset, "--output", folder / "run", *as_arguments(options))
+    signal = study.limit["signal"]
     fit = fit_settings(study, "limit_discriminant" if row else "limit", settings["minimal_effective_events"])
-    runs = folder / "run"
-    if not (runs / "summary.json").exists():
-        command("run", "hh4b", study.work / "raw" / f"{JUDGED}.json", "--output", runs, *as_arguments(options))
-    signals = [part for signal in SIGNALS for part in ("--signal", signal)]
-    limits = command("limit", runs, "--settings", fit, "--output", folder / "limit", *signals)
-    tested = command(
-        "limit", runs, "--settings", fit, "--output", folder / "injections",
-        "--signal", study.limit["signal"], "--injections", settings["injections"],
+    found = command(
+        "limit", folder / "run", "--settings", fit, "--output", folder / "limit",
+        "--signal", signal, "--injections", settings["injections"],
     )  # fmt: skip
-    return found | {
-        "closure": limits["closure"],
-        "bins": limits["bins"],
-        "expected_fb": {signal: about["expected_fb"] for signal, about in limits["signals"].items()},
-        "limit_error": replicated_limits(runs, fit, study.limit["signal"], settings["replicas"]),
-        "injections": tested["signals"][study.limit["signal"]]["injections"],
-        "remarks": limits["remarks"],
+    return {
+        "closure": found["closure"],
+        "bins": found["bins"],
+        "remarks": found["remarks"],
+        **{key: found["signals"][signal][key] for key in ("expected_fb", "injections")},
+        "limit_error": replicated_limits(folder / "run", fit, signal, settings["replicas"]),
     }
 
 
@@ -81,17 +82,17 @@ def fit_settings(study: Study, name: str, least: float) -> Path:
     return path
 
 
-def checkpoint(study: Study, row: dict[str, Any], fold: int) -> Path:
-    """A model of a row that has not seen the events of a fold, trained unless it was."""
+def checkpoints(study: Study, row: dict[str, Any]) -> list[Path]:
+    """The models of a row, each of which has not seen the events of a fold, trained unless they were."""
     setting = Setting(row["way"], row["start"], max(study.labels), 0)
-    return trained(study, setting, row["rate"], fold).folder / "best"
+    return [trained(study, setting, row["rate"], fold).folder / "best" for fold in range(FOLDS)]
 
 
-def judged(study: Study, settings: dict[str, Any], checkpoints: list[Path]) -> dict[str, Any]:
+def judged(study: Study, settings: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
     """Figures of merit of all events, each by the model that has not seen it, and the closure in slices of TXbb."""
     events = events_of(study, JUDGED)
     columns = ShardDataset(events).scalars("fold", "second_txbb", "first_txbb")
-    by_fold = [discriminants(path, events, embeddings(study)) for path in checkpoints]
+    by_fold = [discriminants(path, events, embeddings(study)) for path in checkpoints(study, row)]
     scores: Floats = np.choose(columns["fold"].astype(np.int64), by_fold)
     sample = TestSample.read(events)
     first = settings["processor"]["first_txbb"]

@@ -1,4 +1,4 @@
-"""The whole analysis as Markdown, and the figure of its limits."""
+"""The whole analysis as Markdown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from analysis import JUDGED
 from data import events_of
-from plots import limits_by_mass
 from study import Study
 from tables import sample_table, table
 
@@ -27,8 +26,12 @@ those of an experiment. No baseline here is proven to be converged, scratch leas
 
 
 def write_analysis(study: Study, settings: dict[str, Any], output: Path) -> None:
-    """Write ``analysis.md`` and ``limits.png`` from the rows that are done."""
-    found = {name: study.result(f"analysis/{name}", dict) for name in settings["rows"] if study.has(f"analysis/{name}")}
+    """Write ``analysis.md`` from the rows that are done."""
+    found = {
+        name: study.result(f"fitted/{name}", dict) | (study.result(f"judged/{name}", dict) if row else {})
+        for name, row in settings["rows"].items()
+        if study.has(f"fitted/{name}") and (not row or study.has(f"judged/{name}"))
+    }
     first, (medium, tight) = settings["processor"]["first_txbb"], settings["processor"]["txbb"]
     text = TEXT.format(cut=settings["event_cut"], labels=max(study.labels), first=first, medium=medium, tight=tight,
                        least=settings["minimal_effective_events"])  # fmt: skip
@@ -37,23 +40,20 @@ def write_analysis(study: Study, settings: dict[str, Any], output: Path) -> None
     parts = [
         text,
         f"\n## Rejections beside limits on {signal}\n",
-        beside(found, signal),
+        beside(found),
         "\n## Closure: multijet counted over predicted, κ = A D / (B C)\n",
         closure_table(found),
         *(("\nIn slices of the second jet's TXbb, from single events:\n", slices_table(networks)) if networks else ()),
         "\n## Injected signals: bias of the fitted μ\n",
         injections_table(found),
-        "\n## Expected limits on the cross section, fb, with their band of one standard deviation\n",
-        limits_table(found),
         "\n## Events\n",
         sample_table(events_of(study, JUDGED)),
         remarks(found),
     ]
     (output / "analysis.md").write_text("\n".join(parts))
-    limits_by_mass({name: content["expected_fb"] for name, content in found.items()}, output / "limits.png")
 
 
-def beside(found: dict[str, dict[str, Any]], signal: str) -> str:
+def beside(found: dict[str, dict[str, Any]]) -> str:
     """1/ε_B of each network on all events, and both limits."""
     lines = []
     for name, content in found.items():
@@ -62,15 +62,18 @@ def beside(found: dict[str, dict[str, Any]], signal: str) -> str:
             rejections = [rejection(content["figures"][f"background_{at}"]) for at in (90, 50)]
         untagged = f"{content['untagged_limit']:.3g}" if "untagged_limit" in content else ""
         replicas = content["limit_error"]
-        limit = content["expected_fb"][signal][2]
-        lines.append([name, *rejections, untagged, f"{limit:,.0f} ± {np.std(replicas, ddof=1):,.0f}",
-                      f"{np.median(replicas):,.0f}", str(sum(len(bins["background"]) for bins in content["bins"].values()))])  # fmt: skip
-    columns = ["1/ε_B at ε_S = 0.9", "1/ε_B at ε_S = 0.5", "limit on μ, untagged events", "limit of the analysis, fb",
+        _, low, limit, high, _ = content["expected_fb"]
+        lines.append([name, *rejections, untagged, f"{limit:,.0f} (+{high - limit:,.0f} -{limit - low:,.0f})", f"± {np.std(replicas, ddof=1):,.0f}" if len(replicas) > 1 else "",
+                      f"{np.median(replicas):,.0f}" if replicas else "", str(sum(len(bins["background"]) for bins in content["bins"].values()))])  # fmt: skip
+    columns = ["1/ε_B at ε_S = 0.9", "1/ε_B at ε_S = 0.5", "limit on μ, untagged events", "limit of the analysis, fb", "its error",
                "median of replicas, fb", "bins of A"]  # fmt: skip
     note = (
         "\nThe errors are those of so many simulated events: of the rejections from replicas of the events, of the limit from replicas of the "
-        "histograms, which choose their bins anew.\n"
+        "histograms, which choose their bins anew. **Where the error is as large as the limit, the limits of two rows are not told apart.**\n"
     )
+    missing = [name for name, content in found.items() if not content["injections"]]
+    if missing:
+        note += f"\n**Not run to the end**: injections and replicas of {', '.join(missing)}.\n"
     return table(["", *columns], lines) + note
 
 
@@ -109,22 +112,13 @@ def injections_table(found: dict[str, dict[str, Any]]) -> str:
     """Median minus injected μ of the toys, in units of their spread as well."""
     lines = []
     for name, content in found.items():
-        for test, at in zip(content["injections"], ("0", "limit", "twice the limit"), strict=True):
+        for test, at in zip(
+            content["injections"], ("0", "limit", "twice the limit"), strict=bool(content["injections"])
+        ):
             lines.append([name, at, f"{test['injected']:.3g}", f"{test['bias']:.2g} ± {test['bias_error']:.2g}",
                           f"{test['spread']:.3g}", f"{test['at_bound']:.0%}", f"{test['fitted']}", f"{test['failed']}"])  # fmt: skip
-    columns = ["injected at", "μ", "bias", "spread", "at μ = 0", "toys", "not converged"]
+    columns = ["injected at", "μ", "bias", "spread", "at μ = 0", "toys", "without a minimum"]
     return table(["", *columns], lines)
-
-
-def limits_table(found: dict[str, dict[str, Any]]) -> str:
-    """By signal."""
-    signals = list(next(iter(found.values()))["expected_fb"])
-
-    def cell(band: list[float]) -> str:
-        return f"{band[2]:,.0f} (+{band[3] - band[2]:,.0f} -{band[2] - band[1]:,.0f})"
-
-    lines = ([name, *(cell(content["expected_fb"][signal]) for signal in signals)] for name, content in found.items())
-    return table(["", *signals], lines)
 
 
 def remarks(found: dict[str, dict[str, Any]]) -> str:

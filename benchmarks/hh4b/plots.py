@@ -52,22 +52,6 @@ def per_mass(results: Results, path: Path) -> None:
     save(figure, path)
 
 
-def limits_by_mass(expected: dict[str, dict[str, list[float]]], path: Path) -> None:
-    """Median expected limits of the narrow resonances, fb, a line for each discriminant; the band is that of the first."""
-    mpl.use("Agg")
-    figure, axis = plt.subplots(figsize=(7, 5.5), layout="constrained")
-    for number, (name, limits) in enumerate(expected.items()):
-        _, low, median, high, _ = zip(*(limits[f"X{mass}"] for mass in MASSES), strict=True)
-        axis.plot(MASSES, median, marker="o", ms=4, color=f"C{number}", label=name)
-        if number == 0:
-            axis.fill_between(MASSES, low, high, color="C0", alpha=0.2, label="68% expected")
-    axis.set(yscale="log", xlabel="mass of X [GeV]", ylabel="95% CL limit on the cross section [fb]")
-    axis.grid(alpha=0.3, which="both")
-    axis.legend()
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
-
-
 def draw(axis: Any, points: dict[int, Estimate], row: Row) -> None:
     """A line with errors through what is measured."""
     known = {place: estimate for place, estimate in points.items() if np.isfinite(estimate.value)}

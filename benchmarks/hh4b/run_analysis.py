@@ -28,7 +28,7 @@ def main() -> None:
     torch.set_num_threads(1)
     prepare(study, arguments.workers)
     for name, row in settings["rows"].items():
-        study.result(f"analysis/{name}", lambda name=name, row=row: analysed(study, settings, name, row))  # type: ignore[misc]
+        analysed(study, settings, name, row)
         print(name, "done", flush=True)
         write_analysis(study, settings, arguments.output)
 

@@ -23,11 +23,11 @@ def rank(likelihood: Likelihood, fitted: FitResults) -> RankingResults:
     for name, index in tracked(list(positions.items()), "ranking"):
         sizes = prefit[index], fitted.uncertainty[index]
         try:
-            impacts = [_change(likelihood, fitted, index, sign * size) for size in sizes for sign in (1, -1)]
+            changes = [_change(likelihood, fitted, index, sign * size) for size in sizes for sign in (1, -1)]
         except InputError:
             warn(f"the impact of {name} is left out: no fit converges with this parameter one error away")
             continue
-        found[name] = (fitted.bestfit[index], fitted.uncertainty[index], *impacts)
+        found[name] = (fitted.bestfit[index], fitted.uncertainty[index], *changes)
     rows = np.array(list(found.values())).reshape(-1, 6)
     order = np.argsort(-np.abs(rows[:, -2:]).max(axis=1), kind="stable")
     bestfit, uncertainty, *impacts = rows[order].T
