@@ -49,7 +49,7 @@ def _of_pairs(node: onnx.NodeProto, proto: onnx.ModelProto) -> bool:
 
 
 def dynamic(data: bytes, _: Mapping[str, Any]) -> bytes:
-    """onnxruntime's dynamic quantisation: activation scales from the whole batch."""
+    """Dynamic quantisation of onnxruntime: activation scales from the whole batch."""
     return _through_files(
         data,
         lambda source, target: quantize_dynamic(source, target, per_channel=True, weight_type=QuantType.QInt8),
@@ -180,7 +180,9 @@ def _as_matmul(proto: onnx.ModelProto) -> onnx.ModelProto:
         matrix = onnx.numpy_helper.to_array(held[node.input[1]])
         turned = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
         name = f"{node.output[0]}_matrix"
-        proto.graph.initializer.append(onnx.numpy_helper.from_array(np.ascontiguousarray(matrix.T if turned else matrix), name))
+        proto.graph.initializer.append(
+            onnx.numpy_helper.from_array(np.ascontiguousarray(matrix.T if turned else matrix), name)
+        )
         nodes.append(onnx.helper.make_node("MatMul", [node.input[0], name], [f"{name}_product"], name=name))
         nodes.append(onnx.helper.make_node("Add", [f"{name}_product", node.input[2]], list(node.output)))
     del proto.graph.node[:]
