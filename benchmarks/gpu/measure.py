@@ -29,13 +29,13 @@ import torch
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "benchmarks" / "inference"))
 
-import by_hand  # noqa: E402
-import ours  # noqa: E402
-from jets import load_jets  # noqa: E402
+import by_hand
+import ours
+from jets import load_jets
 
-from coffea_fm.bundle import load_bundle  # noqa: E402
-from coffea_fm.inference.chain import Chain  # noqa: E402
-from coffea_fm.tokens.pack import pack  # noqa: E402
+from coffea_fm.bundle import load_bundle
+from coffea_fm.inference.chain import Chain
+from coffea_fm.tokens.pack import pack
 
 Row = tuple[str, str, str, str, str]
 HEAD = "| network | way | tokens of a batch | jets/s | largest difference to CPU |\n|---|---|---|---|---|\n"
@@ -50,7 +50,9 @@ def half(graph: bytes) -> bytes:
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     proto = onnx.load_from_string(graph)
-    wide = sorted({node.op_type for node in proto.graph.node} - {"Gemm", "MatMul", "Gelu", "Softmax", "LayerNormalization"})
+    wide = sorted(
+        {node.op_type for node in proto.graph.node} - {"Gemm", "MatMul", "Gelu", "Softmax", "LayerNormalization"}
+    )
     converted = convert_float_to_float16(proto, keep_io_types=True, op_block_list=[*wide, *KEPT_WHOLE])
     return bytes(converted.SerializeToString())
 
@@ -69,11 +71,13 @@ def by_onnxruntime(bundle: Any, packed: Any, options: argparse.Namespace) -> Ite
                     graphs = {name: change(data) for name, data in bundle.graphs.items()}
                     return _chain(bundle, graphs, provider, tokens)
 
-                yield _row(bundle.manifest.name, f"{provider}, {precision}", f"{tokens}", work, packed, reference, options)
+                yield _row(
+                    bundle.manifest.name, f"{provider}, {precision}", f"{tokens}", work, packed, reference, options
+                )
 
 
 def by_torch(weights: Any, jets: Any, options: argparse.Namespace) -> Iterator[Row]:
-    """weaver's network in torch, eager and compiled, and coffea.ml_tools around it."""
+    """The network of weaver in torch, eager and compiled, and coffea.ml_tools around it."""
     inputs = by_hand.prepare(jets)
     network = by_hand.network(weights)
     reference = by_hand.run_padded(network, inputs, 2048, "cpu")
@@ -123,7 +127,13 @@ def training(options: argparse.Namespace) -> Iterator[Row]:
         weaver(1)
         started = time.perf_counter()
         seen = weaver(steps)
-        yield "ParT, training", "weaver-core, fp32", f"{batch} jets", f"{seen / (time.perf_counter() - started):.0f}", ""
+        yield (
+            "ParT, training",
+            "weaver-core, fp32",
+            f"{batch} jets",
+            f"{seen / (time.perf_counter() - started):.0f}",
+            "",
+        )
 
 
 def _chain(bundle: Any, graphs: dict[str, bytes], provider: str, tokens: int | None) -> Callable[[Any], Any]:
@@ -138,7 +148,13 @@ def _chain(bundle: Any, graphs: dict[str, bytes], provider: str, tokens: int | N
 
 
 def _row(
-    network: str, way: str, tokens: str, make: Callable[[], Any], given: Any, reference: Any, options: argparse.Namespace
+    network: str,
+    way: str,
+    tokens: str,
+    make: Callable[[], Any],
+    given: Any,
+    reference: Any,
+    options: argparse.Namespace,
 ) -> Row:
     """Jets per second of the second pass, or why there is none."""
     if time.monotonic() > options.end:

@@ -58,9 +58,7 @@ def _products(shapes: list[tuple[int, int]]) -> bytes:
     weights = [rng.standard_normal(shape, dtype=np.float32) / np.float32(shape[0] ** 0.5) for shape in shapes]
     initializers = [numpy_helper.from_array(weight, f"w{index}") for index, weight in enumerate(weights)]
     nodes = [helper.make_node("Gemm", [f"x{at}", f"w{at}"], [f"x{at + 1}"]) for at in range(len(shapes))]
-    ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", DIM]) for name in ("x0", f"x{len(shapes)}")
-    ]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", DIM]) for name in ("x0", f"x{len(shapes)}")]
     graph = helper.make_graph(nodes, "products", ends[:1], ends[1:], initializers)
     opset = [helper.make_opsetid("", 20)]
     return bytes(helper.make_model(graph, opset_imports=opset, ir_version=10).SerializeToString())

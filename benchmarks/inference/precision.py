@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
-from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 
 from coffea_fm.bundle import Bundle, load_bundle
 from coffea_fm.evaluation.paired import paired
@@ -28,7 +27,7 @@ from coffea_fm.inference.chain import Chain
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import Packed
 
-SCALES, PIECE = 500, 53
+SCALES, PIECE, BLOCK = 500, 53, 64
 Graph = Callable[[bytes, Mapping[str, Any]], bytes]
 
 
@@ -49,24 +48,46 @@ def _of_pairs(node: onnx.NodeProto, proto: onnx.ModelProto) -> bool:
 
 
 def dynamic(data: bytes, _: Mapping[str, Any]) -> bytes:
-    """onnxruntime's dynamic quantisation: activation scales from the whole batch."""
+    """Dynamic quantisation of onnxruntime: activation scales from the whole batch."""
     return _through_files(
         data,
-        lambda source, target: quantize_dynamic(source, target, per_channel=True, weight_type=QuantType.QInt8),
+        lambda source, target: quantize_dynamic(source, target, weight_type=QuantType.QInt8),
     )
 
 
-def weights(bits: int) -> Graph:
-    """Weights in blocks of few bits; products in 8-bit integers with a scale for each row and block of activations."""
+def by_row(data: bytes, _: Mapping[str, Any]) -> bytes:
+    """8-bit weights in blocks; products in 8-bit integers with a scale for each row and block of activations."""
+    proto = folded(data)
+    held = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
+    chosen = {node.output[0] for node in products(proto)}
+    nodes = []
+    for node in proto.graph.node:
+        if node.output[0] in chosen:
+            turned = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
+            matrix = held[node.input[1]] if turned else held[node.input[1]].T
+            nodes += _by_row(node, matrix, proto)
+        else:
+            nodes.append(node)
+    del proto.graph.node[:]
+    proto.graph.node.extend(nodes)
+    if all(opset.domain != "com.microsoft" for opset in proto.opset_import):
+        proto.opset_import.append(onnx.helper.make_opsetid("com.microsoft", 1))
+    return bytes(proto.SerializeToString())
 
-    def make(data: bytes, _: Mapping[str, Any]) -> bytes:
-        proto = _as_matmul(folded(data))
-        config = DefaultWeightOnlyQuantConfig(block_size=128, is_symmetric=True, accuracy_level=4, bits=bits)
-        quantizer = MatMulNBitsQuantizer(proto, algo_config=config)
-        quantizer.process()
-        return bytes(quantizer.model.model.SerializeToString())
 
-    return make
+def _by_row(node: onnx.NodeProto, matrix: Any, proto: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """One product; the weights [columns, rows] in blocks of a row."""
+    columns, rows = matrix.shape
+    blocks = matrix.reshape(columns, rows // BLOCK, BLOCK)
+    scales = np.maximum(np.abs(blocks).max(axis=2) / 127, 1e-12).astype(np.float32)
+    integers = (np.round(blocks / scales[..., np.newaxis]) + 128).astype(np.uint8)
+    result = node.output[0]
+    for name, values in (("blocks", integers), ("scales", scales.ravel())):
+        proto.graph.initializer.append(onnx.numpy_helper.from_array(values, f"{result}_{name}"))
+    sizes = {"K": rows, "N": columns, "bits": 8, "block_size": BLOCK, "accuracy_level": 4}
+    inputs = [node.input[0], f"{result}_blocks", f"{result}_scales"]
+    product = onnx.helper.make_node("MatMulNBits", inputs, [f"{result}_product"], domain="com.microsoft", **sizes)
+    return [product, onnx.helper.make_node("Add", [f"{result}_product", node.input[2]], [result])]
 
 
 def gelu_only(data: bytes, _: Mapping[str, Any]) -> bytes:
@@ -82,7 +103,7 @@ WAYS: dict[str, Graph] = {
     "static int8 of the blocks, GELU by tanh": static(pairs=False, tanh=True),
     "static int8 of all products, GELU by tanh (`fast`)": static(pairs=True, tanh=True),
     "dynamic int8 (scales of the batch)": dynamic,
-    "int8 weights in blocks, scales of each row (MatMulNBits)": weights(8),
+    "int8 weights in blocks, scales of each row (MatMulNBits)": by_row,
 }
 
 
@@ -166,26 +187,6 @@ def _chain(bundle: Bundle, sessions: Mapping[str, Any]) -> Chain:
 
 def _scores(chain: Chain, packed: Packed) -> Any:
     return chain.run(packed, chain.manifest.level, ("scores",))["scores"]
-
-
-def _as_matmul(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Products as MatMul and Add, which the quantiser of weights takes."""
-    held = {tensor.name: tensor for tensor in proto.graph.initializer}
-    chosen = {node.output[0] for node in products(proto)}
-    nodes = []
-    for node in proto.graph.node:
-        if node.output[0] not in chosen:
-            nodes.append(node)
-            continue
-        matrix = onnx.numpy_helper.to_array(held[node.input[1]])
-        turned = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
-        name = f"{node.output[0]}_matrix"
-        proto.graph.initializer.append(onnx.numpy_helper.from_array(np.ascontiguousarray(matrix.T if turned else matrix), name))
-        nodes.append(onnx.helper.make_node("MatMul", [node.input[0], name], [f"{name}_product"], name=name))
-        nodes.append(onnx.helper.make_node("Add", [f"{name}_product", node.input[2]], list(node.output)))
-    del proto.graph.node[:]
-    proto.graph.node.extend(nodes)
-    return proto
 
 
 def _through_files(data: bytes, change: Callable[[str, str], None]) -> bytes:

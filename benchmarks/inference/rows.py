@@ -166,9 +166,7 @@ def _filled(lengths: np.ndarray, n_slow: int, batch_tokens: int) -> dict[str, fl
     """Share of the slots that are filled, by the first letters of a way."""
     fixed = float(lengths[:n_slow].mean()) / by_hand.N_SLOTS
     ordered = np.sort(lengths)[::-1]
-    slots = sum(
-        ordered[at] * len(ordered[at : at + SORTED_BATCH]) for at in range(0, len(ordered), SORTED_BATCH)
-    )
+    slots = sum(ordered[at] * len(ordered[at : at + SORTED_BATCH]) for at in range(0, len(ordered), SORTED_BATCH))
     buckets = length_buckets(lengths, batch_tokens, MULTIPLE)
     ours_slots = sum(int(padded_length(lengths[bucket[:1]], MULTIPLE)[0]) * len(bucket) for bucket in buckets)
     total = float(lengths.sum())

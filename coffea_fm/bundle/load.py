@@ -21,9 +21,7 @@ from coffea_fm.bundle.save import bundle_files, write_folder
 from coffea_fm.errors import BundleError, InputError, warn
 
 
-def load_bundle(
-    path: str | os.PathLike[str], *, checksum: str | None = None, precision: str | None = None
-) -> Bundle:
+def load_bundle(path: str | os.PathLike[str], *, checksum: str | None = None, precision: str | None = None) -> Bundle:
     """Load a bundle and verify it.
 
     Parameters
@@ -63,7 +61,9 @@ def load_bundle(
     held = cached.variant_graphs if cached else {}
     variant_graphs = {graph.file: held.get(graph.file) or _graph(read, graph, source) for graph in changed}
     bundle = Bundle(manifest, graphs, source, calibration, variant_graphs)
-    if remote and (cached is None or (cached.calibration, cached.manifest) != (calibration, manifest)):  # the same model may be measured again
+    if remote and (
+        cached is None or (cached.calibration, cached.manifest) != (calibration, manifest)
+    ):  # the same model may be measured again
         _keep(bundle)
     return bundle if precision is None else bundle.at_precision(precision)
 

@@ -86,7 +86,9 @@ def make_fast(bundle: str | os.PathLike[str], data: str | os.PathLike[str]) -> F
     tested = np.arange(n_scales, len(packed))[:_MOST]
     check = _measure(loaded, made, packed.take(tested), target[tested], classes)
     if check.rechunked > INVARIANCE:
-        raise ExportError(f"scores of the fast variant change by {check.rechunked:.1e} with the batch: nothing is written")
+        raise ExportError(
+            f"scores of the fast variant change by {check.rechunked:.1e} with the batch: nothing is written"
+        )
     graphs = tuple(
         Graph(**(graph.model_dump() | {"file": f"{graph.name}-fast.onnx", "sha256": ""}))
         for graph in manifest.graphs

@@ -19,9 +19,7 @@ def answer_in_pieces(chain: Chain, things: Things, level: Level, names: tuple[st
     if len(things) <= PIECE:
         return answer(chain, things.packed(level), level, names, things.given, checksum)
     pieces = [np.arange(start, min(start + PIECE, len(things))) for start in range(0, len(things), PIECE)]
-    answers = [
-        answer(chain, things.take(rows).packed(level), level, names, things.given, checksum) for rows in pieces
-    ]
+    answers = [answer(chain, things.take(rows).packed(level), level, names, things.given, checksum) for rows in pieces]
     results = {name: np.concatenate([part.results[name] for part in answers]) for name in names}
     findings = [part.findings for part in answers]
     return Answer(results, Findings.joined(list(zip(pieces, findings, strict=True)), len(things)))

@@ -25,9 +25,7 @@ def shards(tmp_path_factory) -> Path:
     packed = random_jets(300)[0]
     target = np.arange(len(packed)) % len(CLASSES)
     source = Source(dataset="test", file="a", start=0, stop=len(packed))
-    write_shard(
-        folder / source.shard_name, packed, LEVEL, columns={"target": target}, classes=CLASSES, source=source
-    )
+    write_shard(folder / source.shard_name, packed, LEVEL, columns={"target": target}, classes=CLASSES, source=source)
     return folder
 
 
@@ -78,7 +76,9 @@ def test_a_jet_does_not_depend_on_its_batch(bundle, jets):
     chain = coffea_fm.load(bundle, precision="fast").chain
     level = chain.manifest.level
     together = chain.run(jets, level, ("scores",))["scores"]
-    alone = np.concatenate([chain.run(jets.take(np.array([at])), level, ("scores",))["scores"] for at in range(len(jets))])
+    alone = np.concatenate(
+        [chain.run(jets.take(np.array([at])), level, ("scores",))["scores"] for at in range(len(jets))]
+    )
     np.testing.assert_allclose(alone, together, atol=1e-5)
 
 
