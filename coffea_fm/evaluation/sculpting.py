@@ -72,7 +72,7 @@ def efficiency_profile(values: Floats, passed: BoolArray, edges: DoubleArray) ->
     filled = total > 0
     low, high = efficiency_interval(kept, np.maximum(total, 1))
     shown = (np.where(filled, part, np.nan) for part in (kept / np.maximum(total, 1), low, high))
-    return Profile(edges, *shown)
+    return Profile(edges, *shown, jets=int(total.sum()))
 
 
 def divergence(values: Floats, passed: BoolArray, *, seed: int = 0) -> Divergence:
