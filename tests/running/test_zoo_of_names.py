@@ -20,7 +20,6 @@ from coffea_fm.names import KEY, safe_name
 from coffea_fm.shards import ShardDataset
 from coffea_fm.shards.metadata import read_metadata
 
-
 NAMES = [
     *("mc20_13TeV:mc20.410470.ttbar", "a/b", "a_b", "a;1", r"a\\b", "a|b", "a", "A", " a", "..", "a*b"),
     *("tt̄", "tt\u0304", "数据", "x" * 300, "x" * 301),
