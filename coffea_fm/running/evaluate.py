@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Unpack
 
 import numpy as np
@@ -229,12 +229,13 @@ def _phrase(data: Sequence[str]) -> str:
 
 def _record(evaluation: Evaluation, folder: Path) -> None:
     metrics, points = evaluation.metrics, evaluation.working_points
+    data = [PurePath(name).name for name in evaluation.data]  # a bundle travels, folders do not
     calibration = Calibration(
         accuracy=metrics.accuracy,
         expected_calibration_error=metrics.reliability.expected_error,
         n_jets=metrics.jets,
-        data=", ".join(evaluation.data),
+        data=", ".join(data),
         working_points=tuple(points),
     )
-    text = f"On {evaluation.measured_on} (`coffea-fm evaluate --record`):\n\n{markdown(metrics, points)}"
+    text = f"On {metrics.jets} jets of {_phrase(data)} (`coffea-fm evaluate --record`):\n\n{markdown(metrics, points)}"
     record_in_bundle(folder, calibration, text)
