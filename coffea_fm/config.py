@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from coffea_fm.errors import RecipeError
+from coffea_fm.names import close_name
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 Location = Sequence[int | str]
@@ -75,7 +75,7 @@ def config_error(error: ValidationError, model: type[BaseModel]) -> str:
     if problem["type"] != "extra_forbidden" or holder is None:
         return f"{path + ': ' if path else ''}{problem['msg'].removeprefix('Value error, ')}"
     known = _known_keys(holder)
-    nearest = difflib.get_close_matches(keys[-1], known, n=1, cutoff=0)[0]
+    nearest = close_name(keys[-1], known, similarity=0)
     return f"unknown key {path!r}; did you mean {nearest!r}? Known keys: {', '.join(known)}"
 
 
@@ -85,13 +85,13 @@ def _wrong_kind(problem: ErrorDetails, path: str) -> str:
     key = context["discriminator"].strip("'")
     if problem["type"] == "union_tag_invalid":
         kinds = [kind.strip("'") for kind in context["expected_tags"].split(", ")]
-        nearest = difflib.get_close_matches(context["tag"], kinds, n=1, cutoff=0)[0]
+        nearest = close_name(context["tag"], kinds, similarity=0)
         return f"unknown {path}.{key} {context['tag']!r}; did you mean {nearest!r}? Choose one of {', '.join(kinds)}"
     given = problem["input"]
     names = [name for name in given if isinstance(name, str)] if isinstance(given, dict) else []
-    nearest = difflib.get_close_matches(key, names, n=1)
+    nearest = close_name(key, names)
     if nearest:
-        return f"unknown key '{path}.{nearest[0]}'; did you mean {key!r}?"
+        return f"unknown key '{path}.{nearest}'; did you mean {key!r}?"
     return f"{path}: the key {key!r} is missing, which says what kind of {path.rsplit('.', maxsplit=1)[-1]} it is"
 
 

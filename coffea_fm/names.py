@@ -65,7 +65,17 @@ def nearest(name: str, known: Iterable[str], otherwise: str = "choose one of") -
     return f"did you mean {found!r}?" if found else f"{otherwise} {', '.join(names) or 'none'}"
 
 
-def close_name(name: str, known: Iterable[str]) -> str | None:
-    """The known name most similar to an unknown one, if any is similar. It is never the name itself."""
-    found = get_close_matches(name, [each for each in known if each != name], n=1)
+def close_name(name: str, known: Iterable[str], *, similarity: float = 0.6) -> str | None:
+    """The known name most similar to an unknown one, if any is similar. It is never the name itself.
+
+    Parameters
+    ----------
+    name : str
+        The unknown name.
+    known : iterable of str
+        The known names.
+    similarity : float
+        From 0, for the most similar one however different, to 1.
+    """
+    found = get_close_matches(name, [each for each in known if each != name], n=1, cutoff=similarity)
     return found[0] if found else None

@@ -6,6 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from urllib.parse import quote
+
+from markupsafe import Markup
 
 from coffea_fm.evaluation.compared_page import render_comparison, render_comparison_summary
 from coffea_fm.evaluation.draw_comparison import draw_comparison
@@ -105,7 +108,9 @@ def _about(parts: Mapping[str, Evaluation]) -> dict[str, str]:
     return {
         "data": ", ".join(next(iter(parts.values())).data),
         **{
-            name: f"checksum {part.checksum}; its own page is {safe_name(name)}/report.html"
+            name: Markup('checksum <code>{}</code>, <a href="{}/report.html">its own page</a>').format(
+                part.checksum, quote(safe_name(name))
+            )
             for name, part in parts.items()
         },
     }

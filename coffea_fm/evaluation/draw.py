@@ -65,11 +65,18 @@ def draw_evaluation(
     if values:
         figures["roc"] = _roc(values, target, metrics, points, label)
     figures["confusion"] = matrix_figure(
-        [metrics.confusion[at] for at in kept], metrics.present, metrics.classes, label=label
+        [metrics.confusion[at] for at in kept],
+        metrics.present,
+        metrics.classes,
+        [metrics.jets_by_class[name] for name in metrics.present],
+        label=label,
     )
     after = f"with temperature {metrics.temperature:.2f}"
     curves = {"as given": metrics.reliability_other_half, after: metrics.reliability_with_temperature}
-    figures["reliability"] = reliability_figure({key: _curve(value) for key, value in curves.items()}, label=label)
+    title = f"{sum(metrics.reliability_other_half.jets):,} jets"
+    figures["reliability"] = reliability_figure(
+        {key: _curve(value) for key, value in curves.items()}, title, label=label
+    )
     for name, value in values.items():
         figures[f"discriminant_{name}"] = _discriminant(name, value, target, metrics, points, label)
     return figures | draw_jets(scores, target, metrics, points, jets, label=label)
@@ -98,7 +105,7 @@ def drawn_curve(curve: Roc, auc: float, points: Sequence[tuple[float, float]] = 
         np.append(efficiency[chosen], 1.0) for efficiency in (curve.signal_efficiency, curve.background_efficiency)
     )
     low, high = efficiency_interval(background * curve.n_background, curve.n_background)
-    return RocCurve(signal, background, low, high, auc, points)
+    return RocCurve(signal, background, low, high, auc, points, (curve.n_signal, curve.n_background))
 
 
 def _curve(reliability: Reliability) -> ReliabilityCurve:

@@ -14,7 +14,7 @@ from coffea_fm.evaluation.draw_jets import chosen_points
 from coffea_fm.evaluation.jets import LABELS
 from coffea_fm.evaluation.result import Evaluation
 from coffea_fm.evaluation.sculpting import edges_of, efficiency_profile
-from coffea_fm.evaluation.significance import significance_improvement
+from coffea_fm.evaluation.significance import SHOWN, significance_improvement
 from coffea_fm.plots.names import tex_name
 from coffea_fm.plots.profiles import Profile, profile_figure
 from coffea_fm.plots.roc import roc_figure
@@ -49,7 +49,10 @@ def draw_comparison(evaluations: Mapping[str, Evaluation], *, label: Label = SIM
         improved = {tagger: curve for tagger, curve in improved.items() if len(curve.signal)}
         if improved:
             figures[f"significance_{name}"] = significance_figure(
-                improved, legend="Tagger", label=label, text=f"{tex_name(name)} against {tex_name(first.background)}"
+                improved,
+                legend="Tagger",
+                label=label,
+                text=f"{tex_name(name)} against {tex_name(first.background)}\n{SHOWN}",
             )
         if (profiles := _profiles(evaluations, name, label)) is not None:
             figures[f"background_{name}"] = profiles

@@ -17,13 +17,13 @@ from coffea_fm.evaluation.discrimination import roc
 from coffea_fm.evaluation.embedding_map import principal_map
 from coffea_fm.evaluation.jets import LABELS, JetData
 from coffea_fm.evaluation.sculpting import MASS_BINS, edges_of, efficiency_profile, mass_of
-from coffea_fm.evaluation.significance import significance_improvement
+from coffea_fm.evaluation.significance import SHOWN, significance_improvement
 from coffea_fm.plots.names import tex_name
 from coffea_fm.plots.points import points_figure
 from coffea_fm.plots.profiles import profile_figure
 from coffea_fm.plots.shapes import shapes_figure
 from coffea_fm.plots.significance import significance_figure
-from coffea_fm.plots.style import SIMULATION, Label
+from coffea_fm.plots.style import SIMULATION, Label, colors_of
 
 _ENOUGH = 100
 """Background jets that pass the working point that is shown, if there are so many: fewer have no shape."""
@@ -67,7 +67,9 @@ def draw_jets(
         if len(curve.signal):
             curves[name] = curve
     if curves:
-        figures["significance"] = significance_figure(curves, label=label)
+        figures["significance"] = significance_figure(
+            curves, label=label, text=f"against {tex_name(metrics.background)}\n{SHOWN}"
+        )
     chosen = chosen_points(points, int(is_background.sum()))
     passed = {name: passes(scores, metrics.classes, point) for name, point in chosen.items()}
     if jets.variables:
@@ -90,6 +92,7 @@ def draw_jets(
             is_background,
             {point.name: passed[name] for name, point in chosen.items()},
             metrics,
+            list(chosen),
             label,
         )
     if jets.embedding.shape[-1] and len(jets.embedding) > 2:
@@ -122,6 +125,7 @@ def _masses(
     is_background: BoolArray,
     passed: Mapping[str, BoolArray],
     metrics: Metrics,
+    signals: Sequence[str],
     label: Label,
 ) -> Figure:
     edges = edges_of(values[is_background], MASS_BINS)
@@ -133,7 +137,11 @@ def _masses(
         if np.histogram(values[part], edges)[0].any()
     }
     text = f"{tex_name(metrics.background)} jets after each tag"
-    return shapes_figure(histograms, label=label, legend="Tag", text=text)
+    colors = colors_of([metrics.background, *signals])
+    colors = {"before any tag": colors[metrics.background]} | {
+        key: colors[name] for key, name in zip(passed, signals, strict=True)
+    }
+    return shapes_figure(histograms, label=label, legend="Tag", text=text, colors=colors)
 
 
 def _embedding(jets: JetData, target: Targets, metrics: Metrics, label: Label) -> Figure:

@@ -71,8 +71,8 @@ def efficiency_profile(values: Floats, passed: BoolArray, edges: DoubleArray) ->
     total, kept = np.histogram(values, edges)[0], np.histogram(values[passed], edges)[0]
     filled = total > 0
     low, high = efficiency_interval(kept, np.maximum(total, 1))
-    shown = (np.where(filled, part, np.nan) for part in (kept / np.maximum(total, 1), low, high))
-    return Profile(edges, *shown)
+    efficiency, low, high = (np.where(filled, part, np.nan) for part in (kept / np.maximum(total, 1), low, high))
+    return Profile(edges, efficiency, low, high, int(total.sum()))
 
 
 def divergence(values: Floats, passed: BoolArray, *, seed: int = 0) -> Divergence:

@@ -10,6 +10,8 @@ from coffea_fm.plots.significance import SignificanceCurve
 
 FEWEST = 10
 """Background jets that must pass: with fewer the curve is noise, and its maximum a fluctuation."""
+SHOWN = f"where at least {FEWEST} background jets pass"
+"""For figures: the part of the curve that is drawn."""
 _MOST_POINTS = 400
 
 

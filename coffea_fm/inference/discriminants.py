@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 import awkward as ak
 
 from coffea_fm.bundle import Calibration, WorkingPoint
 from coffea_fm.errors import BundleError, InputError
+from coffea_fm.names import close_name
 
 
 def discriminant(scores: ak.Array, signal: str | Sequence[str], background: str | Sequence[str]) -> ak.Array:
@@ -29,8 +29,8 @@ def discriminant(scores: ak.Array, signal: str | Sequence[str], background: str 
     above, below = _names(signal), _names(background)
     for name in (*above, *below):
         if name not in scores.fields:
-            nearest = difflib.get_close_matches(name, scores.fields, n=1, cutoff=0)
-            meant = f"; did you mean {nearest[0]!r}?" if nearest else "."
+            near = close_name(name, scores.fields, similarity=0)
+            meant = f"; did you mean {near!r}?" if near else "."
             raise InputError(f"there is no score {name!r}{meant} The scores are {', '.join(scores.fields)}")
     if common := set(above) & set(below):
         raise InputError(f"{', '.join(sorted(common))} cannot be both signal and background of a discriminant")
@@ -54,7 +54,7 @@ def find_working_point(calibration: Calibration, name: str, bundle: str) -> Work
             f"the bundle {bundle!r} has no working points: measure them with 'coffea-fm evaluate --record', or cut on "
             "tagger.discriminant"
         )
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
+    nearest = close_name(name, known, similarity=0)
     raise BundleError(
         f"the bundle {bundle!r} has no working point {name!r}; did you mean {nearest!r}? It has {', '.join(known)}"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from coffea_fm.bundle.manifest import Manifest
 from coffea_fm.errors import BundleError, InputError
 from coffea_fm.inference.arrays import is_dask
 from coffea_fm.inference.chain import Chain
+from coffea_fm.names import close_name
 from coffea_fm.tokens.pack import gather
 
 EVENT = "event"
@@ -95,8 +95,5 @@ def _right(manifest: Manifest, member: str) -> str:
 def _unknown(collections: Mapping[str, Any], member: str) -> str:
     """The unknown keywords. A keyword close to a parameter name comes with a suggestion."""
     words = [name for name in collections if name != member]
-    near = [
-        f"{word} (did you mean outputs?)" if difflib.get_close_matches(word, ["outputs"], 1, 0.6) else word
-        for word in words
-    ]
+    near = [f"{word} (did you mean outputs?)" if close_name(word, ["outputs"]) else word for word in words]
     return ", ".join(near)

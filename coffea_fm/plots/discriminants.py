@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from coffea_fm.plots.bins import Bins
 from coffea_fm.plots.names import tex_name
+from coffea_fm.plots.shapes import COUNTED
 from coffea_fm.plots.style import SIMULATION, Label, colors_of, fit_range, note, one_panel, style
 
 
@@ -47,7 +48,7 @@ def discriminant_figure(
     gaps = axes.get_yscale() == "log"
     colors = colors_of(shapes)
     for name, shape in shapes.items():
-        shape.draw(axes, color=colors[name], label=tex_name(name), gaps=gaps)
+        shape.draw(axes, color=colors[name], label=f"{tex_name(name)} ({shape.effective:,.0f})", gaps=gaps)
     for name, cut in (cuts or {}).items():
         axes.axvline(cut, ymax=0.72, color="0.3", linewidth=1, linestyle=":")
         axes.text(
@@ -58,10 +59,10 @@ def discriminant_figure(
             rotation=90,
             ha="right",
             va="top",
-            fontsize="xx-small",
+            fontsize="x-small",
         )
     first = next(iter(shapes.values()))
     axes.set(xlabel=first.quantity, ylabel=first.per_bin, xlim=(first.edges[0], first.edges[-1]))
-    note(axes, "\n".join(part for part in (text, "normalised to unit area") if part))
+    note(axes, "\n".join(part for part in (text, "normalised to unit area", COUNTED) if part))
     axes.legend(loc="upper right", fontsize="x-small")
     return figure

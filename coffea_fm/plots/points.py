@@ -40,7 +40,7 @@ def points_figure(points: Mapping[str, DoubleArray], axes: tuple[str, str], *, l
             panel.scatter(*everything.T, s=2, color="0.85", linewidth=0, rasterized=True)
         for name, color in colors_of(shown).items():
             panel.scatter(*points[name].T, s=4, alpha=0.5, color=color, linewidth=0, rasterized=True)
-            panel.scatter([], [], s=30, color=color, label=tex_name(name))
+            panel.scatter([], [], s=30, color=color, label=f"{tex_name(name)} ({len(points[name]):,})")
         panel.set(xlabel=axes[0], ylabel=axes[1])
         panel.set(xlim=(left - 0.05 * width, right + 0.05 * width))
         panel.set(ylim=(below - 0.05 * height, above + 0.3 * height))

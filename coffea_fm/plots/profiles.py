@@ -24,12 +24,15 @@ class Profile:
         Bins.
     efficiency, low, high : float64 array of shape [n_bins]
         Fraction that passes, and its 68% interval (Clopper-Pearson); NaN where no jet is.
+    jets : int
+        Number of jets in all bins.
     """
 
     edges: DoubleArray
     efficiency: DoubleArray
     low: DoubleArray
     high: DoubleArray
+    jets: int
 
 
 @style()
@@ -47,7 +50,7 @@ def profile_figure(
     text : str
         What is shown.
     legend : str
-        Head of the legend.
+        What the curves are: head of the legend.
     """
     figure = Figure(figsize=(4.9 * len(panels), 4.6), layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
@@ -55,13 +58,14 @@ def profile_figure(
         shown = list(curves.items())[:MOST_CURVES]
         colors = colors_of(name for name, _ in shown)
         for at, (name, curve) in enumerate(shown):
-            _draw(panel, curve, colors[name], tex_name(name), 0.15 * (at - (len(shown) - 1) / 2))
+            label_of = f"{tex_name(name)} ({curve.jets:,})"
+            _draw(panel, curve, colors[name], label_of, 0.15 * (at - (len(shown) - 1) / 2))
         panel.set(xlabel=quantity, yscale="log")
+        panel.legend(title=f"{legend} (jets)".strip(), loc="upper right", fontsize="x-small")
+        note(panel, text)
         write_label(panel, replace(label, luminosity=None))
     lowest, highest = _range([curve for curves in panels.values() for curve in curves.values()])
     axes[0].set(ylabel="Efficiency", ylim=(0.5 * lowest, highest * (highest / lowest) ** 0.35 * 1.6))
-    axes[0].legend(title=legend or None, loc="upper right", fontsize="x-small")
-    note(axes[-1], text)
     return figure
 
 

@@ -22,13 +22,15 @@ class ReliabilityCurve:
 
 
 @style()
-def reliability_figure(curves: Mapping[str, ReliabilityCurve], *, label: Label = SIMULATION) -> Figure:
+def reliability_figure(curves: Mapping[str, ReliabilityCurve], title: str = "", *, label: Label = SIMULATION) -> Figure:
     """Draw reliability curves, e.g. before and after temperature scaling. Calibrated scores are on the diagonal.
 
     Parameters
     ----------
     curves : mapping of str to ReliabilityCurve
         By legend entry.
+    title : str
+        Title of the legend, such as the number of jets.
     label : Label
         Text above the frame.
     """
@@ -47,5 +49,5 @@ def reliability_figure(curves: Mapping[str, ReliabilityCurve], *, label: Label =
             linewidth=1,
         )
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Highest score", ylabel="Fraction predicted correctly")
-    axes.legend(loc="upper left", fontsize="x-small")
+    axes.legend(title=title or None, loc="lower right", fontsize="small")  # no score is below one over the classes
     return figure

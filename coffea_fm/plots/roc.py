@@ -28,6 +28,8 @@ class RocCurve:
         Area under the curve.
     points : sequence of tuple of float
         Signal and background efficiency of each working point.
+    jets : tuple of float, optional
+        Numbers of signal and background jets; effective numbers for weighted jets.
     """
 
     signal: DoubleArray
@@ -36,6 +38,7 @@ class RocCurve:
     high: DoubleArray
     auc: float
     points: Sequence[tuple[float, float]] = ()
+    jets: tuple[float, float] | None = None
 
 
 @style()
@@ -65,15 +68,20 @@ def roc_figure(
         for name, color in colors_of(names[at * each : (at + 1) * each]).items():
             _draw(panel, name, curves[name], color)
         write_label(panel, replace(label, luminosity=None))
-        panel.set(
-            xlim=(0, 1),
-            yscale="log",
-            ylim=(min(0.5 * lowest, 0.1), 1),
-            xlabel=f"{tex_name(signal) or 'Signal'} efficiency",
-        )
-        panel.legend(title="Tagger (AUC)" if signal else "Signal (AUC)", loc="upper left", fontsize="x-small")
-    panels[0].set_ylabel(f"{tex_name(background)} efficiency")
+        if any(curves[name].points for name in names):
+            panel.plot([], [], "o", markersize=5, color="white", markeredgecolor="black", label="working points")
+        signal_axis = f"{tex_name(signal)} efficiency{_jets(curves, 0)}" if signal else "Signal efficiency"
+        panel.set(xlim=(0, 1), yscale="log", ylim=(min(0.5 * lowest, 0.1), 1), xlabel=signal_axis)
+        panel.legend(title="Tagger (AUC)" if signal else "Signal (AUC)", loc="upper left", fontsize="small")
+    panels[0].set_ylabel(f"{tex_name(background)} efficiency{_jets(curves, 1)}")
     return figure
+
+
+def _jets(curves: Mapping[str, RocCurve], side: int) -> str:
+    """How many signal (0) or background (1) jets, if all curves are of the same number."""
+    numbers = {None if curve.jets is None else curve.jets[side] for curve in curves.values()}
+    number = numbers.pop() if len(numbers) == 1 else None
+    return "" if number is None else f" ({number:,.0f} jets)"
 
 
 def _draw(panel: Axes, name: str, curve: RocCurve, color: str) -> None:

@@ -26,7 +26,7 @@ from coffea_fm.plots.style import (
     write_label,
 )
 
-_COUNTED = "in brackets: effective number of entries"
+COUNTED = "in brackets: effective number of entries"
 
 
 @style()
@@ -49,6 +49,7 @@ def shapes_figure(
     label: Label = SIMULATION,
     legend: str = "",
     text: str = "",
+    colors: Mapping[str, str] | None = None,
 ) -> Figure:
     """Overlay one-dimensional histograms, each scaled to unit area.
 
@@ -64,6 +65,8 @@ def shapes_figure(
         Title of the legend.
     text : str
         Description in the upper left corner.
+    colors : mapping of str to str, optional
+        By category, if `colors_of` is not what they should have.
 
     Raises
     ------
@@ -81,12 +84,13 @@ def shapes_figure(
     labels = {name: tex_name(name) + ("" if areas else f" ({part.effective:,.0f})") for name, part in bins.items()}
     for at, panel in enumerate(panels):
         fit_range(panel, values)
-        for name, color in colors_of(names[at * each : (at + 1) * each]).items():
+        shown = names[at * each : (at + 1) * each]
+        for name, color in (colors_of(shown) | {key: colors[key] for key in shown if colors}).items():
             shapes[name].draw(panel, color=color, label=labels[name], gaps=panel.get_yscale() == "log")
         edges = shapes[names[0]].edges
         panel.set(xlabel=shapes[names[0]].quantity, xlim=(edges[0], edges[-1]))
         write_label(panel, replace(label, luminosity=None))
-        note(panel, text if areas else "\n".join(filter(None, (text, "normalised to unit area", _COUNTED))))
+        note(panel, text if areas else "\n".join(filter(None, (text, "normalised to unit area", COUNTED))))
         panel.legend(title=legend or None, loc="upper right", ncols=1 + (each > 3), fontsize="x-small")
     panels[0].set_ylabel(shapes[names[0]].per_bin)
     return figure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Unpack
 
 import numpy as np
@@ -259,7 +259,7 @@ def _calibration(evaluation: Evaluation, background: str, pt_bins: Sequence[floa
         background=background,
         bins=bins,
         calibrated=calibrated,
-        data=", ".join(evaluation.data),
+        data=", ".join(PurePath(name).name for name in evaluation.data),  # a bundle travels, folders do not
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from coffea.util import SpeedColumn, coffea_console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column
+from rich.text import Text
 
 _NAME_WIDTH = 21
 
@@ -19,11 +20,21 @@ def run_progress() -> Progress:
         TimeElapsedColumn(table_column=_fixed()),
         TextColumn("<"),
         TimeRemainingColumn(table_column=_fixed()),
-        SpeedColumn(".1f", table_column=_fixed(justify="right")),
+        _Speed(".1f", table_column=_fixed(justify="right")),
         TextColumn("[progress.data.speed]{task.fields[unit]}/s", table_column=_fixed()),
         auto_refresh=False,
         console=coffea_console,
     )
+
+
+class _Speed(SpeedColumn):  # type: ignore[misc]
+    """Rich measures the speed between two updates, so a single step has none: show the mean speed instead."""
+
+    def render(self, task: Task) -> Text:
+        if task.finished_speed or task.speed or not (task.completed and task.elapsed):
+            shown: Text = super().render(task)
+            return shown
+        return Text(f"{task.completed / task.elapsed:{self.fmt}}", style="progress.data.speed")
 
 
 def _fixed(**options: object) -> Column:

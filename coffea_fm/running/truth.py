@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import awkward as ak
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from coffea_fm.arrays import IntArray
 from coffea_fm.classes import CLASSES_OF_LABEL
 from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.names import close_name
 
 _NO_CLASS = "no true class"
 
@@ -70,8 +70,8 @@ class Truth:
             If the jets have no such field, or it does not hold whole numbers.
         """
         if self.column not in jets.fields:
-            nearest = get_close_matches(self.column, jets.fields, n=1)
-            hint = f"did you mean {nearest[0]!r}?" if nearest else "name another with --truth"
+            near = close_name(self.column, jets.fields)
+            hint = f"did you mean {near!r}?" if near else "name another with --truth"
             raise InputError(
                 f"{collection} has no true class (branch {collection}_{self.column}) to compare with: {hint}"
             )

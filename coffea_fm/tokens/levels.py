@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from coffea_fm.errors import RecipeError
+from coffea_fm.names import close_name
 from coffea_fm.tokens.fields import CATALOGUES, JET_FIELDS, Field
 
 
@@ -165,7 +165,7 @@ def choose_fields(catalogue: dict[str, Field], names: Iterable[str], what: str) 
     names = tuple(names)
     for name in names:
         if name not in catalogue:
-            (nearest,) = difflib.get_close_matches(name, catalogue, n=1, cutoff=0)
+            nearest = close_name(name, catalogue, similarity=0)
             raise RecipeError(
                 f"unknown {what} field {name!r}; did you mean {nearest!r}? Known fields: {', '.join(catalogue)}"
             )

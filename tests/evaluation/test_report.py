@@ -80,6 +80,9 @@ def test_the_page_holds_all_it_shows_and_says_what_is_absent(tmp_path):
     assert [row[0] for row in page.rows if len(row) == 4 and row[0] != "true \\ predicted"].count("QCD") == 1
     assert "prefers-color-scheme: dark" in text
     assert 'name="viewport"' in text
+    assert text.count('<div class="scroll"><table>') == text.count("<table>") == 3
+    assert f"<code>{'0' * 64}</code>" in text
+    assert '<td class="text">Hbb / (Hbb + QCD)' in text
 
 
 def test_tables_leave_out_classes_without_jets():

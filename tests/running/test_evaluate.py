@@ -36,13 +36,14 @@ def test_record_writes_working_points_into_the_bundle_and_keeps_the_rest(tmp_pat
     assert after.calibration.working_points == tuple(result.working_points)
     assert {point.name for point in after.calibration.working_points} >= {"Hbb_loose", "Tbl_loose"}
     assert after.calibration.temperature is None
-    assert (after.calibration.n_jets, after.calibration.data) == (result.metrics.jets, str(tmp_path / "test.root"))
+    assert (after.calibration.n_jets, after.calibration.data) == (result.metrics.jets, "test.root")
     assert after.graphs == before.graphs
     assert result.checksum == after.checksum == before.checksum
     assert after.bundle_checksum != before.bundle_checksum
     card = (bundle / "README.md").read_text()
     assert card.startswith("# Counting\n\n## Measured\n")
     assert "Hbb / (Hbb + QCD) >= " in card
+    assert f"On {result.metrics.jets} jets of test.root (" in card
 
 
 def test_working_points_by_momentum_are_recorded_and_written(tmp_path, bundle):

@@ -32,6 +32,22 @@ def test_bar_count_and_remaining_time_stay_on_80_columns(monkeypatch, total):
         assert line.count("━") + line.count("╺") + line.count("╸") >= 3
 
 
+def test_a_single_chunk_has_a_speed(monkeypatch):
+    console = Console(width=80, file=StringIO(), force_terminal=False)
+    monkeypatch.setattr(progress, "coffea_console", console)
+    bar = progress.run_progress()
+    clock = [0.0]
+    bar.get_time = lambda: clock[0]
+    task = bar.add_task("Processing", total=1, unit="chunk")
+    console.print(bar.get_renderable())
+    clock[0] = 2.0
+    bar.advance(task)
+    console.print(bar.get_renderable())
+    before, after = console.file.getvalue().splitlines()
+    assert before.rstrip().endswith("? chunk/s")
+    assert after.rstrip().endswith(" 0.5 chunk/s")
+
+
 def test_the_bar_of_coffea_comes_back():
     with progress_on_stderr(quiet=True):
         assert coffea.processor.executor.rich_bar is progress.run_progress

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import hist
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -19,13 +20,19 @@ from coffea_fm.names import KEY, safe_name
 from coffea_fm.shards import ShardDataset
 from coffea_fm.shards.metadata import read_metadata
 
+NAMES = [
+    *("mc20_13TeV:mc20.410470.ttbar", "a/b", "a_b", "a;1", r"a\\b", "a|b", "a", "A", " a", "..", "a*b"),
+    *("tt̄", "tt\u0304", "数据", "x" * 300, "x" * 301),
+]
+"""Two or more of each kind that collide in some sink: separators, case, spaces, composed letters, and the end of long names."""
+
 
 @pytest.fixture(scope="module")
 def fileset(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """One file per dataset, with a number of events of its own; the names of files are strange where they can be."""
+    """One file per dataset, with a number of events of its own; half of the files have the same stem."""
     files = {}
-    for index, name in enumerate(DATASETS):
-        path = tmp_path_factory.mktemp("names") / f"{safe_name(name)}.root"
+    for index, name in enumerate(NAMES):
+        path = tmp_path_factory.mktemp("names") / f"{safe_name(name) if index % 2 else 'same'}.root"
         make_nano(path, 20 + index, seed=index)
         files[name] = [str(path)]
     return files
@@ -35,17 +42,19 @@ def fileset(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
 def test_every_name_through_run(processor, fileset, tmp_path, options):
     out = tmp_path / "out"
     result = coffea_fm.run(processor, fileset, out, quiet=True, plots=False, **options)
-    events = {name: 20 + index for index, name in enumerate(DATASETS)}
+    events = {name: 20 + index for index, name in enumerate(NAMES)}
     assert result.events == events
     assert (result.failures, result.not_written, result.skipped) == ({}, {}, {})
     cutflow = json.loads((out / "cutflow.json").read_text())["cutflow"]
     assert {name: counts["events"] for name, counts in cutflow.items()} == events
     spectra = read_histograms(out)["spectra/pt"]
-    assert set(spectra.axes[0]) == set(DATASETS)
+    assert set(spectra.axes[0]) == set(NAMES)
     with uproot.open(out / "histograms.root") as file:
-        for name in DATASETS:
+        for name in NAMES:
             stored = file[f"spectra/pt/{safe_name(name, KEY)}"].values()
-            np.testing.assert_array_equal(stored, spectra[spectra.axes[0].index(name), :].values())
+            np.testing.assert_array_equal(
+                stored, spectra[hist.loc(name), :].values()
+            )  # "a*b" alone is a pattern to hist
 
 
 def test_every_name_through_collect(fileset, tmp_path):
@@ -56,7 +65,7 @@ def test_every_name_through_collect(fileset, tmp_path):
         written[source.dataset] = source.path
     assert written == {name: files[0] for name, files in fileset.items()}
     counts = result.output["cutflow"]
-    assert set(counts) == set(DATASETS)
+    assert set(counts) == set(NAMES)
     assert ShardDataset(tmp_path / "shards").n_sets == sum(count["written"] for count in counts.values())
 
 
