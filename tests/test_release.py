@@ -18,7 +18,11 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "torch": "pytorch"}
-NOT_ON_CONDA = {"lgatr", "onnxruntime-gpu", "pythia8mc"}  # conda's onnxruntime has both variants; its pythia8 is another package
+NOT_ON_CONDA = {
+    "lgatr",
+    "onnxruntime-gpu",
+    "pythia8mc",
+}  # conda's onnxruntime has both variants; its pythia8 is another package
 DISTRIBUTIONS = {"huggingface_hub": "huggingface_hub", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 COME_WITH = {"cycler": "matplotlib", "dask_awkward": "coffea", "pydantic_core": "pydantic"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from coffea_fm.arrays import Scores, Targets
@@ -72,9 +72,8 @@ class Evaluation:
 
     @property
     def measured_on(self) -> str:
-        """The data in a phrase: ``20000 jets of raw/test/a.root and 9 more``."""
-        more = f" and {len(self.data) - 1} more" if len(self.data) > 1 else ""
-        return f"{self.metrics.jets} jets of {self.data[0]}{more}"
+        """The data in a phrase: ``20000 jets of a.root and 9 more``."""
+        return f"{self.metrics.jets} jets of {files_in_words(self.data)}"
 
     @property
     def remarks(self) -> list[str]:
@@ -128,3 +127,9 @@ class Evaluation:
     def _repr_html_(self) -> str:
         title = f"{self.bundle} on {self.measured_on}"
         return render_summary(title, self.metrics, self.working_points, self.remarks, self._more_tables)
+
+
+def files_in_words(files: Sequence[str]) -> str:
+    """The names of files in a phrase, without their folders: ``a.root and 9 more``."""
+    first = PurePath(files[0]).name
+    return first if len(files) == 1 else f"{first} and {len(files) - 1} more"

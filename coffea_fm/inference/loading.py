@@ -58,7 +58,9 @@ def load(
         if providers:
             raise InputError(f"providers={providers}: where {path} runs is for its server to say; leave them out")
         if precision == "fast":
-            raise InputError(f"precision='fast': {path} has the precision that was exported to its server; leave it out")
+            raise InputError(
+                f"precision='fast': {path} has the precision that was exported to its server; leave it out"
+            )
         return load_remote(os.fspath(path), ship=ship, threads=threads)
     bundle = process_cache.keep(load_bundle(path, precision=None if precision == "full" else precision))
     carried = bundle if ship == "bytes" else None

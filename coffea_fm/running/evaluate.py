@@ -22,7 +22,7 @@ from coffea_fm.evaluation.comparison import Comparison
 from coffea_fm.evaluation.jets import VARIABLES, JetData
 from coffea_fm.evaluation.paired import paired
 from coffea_fm.evaluation.report import markdown
-from coffea_fm.evaluation.result import Evaluation
+from coffea_fm.evaluation.result import Evaluation, files_in_words
 from coffea_fm.evaluation.sculpting import sculpting
 from coffea_fm.evaluation.shifted import Side, measure_shift
 from coffea_fm.files import prepare_folder
@@ -209,7 +209,7 @@ def _shifted(evaluations: Mapping[str, Evaluation], other: Scored) -> dict[str, 
         _refuse_common_jets(_rows(part.scores, part.jets), _rows(other.scores[name], other.jets[name]), part, other)
         here = Side(part.scores, part.target, part.jets)
         there = Side(other.scores[name], other.targets(known), other.jets[name])
-        shift = measure_shift(here, there, known, part.working_points, _phrase(other.data))
+        shift = measure_shift(here, there, known, part.working_points, files_in_words(other.data))
         shifted[name] = replace(part, shift=shift)
     return shifted
 
@@ -229,7 +229,7 @@ def _refuse_common_jets(here: set[bytes], there: set[bytes], part: Evaluation, o
     common = len(here & there)
     if common > _MOST_COMMON * min(len(here), len(there)):
         raise InputError(
-            f"{common} of {len(there)} jets of {_phrase(other.data)} are also in {_phrase(part.data)}: a shift is tested "
+            f"{common} of {len(there)} jets of {files_in_words(other.data)} are also in {files_in_words(part.data)}: a shift is tested "
             "between different jets"
         )
 
@@ -239,10 +239,6 @@ def _rows(scores: FloatArray, jets: JetData) -> set[bytes]:
     columns = [scores, *(np.asarray(jets.variables[name])[:, np.newaxis] for name in sorted(jets.variables))]
     rows = np.concatenate(columns, axis=1, dtype=np.float32, casting="same_kind")
     return {row.tobytes() for row in rows if np.isfinite(row).all()}
-
-
-def _phrase(data: Sequence[str]) -> str:
-    return data[0] + (f" and {len(data) - 1} more" if len(data) > 1 else "")
 
 
 def _calibration(evaluation: Evaluation, background: str, pt_bins: Sequence[float], *, calibrated: bool) -> Calibration:
