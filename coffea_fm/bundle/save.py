@@ -137,13 +137,12 @@ def save_variant(folder: str | os.PathLike[str], variant: Variant, graphs: Mappi
     ]
     signed = variant.model_copy(update={"graphs": tuple(named)})
     signed = signed.model_copy(update={"checksum": manifest.variant_hash(signed)})
-    others = tuple(other for other in manifest.variants if other.name != variant.name)
     for graph in signed.graphs:
         with atomic(path / graph.file) as temporary:
             temporary.write_bytes(graphs[graph.name])
     with atomic(path / MANIFEST) as temporary:
         temporary.write_text(
-            _manifest_text(manifest.model_copy(update={"variants": (*others, signed)})), encoding="utf-8"
+            _manifest_text(manifest.model_copy(update={"variants": (signed,)})), encoding="utf-8"
         )
     return signed
 
