@@ -50,10 +50,16 @@ def half(graph: bytes) -> bytes:
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     proto = onnx.load_from_string(graph)
+    for index, node in enumerate(proto.graph.node):  # the converter names its casts after nodes and needs unique names
+        node.name = f"node{index}"
     wide = sorted(
         {node.op_type for node in proto.graph.node} - {"Gemm", "MatMul", "Gelu", "Softmax", "LayerNormalization"}
     )
     converted = convert_float_to_float16(proto, keep_io_types=True, op_block_list=[*wide, *KEPT_WHOLE])
+    first = {node.name: node for node in reversed(converted.graph.node)}  # it casts a weight once for each reader
+    kept = list(first.values())[::-1]
+    del converted.graph.node[:]
+    converted.graph.node.extend(kept)
     return bytes(converted.SerializeToString())
 
 
