@@ -4,7 +4,8 @@ On a machine that has torch and a GPU but no registry, after `bring.py join`::
 
     PYTHONPATH=/tmp/site:. python3 benchmarks/gpu/measure.py --output $OUT
 
-``--dry-run`` goes through all of it on a CPU with few jets. A row that cannot run says why. Stops starting new rows
+``--dry-run`` goes through all of it on a CPU with few jets. A row that cannot run says why: half precision of the ONNX
+graphs does not load yet (an ``If`` in the graph). Stops starting new rows
 after ``--minutes``.
 """
 
