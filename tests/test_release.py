@@ -24,7 +24,7 @@ NOT_ON_CONDA = {
     "pythia8mc",
 }  # conda's onnxruntime has both variants; its pythia8 is another package
 DISTRIBUTIONS = {"huggingface_hub": "huggingface_hub", "sklearn": "scikit-learn", "yaml": "pyyaml"}
-COME_WITH = {"cycler": "matplotlib", "dask_awkward": "coffea", "pydantic_core": "pydantic"}
+COME_WITH = {"cycler": "matplotlib", "dask_awkward": "coffea", "markupsafe": "jinja2", "pydantic_core": "pydantic"}
 
 
 def on_conda(requirements: Iterable[str]) -> set[str]:

@@ -128,7 +128,7 @@ def figure_entry(name: str, path: Path) -> dict[str, Any]:
     """A figure as the page's template takes it."""
     kind = next((kind for kind in _KINDS if name.startswith(kind)), "")
     caption = _CAPTIONS.get(name) or _KINDS[kind].format(display_name(name.removeprefix(kind)))
-    panels = kind in ("efficiency_", "background_")
+    panels = name == "confusion" or kind in ("efficiency_", "background_")
     wide = name == "roc" or panels
     return {"caption": caption, "wide": wide, "panels": panels, "png": base64.b64encode(path.read_bytes()).decode()}
 

@@ -113,6 +113,7 @@ def test_several_bundles_are_compared_on_the_jets_that_all_of_them_score(tmp_pat
     assert all(path.stat().st_size for path in result.written)
     page = (tmp_path / "out" / "report.html").read_text()
     assert f"{tmp_path.name}-twin" in page
+    assert f'<a href="{tmp_path.name}-twin/report.html">its own page</a>' in page
     assert "<h2>Calibration</h2>" not in page
     assert "minus" in repr(result)
     assert "<table>" in result._repr_html_()
