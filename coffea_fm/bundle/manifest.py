@@ -112,7 +112,7 @@ class Manifest(_Part):
     check: NumericalCheck | None = None
     conventions: Conventions = Conventions()
     checksum: str = ""
-    variants: tuple[Variant, ...] = ()
+    variants: tuple[Variant, ...] = Field(default=(), exclude_if=lambda variants: not variants)
 
     @model_validator(mode="after")
     def _levels_are_known(self) -> Manifest:

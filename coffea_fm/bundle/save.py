@@ -141,15 +141,12 @@ def save_variant(folder: str | os.PathLike[str], variant: Variant, graphs: Mappi
         with atomic(path / graph.file) as temporary:
             temporary.write_bytes(graphs[graph.name])
     with atomic(path / MANIFEST) as temporary:
-        temporary.write_text(
-            _manifest_text(manifest.model_copy(update={"variants": (signed,)})), encoding="utf-8"
-        )
+        temporary.write_text(_manifest_text(manifest.model_copy(update={"variants": (signed,)})), encoding="utf-8")
     return signed
 
 
 def _manifest_text(manifest: Manifest) -> str:
-    """The manifest as JSON; without variants it has no such key."""
-    return manifest.model_dump_json(indent=2, exclude=None if manifest.variants else {"variants"}) + "\n"
+    return manifest.model_dump_json(indent=2) + "\n"
 
 
 def write_folder(target: Path, files: Mapping[str, bytes]) -> None:

@@ -67,10 +67,14 @@ class Source(BaseModel):
 
     @property
     def shard_name(self) -> str:
-        """File name of the shard: the same chunk always has the same name, and no other chunk has it."""
+        """File name of the shard: the same chunk always has the same name, and no other chunk has it.
+
+        It starts with the dataset and the identity of the file, so that shards are read in the same order wherever the
+        files are.
+        """
         place = f"{self.dataset}\n{self.file}\n{self.path}".encode("utf-8", "surrogatepass")
-        file = sha256(place).hexdigest()[:_DIGITS]
-        return f"{safe_name(self.dataset)}_{file}_{self.start}-{self.stop}.parquet"
+        digest = sha256(place).hexdigest()[:_DIGITS]
+        return f"{safe_name(f'{self.dataset}_{self.file}')}_{self.start}-{self.stop}_{digest}.parquet"
 
 
 class ShardMetadata(BaseModel):

@@ -80,6 +80,8 @@ def test_commands_are_those_of_the_architecture():
         "pretrain",
         "finetune",
         "export",
+        "fast",
+        "import",
         "export-triton",
         "evaluate",
         "fileset",

@@ -23,7 +23,17 @@ CHUNK = {
 
 
 def test_name_has_dataset_file_and_range() -> None:
-    assert re.fullmatch(r"QCD-pt500_[0-9a-f]{10}_0-100\.parquet", Source.of(CHUNK).shard_name)
+    name = rf"QCD-pt500_{CHUNK['fileuuid']}_0-100_[0-9a-f]{{10}}\.parquet"
+    assert re.fullmatch(name, Source.of(CHUNK).shard_name)
+
+
+def test_the_order_of_shards_is_that_of_the_files_wherever_they_are() -> None:
+    def named(folder: str) -> list[str]:
+        chunks = [CHUNK | {"filename": f"{folder}/{index}.root", "fileuuid": str(index)} for index in range(9)]
+        return sorted(Source.of(chunk).shard_name for chunk in chunks)
+
+    here, there = ([name.split("_")[1] for name in named(folder)] for folder in ("/here", "/there"))
+    assert here == there == [str(index) for index in range(9)]
 
 
 @pytest.mark.parametrize(
