@@ -5,6 +5,7 @@ coffea-fm run tag_jets FILESET.json --option bundle=exports/jet-classifier-small
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import awkward as ak
@@ -13,8 +14,8 @@ import numpy as np
 from coffea.processor import ProcessorABC
 
 import coffea_fm
-from coffea_fm.calibration.discriminant import discriminant
 from coffea_fm.classes import JET_CLASSES
+from coffea_fm.errors import InputError
 from coffea_fm.inference.calibrated import passing
 from coffea_fm.schemas.collections import collection_of
 
@@ -34,8 +35,9 @@ class TagJets(ProcessorABC):  # type: ignore[misc]
         GeV.
     max_eta : float
         Of the absolute pseudorapidity.
-    background : str
-        Discriminants are ``signal / (signal + background)`` for each other class as signal.
+    background : str or sequence of str
+        Discriminants are ``signal / (signal + background)`` for each other class as signal. Several classes, such as
+        ``[label_QCD_b, label_QCD_others]``, are added.
     level : str
         Working points of this level are applied, where the bundle has them: ``Hbb_medium`` and so on.
     ship : {"path", "bytes"}
@@ -48,17 +50,24 @@ class TagJets(ProcessorABC):  # type: ignore[misc]
         collection: str = "FatJet",
         min_pt: float = 200.0,
         max_eta: float = 2.4,
-        background: str = "QCD",
+        background: str | Sequence[str] = "QCD",
         level: str = "medium",
         ship: Literal["path", "bytes"] = "path",
     ) -> None:
         self.tagger = coffea_fm.load(bundle, ship=ship)
         self.taggers = {collection: self.tagger}  # for run --friends
-        self.collection, self.min_pt, self.max_eta, self.background = collection, min_pt, max_eta, background
+        self.collection, self.min_pt, self.max_eta = collection, min_pt, max_eta
+        self.background = (background,) if isinstance(background, str) else tuple(background)
+        unknown = [name for name in self.background if name not in self.tagger.classes]
+        if unknown:
+            raise InputError(
+                f"the bundle {self.tagger.name!r} has no class {unknown[0]!r} as background: choose one or several of "
+                f"{', '.join(self.tagger.classes)}, with --option background=[...]"
+            )
         self.cuts = {
             point.signal[0]: point
             for point in self.tagger.calibration.working_points
-            if point.name.endswith(f"_{level}") and point.background == (background,)
+            if point.name.endswith(f"_{level}") and point.background == self.background
         }
 
     def process(self, events: Any) -> dict[str, Any]:
@@ -90,14 +99,14 @@ class TagJets(ProcessorABC):  # type: ignore[misc]
         mass = ak.to_numpy(ak.flatten(jets.msoftdrop)) if "msoftdrop" in jets.fields else None
         if mass is not None:
             output["msoftdrop"] = new_histogram(60, 0, 300, MASS, by_prediction).fill(**every_jet, value=mass)
-        background = classes.index(self.background)
-        for column, name in enumerate(classes):
-            if column == background:
+        background = " + ".join(self.background)
+        for name in classes:
+            if name in self.background:
                 continue
-            values = discriminant(matrix[tagged], column, background)
+            values = ak.to_numpy(self.tagger.discriminant(scores[tagged], name, self.background))
             tagged_jets = {"dataset": dataset, "truth": truth[tagged].tolist()}
-            filled = new_histogram(200, 0, 1, f"{name} / ({name} + {self.background})")
-            output["discriminant"][f"{name}_vs_{self.background}"] = filled.fill(**tagged_jets, value=below_one(values))
+            filled = new_histogram(200, 0, 1, f"{name} / ({name} + {background})")
+            output["discriminant"][f"{name}_vs_{background}"] = filled.fill(**tagged_jets, value=below_one(values))
             if mass is not None and name in self.cuts:
                 point = self.cuts[name]
                 passes = passing(scores, ak.flatten(jets), point, self.tagger.calibration, self.tagger.name)

@@ -41,8 +41,9 @@ def _describe(bundle: Bundle) -> str:
         lines.append(f"graph {graph.file}: {', '.join(graph.inputs)} -> {', '.join(graph.outputs)}")
     if manifest.check is not None:
         check = manifest.check
+        original = "torch" if "torch" in check.versions else "the original model"
         lines.append(
-            f"onnxruntime agrees with torch to {check.maximal_difference:.1e} in {check.cases} cases "
+            f"onnxruntime agrees with {original} to {check.maximal_difference:.1e} in {check.cases} cases "
             f"(tolerance {check.tolerance:.0e})"
         )
     return "\n".join([*lines, *calibration_lines(bundle.calibration)])

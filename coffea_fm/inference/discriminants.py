@@ -12,7 +12,9 @@ from coffea_fm.names import close_name
 
 
 def discriminant(scores: ak.Array, signal: str | Sequence[str], background: str | Sequence[str]) -> ak.Array:
-    """``signal / (signal + background)``: the variable to cut on. NaN where a jet has no score.
+    """``signal / (signal + background)``: the variable to cut on.
+
+    It is 0 where both are 0, as for working points, and NaN where a jet has no score.
 
     Parameters
     ----------
@@ -35,7 +37,8 @@ def discriminant(scores: ak.Array, signal: str | Sequence[str], background: str 
     if common := set(above) & set(below):
         raise InputError(f"{', '.join(sorted(common))} cannot be both signal and background of a discriminant")
     numerator = _sum(scores, above)
-    return numerator / (numerator + _sum(scores, below))
+    total = numerator + _sum(scores, below)
+    return numerator / (total + (total == 0))
 
 
 def find_working_point(calibration: Calibration, name: str, bundle: str) -> WorkingPoint:

@@ -22,6 +22,13 @@ def test_discriminants_add_the_scores_of_classes() -> None:
     assert np.isnan(discriminant(SCORES, "Hbb", "QCD")[2, 0])
 
 
+def test_a_jet_that_is_neither_has_the_lowest_discriminant() -> None:
+    neither = ak.Array([{"QCD": np.float32(0), "Hbb": np.float32(0), "Hcc": np.float32(1)}])
+    found = discriminant(neither, "Hbb", "QCD")
+    assert found.to_list() == [0.0]
+    assert found.type == neither.Hbb.type
+
+
 def test_wrong_classes_are_named_with_the_nearest() -> None:
     with pytest.raises(InputError, match="there is no score 'Hbbb'; did you mean 'Hbb'"):
         discriminant(SCORES, "Hbbb", "QCD")

@@ -8,6 +8,7 @@ from made import expected_scores, make_bundle, make_nano
 
 import coffea_fm
 from coffea_fm.classes import JET_CLASSES
+from coffea_fm.errors import InputError
 from coffea_fm.running.evaluate import evaluate
 from coffea_fm.running.execute import execute
 from coffea_fm.running.executors import make_executor
@@ -102,3 +103,19 @@ def test_it_runs_on_real_jets(shared_data, bundle):
     ratio = scores[:, -1] / (scores[:, -1] + scores[:, 0])
     expected, _ = np.histogram(np.minimum(ratio, 1 - 1e-6), np.linspace(0, 1, 201))
     assert output["discriminant"]["Tbl_vs_QCD"].project("value").values() == pytest.approx(expected)
+
+
+def test_several_background_classes_are_added(tmp_path, bundle):
+    counts = ak.to_numpy(ak.flatten(make_nano(tmp_path / "sim.root", 100)).nConstituents)
+    output = tag([tmp_path / "sim.root"], bundle, min_pt=0, max_eta=10, background=["QCD", "Hcc"])
+    assert "Hcc_vs_QCD + Hcc" not in output["discriminant"]
+    scores = expected_scores(counts[counts > 0])
+    ratio = scores[:, 1] / (scores[:, 0] + scores[:, 1] + scores[:, JET_CLASSES.index("Hcc")])
+    expected, _ = np.histogram(ratio, np.linspace(0, 1, 201))
+    filled = output["discriminant"]["Hbb_vs_QCD + Hcc"]
+    assert filled.project("value").values() == pytest.approx(expected, abs=1)
+
+
+def test_a_background_that_is_no_class_is_refused_before_the_run(bundle):
+    with pytest.raises(InputError, match="has no class 'light' as background: choose one or several of QCD, Hbb"):
+        load_processor("tag_jets", {"bundle": str(bundle), "background": "light"})
