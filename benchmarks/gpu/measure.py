@@ -216,6 +216,7 @@ def _write(rows: list[Row], more: Iterator[Row], where: str, options: argparse.N
         print(*row, sep=" | ", flush=True)
         table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
         title = f"onnxruntime {onnxruntime.__version__}, torch {torch.__version__}, {where}\n\n"
+        options.output.mkdir(parents=True, exist_ok=True)
         (options.output / "results.md").write_text(title + HEAD + table)
 
 
