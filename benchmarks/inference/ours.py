@@ -15,10 +15,10 @@ from coffea_fm.classes import JET_CLASSES
 from coffea_fm.export import export_model
 from coffea_fm.inference import Tagger, load
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
-from coffea_fm.nn.backbones.weaver import from_weaver_state
 from coffea_fm.nn.checkpoint import NetworkConfig
 from coffea_fm.nn.heads.classification import ClassificationHeadConfig
 from coffea_fm.tokens.pack import pack
+from coffea_fm.weights.weaver_names import from_weaver_state
 
 
 def make_tagger(weights: dict[str, torch.Tensor], folder: Path) -> Tagger:

@@ -13,7 +13,7 @@ import awkward as ak
 import numpy as np
 
 from coffea_fm.errors import RecipeError
-from coffea_fm.inference.correction_file import CorrectionFile, name_of
+from coffea_fm.inference.corrections.file import CorrectionFile, name_of
 from coffea_fm.inference.tagger import Tagger
 
 _EVENTS = 2**20  # so that a float64 represents the event number exactly

@@ -14,7 +14,7 @@ from coffea_fm.bundle import Calibration, WorkingPoint
 from coffea_fm.errors import BundleError
 from coffea_fm.files import atomic
 from coffea_fm.inference.base import BaseTagger
-from coffea_fm.inference.correction_file import name_of
+from coffea_fm.inference.corrections.file import name_of
 
 _SYSTEMATICS = ("nominal", "up", "down")
 

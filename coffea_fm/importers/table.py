@@ -13,10 +13,9 @@ from coffea_fm.importers.result import ImportResult
 
 IMPORTERS: Final = {
     ".onnx": "coffea_fm.importers.weaver_onnx.importer:import_onnx",
-    ".pt": "coffea_fm.importers.torch_file:import_torch",
+    ".pt": "coffea_fm.weights.importer:import_weights",
 }
-"""Where the importer of each kind of file is. It is imported when it is needed."""
-
+"""Where the importer of each kind of file is. It is imported when it is needed: weights need torch, ONNX files do not."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -52,7 +51,7 @@ def import_model(
         Folder of the bundle.
     mapping : str or path-like, optional
         How the variables of the model are computed from columns: the name of a shipped family, or a YAML file. For
-        weights, a YAML file with what they do not show; see `WeightOptions` and `OmniLearnedOptions`.
+        weights, a YAML file with what they do not show; see `coffea_fm.weights.options`.
     name : str, optional
         Name of the model; by default that of the folder.
 

@@ -10,7 +10,7 @@ from coffea_fm.arrays import FloatArray
 from coffea_fm.inference.chain import Chain
 from coffea_fm.inference.checks import inspect, named_otherwise, warn_once
 from coffea_fm.inference.findings import Findings
-from coffea_fm.inference.sharing import run_shared
+from coffea_fm.inference.reuse.sharing import run_shared
 from coffea_fm.inference.trace import collection
 from coffea_fm.tokens import Level, Packed
 

@@ -13,13 +13,13 @@ from coffea_fm.errors import InputError
 from coffea_fm.inference.answer import Answer
 from coffea_fm.inference.arrays import assemble, is_dask, is_typetracer, to_typetracer, touch
 from coffea_fm.inference.calibrated_tagger import CalibratedTagger
-from coffea_fm.inference.memory import Recall
 from coffea_fm.inference.naming import named
 from coffea_fm.inference.reports import Report, attach
 from coffea_fm.inference.requests import things_of
+from coffea_fm.inference.reuse.memory import Recall
+from coffea_fm.inference.reuse.variations import run_variations
 from coffea_fm.inference.things import Things
 from coffea_fm.inference.trace import branches
-from coffea_fm.inference.variations import run_variations
 from coffea_fm.tokens import Level
 
 

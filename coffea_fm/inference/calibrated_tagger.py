@@ -11,9 +11,9 @@ import awkward as ak
 
 from coffea_fm.bundle import Calibration
 from coffea_fm.inference.calibrated import calibrate, efficiency, passing
-from coffea_fm.inference.correction_file import CorrectionFile
+from coffea_fm.inference.corrections.file import CorrectionFile
+from coffea_fm.inference.corrections.scale_factors import scale_factors
 from coffea_fm.inference.discriminants import discriminant, find_working_point
-from coffea_fm.inference.scale_factors import scale_factors
 
 
 class CalibratedTagger(ABC):

@@ -9,9 +9,9 @@ from typing import Literal
 from coffea_fm.bundle import load_bundle
 from coffea_fm.errors import InputError
 from coffea_fm.inference import process_cache
-from coffea_fm.inference.remote import load_remote
 from coffea_fm.inference.tagger import Tagger
-from coffea_fm.inference.triton_names import is_triton
+from coffea_fm.inference.triton.names import is_triton
+from coffea_fm.inference.triton.remote import load_remote
 
 
 def load(

@@ -10,7 +10,7 @@ from coffea_fm.bundle import Bundle, load_bundle
 from coffea_fm.bundle.find import bundle_names
 from coffea_fm.bundle.read import is_remote
 from coffea_fm.errors import BundleError
-from coffea_fm.inference.sharing import note
+from coffea_fm.inference.reuse.sharing import note
 
 _LOG = logging.getLogger(__name__)
 _bundles: dict[str, Bundle] = {}

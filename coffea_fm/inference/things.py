@@ -5,7 +5,7 @@ from __future__ import annotations
 import awkward as ak
 
 from coffea_fm.arrays import IntArray
-from coffea_fm.inference.memory import Recall
+from coffea_fm.inference.reuse.memory import Recall
 from coffea_fm.tokens import Level, Packed, flatten
 from coffea_fm.tokens.jagged import Rewrap, Rows
 from coffea_fm.tokens.pack import Chosen, chosen_members, pack_rows, require

@@ -18,7 +18,7 @@ import uproot
 
 from coffea_fm.errors import InputError
 from coffea_fm.files import atomic
-from coffea_fm.inference.friend_metadata import KEY, TREE, FriendMetadata, FriendModel, FriendSource, friend_path
+from coffea_fm.inference.friends.metadata import KEY, TREE, FriendMetadata, FriendModel, FriendSource, friend_path
 from coffea_fm.running.friends import COUNTS, Friends
 from coffea_fm.running.processed_files import ProcessedFile, missing, united
 

@@ -17,7 +17,7 @@ from coffea.processor import ProcessorABC
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.files import atomic
 from coffea_fm.inference.base import BaseTagger
-from coffea_fm.inference.friend_metadata import FriendColumn, FriendModel, identifier
+from coffea_fm.inference.friends.metadata import FriendColumn, FriendModel, identifier
 from coffea_fm.inference.reports import report
 from coffea_fm.names import nearest
 

@@ -14,7 +14,7 @@ import uproot
 from tiny_bundles import MAX_TOKENS, WEIGHTS, save_tiny, save_tiny_event
 
 import coffea_fm
-from coffea_fm.inference import sharing
+from coffea_fm.inference.reuse import sharing
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import coffea_fm
 from coffea_fm.classes import JET_CLASSES
 from coffea_fm.cli import main
 from coffea_fm.errors import InputError, RecipeError
-from coffea_fm.inference.friend_metadata import read_friend_metadata
+from coffea_fm.inference.friends.metadata import read_friend_metadata
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shipped import shipped
 

@@ -9,7 +9,7 @@ from correctionlib import schemav2
 
 from coffea_fm.arrays import DoubleArray
 from coffea_fm.errors import InputError
-from coffea_fm.inference.correction_file import name_of
+from coffea_fm.inference.corrections.file import name_of
 
 from ..taggers import JetTagger
 from .binned import SYSTEMATICS, by_pt, correction, pairs_of_bins

@@ -10,11 +10,11 @@ from padded_jets import cut, with_tokens
 from coffea_fm.errors import RecipeError
 from coffea_fm.nn.backbones import Replacement
 from coffea_fm.nn.backbones.particle_net import ParticleNet, ParticleNetConfig
-from coffea_fm.nn.backbones.weaver import from_weaver_particle_net
 from coffea_fm.nn.blocks.edge_conv import nearest
 from coffea_fm.nn.blocks.low_rank import add_low_rank
 from coffea_fm.nn.checkpoint import NetworkConfig
 from coffea_fm.nn.heads.classification import ClassificationHeadConfig
+from coffea_fm.weights.weaver_names import from_weaver_particle_net
 
 SMALL = ParticleNetConfig(convolutions=((8, 8), (12, 12)), neighbours=4, hidden=(16,))
 

@@ -9,10 +9,10 @@ from padded_jets import cut, with_tokens
 
 from coffea_fm.errors import InputError
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformer, ParticleTransformerConfig
-from coffea_fm.nn.backbones.weaver import from_weaver_state
 from coffea_fm.nn.checkpoint import NetworkConfig
 from coffea_fm.nn.heads.classification import ClassificationHeadConfig
 from coffea_fm.nn.kinematics import Momenta, pair_features
+from coffea_fm.weights.weaver_names import from_weaver_state
 
 SMALL = ParticleTransformerConfig(dim=16, embed=(16,), pair_hidden=(8,), layers=2, class_layers=1, heads=2)
 

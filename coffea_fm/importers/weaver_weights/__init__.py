@@ -1,1 +1,0 @@
-"""Import weights of weaver's ParticleNet and ParticleTransformer."""

@@ -1,0 +1,1 @@
+"""Taggers that combine other taggers."""

@@ -1,0 +1,1 @@
+"""Scale factors from correctionlib files."""

@@ -1,0 +1,1 @@
+"""Friend files beside the events."""

@@ -1,0 +1,1 @@
+"""Nothing is computed twice: backbones in common, and systematic variations."""

@@ -1,0 +1,1 @@
+"""Taggers whose models run on a Triton server."""

@@ -1,0 +1,1 @@
+"""Weights that others trained, read without running code, as networks of ours."""
