@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
-from padded_jets import cut, with_tokens
 from random_weights import spread_weights
 
 from coffea_fm.errors import RecipeError
@@ -85,38 +82,6 @@ def test_references_are_fixed_in_the_frame_of_the_jet_and_particles_are_not_scal
     torch.testing.assert_close(momenta[4:, 1:3].norm(dim=1) * 20, inputs.tokens.values[0, :, 0])
 
 
-def test_permutation_of_tokens_permutes_vectors_only(network, jets):
-    inputs = jets([9])
-    order = torch.randperm(9)
-    changed = with_tokens(inputs, values=inputs.tokens.values[:, order], missing=inputs.tokens.missing[:, order])
-    before, after = network(inputs), network(changed)
-    torch.testing.assert_close(after.embedding, before.embedding, atol=2e-5, rtol=0)
-    torch.testing.assert_close(after.token_vectors, before.token_vectors[:, order], atol=2e-5, rtol=0)
-
-
-def test_padding_and_neighbours_do_not_matter(network, jets):
-    lengths = [5, 17, 0, 1]
-    together = jets(lengths, multiple=8)
-    tokens = together.tokens
-    dirty = with_tokens(together, values=tokens.values.masked_fill(~tokens.mask.unsqueeze(-1), math.nan))
-    output = network(dirty)
-    assert output.embedding.isfinite().all()
-    for row, length in enumerate(lengths):
-        single = network(cut(together, row, length))
-        torch.testing.assert_close(output.embedding[row], single.embedding[0], atol=2e-5, rtol=0)
-        torch.testing.assert_close(output.token_vectors[row, :length], single.token_vectors[0], atol=2e-5, rtol=0)
-        assert torch.all(output.token_vectors[row, length:] == 0)
-
-
-def test_not_a_number_stays_in_its_jet(network, jets):
-    inputs = jets([4, 6, 3])
-    before = network(inputs).embedding
-    inputs.tokens.values[1, 2, 0] = math.nan
-    after = network(inputs).embedding
-    assert after[1].isnan().all()
-    torch.testing.assert_close(after[[0, 2]], before[[0, 2]])
-
-
 def test_nothing_of_a_replaced_token_enters(network, jets, monkeypatch):
     inputs = jets([6])
     hidden = Replacement(torch.arange(6).unsqueeze(0) == 2, torch.ones(network.dim))
@@ -126,26 +91,6 @@ def test_nothing_of_a_replaced_token_enters(network, jets, monkeypatch):
     found.momenta[0, 2], found.scalars[0, 2] = 7.0, 3.0
     monkeypatch.setattr(network.features, "forward", lambda _: found)
     torch.testing.assert_close(network(inputs, hidden).embedding, before)
-
-
-def test_gradients_are_finite_and_reach_everything(network, jets):
-    network.train()
-    inputs = jets([6, 0, 11])
-    inputs.tokens.values[0, :2, :4] = 0.0
-    output = network(inputs)
-    (output.embedding.square().sum() + output.token_vectors.square().sum()).backward()
-    for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            assert parameter.grad is not None, name
-            assert parameter.grad.isfinite().all(), name
-
-
-def test_every_parameter_is_at_one_depth(network):
-    groups = network.groups_by_depth()
-    assert len(groups) == network.config.layers + 2
-    assert network.layers_above("blocks.0.norm1.weight_s") == network.config.layers
-    for name, _ in network.named_parameters():
-        assert 0 <= network.layers_above(name) < len(groups)
 
 
 def test_without_the_package_it_says_what_to_install(level, monkeypatch):

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import logging
-import math
 
 import pytest
 import torch
-from padded_jets import cut, with_tokens
 
 from coffea_fm.errors import InputError
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformer, ParticleTransformerConfig
@@ -123,60 +121,3 @@ def test_older_and_wrapped_names_are_understood(weaver):
     assert from_weaver_state(older)[0].keys() == from_weaver_state(state)[0].keys()
     with pytest.raises(InputError, match=r"'sv_embed\.0\.weight' is not a weight"):
         from_weaver_state({"sv_embed.0.weight": torch.zeros(1)})
-
-
-@pytest.fixture(params=["jetclass", "full", "kinematic"])
-def network(request, level):
-    return ParticleTransformer(SMALL.model_copy(update={"features": request.param}), level).eval()
-
-
-def test_permutation_of_tokens_permutes_vectors_only(network, jets):
-    inputs = jets([9])
-    order = torch.randperm(9)
-    moved = with_tokens(inputs, values=inputs.tokens.values[:, order], missing=inputs.tokens.missing[:, order])
-    before, after = network(inputs), network(moved)
-    torch.testing.assert_close(after.embedding, before.embedding, atol=1e-5, rtol=0)
-    torch.testing.assert_close(after.token_vectors, before.token_vectors[:, order], atol=1e-5, rtol=0)
-
-
-def test_padding_and_neighbours_do_not_matter(network, jets):
-    lengths = [5, 17, 0, 1]
-    together = jets(lengths, multiple=8)
-    tokens = together.tokens
-    dirty = with_tokens(together, values=tokens.values.masked_fill(~tokens.mask.unsqueeze(-1), math.nan))
-    output = network(dirty)
-    assert output.embedding.isfinite().all()
-    for row, length in enumerate(lengths):
-        single = network(cut(together, row, length))
-        torch.testing.assert_close(output.embedding[row], single.embedding[0], atol=1e-5, rtol=0)
-        torch.testing.assert_close(output.token_vectors[row, :length], single.token_vectors[0], atol=1e-5, rtol=0)
-        assert torch.all(output.token_vectors[row, length:] == 0)
-
-
-def test_training_statistics_ignore_padding(level, jets):
-    tight, loose = (ParticleTransformer(SMALL, level).train() for _ in range(2))
-    loose.load_state_dict(tight.state_dict())
-    tight(jets([7, 12]))
-    loose(jets([7, 12], multiple=32))
-    for (name, a), (_, b) in zip(tight.named_buffers(), loose.named_buffers(), strict=True):
-        torch.testing.assert_close(a, b, msg=name)
-
-
-def test_not_a_number_stays_in_its_jet(network, jets):
-    inputs = jets([4, 6, 3])
-    before = network(inputs).embedding
-    inputs.tokens.values[1, 2, 0] = math.nan
-    after = network(inputs).embedding
-    assert after[1].isnan().all()
-    torch.testing.assert_close(after[[0, 2]], before[[0, 2]])
-
-
-def test_gradients_are_finite_and_reach_everything(network, jets):
-    network.train()
-    inputs = jets([6, 0, 11])
-    inputs.tokens.values[0, :2, :4] = 0.0
-    output = network(inputs)
-    (output.embedding.square().sum() + output.token_vectors.square().sum()).backward()
-    for name, parameter in network.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.isfinite().all(), name

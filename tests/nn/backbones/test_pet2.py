@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from padded_jets import cut, with_tokens
+from padded_jets import with_tokens
 from random_weights import spread_weights
 
 from coffea_fm.errors import RecipeError
@@ -91,50 +91,6 @@ def test_no_time_is_time_zero(level, jets):
     torch.testing.assert_close(late[1], now[1], atol=1e-6, rtol=0)
 
 
-def test_permutation_of_tokens_permutes_vectors_only(network, jets):
-    inputs = jets([15])
-    order = torch.randperm(15)
-    moved = with_tokens(inputs, values=inputs.tokens.values[:, order], missing=inputs.tokens.missing[:, order])
-    before, after = network(inputs), network(moved)
-    torch.testing.assert_close(after.embedding, before.embedding, atol=1e-5, rtol=0)
-    torch.testing.assert_close(after.token_vectors, before.token_vectors[:, order], atol=1e-5, rtol=0)
-
-
-def test_padding_and_neighbours_do_not_matter(network, jets):
-    lengths = [5, 17, 0, 1]
-    together = jets(lengths, multiple=8)
-    tokens = together.tokens
-    dirty = with_tokens(together, values=tokens.values.masked_fill(~tokens.mask.unsqueeze(-1), math.nan))
-    output = network(dirty)
-    assert output.embedding.isfinite().all()
-    for row, length in enumerate(lengths):
-        single = network(cut(together, row, length))
-        torch.testing.assert_close(output.embedding[row], single.embedding[0], atol=1e-5, rtol=0)
-        torch.testing.assert_close(output.token_vectors[row, :length], single.token_vectors[0], atol=1e-5, rtol=0)
-        assert torch.all(output.token_vectors[row, length:] == 0)
-
-
-def test_not_a_number_stays_in_its_jet(network, jets):
-    inputs = jets([4, 6, 3])
-    before = network(inputs).embedding
-    inputs.tokens.values[1, 2, 0] = math.nan
-    after = network(inputs).embedding
-    assert after[1].isnan().all()
-    torch.testing.assert_close(after[[0, 2]], before[[0, 2]])
-
-
-def test_gradients_are_finite_and_reach_everything(network, jets):
-    network.train()
-    inputs = jets([6, 0, 14])
-    inputs.tokens.values[0, :2, :4] = 0.0
-    time = torch.tensor([0.2, 0.5, 0.7]) if network.config.time else None
-    output = network(inputs, time=time)
-    (output.embedding.square().sum() + output.token_vectors.square().sum()).backward()
-    for name, parameter in network.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.isfinite().all(), name
-
-
 def test_sizes_are_the_published_ones(level):
     assert (PET2Config().dim, PET2Config().layers, PET2Config().heads) == (128, 8, 8)
     medium = PET2Config(size="medium", layers=3)
@@ -145,13 +101,6 @@ def test_sizes_are_the_published_ones(level):
         network = PET2Config(size="medium").build(level)
     head = 210 * 2048 + 210
     assert sum(parameter.numel() for parameter in network.parameters()) == 31_032_387 + 21_418_199 - head
-
-
-def test_every_parameter_is_at_one_depth(network):
-    groups = network.groups_by_depth()
-    assert len(groups) == network.config.layers + 2
-    for name, _ in network.named_parameters():
-        assert 0 <= network.layers_above(name) < len(groups)
 
 
 def test_missing_fields_are_named():
