@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pydantic import model_validator
 from torch import Tensor, nn
 
 from coffea_fm.config import Config
@@ -30,19 +29,6 @@ class BackboneConfig(Config):
             If the level does not have a field that the features need.
         """
         raise NotImplementedError
-
-
-class AttentionConfig(BackboneConfig):
-    """Base class of configurations of backbones with multi-head attention."""
-
-    dim: int
-    heads: int
-
-    @model_validator(mode="after")
-    def _heads_divide_dim(self) -> AttentionConfig:
-        if self.dim % self.heads:
-            raise ValueError(f"dim {self.dim} is not a multiple of heads {self.heads}; choose one that is")
-        return self
 
 
 class Replacement(NamedTuple):

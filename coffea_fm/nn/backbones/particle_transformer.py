@@ -5,7 +5,6 @@ Versions 2 and 3 are those of weaver-core 0.5.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any, Literal, cast
 
@@ -13,7 +12,8 @@ import torch
 from pydantic import PositiveInt, model_validator
 from torch import Tensor, nn
 
-from coffea_fm.nn.backbones.backbone import AttentionConfig, Backbone, Replacement
+from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
+from coffea_fm.nn.blocks.attention import AttentionConfig, padding_bias
 from coffea_fm.nn.blocks.pair_bias import PairBias
 from coffea_fm.nn.blocks.part_layer import ParTLayer, Version, norm_of
 from coffea_fm.nn.features.group import FeatureKind
@@ -22,7 +22,7 @@ from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
 from coffea_fm.tokens import Level
 
 
-class ParticleTransformerConfig(AttentionConfig):
+class ParticleTransformerConfig(AttentionConfig, BackboneConfig):
     """Size of a Particle Transformer; the defaults are those of the paper.
 
     Parameters
@@ -115,7 +115,7 @@ class ParticleTransformer(Backbone):
         if replace is not None:
             tokens = torch.where(replace.where.unsqueeze(-1), replace.vector.to(tokens.dtype), tokens)
         vectors = joined([tokens, *(self.embed_others[name](features.tokens[name]) for name in others)])
-        padding = torch.zeros_like(mask, dtype=vectors.dtype).masked_fill(~mask, -math.inf)[:, None, None, :]
+        padding = padding_bias(mask, vectors.dtype)
         class_padding = nn.functional.pad(padding.squeeze(1), (1, 0))
         # Padding attends to itself: the softmax of a fully masked row is NaN.
         position = torch.arange(n_tokens, device=mask.device)

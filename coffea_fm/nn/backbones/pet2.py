@@ -9,7 +9,8 @@ import torch
 from pydantic import PositiveInt, model_validator
 from torch import Tensor, nn
 
-from coffea_fm.nn.backbones.backbone import AttentionConfig, Backbone, Replacement
+from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
+from coffea_fm.nn.blocks.attention import AttentionConfig
 from coffea_fm.nn.blocks.dynamic_tanh import DynamicTanh
 from coffea_fm.nn.blocks.pet2 import NEVER, ClassBlock, FeedForward, LocalBlock, PetBlock, pair_features
 from coffea_fm.nn.features.omnilearned import CODES, TRACK, OmniFeatures, OmniLearnedFeatures
@@ -24,7 +25,7 @@ SIZES: dict[str, dict[str, int]] = {
 _KINEMATICS = 4
 
 
-class PET2Config(AttentionConfig):
+class PET2Config(AttentionConfig, BackboneConfig):
     """Size of a Point-Edge Transformer 2; the presets are those of OmniLearned.
 
     Parameters

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 import torch
 from pydantic import PositiveInt, model_validator
 from torch import nn
 
-from coffea_fm.nn.backbones.backbone import AttentionConfig, Backbone, Replacement
+from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
+from coffea_fm.nn.blocks.attention import AttentionConfig, padding_bias
 from coffea_fm.nn.blocks.pair_bias import PairBias
 from coffea_fm.nn.blocks.transformer import Block
 from coffea_fm.nn.features.group import FeatureKind
@@ -25,7 +25,7 @@ _SIZES: dict[str, dict[str, int]] = {
 }
 
 
-class SetTransformerConfig(AttentionConfig):
+class SetTransformerConfig(AttentionConfig, BackboneConfig):
     """Architecture of a set transformer.
 
     Parameters
@@ -122,7 +122,7 @@ class SetTransformer(Backbone):
         registers = self.registers + self.embed_jet(features.jet).unsqueeze(1)
         vectors = torch.cat((registers, tokens, *more), dim=1)
         real = nn.functional.pad(features.mask, (self.config.registers, 0), value=True)
-        bias = torch.zeros_like(real, dtype=vectors.dtype).masked_fill(~real, -math.inf)[:, None, None, :]
+        bias = padding_bias(real, vectors.dtype)
         if self.pair_bias is not None:
             pairs = self.pair_bias(features.momenta, features.mask)
             bias = bias + nn.functional.pad(pairs, (self.config.registers, 0, self.config.registers, 0))

@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
+from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn.functional import linear, scaled_dot_product_attention
 
+from coffea_fm.config import Config
 from coffea_fm.nn.blocks.dropout import dropout
+
+
+class AttentionConfig(Config):
+    """Base class of configurations of networks with multi-head attention.
+
+    Parameters
+    ----------
+    dim : int
+        Width of the vectors, a multiple of `heads`.
+    heads : int
+    """
+
+    dim: int
+    heads: int
+
+    @model_validator(mode="after")
+    def _heads_divide_dim(self) -> AttentionConfig:
+        if self.dim % self.heads:
+            raise ValueError(f"dim {self.dim} is not a multiple of heads {self.heads}; choose one that is")
+        return self
+
+
+def padding_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """Bias for the logits of an attention that hides empty slots: 0 or minus infinity, [sets, 1, 1, tokens].
+
+    Parameters
+    ----------
+    mask : Tensor, bool [sets, tokens]
+        True where there is a token.
+    dtype : torch.dtype
+    """
+    return torch.zeros_like(mask, dtype=dtype).masked_fill(~mask, -math.inf)[:, None, None, :]
 
 
 class Attention(nn.Module):

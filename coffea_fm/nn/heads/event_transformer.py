@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import torch
-from pydantic import PositiveInt, model_validator
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from coffea_fm.nn.blocks.attention import AttentionConfig, padding_bias
 from coffea_fm.nn.blocks.pair_bias import PairBias
 from coffea_fm.nn.blocks.transformer import Block
 from coffea_fm.nn.heads.event import EventHead, EventHeadConfig, JetHeadConfig
@@ -16,7 +16,7 @@ from coffea_fm.nn.heads.head import Classes
 from coffea_fm.tokens import Level
 
 
-class EventTransformerConfig(EventHeadConfig):
+class EventTransformerConfig(AttentionConfig, EventHeadConfig):
     """Architecture of a set transformer over jets.
 
     Parameters
@@ -36,12 +36,6 @@ class EventTransformerConfig(EventHeadConfig):
     heads: PositiveInt = 4
     feed_forward: PositiveInt = 2
     pair_bias: bool = False
-
-    @model_validator(mode="after")
-    def _heads_divide_dim(self) -> EventTransformerConfig:
-        if self.dim % self.heads:
-            raise ValueError(f"dim {self.dim} is not a multiple of heads {self.heads}; choose one that is")
-        return self
 
     def build(
         self, level: Level, dim: int, classes: Classes = (), jet_head: JetHeadConfig | None = None
@@ -90,7 +84,7 @@ class EventTransformer(EventHead):
         tokens = self.embed(inputs)
         vectors = torch.cat((self.event_token.to(tokens.dtype).expand(tokens.shape[0], -1, -1), tokens), dim=1)
         real = nn.functional.pad(mask, (1, 0), value=True)
-        bias = torch.zeros_like(real, dtype=vectors.dtype).masked_fill(~real, -math.inf)[:, None, None, :]
+        bias = padding_bias(real, vectors.dtype)
         if self.pair_bias is not None:
             momenta = self.features.momenta(jets.masked_fill(~mask.unsqueeze(-1), 0.0))
             bias = bias + nn.functional.pad(self.pair_bias(momenta, mask), (1, 0, 1, 0))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
-import torch
-from pydantic import PositiveInt, model_validator
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from coffea_fm.config import Config
+from coffea_fm.nn.blocks.attention import AttentionConfig, padding_bias
 from coffea_fm.nn.blocks.transformer import Block
 
 
-class DecoderConfig(Config):
+class DecoderConfig(AttentionConfig):
     """Size of a decoder.
 
     Parameters
@@ -23,12 +20,6 @@ class DecoderConfig(Config):
     dim: PositiveInt = 64
     layers: PositiveInt = 1
     heads: PositiveInt = 4
-
-    @model_validator(mode="after")
-    def _heads_divide_dim(self) -> DecoderConfig:
-        if self.dim % self.heads:
-            raise ValueError(f"dim {self.dim} is not a multiple of heads {self.heads}; choose one that is")
-        return self
 
 
 class Stack(nn.Module):
@@ -53,7 +44,7 @@ class Stack(nn.Module):
         mask : Tensor, bool [jets, tokens]
             True for real tokens; each set needs at least one.
         """
-        bias = torch.zeros_like(mask, dtype=vectors.dtype).masked_fill(~mask, -math.inf)[:, None, None, :]
+        bias = padding_bias(mask, vectors.dtype)
         rows = vectors.flatten(0, 1)
         for block in self.blocks:
             rows = block(rows, tuple(mask.shape), bias)
