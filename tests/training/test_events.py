@@ -4,34 +4,31 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from event_recipes import BACKBONE, INPUTS, event_recipe
 from random_events import CLASSES, EVENTS, write_random_events
 from random_jets import CLASSES as JET_CLASSES
-from random_jets import FIELDS
 from trainings import assert_same_state, run_state
 
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.nn.batches import make_inputs
 from coffea_fm.nn.checkpoint import load_checkpoint, save_checkpoint
 from coffea_fm.shards import ShardDataset
-from coffea_fm.shipped import shipped
 from coffea_fm.training import pretrain
 from coffea_fm.training.data.datasets import datasets
 from coffea_fm.training.data.embeddings import EmbeddedShards, embed_shards
 from coffea_fm.training.data.weights import Weights
 from coffea_fm.training.loop import loop
 from coffea_fm.training.loop.adaptation import Part, keeps_embeddings, part_of
-from coffea_fm.training.recipe.recipe import Recipe, load_recipe
+from coffea_fm.training.recipe.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
-INPUTS = {"fields": list(FIELDS)}
-BACKBONE = {"kind": "set-transformer", "dim": 16, "layers": 1, "heads": 2}
-SMALL = {"hidden": [16], "event_hidden": []}
 
 
 @pytest.fixture(scope="module")
@@ -56,25 +53,7 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def recipe(folder: Path) -> MakeRecipe:
     """A small recipe of events, with sections updated."""
-
-    def make(**sections: Any) -> Recipe:
-        training = {"batch_size": 40, "micro_tokens": 500, "lr": 5e-3, "ema": 0.9, "precision": "fp32"}
-        content: dict[str, Any] = {
-            "name": "small",
-            "inputs": INPUTS,
-            "event": {"minimum": 2, "maximum": 4},
-            "backbone": BACKBONE,
-            "head": {"kind": "deep-sets", **SMALL},
-            "method": {"kind": "supervised"},
-            "training": training | {"seen": 600, "validate_every": 300},
-            "data": {"train": str(folder), "split": {"leave_out": 2}},
-        }
-        for name, values in sections.items():
-            other = not isinstance(values, dict) or "kind" in values
-            content[name] = values if other else {**content.get(name, {}), **values}
-        return Recipe.model_validate(content)
-
-    return make
+    return partial(event_recipe, folder)
 
 
 def parts(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], dict[str, torch.Tensor]]:
@@ -250,23 +229,6 @@ def test_negative_weights_are_refused_and_zero_ones_are_not(recipe: MakeRecipe, 
     np.testing.assert_allclose([weight[target == 0].sum(), weight[target == 1].sum()], 30, rtol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("sections", "message"),
-    [
-        ({"event": None}, "head.kind: the method supervised needs the head classification for jets"),
-        ({"method": {"kind": "jetclr"}}, "event: the method jetclr supports jets, not events"),
-        ({"data": {"validation": "elsewhere"}}, "split takes both parts from the folder train"),
-        ({"event": {"minimum": 5}}, "the minimum is 5 and the maximum 4"),
-        ({"event": {"order": "msoft"}}, "ordered by 'msoft', which is not among their fields"),
-        ({"head": {"reads": []}}, "reads"),
-        ({"data": {"split": {"validation": 1.0}}}, "validation"),
-    ],
-)
-def test_recipes_that_contradict_themselves(recipe: MakeRecipe, sections: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        recipe(**sections)
-
-
 def test_scores_need_a_checkpoint_that_has_them(recipe: MakeRecipe, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"head.reads: the scores of jets come from the head of the checkpoint"):
         pretrain(recipe(head={"reads": ["scores"]}), tmp_path, show_progress=False)
@@ -277,37 +239,3 @@ def test_scores_need_a_checkpoint_that_has_them(recipe: MakeRecipe, tmp_path: Pa
     made = recipe(name="next", start=start, training={"seen": 40})
     second = pretrain(made, tmp_path / "runs", show_progress=False)
     assert same(parts(second.folder / "best")[0], parts(first.folder / "best")[0])
-
-
-def test_it_travels(recipe: MakeRecipe) -> None:
-    made = recipe(head={"reads": ["scores"]}, start={"mode": "full", "backbone_lr": 0.1})
-    again = Recipe.model_validate(made.model_dump(mode="json"))
-    assert again == made
-    assert again.data.reweight is not None
-    assert recipe(data={"reweight": None}).data.reweight is None
-
-
-def test_the_four_ways_differ_in_what_is_read_and_where_they_start() -> None:
-    folders = sorted(shipped("models").glob("hh4b-*"))
-    assert [folder.name.removeprefix("hh4b-") for folder in folders] == [
-        "end-to-end",
-        "frozen-embedding",
-        "frozen-scores",
-        "scratch",
-    ]
-    ways = [load_recipe(folder / "recipe.yaml") for folder in folders]
-    assert all(way.name == folder.name for way, folder in zip(ways, folders, strict=True))
-    assert all(
-        way.model_dump(exclude={"name", "head", "start"}) == ways[0].model_dump(exclude={"name", "head", "start"})
-        for way in ways
-    )
-    heads = [way.head.model_dump(exclude={"reads"}) for way in ways if way.head]
-    assert heads == [heads[0]] * 4
-    assert [way.start and (way.start.mode, way.start.checkpoint is None) for way in ways] == [
-        ("staged", False),
-        ("frozen", False),
-        ("frozen", False),
-        ("full", True),
-    ]
-    trained = load_recipe(shipped("models", "jet-classifier-small") / "recipe.yaml")
-    assert all((way.inputs, way.backbone) == (trained.inputs, trained.backbone) for way in ways)
