@@ -88,6 +88,8 @@ def _runs(index: IntArray, offsets: IntArray) -> IntArray:
 
 def _buffers(layout: Any) -> Any:
     """Addresses and types of the buffers of a column."""
+    if layout.is_unknown:  # a column in which all is None
+        return []
     if layout.is_numpy:
         return _address(layout.data)
     parts = [

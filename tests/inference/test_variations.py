@@ -9,7 +9,7 @@ import pytest
 from tiny_bundles import level_of_jets
 
 import coffea_fm
-from coffea_fm.errors import InputError
+from coffea_fm.errors import InputError, InputWarning
 from coffea_fm.inference.keys import content_keys, stored_keys
 from coffea_fm.tokens import flatten, pack
 
@@ -86,6 +86,24 @@ def test_only_the_head_of_events_answers_to_shifted_jets(
         plain = tagger(chosen.pt, FatJet=chosen)
         assert same(scores, plain)
         assert coffea_fm.report(scores).counts == coffea_fm.report(plain).counts
+
+
+@pytest.mark.filterwarnings("ignore::coffea_fm.errors.InputWarning")
+def test_warnings_are_those_of_a_call(event_bundle: Path, jets: ak.Array) -> None:
+    others = ak.with_parameter(jets, "collection_name", "Jet")
+    tagger = coffea_fm.load(event_bundle)
+    with pytest.warns(InputWarning, match="these are called Jet"):
+        tagger.variations(jets.pt, {}, FatJet=others)
+
+
+def test_a_column_of_none_is_no_obstacle(bundle: Path, jets: ak.Array) -> None:
+    tagger = coffea_fm.load(bundle)
+    counts = ak.num(ak.flatten(jets.constituents))
+    nothing = ak.unflatten(ak.Array([None] * int(ak.sum(counts))), counts)
+    none = ak.with_field(
+        jets, ak.with_field(jets.constituents, ak.unflatten(nothing, ak.num(jets)), "d0"), "constituents"
+    )
+    assert same(tagger.variations(none, {"up": none})["up"], tagger(none))
 
 
 def test_errors_name_the_variation(bundle: Path, jets: ak.Array) -> None:
