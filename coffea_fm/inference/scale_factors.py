@@ -12,7 +12,7 @@ import numpy as np
 from coffea_fm.errors import BundleError, InputError
 from coffea_fm.inference.correction_file import CorrectionFile, name_of
 from coffea_fm.inference.correction_inputs import meaning, variation_key, working_point_key
-from coffea_fm.inference.discriminants import discriminant, find_working_point
+from coffea_fm.inference.discriminants import find_working_point
 
 if TYPE_CHECKING:
     from coffea_fm.inference.calibrated_tagger import CalibratedTagger
@@ -43,7 +43,9 @@ def scale_factors(
             inputs.setdefault("working_point", working_point)
         if "discriminant" in known and not {"discriminant", known["discriminant"]} & set(inputs):
             point = find_working_point(tagger.calibration, working_point, tagger.name)
-            inputs["discriminant"] = discriminant(tagger(jets, "scores"), point.signal, point.background)
+            scores = tagger(jets, "scores")
+            scores = tagger.calibrated(scores) if point.calibrated else scores
+            inputs["discriminant"] = tagger.discriminant(scores, point.signal, point.background)
     return evaluate(file, chosen, jets, inputs, variations)
 
 

@@ -11,7 +11,7 @@ import pytest
 from correctionlib import schemav2
 
 import coffea_fm
-from coffea_fm.bundle import Calibration, WorkingPoint, save_calibration
+from coffea_fm.bundle import Calibration, ScoreScaling, WorkingPoint, save_calibration
 from coffea_fm.errors import BundleError, InputError, RecipeError
 from coffea_fm.inference.correction_file import CorrectionFile
 
@@ -179,6 +179,28 @@ def test_own_scale_factors_are_found_by_checksum_and_others_are_refused(tagger, 
     renamed = own(other, f"for {other}").model_copy(update={"name": "txbb"})
     with pytest.raises(BundleError, match="derived for the model 000000000000, but the tagger"):
         tagger.scale_factors(flavoured, write(tmp_path / "c.json", renamed), name="txbb", discriminant=0.5)
+
+
+def test_the_discriminant_of_a_calibrated_working_point_is_calibrated(bundle, flavoured, tmp_path):
+    scaling = ScoreScaling.model_validate(
+        {
+            "classes": ("QCD", "Hbb", "Tbqq"),
+            "temperature": 3.0,
+            "chosen": "temperature",
+            "loss": {},
+            "gain_error": {},
+            "n_fitted": 0,
+            "n_tested": 0,
+        }
+    )
+    point = POINT.model_copy(update={"calibrated": True})
+    save_calibration(bundle, Calibration(working_points=(point,), scaling=scaling))
+    tagger = coffea_fm.load(bundle)
+    path = write(tmp_path / "a.json", own(tagger.checksum, ""))
+    scored = flavoured[~np.isnan(tagger(flavoured).Hbb)]
+    factors = tagger.scale_factors(scored, path, "Hbb_medium")
+    expected = tagger.discriminant(tagger.calibrated(tagger(scored)), "Hbb", "QCD")
+    np.testing.assert_allclose(ak.flatten(factors.nominal), ak.flatten(expected), rtol=1e-6)
 
 
 def test_layouts_and_modes(tagger, flavoured, tmp_path):
