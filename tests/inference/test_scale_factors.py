@@ -233,3 +233,10 @@ def test_event_weights_conserve_events_before_the_tag():
     assert two == pytest.approx(3 * (0.3 * 0.9) ** 2 * (1 - 0.3 * 0.9), abs=0.01)
     with pytest.raises(InputError, match="pass which jets are tagged"):
         coffea_fm.event_weights(factors, efficiency=0.5)
+
+
+def test_a_jet_that_misses_a_tag_of_efficiency_one_has_weight_one():
+    factors = ak.Array([[{"nominal": 0.8}, {"nominal": 1.2}]])
+    tagged, efficiency = ak.Array([[True, False]]), ak.Array([[1.0, 1.0]])
+    assert coffea_fm.event_weights(factors, tagged, efficiency).nominal.to_list() == [0.8]
+    assert coffea_fm.event_weights(factors, tagged, 1.0).nominal.to_list() == [0.8]
