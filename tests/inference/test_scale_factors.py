@@ -203,6 +203,18 @@ def test_the_discriminant_of_a_calibrated_working_point_is_calibrated(bundle, fl
     np.testing.assert_allclose(ak.flatten(factors.nominal), ak.flatten(expected), rtol=1e-6)
 
 
+@pytest.mark.parametrize("edges", [[0.0, 0.5, 1.0], ["-inf", 0.5, "inf"], {"n": 2, "low": 0.0, "high": 1.0}])
+def test_a_jet_without_a_score_needs_no_bin(tagger, flavoured, tmp_path, edges):
+    bins = {"nodetype": "binning", "input": "discriminant", "edges": edges, "content": [0.9, 1.1], "flow": "error"}
+    words = category("systematic", {word: schemav2.Binning.model_validate(bins) for word in ("nominal", "up", "down")})
+    path = write(tmp_path / "a.json", correction("x", {"systematic": "string", "discriminant": "real"}, words))
+    factors = ak.flatten(tagger.scale_factors(flavoured, path, "Hbb_medium", name="x").nominal)
+    discriminant = ak.flatten(tagger.discriminant(tagger(flavoured), "Hbb", "QCD"))
+    expected = np.where(np.isnan(discriminant), 1.0, np.where(discriminant < 0.5, 0.9, 1.1))
+    assert ak.any(expected == 1.0)
+    np.testing.assert_array_equal(factors, expected)
+
+
 def test_layouts_and_modes(tagger, flavoured, tmp_path):
     path = write(tmp_path / "a.json", btv_style())
     arguments = {"corrections": path, "working_point": "Hbb_medium", "name": "deepJet_mujets"}
