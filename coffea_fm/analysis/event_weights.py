@@ -14,7 +14,8 @@ def event_weights(
 
     Without an efficiency it is the product of the scale factors of the tagged jets. With the efficiency of the tag in
     simulation, jets that are not tagged have a weight as well, such that the number of events before the tag is
-    conserved (method 1a of CMS): ``(1 - factor * efficiency) / (1 - efficiency)``, not below zero.
+    conserved (method 1a of CMS): ``(1 - factor * efficiency) / (1 - efficiency)``, not below zero; it is 1 where the
+    efficiency is 1, because all jets are tagged there.
 
     Parameters
     ----------
@@ -48,6 +49,8 @@ def event_weights(
 
 
 def _untagged(factor: ak.Array, efficiency: ak.Array | float) -> ak.Array:
-    left = 1 - factor * efficiency
+    efficiency = ak.zeros_like(factor) + efficiency
+    all_are = efficiency >= 1
+    left = ak.where(all_are, 1, 1 - factor * efficiency)
     left = ak.where(left > 0, left, 0)
-    return left / (1 - efficiency)
+    return left / ak.where(all_are, 1, 1 - efficiency)

@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from coffea_fm.arrays import DoubleArray
+from coffea_fm.inference.discriminants import fraction
 
 
 def discriminant(scores: npt.NDArray[np.floating], signal: int, background: int) -> DoubleArray:
-    """``signal / (signal + background)`` of each jet, in float64; 0 where both scores are 0.
+    """``signal / (signal + background)`` of each jet, in float64; 0 where both scores are 0, NaN without a score.
 
     Parameters
     ----------
@@ -18,6 +19,4 @@ def discriminant(scores: npt.NDArray[np.floating], signal: int, background: int)
     signal, background : int
         Columns of the classes.
     """
-    above = scores[:, signal].astype(np.float64)
-    below = above + scores[:, background]
-    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+    return np.asarray(fraction(*(scores[:, column].astype(np.float64) for column in (signal, background))))

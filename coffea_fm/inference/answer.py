@@ -50,7 +50,13 @@ def answer(
     checksum : str
         Checksum of the model: each warning is given once for it.
     """
+    findings = inspected(chain, packed, level, given, checksum)
+    return Answer(run_shared(chain, packed, level, names, usable=findings.usable), findings)
+
+
+def inspected(chain: Chain, packed: Packed, level: Level, given: ak.Array, checksum: str) -> Findings:
+    """Check the inputs of a chain of graphs, and warn about them; see `answer`."""
     findings = inspect(packed, level)
     remarks = {**findings.remarks, **named_otherwise(given, level)}
     warn_once(remarks, checksum, f"bundle {chain.manifest.name!r} on {collection(given)}")
-    return Answer(run_shared(chain, packed, level, names, usable=findings.usable), findings)
+    return findings

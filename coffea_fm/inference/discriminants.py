@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import awkward as ak
 
@@ -36,9 +37,13 @@ def discriminant(scores: ak.Array, signal: str | Sequence[str], background: str 
             raise InputError(f"there is no score {name!r}{meant} The scores are {', '.join(scores.fields)}")
     if common := set(above) & set(below):
         raise InputError(f"{', '.join(sorted(common))} cannot be both signal and background of a discriminant")
-    numerator = _sum(scores, above)
-    total = numerator + _sum(scores, below)
-    return numerator / (total + (total == 0))
+    return fraction(_sum(scores, above), _sum(scores, below))
+
+
+def fraction(signal: Any, background: Any) -> Any:
+    """``signal / (signal + background)`` of numbers, or arrays of NumPy or awkward; 0 where both are 0."""
+    total = signal + background
+    return signal / (total + (total == 0))
 
 
 def find_working_point(calibration: Calibration, name: str, bundle: str) -> WorkingPoint:

@@ -168,7 +168,8 @@ class Likelihood:
             )
             inside = found.active_mask == 0
             towards = np.linalg.lstsq(found.jac[:, inside], found.fun)[0]
-            best = np.clip(moved(found.x), *self._bounds)
+            best = moved(found.x)
+            best[free] = np.clip(best[free], low, high)  # fixed parameters may be outside
             if np.sum((found.jac[:, inside] @ towards) ** 2) < _LARGEST_DISTANCE:
                 return best
         return self._minimum_by_minuit(best, free)
@@ -176,7 +177,8 @@ class Likelihood:
     def _minimum_by_minuit(self, begin: DoubleArray, free: BoolArray) -> DoubleArray:
         """For the rare fit whose squares are too far from zero, or too curved, for a method of least squares."""
         fit = iminuit.Minuit(self.twice_nll, begin, grad=self.gradient)
-        fit.limits = list(zip(*self._bounds, strict=True))
+        low, high = self._bounds
+        fit.limits = list(zip(np.where(free, low, -np.inf), np.where(free, high, np.inf), strict=True))
         fit.fixed = list(~free)
         fit.errors = list(self.jacobian.steps)
         fit.errordef = iminuit.Minuit.LEAST_SQUARES

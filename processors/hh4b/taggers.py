@@ -17,6 +17,7 @@ from coffea_fm.analysis.variations import Jets
 from coffea_fm.arrays import DoubleArray, IntArray
 from coffea_fm.classes import JET_CLASSES
 from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.inference.discriminants import discriminant
 from coffea_fm.inference.tagger import Tagger
 
 
@@ -65,7 +66,7 @@ class JetTagger:
 
     def discriminant(self, scores: ak.Array) -> ak.Array:
         """``signal / (signal + background)`` of scores."""
-        return scores[self.signal] / sum((scores[name] for name in self.background), scores[self.signal])
+        return self.tagger.discriminant(scores, self.signal, self.background)
 
     def weights(self, jets: ak.Array) -> dict[str, DoubleArray]:
         """Event scale factors by systematic: ``nominal``, ``up`` and ``down``, float64 [n_events]."""
@@ -127,8 +128,7 @@ class EventTagger:
     def score(self, jets: ak.Array, fold: IntArray) -> DoubleArray:
         """Compute the discriminant from embeddings and the jets of one variation; NaN with too few jets."""
         scores = in_order(by_fold([tagger.score for tagger in self.taggers], fold, jets.embedding, jets))
-        discriminant = scores[self.signal] / (scores[self.signal] + scores[self.background])
-        return np.asarray(ak.to_numpy(discriminant), np.float64)
+        return np.asarray(ak.to_numpy(discriminant(scores, self.signal, self.background)), np.float64)
 
 
 def large_r_tagger(bundle: str, corrections: Corrections | None) -> JetTagger:

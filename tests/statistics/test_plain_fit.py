@@ -62,3 +62,14 @@ def test_an_impact_is_the_change_of_a_plain_fit(coarse):
         values, _, _ = minuit(asimov, fixed=[(index, fitted.bestfit[index] + fitted.uncertainty[index])])
         moved = values[asimov.poi] - fitted.bestfit[asimov.poi]
         assert found.postfit_up[place] == pytest.approx(moved, abs=0.01 * fitted.uncertainty[asimov.poi])
+
+
+def test_a_parameter_stays_where_it_is_fixed_even_beyond_its_bounds(coarse):
+    asimov = coarse.asimov(1.0)
+    index = asimov.model.config.par_names.index("scale")
+    beyond = asimov.model.config.suggested_bounds()[index][1] + 0.5
+    fitted = asimov.fit({index: beyond}, errors=False)
+    assert fitted.bestfit[index] == beyond
+    assert fitted.best_twice_nll == pytest.approx(asimov.twice_nll(fitted.bestfit))
+    by_minuit = asimov._minimum_by_minuit(fitted.bestfit, np.arange(len(fitted.bestfit)) != index)
+    assert by_minuit[index] == beyond

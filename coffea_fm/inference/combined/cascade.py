@@ -17,8 +17,9 @@ from coffea_fm.errors import InputError
 from coffea_fm.inference.answer import Answer
 from coffea_fm.inference.arrays import is_dask
 from coffea_fm.inference.base import BaseTagger
+from coffea_fm.inference.calibrated import passing
 from coffea_fm.inference.combined.combined import CombinedTagger, refuse_different
-from coffea_fm.inference.discriminants import find_working_point
+from coffea_fm.inference.discriminants import find_working_point, fraction
 from coffea_fm.inference.things import Things
 
 SCORES = "scores"
@@ -123,6 +124,9 @@ class Cascade(CombinedTagger):
     def passes(self, jets: ak.Array, working_point: str, **collections: ak.Array) -> ak.Array:
         """Whether jets pass a working point of the large network; see `BaseTagger.passes`.
 
+        Jets below the cut of the cascade do not, even if calibration would move the scores of the small network above
+        that of the working point.
+
         Raises
         ------
         InputError
@@ -130,12 +134,15 @@ class Cascade(CombinedTagger):
         """
         point = find_working_point(self.calibration, working_point, self.name)
         self._refuse_another(point.signal, point.background)
-        if point.cut <= self.choice.cut:
+        lowest = point.cut if point.bins is None else min(point.bins.cuts)
+        if not point.calibrated and lowest <= self.choice.cut:
             raise InputError(
-                f"{working_point} cuts at {point.cut:.4g}, where the small network decides (below {self.choice.cut:.4g}): "
+                f"{working_point} cuts at {lowest:.4g}, where the small network decides (below {self.choice.cut:.4g}): "
                 "choose a tighter working point, or a cascade that keeps more"
             )
-        return super().passes(jets, working_point, **collections)
+        tagged = self(jets, (SCORES, STAGE), **collections)
+        passed = passing(tagged[SCORES], jets, point, self.calibration, self.name)
+        return passed & (tagged[STAGE][STAGES[1]] == 1)
 
     def _names(self, outputs: str | Sequence[str] | None, collections: Mapping[str, ak.Array]) -> tuple[str, ...]:
         if isinstance(outputs, ak.Array) or is_dask(outputs):
@@ -186,8 +193,8 @@ def discriminant_of(scores: FloatArray, classes: Sequence[str], choice: Choice) 
     choice : Choice
         The classes to add up.
     """
-    signal, background = (
+    sums = (
         scores[:, [list(classes).index(name) for name in names]].sum(axis=1, dtype=np.float64)
         for names in (choice.signal, choice.background)
     )
-    return np.asarray(signal / (signal + background), dtype=np.float64)
+    return np.asarray(fraction(*sums))

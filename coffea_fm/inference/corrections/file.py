@@ -83,9 +83,9 @@ class CorrectionFile:
         found: set[float] = set()
         for node in _nodes(self.described[name]["data"]):
             if node.get("nodetype") == "multibinning" and given in node["inputs"]:
-                found.update(node["edges"][node["inputs"].index(given)])
+                found.update(_numbers(node["edges"][node["inputs"].index(given)]))
             elif node.get("nodetype") == "binning" and node["input"] == given:
-                found.update(node["edges"])
+                found.update(_numbers(node["edges"]))
         return sorted(found)
 
     def model(self, name: str) -> str:
@@ -94,6 +94,14 @@ class CorrectionFile:
         found = _CHECKSUM.search(text)
         short = _SHORT_CHECKSUM.search(name)
         return found[0] if found else short[1] if short else ""
+
+
+def _numbers(edges: Any) -> list[float]:
+    """Edges of one axis, which a file may list, also as ``"inf"``, or give as a number of equal bins."""
+    if isinstance(edges, dict):
+        width = (edges["high"] - edges["low"]) / edges["n"]
+        return [edges["low"] + index * width for index in range(edges["n"] + 1)]
+    return [float(edge) for edge in edges]
 
 
 def _nodes(node: Any) -> Iterator[dict[str, Any]]:

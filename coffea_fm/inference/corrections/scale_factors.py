@@ -12,7 +12,7 @@ import numpy as np
 from coffea_fm.errors import BundleError, InputError
 from coffea_fm.inference.corrections.file import CorrectionFile, name_of
 from coffea_fm.inference.corrections.inputs import meaning, variation_key, working_point_key
-from coffea_fm.inference.discriminants import discriminant, find_working_point
+from coffea_fm.inference.discriminants import find_working_point
 
 if TYPE_CHECKING:
     from coffea_fm.inference.calibrated_tagger import CalibratedTagger
@@ -43,7 +43,9 @@ def scale_factors(
             inputs.setdefault("working_point", working_point)
         if "discriminant" in known and not {"discriminant", known["discriminant"]} & set(inputs):
             point = find_working_point(tagger.calibration, working_point, tagger.name)
-            inputs["discriminant"] = discriminant(tagger(jets, "scores"), point.signal, point.background)
+            scores = tagger(jets, "scores")
+            scores = tagger.calibrated(scores) if point.calibrated else scores
+            inputs["discriminant"] = tagger.discriminant(scores, point.signal, point.background)
     return evaluate(file, chosen, jets, inputs, variations)
 
 
@@ -127,7 +129,8 @@ def evaluate(
         raise InputError(f"{what} has no variations: pass variations=()")
     keys = file.keys(name, systematic)
     words = {each: variation_key(each, keys, what) for each in ("nominal", *variations)}
-    numbers = [values[each] for each, kind in inputs.items() if kind == "real" and each in values]
+    numbers = {each: values[each] for each, kind in inputs.items() if kind == "real" and each in values}
+    values |= {each: _in_some_bin(number, file.edges(name, each)) for each, number in numbers.items()}
     factors = {}
     for variation, word in words.items():
         arguments = [word if each == systematic else values[each] for each in inputs]
@@ -136,7 +139,7 @@ def evaluate(
         except (RuntimeError, IndexError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"{what} has no value for some of the jets: {reason}; select those it is for") from error
-        factors[variation] = _one_where_nan(found, numbers)
+        factors[variation] = _one_where_nan(found, list(numbers.values()))
     return ak.zip(factors)
 
 
@@ -161,6 +164,15 @@ def _typed(value: Any, kind: str) -> Any:
     if isinstance(value, int | float):
         return int(value) if kind == "int" else float(value)
     return ak.values_astype(value, np.int64 if kind == "int" else np.float64)
+
+
+def _in_some_bin(number: Any, edges: Sequence[float]) -> Any:
+    """The number, with one that has a bin in place of NaN, for which correctionlib may have no value; see below."""
+    if isinstance(number, float):
+        return number
+    finite = [edge for edge in edges if np.isfinite(edge)]
+    inside = float(np.mean(finite[(len(finite) - 1) // 2 :][:2])) if finite else 0.0
+    return ak.where(np.isnan(number), inside, number)
 
 
 def _one_where_nan(factors: ak.Array, numbers: Sequence[Any]) -> ak.Array:

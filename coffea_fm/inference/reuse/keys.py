@@ -22,7 +22,9 @@ _SIZE = 16
 
 def content_keys(packed: Packed) -> list[Key]:
     """A digest of all that is packed of each thing, with its members."""
-    digests = [blake2b(row, digest_size=_SIZE) for row in _rows(np.hstack([_bytes(packed.values), packed.missing]))]
+    numbers = [_bytes(members.counts.reshape(-1, 1)) for members in packed.members.values()]
+    own = np.hstack([_bytes(packed.values), packed.missing.view(np.uint8), *numbers])
+    digests = [blake2b(row, digest_size=_SIZE) for row in _rows(own)]
     for members in packed.members.values():
         ends = members.offsets.tolist()
         for block in (_bytes(members.things.values), members.things.missing):
@@ -88,6 +90,8 @@ def _runs(index: IntArray, offsets: IntArray) -> IntArray:
 
 def _buffers(layout: Any) -> Any:
     """Addresses and types of the buffers of a column."""
+    if layout.is_unknown:  # a column in which all is None
+        return []
     if layout.is_numpy:
         return _address(layout.data)
     parts = [

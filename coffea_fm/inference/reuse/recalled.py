@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from coffea_fm.arrays import IntArray
-from coffea_fm.inference.answer import Answer, answer
+from coffea_fm.inference.answer import Answer, inspected
 from coffea_fm.inference.chain import Chain
-from coffea_fm.inference.checks import inspect
 from coffea_fm.inference.findings import Findings
 from coffea_fm.inference.pieces import answer_in_pieces
 from coffea_fm.inference.reuse.keys import stored_keys
@@ -33,23 +32,29 @@ def answer_things(chain: Chain, things: Things, names: tuple[str, ...], checksum
     path = level.path(_jets(level).name)
     known = _of_jets(chain, names, level)
     if not known or len(path) > 1:
-        return answer(chain, things.packed(level), level, names, things.given, checksum)
+        return answer_in_pieces(chain, things, level, names, checksum)
     if not path and chain.reads(known) == level:
         return _recalled(chain, things, names, checksum, level)
     jets, read = things.members(level.members[0]) if path else things, chain.reads(known)
     if path:
         some = jets.take(np.arange(min(4 * MOST, len(jets)))).packed(read)
         read = fields_that_matter(chain, some, read, known)
-    return _above(chain, things, names, level, path, _recalled(chain, jets, known, checksum, read))
+    return _above(chain, things, names, checksum, level, path, _recalled(chain, jets, known, checksum, read))
 
 
 def _above(
-    chain: Chain, things: Things, names: tuple[str, ...], level: Level, path: tuple[str, ...], below: Answer
+    chain: Chain,
+    things: Things,
+    names: tuple[str, ...],
+    checksum: str,
+    level: Level,
+    path: tuple[str, ...],
+    below: Answer,
 ) -> Answer:
     """Run the graphs that read what the backbone gives for the jets, with the fields that they read beside it."""
     bare = level.map(lambda part: replace(part, members=()) if part.name == _jets(level).name else part)
     packed = pack_rows(things.rows, bare).with_known(path, below.results)
-    findings = inspect(packed, level)
+    findings = inspected(chain, packed, level, things.given, checksum)
     if not path:
         findings = Findings.of_all([below.findings, findings])
     results = {name: below.results[name] for name in names if name in below.results and not path}
@@ -65,7 +70,7 @@ def _recalled(chain: Chain, things: Things, names: tuple[str, ...], checksum: st
     things.require(level)
 
     def compute(new: IntArray) -> Columns:
-        made = answer(chain, things.take(new).packed(level), level, names, things.given, checksum)
+        made = answer_in_pieces(chain, things.take(new), level, names, checksum)
         columns: Columns = {_RESULT + name: rows for name, rows in made.results.items()}
         columns |= {_LOST + name: lost for name, lost in made.findings.lost.items()}
         return columns | {_OUTSIDE: made.findings.outside}

@@ -32,13 +32,18 @@ class Address:
         InputError
             If it does not name a server and a model.
         """
-        parts = urlsplit(url)
+        wrong = f"{url} is no model on a Triton server: write triton://host:8000/model"
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise InputError(wrong) from error
         model = parts.path.strip("/")
         if not parts.hostname or not model or "/" in model or parts.query:
-            raise InputError(f"{url} is no model on a Triton server: write triton://host:8000/model")
+            raise InputError(wrong)
         tls = SCHEMES[parts.scheme]
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        return cls(f"{host}:{parts.port or _PORTS[tls]}", model, tls)
+        return cls(f"{host}:{port or _PORTS[tls]}", model, tls)
 
     def __str__(self) -> str:
         """The model and its server, for messages."""

@@ -11,8 +11,9 @@ import pytest
 from tiny_bundles import WEIGHTS, level_of_jets, save_tiny
 
 import coffea_fm
-from coffea_fm.bundle import Calibration, WorkingPoint, save_calibration
+from coffea_fm.bundle import BinnedCut, Calibration, ScoreScaling, WorkingPoint, save_calibration
 from coffea_fm.errors import BundleError, InputError
+from coffea_fm.inference.combined.cascade import discriminant_of
 from coffea_fm.inference.combined.choosing import choose
 from coffea_fm.shards.metadata import Source
 from coffea_fm.shards.write import write_shard
@@ -75,6 +76,45 @@ def test_working_points_of_the_large_network(made: coffea_fm.Cascade, jets: ak.A
         made.passes(jets, "top")
     with pytest.raises(InputError, match="this cascade is for Hbb against QCD"):
         made.discriminant(made(jets), "Tbqq", "QCD")
+
+
+def point(name: str, **others: object) -> WorkingPoint:
+    given = {"signal": ("Hbb",), "background": ("QCD",), "signal_efficiency": 0.5, "background_efficiency": 0.1}
+    return WorkingPoint.model_validate({"name": name, **given, **others})
+
+
+def test_jets_of_the_small_network_pass_in_no_bin_and_with_no_calibration(
+    made: coffea_fm.Cascade, jets: ak.Array
+) -> None:
+    scaling = ScoreScaling.model_validate(
+        {
+            "classes": ("QCD", "Hbb", "Tbqq"),
+            "temperature": 1.0,
+            "weights": (1.0, 1.0, 1.0),
+            "biases": (-5.0, 5.0, 0.0),
+            "chosen": "vector",
+            "loss": {},
+            "gain_error": {},
+            "n_fitted": 0,
+            "n_tested": 0,
+        }
+    )
+    bins = BinnedCut(field="pt", edges=(200, 500, 1000), cuts=(0.95, 0.01))
+    points = (point("binned", cut=0.9, bins=bins), point("calibrated", cut=0.9, calibrated=True))
+    large = coffea_fm.load(made.large.source)  # type: ignore[attr-defined]
+    save_calibration(large.source, Calibration(working_points=points, scaling=scaling))
+    made = coffea_fm.Cascade(made.small, coffea_fm.load(large.source), made.choice)
+    with pytest.raises(InputError, match=r"binned cuts at 0\.01, where the small network decides"):
+        made.passes(jets, "binned")
+    above = made(jets, "stage").large == 1
+    assert ak.any(made.large.passes(jets, "calibrated") & ~above)
+    assert same(made.passes(jets, "calibrated"), made.large.passes(jets, "calibrated") & above)
+
+
+def test_a_jet_with_neither_score_is_below_every_cut(made: coffea_fm.Cascade) -> None:
+    scores = np.array([[0, 0, 1], [0.25, 0.75, 0], [np.nan] * 3], dtype=np.float32)
+    found = discriminant_of(scores, ("QCD", "Hbb", "Tbqq"), made.choice)
+    np.testing.assert_array_equal(found, [0, 0.75, np.nan])
 
 
 def test_the_cut_keeps_the_signal_on_one_half_and_is_measured_on_the_other(made: coffea_fm.Cascade) -> None:

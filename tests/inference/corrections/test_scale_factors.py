@@ -11,7 +11,7 @@ import pytest
 from correctionlib import schemav2
 
 import coffea_fm
-from coffea_fm.bundle import Calibration, WorkingPoint, save_calibration
+from coffea_fm.bundle import Calibration, ScoreScaling, WorkingPoint, save_calibration
 from coffea_fm.errors import BundleError, InputError, RecipeError
 from coffea_fm.inference.corrections.file import CorrectionFile
 
@@ -181,6 +181,40 @@ def test_own_scale_factors_are_found_by_checksum_and_others_are_refused(tagger, 
         tagger.scale_factors(flavoured, write(tmp_path / "c.json", renamed), name="txbb", discriminant=0.5)
 
 
+def test_the_discriminant_of_a_calibrated_working_point_is_calibrated(bundle, flavoured, tmp_path):
+    scaling = ScoreScaling.model_validate(
+        {
+            "classes": ("QCD", "Hbb", "Tbqq"),
+            "temperature": 3.0,
+            "chosen": "temperature",
+            "loss": {},
+            "gain_error": {},
+            "n_fitted": 0,
+            "n_tested": 0,
+        }
+    )
+    point = POINT.model_copy(update={"calibrated": True})
+    save_calibration(bundle, Calibration(working_points=(point,), scaling=scaling))
+    tagger = coffea_fm.load(bundle)
+    path = write(tmp_path / "a.json", own(tagger.checksum, ""))
+    scored = flavoured[~np.isnan(tagger(flavoured).Hbb)]
+    factors = tagger.scale_factors(scored, path, "Hbb_medium")
+    expected = tagger.discriminant(tagger.calibrated(tagger(scored)), "Hbb", "QCD")
+    np.testing.assert_allclose(ak.flatten(factors.nominal), ak.flatten(expected), rtol=1e-6)
+
+
+@pytest.mark.parametrize("edges", [[0.0, 0.5, 1.0], ["-inf", 0.5, "inf"], {"n": 2, "low": 0.0, "high": 1.0}])
+def test_a_jet_without_a_score_needs_no_bin(tagger, flavoured, tmp_path, edges):
+    bins = {"nodetype": "binning", "input": "discriminant", "edges": edges, "content": [0.9, 1.1], "flow": "error"}
+    words = category("systematic", {word: schemav2.Binning.model_validate(bins) for word in ("nominal", "up", "down")})
+    path = write(tmp_path / "a.json", correction("x", {"systematic": "string", "discriminant": "real"}, words))
+    factors = ak.flatten(tagger.scale_factors(flavoured, path, "Hbb_medium", name="x").nominal)
+    discriminant = ak.flatten(tagger.discriminant(tagger(flavoured), "Hbb", "QCD"))
+    expected = np.where(np.isnan(discriminant), 1.0, np.where(discriminant < 0.5, 0.9, 1.1))
+    assert ak.any(expected == 1.0)
+    np.testing.assert_array_equal(factors, expected)
+
+
 def test_layouts_and_modes(tagger, flavoured, tmp_path):
     path = write(tmp_path / "a.json", btv_style())
     arguments = {"corrections": path, "working_point": "Hbb_medium", "name": "deepJet_mujets"}
@@ -211,3 +245,10 @@ def test_event_weights_conserve_events_before_the_tag():
     assert two == pytest.approx(3 * (0.3 * 0.9) ** 2 * (1 - 0.3 * 0.9), abs=0.01)
     with pytest.raises(InputError, match="pass which jets are tagged"):
         coffea_fm.event_weights(factors, efficiency=0.5)
+
+
+def test_a_jet_that_misses_a_tag_of_efficiency_one_has_weight_one():
+    factors = ak.Array([[{"nominal": 0.8}, {"nominal": 1.2}]])
+    tagged, efficiency = ak.Array([[True, False]]), ak.Array([[1.0, 1.0]])
+    assert coffea_fm.event_weights(factors, tagged, efficiency).nominal.to_list() == [0.8]
+    assert coffea_fm.event_weights(factors, tagged, 1.0).nominal.to_list() == [0.8]

@@ -9,9 +9,9 @@ import pytest
 from tiny_bundles import level_of_jets
 
 import coffea_fm
-from coffea_fm.errors import InputError
+from coffea_fm.errors import InputError, InputWarning
 from coffea_fm.inference.reuse.keys import content_keys, stored_keys
-from coffea_fm.tokens import flatten, pack
+from coffea_fm.tokens import Members, Packed, flatten, pack
 
 
 def same(left: ak.Array, right: ak.Array) -> bool:
@@ -88,6 +88,24 @@ def test_only_the_head_of_events_answers_to_shifted_jets(
         assert coffea_fm.report(scores).counts == coffea_fm.report(plain).counts
 
 
+@pytest.mark.filterwarnings("ignore::coffea_fm.errors.InputWarning")
+def test_warnings_are_those_of_a_call(event_bundle: Path, jets: ak.Array) -> None:
+    others = ak.with_parameter(jets, "collection_name", "Jet")
+    tagger = coffea_fm.load(event_bundle)
+    with pytest.warns(InputWarning, match="these are called Jet"):
+        tagger.variations(jets.pt, {}, FatJet=others)
+
+
+def test_a_column_of_none_is_no_obstacle(bundle: Path, jets: ak.Array) -> None:
+    tagger = coffea_fm.load(bundle)
+    counts = ak.num(ak.flatten(jets.constituents))
+    nothing = ak.unflatten(ak.Array([None] * int(ak.sum(counts))), counts)
+    none = ak.with_field(
+        jets, ak.with_field(jets.constituents, ak.unflatten(nothing, ak.num(jets)), "d0"), "constituents"
+    )
+    assert same(tagger.variations(none, {"up": none})["up"], tagger(none))
+
+
 def test_errors_name_the_variation(bundle: Path, jets: ak.Array) -> None:
     tagger = coffea_fm.load(bundle)
     with pytest.raises(InputError, match=r"variation 'up': .*constituents.* jets"):
@@ -118,3 +136,14 @@ def test_two_jets_have_one_key_only_if_they_are_the_same(jets: ak.Array) -> None
     assert stored_keys(flatten(flat[order])[0], level) == [stored[row] for row in order]
     packed.members["constituents"].things.values[0, 1] += 1
     assert [a == b for a, b in zip(content_keys(packed), keys, strict=True)] == [False] + [True] * (n - 1)
+
+
+def test_a_token_counts_for_its_group() -> None:
+    def things(counts: tuple[int, int]) -> Packed:
+        tokens = np.arange(6, dtype=np.float32).reshape(3, 2)
+        nothing = np.zeros((3, 0), dtype=np.bool_)
+        groups = zip(("constituents", "vertices"), counts, (slice(0, counts[0]), slice(counts[0], 3)), strict=True)
+        members = {name: Members(np.array([n]), Packed(tokens[part], nothing[part])) for name, n, part in groups}
+        return Packed(np.zeros((1, 1), np.float32), np.zeros((1, 0), np.bool_), members)
+
+    assert content_keys(things((2, 1))) != content_keys(things((1, 2)))

@@ -20,7 +20,7 @@ from coffea_fm.cli import main
 from coffea_fm.errors import BundleError, InputError, ServerError
 from coffea_fm.inference.triton import client as triton_client
 from coffea_fm.inference.triton import remote as remote_module
-from coffea_fm.inference.triton.names import version_of
+from coffea_fm.inference.triton.names import Address, version_of
 
 pytest.importorskip("tritonclient.http", reason="tritonclient is not installed: pip install 'coffea-fm[triton]'")
 from kserve_server import KServe
@@ -225,3 +225,9 @@ def test_the_command_writes_what_the_server_reads(bundle: Path, tmp_path: Path) 
         coffea_fm.export_triton(bundle, tmp_path / "repository", max_batch=0)
     with pytest.raises(BundleError, match="there is no bundle 'absent'"):
         coffea_fm.export_triton("absent", tmp_path / "repository")
+
+
+def test_an_address_without_a_port_number_is_no_address() -> None:
+    for url in ("triton://host:http/model", "triton://[host/model", "triton://host:8000"):
+        with pytest.raises(InputError, match="is no model on a Triton server: write triton://host:8000/model"):
+            Address.of(url)
