@@ -66,7 +66,7 @@ def import_omnilearned(
     The checkpoint, for ``coffea-fm finetune``, goes to the folder ``OUTPUT-checkpoint``.
     """
     if preprocess is not None:
-        raise InputError(f"OmniLearned has no {preprocess}: its inputs follow from its weights; omit it")
+        raise InputError(f"OmniLearned has no {preprocess}: its inputs follow from its weights; leave it out")
     options = OmniLearnedOptions() if mapping is None else read_config(mapping, OmniLearnedOptions, "mapping")
     network, config = read_omnilearned(_read(model), options)
     graphs = make_graphs(network, config.level)
@@ -105,13 +105,13 @@ def read_omnilearned(content: Mapping[str, Any], options: OmniLearnedOptions) ->
     """
     if CLASSIFIER not in content:
         raise InputError(
-            f"this checkpoint of OmniLearned has no {CLASSIFIER!r}: give one of a classifier or pretraining"
+            f"this checkpoint of OmniLearned has no {CLASSIFIER!r}: give a checkpoint of a classifier or of a pretraining"
         )
     found = from_omnilearned_state(content[BODY], content[CLASSIFIER])
     count = len(found.head["layers.1.bias"])
     classes = options.classes or tuple(f"class_{index}" for index in range(count))
     if len(classes) != count:
-        raise InputError(f"the checkpoint has {count} classes, and the mapping names {len(classes)}: name them all")
+        raise InputError(f"the checkpoint has {count} classes, but the mapping names {len(classes)}: name them all")
     fields = _FIELDS[found.config.features]
     tokens = token_level("constituents", fields, minimum=1, maximum=options.max_tokens)
     config = NetworkConfig(
@@ -138,6 +138,6 @@ def _read(path: Path) -> Mapping[str, Any]:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(f"cannot read {path} without running code in it ({reason}): save only its tensors") from error
     if not is_omnilearned(content):
-        raise InputError(f"{path} is no checkpoint of OmniLearned: it has no state dict {BODY!r}")
+        raise InputError(f"{path} is not a checkpoint of OmniLearned: it has no state dict {BODY!r}")
     found: Mapping[str, Any] = content
     return found

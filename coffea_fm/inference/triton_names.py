@@ -35,7 +35,7 @@ class Address:
         parts = urlsplit(url)
         model = parts.path.strip("/")
         if not parts.hostname or not model or "/" in model or parts.query:
-            raise InputError(f"{url} is no model on a Triton server: write triton://host:8000/model")
+            raise InputError(f"{url} is not the address of a model on a Triton server: write triton://host:8000/model")
         tls = SCHEMES[parts.scheme]
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         return cls(f"{host}:{parts.port or _PORTS[tls]}", model, tls)

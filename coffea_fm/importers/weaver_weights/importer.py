@@ -33,7 +33,7 @@ def import_weights(
     The checkpoint, for ``coffea-fm finetune``, goes to the folder ``OUTPUT-checkpoint``.
     """
     if preprocess is not None:
-        raise InputError(f"weights are imported without {preprocess}: the inputs are those of JetClass; omit it")
+        raise InputError(f"weights are imported without {preprocess}: the inputs are those of JetClass; leave it out")
     options = WeightOptions() if mapping is None else read_config(mapping, WeightOptions, "mapping")
     network, config = read_network(read_state(model), options)
     graphs = make_graphs(network, config.level)

@@ -47,7 +47,7 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     file = Path(path)
     try:
         if file.stat().st_size > MOST_BYTES:
-            raise InputError(f"{file} is larger than 2 GiB: give the weights of the network only")
+            raise InputError(f"{file} is larger than 2 GiB: give only the weights of the network")
         state = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         reason = str(error).strip().partition("\n")[0]
@@ -95,9 +95,7 @@ def read_network(state: dict[str, Tensor], options: WeightOptions) -> tuple[Mode
         model.get_submodule("head").load_state_dict(converted.head)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
-        raise InputError(
-            f"the weights do not fit a network of a configuration that can be imported: {reason}"
-        ) from error
+        raise InputError(f"the weights do not fit a network that can be imported: {reason}") from error
     return model.eval(), network
 
 
@@ -160,7 +158,7 @@ def _classes(converted: Converted, options: WeightOptions) -> tuple[str, ...]:
     names = options.classes or (JET_CLASSES if count == len(JET_CLASSES) else ())
     if len(names) != count:
         raise InputError(
-            f"the network has {count} scores and {len(names)} class names: list all under 'classes' in a YAML file, "
+            f"the network has {count} scores, but there are {len(names)} class names: list all under 'classes' in a YAML file, "
             "and give it with --mapping"
         )
     return names
