@@ -54,7 +54,7 @@ def measure_calibration(
     bins = None if bins is None else bins.take(scored)
     enough = len(target) >= 2 * FEWEST_JETS
     if calibrated and not enough:
-        raise InputError(f"{len(target)} jets are too few to calibrate scores: give at least {2 * FEWEST_JETS}")
+        raise InputError(f"{len(target)} jets are too few to calibrate the scores: give at least {2 * FEWEST_JETS}")
     scaling = fit_scaling(scores, target, classes) if enough else None
     cut_on = scaled(scores, scaling) if calibrated and scaling is not None else scores
     points = working_points(cut_on, target, classes, background=background, bins=bins, calibrated=calibrated)

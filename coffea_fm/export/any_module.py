@@ -94,7 +94,9 @@ def export_module(
     described = tuple(_output(name, columns, level) for name, columns in outputs.items())
     packed = jets if isinstance(jets, Packed) else pack(jets, level)[0]
     if not len(packed.at((level.members[0].name,))):
-        raise InputError(f"the examples for the numerical check have no {level.members[0].name}: give others")
+        raise InputError(
+            f"the examples for the numerical check have no {level.members[0].name}: give others that have some"
+        )
     graph = _ModuleGraph(module, level, described)
     names = tuple(item.name for item in described)
     manifest = Manifest(
@@ -125,7 +127,9 @@ def _reads(module: nn.Module, names: tuple[str, ...]) -> tuple[str, ...]:
         needed = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL
         if needed and parameter.name not in names:
             hint = nearest(parameter.name, names, "the arrays of this level are")
-            raise InputError(f"forward of {type(module).__name__} takes {parameter.name!r}, which is no array: {hint}")
+            raise InputError(
+                f"forward of {type(module).__name__} takes {parameter.name!r}, which is not an array: {hint}"
+            )
     return tuple(parameter.name for parameter in parameters if parameter.name in names)
 
 
@@ -142,14 +146,14 @@ def _named(returned: object, outputs: tuple[Output, ...]) -> Mapping[str, Tensor
     if not isinstance(returned, Mapping):
         raise InputError(f"the module returns a {type(returned).__name__}: return a dict of {', '.join(names)}")
     if set(returned) != set(names):
-        raise InputError(f"the module returns {', '.join(map(str, returned))}, and outputs names {', '.join(names)}")
+        raise InputError(f"the module returns {', '.join(map(str, returned))}, but outputs= names {', '.join(names)}")
     return returned
 
 
 def _checked(values: Tensor, output: Output, n_things: int) -> Tensor:
     if values.dim() != 2 or values.shape[1] != output.dim or values.shape[0] != n_things:
         expected = f"[{n_things}, {output.dim}] for {n_things} of {output.level}"
-        raise InputError(f"the module returns {output.name} of shape {list(values.shape)} and not {expected}")
+        raise InputError(f"the module returns {output.name} of shape {list(values.shape)}, not {expected}")
     return values.float()
 
 

@@ -78,7 +78,7 @@ def check_graphs(
     """
     for first in model.backbone.level.members[:1]:
         if not len(packed.at((*model.level.path(model.backbone.level.name), first.name))):
-            raise InputError(f"the examples for the numerical check have no {first.name}: give others")
+            raise InputError(f"the examples for the numerical check have no {first.name}: give others that have some")
     runs = _runs(graphs, model)
     training = model.training
     model.eval()
@@ -137,7 +137,9 @@ def compare(case: Case, exported: Answers, reference: Answers, head: Head | None
             raise ExportError(f"{name} of {case.name} is not finite where all inputs are")
         difference = float(np.abs((values[~undefined] - expected[~undefined]) / unit).max(initial=0.0))
         if difference > tolerance:
-            raise ExportError(f"{name} of {case.name} differs from torch by {difference:.2g}, allowed is {tolerance:g}")
+            raise ExportError(
+                f"{name} of {case.name} differs from torch by {difference:.2g}, and at most {tolerance:g} is allowed"
+            )
         largest = max(largest, difference)
     return largest
 

@@ -87,7 +87,7 @@ def make_fast(bundle: str | os.PathLike[str], data: str | os.PathLike[str]) -> F
     check = _measure(loaded, made, packed.take(tested), target[tested], classes)
     if check.rechunked > INVARIANCE:
         raise ExportError(
-            f"scores of the fast variant change by {check.rechunked:.1e} with the batch: nothing is written"
+            f"scores of the fast variant change by {check.rechunked:.1e} when the batch changes: nothing is written"
         )
     graphs = tuple(
         Graph(**(graph.model_dump() | {"file": f"{graph.name}-fast.onnx", "sha256": ""}))

@@ -121,7 +121,7 @@ def make_graphs(
     """
     head = model.head
     if temperature != 1.0 and (head is None or head.output != "scores"):
-        raise RecipeError("a temperature calibrates class scores, but this model has none: omit it")
+        raise RecipeError("a temperature calibrates class scores, but this model has none: leave temperature out")
     described = {graph.name: graph for graph in describe(model, token_vectors=token_vectors)[0]}
     training = model.training
     model.eval()

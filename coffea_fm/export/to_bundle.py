@@ -94,7 +94,7 @@ def export(
         if level is None or outputs is None or jets is None:
             raise InputError("a module needs level=, outputs= and jets=: what it reads, what it returns, and real jets")
         if data is not None or temperature != 1.0:
-            raise InputError("data and temperature belong to a checkpoint: omit them for a module")
+            raise InputError("data and temperature belong to a checkpoint: leave them out for a module")
         manifest = export_module(
             model,
             output,
@@ -106,7 +106,7 @@ def export(
         )
     else:
         if not (level is None and outputs is None and jets is None):
-            raise InputError("level, outputs and jets describe a module: a checkpoint knows its own, so omit them")
+            raise InputError("level, outputs and jets describe a module: a checkpoint has its own, so leave them out")
         manifest = export_checkpoint(model, output, card=text, data=data, temperature=temperature)
     check = manifest.check
     size = sum(path.stat().st_size for path in Path(output).iterdir())

@@ -38,14 +38,14 @@ def calibrate(scores: ak.Array, calibration: Calibration, name: str) -> ak.Array
     scaling = calibration.scaling
     if scaling is None:
         raise BundleError(
-            f"no calibration of the scores of {name!r} was measured: run 'coffea-fm evaluate --record' on labelled jets"
+            f"no calibration of the scores of {name!r} has been measured: run 'coffea-fm evaluate --record' on labelled jets"
         )
     if is_dask(scores):
         import dask_awkward
 
         return dask_awkward.map_partitions(calibrate, scores, calibration, name, label=f"calibrate-{name}")
     if scores.attrs.get(_MARK):
-        raise InputError(f"these scores of {name!r} are calibrated already: pass those that tagger(jets) returned")
+        raise InputError(f"these scores of {name!r} are already calibrated: pass the scores that tagger(jets) returned")
     if set(scores.fields) != set(scaling.classes):
         raise InputError(
             f"the calibration of {name!r} is for the scores {', '.join(scaling.classes)}, found {', '.join(scores.fields)}"

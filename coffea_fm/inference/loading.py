@@ -56,10 +56,10 @@ def load(
         raise InputError(f"precision={precision!r}: choose 'full' or 'fast'")
     if is_triton(os.fspath(path)):
         if providers:
-            raise InputError(f"providers={providers}: where {path} runs is for its server to say; leave them out")
+            raise InputError(f"providers={providers}: the server decides where {path} runs; leave providers out")
         if precision == "fast":
             raise InputError(
-                f"precision='fast': {path} has the precision that was exported to its server; leave it out"
+                f"precision='fast': {path} has the precision that was exported to its server; leave precision out"
             )
         return load_remote(os.fspath(path), ship=ship, threads=threads)
     bundle = process_cache.keep(load_bundle(path, precision=None if precision == "full" else precision))

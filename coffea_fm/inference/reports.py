@@ -90,7 +90,7 @@ def report(scores: ak.Array) -> Report:
         If the array does not come from a tagger, comes from several bundles, or is not computed yet.
     """
     if is_dask(scores):
-        raise InputError("these scores are not computed yet: pass the result of .compute()")
+        raise InputError("these scores have not been computed yet: pass the result of .compute()")
     taggings = [Report(**value) for key, value in scores.attrs.items() if key.startswith(_PREFIX)]
     if not taggings:
         raise InputError("this array was not made by a tagger: pass the scores that tagger(jets) returned")

@@ -35,7 +35,7 @@ def import_weights(
     The checkpoint, for ``coffea-fm finetune``, goes to the folder ``OUTPUT-checkpoint``.
     """
     if preprocess is not None:
-        raise InputError(f"weights are imported without {preprocess}: their inputs are known; omit it")
+        raise InputError(f"weights are imported without {preprocess}: their inputs are known; leave it out")
     content = read_torch_file(model)
     options: WeightOptions
     if is_omnilearned(content):

@@ -37,13 +37,13 @@ def read_omnilearned(content: Mapping[str, Any], options: OmniLearnedOptions) ->
     """
     if CLASSIFIER not in content:
         raise InputError(
-            f"this checkpoint of OmniLearned has no {CLASSIFIER!r}: give one of a classifier or pretraining"
+            f"this checkpoint of OmniLearned has no {CLASSIFIER!r}: give a checkpoint of a classifier or of a pretraining"
         )
     found = from_omnilearned_state(content[BODY], content[CLASSIFIER])
     count = len(found.head["layers.1.bias"])
     classes = options.classes or tuple(f"class_{index}" for index in range(count))
     if len(classes) != count:
-        raise InputError(f"the checkpoint has {count} classes, and the mapping names {len(classes)}: name them all")
+        raise InputError(f"the checkpoint has {count} classes, but the mapping names {len(classes)}: name them all")
     fields = _FIELDS[found.config.features]
     tokens = token_level("constituents", fields, minimum=1, maximum=options.max_tokens)
     config = NetworkConfig(

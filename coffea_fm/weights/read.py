@@ -24,7 +24,7 @@ def read_torch_file(path: Path) -> Mapping[str, Any]:
     """
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path} is larger than 2 GiB: give the weights of the network only")
+            raise InputError(f"{path} is larger than 2 GiB: give only the weights of the network")
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         reason = str(error).strip().partition("\n")[0]

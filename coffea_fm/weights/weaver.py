@@ -71,9 +71,7 @@ def read_weaver(content: Mapping[str, Any], options: WeaverOptions) -> tuple[Mod
         model.get_submodule("head").load_state_dict(converted.head)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
-        raise InputError(
-            f"the weights do not fit a network of a configuration that can be imported: {reason}"
-        ) from error
+        raise InputError(f"the weights do not fit a network that can be imported: {reason}") from error
     return model.eval(), network
 
 
@@ -136,7 +134,7 @@ def _classes(converted: Converted, options: WeaverOptions) -> tuple[str, ...]:
     names = options.classes or (JET_CLASSES if count == len(JET_CLASSES) else ())
     if len(names) != count:
         raise InputError(
-            f"the network has {count} scores and {len(names)} class names: list all under 'classes' in a YAML file, "
+            f"the network has {count} scores, but there are {len(names)} class names: list all under 'classes' in a YAML file, "
             "and give it with --mapping"
         )
     return names

@@ -135,7 +135,7 @@ def test_the_report_of_computed_scores_counts_all_partitions(bundle: Path, jetcl
 
 
 def test_scores_that_are_not_computed_have_no_report(bundle: Path, lazy: Any) -> None:
-    with pytest.raises(InputError, match=r"not computed yet.*\.compute\(\)"):
+    with pytest.raises(InputError, match=r"not been computed yet.*\.compute\(\)"):
         coffea_fm.report(coffea_fm.load(bundle)(lazy.Jet))
 
 

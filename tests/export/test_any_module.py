@@ -134,11 +134,11 @@ class Returns(nn.Module):
 @pytest.mark.parametrize(
     ("result", "outputs", "message"),
     [
-        (lambda jet: jet, {"scores": ("a", "b", "c")}, r"shape \[2, 2\] and not \[2, 3\]"),
+        (lambda jet: jet, {"scores": ("a", "b", "c")}, r"shape \[2, 2\], not \[2, 3\]"),
         (lambda jet: jet[:, 0], {"scores": ("a",)}, r"scores of shape \[2\]"),
         (lambda jet: jet[:1], {"scores": 2}, r"shape \[1, 2\]"),
         (lambda jet: (jet, jet), {"scores": 2, "embedding": 2}, "returns a tuple: return a dict of scores, embedding"),
-        (lambda jet: {"score": jet}, {"scores": 2}, "returns score, and outputs names scores"),
+        (lambda jet: {"score": jet}, {"scores": 2}, "returns score, but outputs= names scores"),
         (lambda jet: jet, {"scores": 2, "embedding": 2}, "returns a Tensor: return a dict"),
     ],
 )
@@ -154,7 +154,7 @@ class Misspelt(nn.Module):
 
 def test_other_mistakes_are_told(tmp_path):
     given = {"level": SMALL, "outputs": OUTPUTS, "jets": described()}
-    with pytest.raises(InputError, match=r"'constituent', which is no array.*'constituents'"):
+    with pytest.raises(InputError, match=r"'constituent', which is not an array.*'constituents'"):
         coffea_fm.export(Misspelt(), tmp_path / "mine", **given)
     with pytest.raises(InputError, match="needs level=, outputs= and jets="):
         coffea_fm.export(DeepSet(), tmp_path / "mine", level=SMALL)

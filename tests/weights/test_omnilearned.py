@@ -94,7 +94,7 @@ def test_the_checkpoint_beside_it_can_be_loaded(imported):
 
 def test_what_cannot_be_imported_is_said():
     damaged = content("published")
-    with pytest.raises(InputError, match="10 classes, and the mapping names 2"):
+    with pytest.raises(InputError, match="10 classes, but the mapping names 2"):
         read_omnilearned(damaged, OmniLearnedOptions(classes=("a", "b")))
     del damaged["classifier_head"]
     with pytest.raises(InputError, match="no 'classifier_head'"):

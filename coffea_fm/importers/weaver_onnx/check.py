@@ -105,8 +105,8 @@ class Checker:
         rounding = max(_largest(self._run(_rounded(inputs, rng)), expected) for _ in range(_DRAWS))
         if not found <= _FACTOR * rounding:
             raise InputError(
-                f"the imported graph differs from the original model by {found:.2g} on random jets, allowed is "
-                f"{TOLERANCE:g}: nothing was written; please report this model"
+                f"the imported graph differs from the original model by {found:.2g} on random jets, and at "
+                f"most {TOLERANCE:g} is allowed: nothing was written; please report this model"
             )
         return found
 

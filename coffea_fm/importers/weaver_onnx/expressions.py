@@ -169,5 +169,5 @@ def _function(name: str, arguments: list[ast.expr], inner: Callable[[ast.expr], 
         return Call(name, tuple(map(inner, others)), level.id)
     converted = tuple(map(inner, arguments))
     if name == "missing" and not isinstance(converted[0], Column):
-        raise fail("missing() takes the name of a column, and something else was found")
+        raise fail("missing() takes the name of a column, but something else was found")
     return Call(name, converted)

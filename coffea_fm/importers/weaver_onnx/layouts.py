@@ -19,8 +19,8 @@ def read_inputs(original: Original, preprocess: Preprocess, described_by: str) -
     """
     if unknown := set(original.inputs) - set(preprocess.input_names):
         raise InputError(
-            f"{original.path} and {described_by} do not belong together: the model reads {', '.join(sorted(unknown))}, and "
-            f"described are {', '.join(preprocess.input_names)}"
+            f"{original.path} and {described_by} do not belong together: the model reads {', '.join(sorted(unknown))}, but "
+            f"{', '.join(preprocess.input_names)} are described"
         )
     names = tuple(name for name in preprocess.input_names if name in original.inputs)
     return preprocess.model_copy(update={"input_names": names})

@@ -71,7 +71,7 @@ def read_original(path: Path) -> Original:
     for value in given:
         if value.type.tensor_type.elem_type != TensorProto.FLOAT:
             kind = TensorProto.DataType.Name(value.type.tensor_type.elem_type)
-            raise InputError(f"the input {value.name!r} of {path} is {kind}, and only float32 is supported")
+            raise InputError(f"the input {value.name!r} of {path} is {kind}, but only float32 is supported")
     return Original(path, model, _shapes(given), _shapes(model.graph.output), sha256)
 
 

@@ -90,7 +90,7 @@ def plan_outputs(
     if not np.isfinite(values).all():
         raise InputError(
             f"{original.path} gives numbers that are not finite for random jets prepared as the files say: check that the "
-            f"mapping {name} is that of this model"
+            f"mapping {name} is the one for this model"
         )
     plans = []
     for output, info in mapping.outputs.items():

@@ -198,7 +198,7 @@ def _checked(expression: Expression, where: str, over: str = "") -> Expression:
         )
     if isinstance(expression, Call):
         if over and expression.level:
-            raise RecipeError(f"{where}: {expression.name} cannot stand inside another function over tokens")
+            raise RecipeError(f"{where}: {expression.name} cannot be used inside another function over tokens")
         for argument in expression.arguments:
             _checked(argument, where, expression.level or over)
     return expression

@@ -130,7 +130,7 @@ def read_preprocess(path: Path) -> Preprocess:
     """
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path} has more than {MOST_BYTES >> 20} MiB: this is not a preprocess.json")
+            raise InputError(f"{path} is larger than {MOST_BYTES >> 20} MiB, so it is not a preprocess.json")
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error

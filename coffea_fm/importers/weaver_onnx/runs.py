@@ -148,7 +148,7 @@ def find_allowed(original: Original, plan: Plan, layouts: Mapping[str, Layout]) 
         truth = [alone(jet) for jet in jets]
     except Exception as error:
         raise InputError(
-            f"{original.path} does not run on a jet that is prepared as its preprocess.json says: "
+            f"{original.path} does not run on a jet prepared as its preprocess.json says: "
             f"{str(error).splitlines()[0][:200]}"
         ) from error
     padded = [stacked(plan, [jet], layouts, extra=_EXTRA) for jet in jets]

@@ -101,7 +101,7 @@ def choose(asked: Choice, values: DoubleArray, signal: BoolArray, background: Bo
     if below < 1:
         raise InputError(
             f"there are {len(chosen_on) + len(measured_on)} signal jets, too few to choose a cut that keeps "
-            f"{asked.keep:g} of them: give at least {math.ceil(2 / (1 - asked.keep))}, better ten times as many"
+            f"{asked.keep:g} of them: give at least {math.ceil(2 / (1 - asked.keep))}, preferably ten times as many"
         )
     cut = float(chosen_on[below])
     n, lost = len(measured_on), int((measured_on < cut).sum())
@@ -140,7 +140,7 @@ def _of_shards(trial: Cascade, folder: str | os.PathLike[str]) -> Labelled:
 
     small, choice = trial.small, trial.choice
     if not isinstance(small, Tagger):
-        raise InputError("shards are read by a bundle alone: give labelled jets, data=jets, is_signal=...")
+        raise InputError("only a bundle can read shards: give labelled jets, data=jets, is_signal=...")
     level = small.chain.reads((SCORES,))
     dataset = ShardDataset(folder, without_ranges(level))
     kinds = [np.array([name in names for name in dataset.classes]) for names in (choice.signal, choice.background)]

@@ -75,12 +75,12 @@ def refuse_different(taggers: Sequence[BaseTagger], what: str) -> None:
         takes = [{level.name for level in tagger.levels} for tagger in (first, other)]
         if takes[0] != takes[1]:
             raise InputError(
-                f"{what}: {first.name!r} takes {_listed(takes[0])}s and {other.name!r} {_listed(takes[1])}s"
+                f"{what}: {first.name!r} takes {_listed(takes[0])}s, but {other.name!r} takes {_listed(takes[1])}s"
             )
         if first.output("scores") != other.output("scores"):
             raise InputError(
                 f"{what}: {first.name!r} has the scores {', '.join(first.classes)}, and {other.name!r} "
-                f"{', '.join(other.classes)}: all must have the same, in the same order"
+                f"has {', '.join(other.classes)}: all must have the same, in the same order"
             )
 
 

@@ -50,7 +50,7 @@ class Ensemble(CombinedTagger):
 
     def __post_init__(self) -> None:
         if self.folds not in (None, "event"):
-            raise InputError(f"folds={self.folds!r}: choose 'event', or leave it out for the mean of all models")
+            raise InputError(f"folds={self.folds!r}: choose 'event', or leave folds out to get the mean of all models")
         object.__setattr__(self, "taggers", tuple(self.taggers))
         refuse_different(self.taggers, "an ensemble")
         parts = ["ensemble", self.folds, *(tagger.checksum for tagger in self.taggers)]
@@ -85,13 +85,15 @@ class Ensemble(CombinedTagger):
         if numbers is None:
             holder = jets if EVENT in jets.fields else things
             if EVENT not in holder.fields:
-                raise InputError("the folds are by event number: pass event=events.event")
+                raise InputError("the folds are chosen by event number: pass event=events.event")
             numbers = holder[EVENT]
         ak.typetracer.touch_data(numbers)
         try:
             return ak.with_field(things, numbers, EVENT)
         except (ValueError, TypeError) as error:
-            raise InputError("event must have one number per event: select it as the jets") from error
+            raise InputError(
+                "event must have one number per event: apply the selection of the jets to it, too"
+            ) from error
 
     def _answer(self, things: Things, names: tuple[str, ...]) -> Answer:
         if self.folds is None:

@@ -138,7 +138,9 @@ def evaluate(
             found = _in_layout(file.content[name].evaluate(*arguments), jets)
         except (RuntimeError, IndexError, ValueError) as error:
             reason = str(error).splitlines()[0]
-            raise InputError(f"{what} has no value for some of the jets: {reason}; select those it is for") from error
+            raise InputError(
+                f"{what} has no value for some of the jets: {reason}; select the jets that it is for"
+            ) from error
         factors[variation] = _one_where_nan(found, list(numbers.values()))
     return ak.zip(factors)
 
@@ -159,7 +161,7 @@ def _typed(value: Any, kind: str) -> Any:
     """The value with the type that correctionlib wants."""
     if kind == "string":
         if not isinstance(value, str):
-            raise InputError(f"a string is needed where a correction reads text, not {type(value).__name__}")
+            raise InputError(f"the correction reads text here: give a string, not {type(value).__name__}")
         return value
     if isinstance(value, int | float):
         return int(value) if kind == "int" else float(value)

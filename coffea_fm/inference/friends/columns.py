@@ -72,7 +72,7 @@ def _find(friend: Path, about: dict[str, Any]) -> Path:
     if not friend.is_dir():
         return friend
     if "filename" not in about:
-        raise InputError(f"these events do not know their file: name its friend, in {friend}")
+        raise InputError(f"it is not known which file these events come from: give the path of its friend, in {friend}")
     dataset, file = str(about.get("dataset", "")), str(about["filename"])
     for unique in (False, True):
         for suffix in _SUFFIXES:
@@ -89,7 +89,7 @@ def _range(events: ak.Array, about: dict[str, Any], source: FriendSource, path: 
         raise InputError(f"{path} is the friend of {source.file} (UUID {source.uuid}), not of {about.get('filename')}")
     start, stop = int(about.get("entrystart", 0)), int(about.get("entrystop", source.entries))
     if stop > source.entries:
-        raise InputError(f"{path} has {source.entries} entries, and the events are entries {start} to {stop}")
+        raise InputError(f"{path} has {source.entries} entries, but the events are entries {start} to {stop}")
     if len(events) != stop - start:
         raise InputError(
             f"{path} has {stop - start} entries for these {len(events)} events: open the friend before events are selected"

@@ -129,5 +129,5 @@ def read_friend_metadata(path: str | os.PathLike[str]) -> FriendMetadata:
         return FriendMetadata.model_validate_json(text)
     except ValidationError as error:
         raise InputError(
-            f"{path} describes itself in a way that this coffea-fm does not read: write it again"
+            f"{path} has a description that this version of coffea-fm cannot read: write it again"
         ) from error

@@ -23,7 +23,7 @@ def run_variations(
 ) -> dict[str, ak.Array]:
     """Tag jets and their variations with one memory; see `BaseTagger.variations`."""
     if NOMINAL in shifted:
-        raise InputError("a variation cannot be called 'nominal': that is the name of the jets without a shift")
+        raise InputError("a variation cannot be called 'nominal': that is the name of the unshifted jets")
     recall = Recall()
     results = {NOMINAL: run(jets, outputs, collections, recall)}
     for name, changed in shifted.items():

@@ -63,7 +63,7 @@ def infer(address: Address, model: str, version: str, arrays: Arrays, outputs: S
 
     answer = _repeated(address, ask, TRIES)
     if (given := answer.get_response().get("model_version")) != version:
-        raise ServerError(f"{address} answered with version {given} instead of {version}: it is another model")
+        raise ServerError(f"{address} answered with version {given} instead of {version}: it has a different model")
     return [answer.as_numpy(name) for name in outputs]
 
 
@@ -102,7 +102,7 @@ def _repeated(address: Address, ask: Callable[[Any], Any], tries: int) -> Any:
         except InferenceServerException as error:
             reason = error.message() or "no reason given"
             if error.status() not in _AWAY:
-                raise ServerError(f"{address} refuses: {reason}; {_cure(reason)}") from error
+                raise ServerError(f"{address} refused the request: {reason}; {_cure(reason)}") from error
         except Exception as error:
             if not _is_of_the_network(error):
                 raise

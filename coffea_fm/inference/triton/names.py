@@ -32,7 +32,7 @@ class Address:
         InputError
             If it does not name a server and a model.
         """
-        wrong = f"{url} is no model on a Triton server: write triton://host:8000/model"
+        wrong = f"{url} is not the address of a model on a Triton server: write triton://host:8000/model"
         try:
             parts = urlsplit(url)
             port = parts.port

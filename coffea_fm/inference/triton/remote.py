@@ -162,7 +162,7 @@ def _bundle_of(config: Mapping[str, Any], address: Address, source: str) -> Bund
     carried = {name: value["string_value"] for name, value in config.get("parameters", {}).items()}
     if MANIFEST not in carried:
         raise ServerError(
-            f"{address} has no manifest of coffea-fm: write its repository with 'coffea-fm export-triton'"
+            f"{address} has no manifest of coffea-fm: write the model repository with 'coffea-fm export-triton'"
         )
     try:
         manifest = Manifest.model_validate_json(carried[MANIFEST])
@@ -170,7 +170,7 @@ def _bundle_of(config: Mapping[str, Any], address: Address, source: str) -> Bund
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
         raise ServerError(
-            f"{address} has a manifest that this coffea-fm cannot read ({reason}): export it again"
+            f"{address} has a manifest that this version of coffea-fm cannot read ({reason}): export it again"
         ) from error
     if manifest.content_hash() != manifest.checksum:
         raise ServerError(f"the manifest of {address} was edited or damaged: export the bundle again")

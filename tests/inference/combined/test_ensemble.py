@@ -93,7 +93,7 @@ def test_an_ensemble_is_a_tagger(taggers: list[coffea_fm.Tagger], jets: ak.Array
 
 def test_models_that_do_not_fit_together(taggers: list[coffea_fm.Tagger], tmp_path: Path) -> None:
     events = coffea_fm.load(save_tiny_event(tmp_path / "event", f"{tmp_path.name}-event"))
-    with pytest.raises(InputError, match=r"takes jets and .* events"):
+    with pytest.raises(InputError, match=r"takes jets, but .* takes events"):
         coffea_fm.Ensemble([taggers[0], events])
     with pytest.raises(InputError, match="at least two"):
         coffea_fm.Ensemble(taggers[:1])

@@ -138,7 +138,7 @@ def test_files_and_corrections_that_do_not_fit_are_refused(tagger, flavoured, tm
     with pytest.raises(RecipeError, match=r"cannot read the corrections nowhere\.json"):
         tagger.scale_factors(flavoured, "nowhere.json", "Hbb_medium")
     top = ak.with_field(flavoured, ak.full_like(flavoured.hadronFlavour, 6), "hadronFlavour")
-    with pytest.raises(InputError, match=r"no value for some of the jets: .*; select those it is for"):
+    with pytest.raises(InputError, match=r"no value for some of the jets: .*; select the jets that it is for"):
         tagger.scale_factors(top, path, "Hbb_medium", name="deepJet_mujets")
     without = flavoured[["pt", "eta"]]
     with pytest.raises(InputError, match=r"reads 'flavor', which the jets do not have: pass flavour=\.\.\."):
