@@ -8,8 +8,8 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 demo: .venv/.demo  ## tag the shipped sample on a local dask cluster; needs no torch and no network
 	$(BIN)/coffea-fm demo
 
-test: .venv/.test .venv-dask-awkward/.test  ## everything but the long physics runs
-	$(BIN)/python -m pytest
+test: .venv/.test .venv-dask-awkward/.test  ## everything but the long physics runs, in two processes
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 	.venv-dask-awkward/bin/python -m pytest tests/dask_mode
 
 lint: .venv/.dev

@@ -46,6 +46,8 @@ def write(networks: Sequence[tuple[Network, list[Measured]]], rate: float, jets:
             memory = f"{row.memory:.0f} MiB" if row.memory else ""
             lines.append(f"| {row.way} | {row.rate:.0f} | {ratio} | {filled} | {memory} |")
         lines += ["", f"Largest difference of a score to (b2): {max(row.difference for row in rows):.1e}."]
+        if network.name.startswith("ParT"):
+            lines[-1] += " The graph of weaver computes m² of collinear pairs with rounding noise."
     text = "\n".join([*lines, ""])
     with atomic(folder / "results.md") as path:
         path.write_text(text)

@@ -7,12 +7,11 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import numpy as np
-
 from coffea_fm.bundle import Calibration, Manifest, Provenance, save_bundle
 from coffea_fm.errors import InputError
 from coffea_fm.export.card import draft_card
 from coffea_fm.export.check import check_graphs
+from coffea_fm.export.examples import spread_row_groups
 from coffea_fm.export.graphs import describe, make_graphs
 from coffea_fm.export.ranges import with_trained_ranges
 from coffea_fm.nn.checkpoint import load_checkpoint
@@ -75,7 +74,8 @@ def export_checkpoint(
         seed=trained.get("seed"),
         versions=versions(),
     )
-    packed = _some(ShardDataset(folder, model.level))
+    dataset = ShardDataset(folder, model.level)
+    packed, _ = dataset.read(spread_row_groups(dataset, _RANGE_JETS))
     return export_model(model, packed, output, provenance=provenance, card=card, temperature=temperature)
 
 
@@ -118,11 +118,3 @@ def versions() -> dict[str, str]:
         with suppress(PackageNotFoundError):  # coffea-fm itself may run from a checkout
             found[name] = version(name)
     return found
-
-
-def _some(dataset: ShardDataset) -> Packed:
-    """Jets or events from row groups spread over the data set."""
-    groups = dataset.row_groups
-    mean = dataset.n_sets / len(groups)
-    chosen = np.linspace(0, len(groups) - 1, max(1, min(len(groups), round(_RANGE_JETS / mean)))).astype(int)
-    return dataset.read([groups[index] for index in np.unique(chosen)])[0]

@@ -14,6 +14,7 @@ from coffea_fm.bundle import Bundle, Graph, Manifest, PrecisionCheck, Variant, l
 from coffea_fm.errors import InputError
 from coffea_fm.evaluation.paired import Estimate, paired
 from coffea_fm.export.check import ExportError, open_session
+from coffea_fm.export.examples import spread_row_groups
 from coffea_fm.export.int8 import Recorder, folded, products, to_int8, with_outputs
 from coffea_fm.inference.chain import Chain
 from coffea_fm.shards import ShardDataset
@@ -102,7 +103,7 @@ def _labelled(data: ShardDataset, manifest: Manifest, classes: tuple[str, ...]) 
     """Things that can be scored and belong to a class of the bundle, mixed, and their classes."""
     if not set(classes) & set(data.classes):
         raise InputError(f"{data.folder} has none of the classes of the bundle ({', '.join(classes)})")
-    packed, columns = data.read(data.row_groups)
+    packed, columns = data.read(spread_row_groups(data, 2 * _MOST))
     of_bundle = np.array([classes.index(name) if name in classes else -1 for name in data.classes])
     target = of_bundle[columns["target"].astype(np.int64)]
     good = (target >= 0) & ~any_reason(unusable(packed, manifest.level))

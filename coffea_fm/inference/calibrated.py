@@ -107,5 +107,5 @@ def _by_bin(jets: ak.Array, point: WorkingPoint, values: Sequence[float], name: 
     where = jets[field]
     found = ak.zeros_like(where, dtype=np.float64) + values[0]
     for edge, above in zip(point.bins.edges[1:-1] if point.bins else (), values[1:], strict=True):
-        found = ak.where(where >= edge, above, found)
+        found = ak.where(~(where < edge), above, found)  # NaN is in the last bin, as where it was measured
     return found

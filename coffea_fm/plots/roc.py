@@ -63,7 +63,7 @@ def roc_figure(
     figure = Figure(figsize=(6.4 * n_panels, 5.6), layout="constrained")
     panels = figure.subplots(1, n_panels, sharey=True, squeeze=False)[0]
     names = list(curves)
-    lowest = min(curve.background[curve.background > 0].min() for curve in curves.values())
+    lowest = min(curve.background[curve.background > 0].min(initial=1.0) for curve in curves.values())
     for at, panel in enumerate(panels):
         for name, color in colors_of(names[at * each : (at + 1) * each]).items():
             _draw(panel, name, curves[name], color)

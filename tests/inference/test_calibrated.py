@@ -8,7 +8,9 @@ import pytest
 
 import coffea_fm
 from coffea_fm.bundle import Calibration, ScoreScaling, WorkingPoint, load_bundle, save_calibration
+from coffea_fm.calibration.working_points import bin_index
 from coffea_fm.errors import BundleError, InputError
+from coffea_fm.inference.calibrated import _by_bin
 
 CLASSES = ("QCD", "Hbb", "Tbqq")
 SCALING = ScoreScaling(
@@ -72,6 +74,13 @@ def test_a_cut_follows_the_momentum_of_each_jet(tagger: coffea_fm.Tagger, jets: 
     )
     with pytest.raises(InputError, match=r"Hbb_tau of .* depends on tau21, which these jets do not have"):
         tagger.passes(jets, "Hbb_tau")
+
+
+def test_a_jet_without_momentum_is_in_the_last_bin_as_where_it_was_measured() -> None:
+    point = WorkingPoint(name="Hbb_binned", cut=0.5, bins=BINS, **POINT)
+    momenta = np.array([100.0, np.nan, 1e9])
+    found = _by_bin(ak.zip({"pt": momenta}), point, BINS["cuts"], "counting")
+    np.testing.assert_array_equal(found, np.array(BINS["cuts"])[bin_index(momenta, BINS["edges"])])
 
 
 def test_a_working_point_on_calibrated_scores_calibrates(tagger: coffea_fm.Tagger, jets: ak.Array) -> None:

@@ -101,7 +101,7 @@ def choose(asked: Choice, values: DoubleArray, signal: BoolArray, background: Bo
     if below < 1:
         raise InputError(
             f"there are {len(chosen_on) + len(measured_on)} signal jets, too few to choose a cut that keeps "
-            f"{asked.keep:g} of them: give at least {math.ceil(2 / (1 - asked.keep))}, preferably ten times as many"
+            f"{asked.keep:g} of them: give at least {math.ceil(2 / (1 - asked.keep) - 1e-9)}, preferably ten times as many"
         )
     cut = float(chosen_on[below])
     n, lost = len(measured_on), int((measured_on < cut).sum())

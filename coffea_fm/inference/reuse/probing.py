@@ -34,7 +34,9 @@ def fields_that_matter(chain: Chain, packed: Packed, level: Level, names: tuple[
     key = (chain.manifest.checksum, *names)
     if key in _known:
         return _known[key]
-    some = packed.take(np.flatnonzero(~any_reason(unusable(packed, level)))[:MOST])
+    usable = np.flatnonzero(~any_reason(unusable(packed, level)))
+    spread = np.linspace(0, len(usable) - 1, min(MOST, len(usable))).astype(np.int64)  # not only the first event's jets
+    some = packed.take(usable[spread])
     if len(some) < FEWEST:
         return level
     before = chain.run(some, level, names)
