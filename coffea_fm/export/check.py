@@ -137,7 +137,9 @@ def compare(case: Case, exported: Answers, reference: Answers, head: Head | None
             raise ExportError(f"{name} of {case.name} is not finite where all inputs are")
         difference = float(np.abs((values[~undefined] - expected[~undefined]) / unit).max(initial=0.0))
         if difference > tolerance:
-            raise ExportError(f"{name} of {case.name} differs from torch by {difference:.2g}, allowed is {tolerance:g}")
+            raise ExportError(
+                f"{name} of {case.name} differs from torch by {difference:.2g}, and {tolerance:g} is allowed"
+            )
         largest = max(largest, difference)
     return largest
 
