@@ -90,6 +90,10 @@ def test_only_the_head_of_events_answers_to_shifted_jets(
 
 def test_errors_name_the_variation(bundle: Path, jets: ak.Array) -> None:
     tagger = coffea_fm.load(bundle)
+    with pytest.raises(InputError, match="by the names of their variations"):
+        tagger.variations(jets, jets)
+    with pytest.raises(InputError, match="score takes vectors of the embedding, not a record of"):
+        tagger.score(tagger(jets))
     with pytest.raises(InputError, match=r"variation 'up': .*constituents.* jets"):
         tagger.variations(jets, {"up": jets[["pt", "mass"]]})
     with pytest.raises(InputError, match="cannot be called 'nominal'"):
