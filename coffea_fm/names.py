@@ -79,3 +79,8 @@ def close_name(name: str, known: Iterable[str], *, similarity: float = 0.6) -> s
     """
     found = get_close_matches(name, [each for each in known if each != name], n=1, cutoff=similarity)
     return found[0] if found else None
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: ``1 file``, ``2 files``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

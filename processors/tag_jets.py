@@ -5,6 +5,7 @@ coffea-fm run tag_jets FILESET.json --option bundle=exports/jet-classifier-small
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -14,9 +15,11 @@ import numpy as np
 from coffea.processor import ProcessorABC
 
 import coffea_fm
+from coffea_fm.calibration.working_points import LEVELS
 from coffea_fm.classes import JET_CLASSES
-from coffea_fm.errors import InputError
+from coffea_fm.errors import InputError, InputWarning
 from coffea_fm.inference.calibrated import passing
+from coffea_fm.names import nearest
 from coffea_fm.schemas.collections import collection_of
 
 MASS = "Jet soft-drop mass [GeV]"
@@ -64,9 +67,20 @@ class TagJets(ProcessorABC):  # type: ignore[misc]
                 f"the bundle {self.tagger.name!r} has no class {unknown[0]!r} as background: choose one or several of "
                 f"{', '.join(self.tagger.classes)}, with --option background=[...]"
             )
+        points = self.tagger.calibration.working_points
+        levels = list(dict.fromkeys(point.name.rpartition("_")[2] for point in points))
+        if level not in {*LEVELS, *levels}:
+            raise InputError(f"there is no level {level!r} of working points: {nearest(level, [*levels, *LEVELS])}")
+        if points and level not in levels:
+            warnings.warn(
+                f"the bundle {self.tagger.name!r} has no working points of the level {level!r}, so nothing after a tag is filled: "
+                f"it has {', '.join(levels)}",
+                InputWarning,
+                stacklevel=2,
+            )
         self.cuts = {
             point.signal[0]: point
-            for point in self.tagger.calibration.working_points
+            for point in points
             if point.name.endswith(f"_{level}") and point.background == self.background
         }
 

@@ -40,6 +40,9 @@ def scaling_line(scaling: ScoreScaling) -> str:
         losses.append(f"{scaling.loss['temperature']:.5f} with the temperature {scaling.temperature:.3f}")
     if "vector" in scaling.loss:
         losses.append(f"{scaling.loss['vector']:.5f} with a weight and a bias per class")
-    ways = {"none": "need no scaling", "temperature": "by temperature scaling", "vector": "by vector scaling"}
-    best = f"calibrated scores {ways[scaling.chosen]}" + ("" if scaling.chosen == "none" else " (tagger.calibrated)")
+    best = {
+        "none": "the scores need no calibration",
+        "temperature": "temperature scaling calibrates the scores best (tagger.calibrated)",
+        "vector": "vector scaling calibrates the scores best (tagger.calibrated)",
+    }[scaling.chosen]
     return f"{best}: negative log-likelihood per jet {', '.join(losses)}, on {scaling.n_tested} jets not used to fit"

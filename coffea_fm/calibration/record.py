@@ -35,7 +35,8 @@ def record(folder: Path, calibration: Calibration, measured: str) -> None:
     card = folder / CARD
     if not card.is_file():
         raise InputError(
-            f"{folder} is not the folder of a bundle: working points cannot be written to archives or URLs"
+            f"{folder} is not the folder of a bundle: working points are recorded in a folder of yours, and not in an "
+            "archive, a URL or a shipped bundle; copy the bundle's folder, and give the path of the copy"
         )
     bundle = load_bundle(folder)
     text = with_results(card.read_text(encoding="utf-8"), bundle.manifest, calibration)

@@ -51,6 +51,8 @@ class Evaluation:
     calibration : Calibration, optional
         What `record` writes to the bundle: the calibration of its scores, and working points as they were asked for,
         e.g. by pT.
+    forgotten : sequence of str
+        Working points that the bundle had before, and that recording removed, because these jets do not give them.
     written : list of Path
         Files that `write` wrote.
     """
@@ -68,6 +70,7 @@ class Evaluation:
     sculpting: dict[str, Divergence] = field(default_factory=dict)
     shift: Shift | None = None
     calibration: Calibration | None = None
+    forgotten: Sequence[str] = ()
     written: list[Path] = field(default_factory=list)
 
     @property
@@ -77,9 +80,23 @@ class Evaluation:
 
     @property
     def remarks(self) -> list[str]:
-        """One sentence for each reason that jets or files were left out."""
+        """One sentence for each reason that jets, files or working points were left out."""
         jets = [f"left out: {number} jets {why}" for why, number in self.left_out.items()]
-        return [*jets, *(f"skipped: {reason}" for reason in self.skipped.values())]
+        points = [] if self.calibration is None else self._points_left_out(self.calibration)
+        return [*jets, *(f"skipped: {reason}" for reason in self.skipped.values()), *points]
+
+    def _points_left_out(self, calibration: Calibration) -> list[str]:
+        there = {point.name for point in calibration.working_points}
+        sentences = []
+        if missed := [point.name for point in self.working_points if point.name not in there]:
+            sentences.append(
+                f"too few background jets pass for working points as they were asked for: {', '.join(missed)} left out"
+            )
+        if self.forgotten:
+            sentences.append(
+                f"working points that the bundle had, and that these jets do not give, are removed: {', '.join(self.forgotten)}"
+            )
+        return sentences
 
     def summary(self) -> dict[str, Any]:
         """The result as plain values."""

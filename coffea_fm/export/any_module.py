@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from coffea_fm.bundle import Graph, Manifest, NumericalCheck, Output, Provenance, save_bundle
-from coffea_fm.errors import InputError
+from coffea_fm.errors import InputError, warn
 from coffea_fm.export.card import draft_card
 from coffea_fm.export.cases import Case, cases
 from coffea_fm.export.check import TOLERANCE, Answers, ExportError, compare, open_session
@@ -29,6 +29,7 @@ from coffea_fm.nn.inputs import Inputs, not_finite
 from coffea_fm.tokens import Level, Packed, array_names, pack, pad
 
 Outputs = Mapping[str, Sequence[str] | int]
+_LOOKED_AT = 1000
 
 
 class _ModuleGraph(nn.Module):
@@ -91,6 +92,8 @@ def export_module(
     """
     if not level.members or any(member.members for member in level.members):
         raise InputError(f"{level.name} must have members that have no members themselves: give a level of jets")
+    if not outputs:
+        raise InputError("outputs is empty: name what the module returns, such as {'scores': ('QCD', 'Hbb')}")
     described = tuple(_output(name, columns, level) for name, columns in outputs.items())
     packed = jets if isinstance(jets, Packed) else pack(jets, level)[0]
     if not len(packed.at((level.members[0].name,))):
@@ -112,6 +115,7 @@ def export_module(
         _answers(graph, packed.take(np.arange(min(2, len(packed)))))  # errors of the module itself, before the export
         exported = _to_onnx(graph, manifest.graphs[0])
         check = _check(exported, graph, manifest, packed, shuffled=permutation_invariant)
+        _warn_of_no_probabilities(_answers(graph, packed.take(np.arange(min(_LOOKED_AT, len(packed))))), described)
     finally:
         module.train(training)
     checked = manifest.model_copy(update={"check": check})
@@ -136,7 +140,27 @@ def _reads(module: nn.Module, names: tuple[str, ...]) -> tuple[str, ...]:
 def _output(name: str, columns: Sequence[str] | int, level: Level) -> Output:
     if isinstance(columns, int):
         return Output(name=name, dim=columns, level=level.name)
+    if isinstance(columns, str):
+        raise InputError(f"outputs: {name!r} needs the names of its columns, such as ({columns!r},), or their number")
+    if len(set(columns)) < len(columns):
+        raise InputError(f"outputs: {name!r} has a column's name twice: {', '.join(columns)}")
     return Output(name=name, dim=len(columns), classes=tuple(columns), level=level.name)
+
+
+def _warn_of_no_probabilities(answers: Answers, outputs: tuple[Output, ...]) -> None:
+    """Discriminants and working points divide scores, which gives nonsense for logits."""
+    for output in outputs:
+        values = answers[output.name][np.isfinite(answers[output.name])]
+        if (
+            output.name == "scores"
+            and output.classes
+            and values.size
+            and not 0 <= values.min() <= values.max() <= 1 + 1e-5
+        ):
+            warn(
+                f"the scores of {', '.join(output.classes)} lie between {values.min():.3g} and {values.max():.3g}, so they "
+                "are no probabilities: discriminants and working points need a softmax at the end of forward"
+            )
 
 
 def _named(returned: object, outputs: tuple[Output, ...]) -> Mapping[str, Tensor]:
@@ -187,7 +211,14 @@ def _check(
         reference = _answers(graph, case.packed)
         for chain in chains:
             found = chain.run(case.packed, graph.level, names, usable=np.ones(len(case.packed), np.bool_))
-            largest = max(largest, compare(case, found, reference, None, TOLERANCE))
+            try:
+                largest = max(largest, compare(case, found, reference, None, TOLERANCE))
+            except ExportError as error:
+                order = "the order of members, " if shuffled else ""
+                raise ExportError(
+                    f"{error}. Does the module depend on empty slots, {order}other things of the batch, random numbers, or an "
+                    "'if' on values, which ONNX does not follow?"
+                ) from error
         count += 1
     used = {"onnxruntime": onnxruntime.__version__, "torch": str(torch.__version__)}
     return NumericalCheck(maximal_difference=largest, tolerance=TOLERANCE, cases=count, versions=used)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from coffea_fm.arrays import BoolArray, FloatArray, IntArray
+from coffea_fm.names import counted
 from coffea_fm.tokens import Level, Members, Packed
 
 Change = Callable[[FloatArray, IntArray, IntArray], None]
@@ -69,9 +70,13 @@ def cases(packed: Packed, level: Level) -> Iterator[Case]:
     most = max((_most(member) for member in level.members), default=0)
     for batch in BATCHES:
         ragged = np.linspace(most, 0, batch).astype(np.int64) if batch > 1 else np.array([most // 3])
-        sizes = [(f"{count} members", np.full(batch, count)) for count in (0, 1, 2, most)] + [("ragged", ragged)]
+        members = level.members[0].name if len(level.members) == 1 else "members"
+        sizes = [(f"{count} {members} each", np.full(batch, count)) for count in (0, 1, 2, most)]
+        sizes.append((f"{members} of different numbers", ragged))
         for name, counts in sizes:
-            yield _case(f"{batch} of {level.name}, {name}", _with_members(packed, level, counts), level)
+            yield _case(
+                f"a batch of {counted(batch, level.name)} with {name}", _with_members(packed, level, counts), level
+            )
     yield from _adversarial(packed, level)
 
 

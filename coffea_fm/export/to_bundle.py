@@ -105,6 +105,11 @@ def export(
             card=text,
         )
     else:
+        if not isinstance(model, str | os.PathLike):
+            what = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
+            raise InputError(
+                f"cannot export {what}: give a torch.nn.Module, made and trained, or a checkpoint's folder"
+            )
         if not (level is None and outputs is None and jets is None):
             raise InputError("level, outputs and jets describe a module: a checkpoint has its own, so leave them out")
         manifest = export_checkpoint(model, output, card=text, data=data, temperature=temperature)

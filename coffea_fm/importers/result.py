@@ -35,7 +35,7 @@ class ImportResult:
         """Summary in three lines."""
         return (
             f"scores: {', '.join(self.classes)}\n"
-            f"differs from the original by at most {self.maximal_difference:.1e} in {self.cases} batches\n"
+            f"on the same variables, differs from the original by at most {self.maximal_difference:.1e} in {self.cases} batches\n"
             f"wrote {self.bundle} ({self.bytes / 1e6:.2f} MB)"
         )
 

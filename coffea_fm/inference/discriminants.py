@@ -31,6 +31,8 @@ def discriminant(scores: ak.Array, signal: str | Sequence[str], background: str 
     """
     above, below = _names(signal), _names(background)
     for name in (*above, *below):
+        if "constituents" in scores.fields:
+            raise InputError("these are jets, and not their scores: pass tagger(jets)")
         if name not in scores.fields:
             near = close_name(name, scores.fields, similarity=0)
             meant = f"; did you mean {near!r}?" if near else "."

@@ -23,6 +23,8 @@ def score_embedding(chain: Chain, checksum: str, embedding: ak.Array, jets: ak.A
     if bool(level.members) != (jets is not None):
         what = "the jets as well: tagger.score(embedding, jets)" if jets is None else "the embeddings alone"
         raise InputError(f"the scores of the bundle {manifest.name!r} are per {level.name}: pass {what}")
+    if embedding.fields:
+        raise InputError(f"score takes vectors of the embedding, not a record of {', '.join(embedding.fields)}")
     with named(manifest.name, (manifest.level,), embedding if jets is None else jets):
         if is_typetracer(embedding):
             return to_typetracer(_scores(chain, checksum, *_touched(embedding, jets, level), level))

@@ -117,6 +117,9 @@ def evaluate(
     if corrections is not None:
         write_correction_set(corrections, evaluation.bundle, evaluation.checksum, calibration)
     if record:
+        kept = {point.name for point in calibration.working_points}
+        known = next(iter(taggers.values())).calibration.working_points
+        evaluation = replace(evaluation, forgotten=[point.name for point in known if point.name not in kept])
         _record(evaluation, calibration, Path(bundle))
     return evaluation if output is None else evaluation.write(Path(output), label=Label(energy=energy))
 

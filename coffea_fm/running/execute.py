@@ -117,7 +117,7 @@ def _run_on_nothing(runner: Runner, chunk: WorkItem, process: Process, branches:
     try:
         return dict(runner.run([chunk], process, iteritems_options=branches))
     except CoffeaFMError as error:
-        notes = [f"there are no events, and the processor gives no empty output for none: {error}"]
+        notes = [f"there are no events, and the processor cannot make an empty output: {error}"]
         return {"out": Merging({}), "processed": set(), "metrics": {}, "notes": notes}
 
 

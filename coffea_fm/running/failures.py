@@ -73,6 +73,11 @@ def explain(error: BaseException, file: str, entries: str = "") -> CoffeaFMError
     root = chain[-1]
     if any(map(_while_reading, chain)):
         return _of_reading(chain, file, where)
+    if "missing event ID" in str(root):  # coffea's, of NanoAOD schemas
+        return InputError(
+            f"{file} does not fit the schema, which is one for NanoAOD: set --schema to the one that "
+            f"'coffea-fm models --for {file}' finds"
+        )
     return InputError(f"processing {where} failed: {sentence(root)}{_place(root)}")
 
 

@@ -109,7 +109,9 @@ def _read(data_format: str, file: File) -> dict[str, Any]:
         trees = root.keys(cycle=False, filter_classname=_TREES)
         if file.treename not in trees:
             has = ", ".join(dict.fromkeys(trees)) or "no tree at all"
-            raise InputError(f"{file.filename} has no tree {file.treename!r}: it has {has}; set --treename")
+            raise InputError(
+                f"{file.filename} has no tree {file.treename!r}: it has {has}; set --treename and --schema"
+            )
         return {"found": {file: (int(root[file.treename].num_entries), root.file.fUUID)}}
 
 

@@ -76,7 +76,8 @@ def models_for(file: str | os.PathLike[str], schema: str = "", treename: str = "
         If the file cannot be read, or holds no jets.
     """
     opened, opening = open_events(file, schema, treename, events)
-    names = [name for name in opened.fields if _is_named_jets(name) and {"pt", "eta"} <= set(opened[name].fields)]
+    fields = sorted(opened.fields)  # coffea's order changes from run to run
+    names = [name for name in fields if _is_named_jets(name) and {"pt", "eta"} <= set(opened[name].fields)]
     if not names:
         raise InputError(f"{os.fspath(file)} has no collection of jets, opened with {opening.schema}")
     levels = jet_levels()

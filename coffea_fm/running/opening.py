@@ -62,7 +62,10 @@ def open_events(file: str | os.PathLike[str], schema: str = "", treename: str = 
     RecipeError
         If there is no such schema.
     """
-    (data,) = expand([os.fspath(file)], Path(), "the command line")
+    found = expand([os.fspath(file)], Path(), "the command line")
+    if len(found) != 1:
+        raise InputError(f"{os.fspath(file)} stands for {len(found)} files: give one of them, such as {found[0].path}")
+    (data,) = found
     try:
         return _open(data.path, schema, treename or data.treename, stop)
     except CoffeaFMError:

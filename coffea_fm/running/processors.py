@@ -208,10 +208,14 @@ def _processors(module: ModuleType, *, imported: bool = False) -> dict[str, type
 def _instantiate(processor: type[ProcessorABC], options: dict[str, Any], path: str | Path) -> ProcessorABC:
     parameters = inspect.signature(processor).parameters
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    for option in options:
+    for option, given in options.items():
         if option not in parameters and not open_ended:
             hint = nearest(option, parameters, "it takes")
             raise RecipeError(f"{processor.__name__} in {path} has no option {option!r}: {hint}")
+        default = parameters[option].default if option in parameters else None
+        if isinstance(default, (int, float)) and isinstance(given, str):
+            kind = "true or false" if isinstance(default, bool) else f"a number, such as {default}"
+            raise RecipeError(f"{processor.__name__} in {path}: the option {option!r} is {kind}, not {given!r}")
     for parameter in parameters.values():
         required = parameter.default is parameter.empty and parameter.kind not in (
             parameter.VAR_KEYWORD,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from coffea_fm.names import counted
 from coffea_fm.running.processed_files import ProcessedFile, to_fileset
 
 _EACH = 3
@@ -100,7 +101,7 @@ class RunResult:
     def __str__(self) -> str:
         """The account of the run in a few lines."""
         lines = [
-            f"{self.n_events} events, {self.files} files, {self.chunks} chunks",
+            ", ".join((counted(self.n_events, "event"), counted(self.files, "file"), counted(self.chunks, "chunk"))),
             f"{self.seconds:.1f} s, {self.n_events / max(self.seconds, 1e-9):.0f} events/s",
             *(f"skipped: {reason}" for reason in self.skipped.values()),
         ]

@@ -39,7 +39,7 @@ def test_json_tells_what_was_read_and_written_and_nothing_else(files):
 
 def test_text_names_what_was_skipped_and_written(files):
     result = invoke(files, str(files / "fileset.json"), "--skip-bad-files")
-    assert "30 events, 1 files, 1 chunks" in result.stdout
+    assert "30 events, 1 file, 1 chunk" in result.stdout
     assert f"skipped: cannot read {files / 'half.root'}: it is truncated" in result.stdout
     assert f"wrote {files / 'out' / 'histograms.root'}" in result.stdout
 

@@ -11,7 +11,7 @@ from torch import nn
 
 import coffea_fm
 from coffea_fm.bundle import load_bundle
-from coffea_fm.errors import InputError
+from coffea_fm.errors import InputError, InputWarning
 from coffea_fm.export import ExportError, cases
 from coffea_fm.tokens import jet_level, token_level
 
@@ -166,3 +166,26 @@ def test_other_mistakes_are_told(tmp_path):
         coffea_fm.export(DeepSet(), tmp_path / "mine", **(given | {"jets": described()[:0]}))
     with pytest.raises(InputError, match="must have members"):
         coffea_fm.export(DeepSet(), tmp_path / "mine", **(given | {"level": LEVEL.members[0]}))
+
+
+@pytest.mark.parametrize(
+    ("module", "outputs", "said"),
+    [
+        (DeepSet, {"scores": ("a", "b")}, "cannot export the class DeepSet: give a torch.nn.Module"),
+        (DeepSet(), {}, "outputs is empty"),
+        (DeepSet(), {"scores": "a"}, "needs the names of its columns"),
+        (DeepSet(), {"scores": ("a", "a")}, "has a column's name twice: a, a"),
+    ],
+)
+def test_what_is_not_a_module_or_not_an_output_is_named(tmp_path, module, outputs, said):
+    with pytest.raises(InputError, match=said):
+        coffea_fm.export(module, tmp_path / "mine", level=SMALL, outputs=outputs, jets=described())
+
+
+def test_scores_that_are_no_probabilities_are_pointed_out(tmp_path):
+    class Logits(DeepSet):
+        def forward(self, jet, constituents, constituents_mask):
+            return DeepSet.forward(self, jet, constituents, constituents_mask)["scores"].log()
+
+    with pytest.warns(InputWarning, match=r"scores of a, b lie between .* no probabilities"):
+        coffea_fm.export(Logits(), tmp_path / "mine", level=SMALL, outputs={"scores": ("a", "b")}, jets=described())

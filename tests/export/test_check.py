@@ -117,8 +117,8 @@ def test_every_kind_of_thing_that_breaks_graphs_is_in_the_cases_of_each_level():
         assert ("FatJet", f"{value} in each field of constituents") in names
         assert ("FatJet", f"{value} in each field of FatJet") in names
         assert ("event", f"{value} in each field of FatJet") in names
-    assert ("FatJet", "2 of FatJet, 0 members") in names
-    assert ("event", "64 of event, ragged") in names
+    assert ("FatJet", "a batch of 2 FatJets with 0 constituents each") in names
+    assert ("event", "a batch of 64 events with FatJet of different numbers") in names
     for case in cases(events, EVENTS):
         assert len(case.undefined) == len(case.packed)
         assert np.isfinite(case.packed.values).all() or case.undefined.any()

@@ -32,6 +32,8 @@ def test_a_jet_that_is_neither_has_the_lowest_discriminant() -> None:
 def test_wrong_classes_are_named_with_the_nearest() -> None:
     with pytest.raises(InputError, match="there is no score 'Hbbb'; did you mean 'Hbb'"):
         discriminant(SCORES, "Hbbb", "QCD")
+    with pytest.raises(InputError, match="these are jets, and not their scores"):
+        discriminant(ak.Array([[{"pt": 500.0, "constituents": [{"pt": 1.0}]}]]), "Hbb", "QCD")
     with pytest.raises(InputError, match="Hbb cannot be both signal and background"):
         discriminant(SCORES, "Hbb", ("QCD", "Hbb"))
 

@@ -8,7 +8,7 @@ from made import expected_scores, make_bundle, make_nano
 
 import coffea_fm
 from coffea_fm.classes import JET_CLASSES
-from coffea_fm.errors import InputError
+from coffea_fm.errors import InputError, InputWarning, RecipeError
 from coffea_fm.running.evaluate import evaluate
 from coffea_fm.running.execute import execute
 from coffea_fm.running.executors import make_executor
@@ -119,3 +119,21 @@ def test_several_background_classes_are_added(tmp_path, bundle):
 def test_a_background_that_is_no_class_is_refused_before_the_run(bundle):
     with pytest.raises(InputError, match="has no class 'light' as background: choose one or several of QCD, Hbb"):
         load_processor("tag_jets", {"bundle": str(bundle), "background": "light"})
+
+
+def test_a_level_without_working_points_is_refused_or_pointed_out(tmp_path, bundle):
+    make_nano(tmp_path / "sim.root", 2500)
+    evaluate(bundle, tmp_path / "sim.root", record=True)
+    levels = {point.name.rpartition("_")[2] for point in coffea_fm.load(bundle).calibration.working_points}
+    with pytest.raises(InputError, match="no level 'mediumm' of working points: did you mean 'medium'"):
+        load_processor("tag_jets", {"bundle": str(bundle), "level": "mediumm"})
+    (missing, *_) = {"loose", "medium", "tight"} - levels
+    with pytest.warns(
+        InputWarning, match=f"no working points of the level '{missing}', so nothing after a tag is filled"
+    ):
+        load_processor("tag_jets", {"bundle": str(bundle), "level": missing})
+
+
+def test_a_number_that_is_text_is_refused(bundle):
+    with pytest.raises(RecipeError, match=r"option 'min_pt' is a number, such as 200\.0, not 'abc'"):
+        load_processor("tag_jets", {"bundle": str(bundle), "min_pt": "abc"})

@@ -60,6 +60,9 @@ def test_working_points_by_momentum_are_recorded_and_written(tmp_path, bundle):
     assert "(calibrated scores)" in repr(result)
     assert "alibrated scores" in (bundle / "README.md").read_text()
     assert coffea_fm.evaluate(bundle, tmp_path / "test.root", **bins).working_points == result.working_points
+    again = coffea_fm.evaluate(bundle, tmp_path / "test.root", record=True, **{**bins, "classes": "0=QCD,2=Hcc"})
+    assert set(again.forgotten) == {point.name for point in points} - {point.name for point in again.working_points}
+    assert f"these jets do not give, are removed: {again.forgotten[0]}" in repr(again)
     with pytest.raises(InputError, match=r"ten QCD jets that pass it in each bin of pt .* use wider bins"):
         coffea_fm.evaluate(bundle, tmp_path / "test.root", **{**bins, "pt_bins": range(200, 1500, 20)})
 

@@ -141,3 +141,9 @@ def test_a_folder_among_the_files_is_read(processor, nano, tmp_path):
     nano.rename(folder / "a.root")
     result = coffea_fm.run(str(processor), {"tt": [str(folder)]}, quiet=True)
     assert result.events == {"tt": 60}
+
+
+def test_a_file_of_another_format_asks_for_its_schema():
+    found = explain(RuntimeError("There are missing event ID fields: ['run']"), "delphes.root", "entries 0 to 25")
+    assert "delphes.root does not fit the schema" in str(found)
+    assert "coffea-fm models --for delphes.root" in str(found)

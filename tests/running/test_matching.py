@@ -69,3 +69,8 @@ def test_a_file_of_no_known_format_is_one_sentence(tmp_path):
         models_for(tmp_path / "other.root")
     with pytest.raises(InputError, match="of no format that coffea-fm knows: give --schema"):
         models_for(f"{tmp_path / 'other.root'}:numbers")
+
+
+def test_a_folder_of_several_files_is_refused_with_one_of_them(shared_data):
+    with pytest.raises(InputError, match=r"stands for \d+ files: give one of them, such as .*\.root"):
+        models_for(shared_data / "jets")

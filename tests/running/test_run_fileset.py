@@ -150,7 +150,7 @@ class Mean(ProcessorABC):
     (tmp_path / "mean.py").write_text(code)
     result = execute(tmp_path / "mean.py", [empty])
     assert result.output == {}
-    assert "the processor gives no empty output for none: processing" in result.notes[0]
+    assert "the processor cannot make an empty output: processing" in result.notes[0]
 
 
 def test_metadata_reaches_the_processor(tmp_path, nano):

@@ -42,7 +42,7 @@ class Choice:
     signal_loss, signal_loss_error : float
         Fraction of the signal below the cut and its binomial error, measured on the other half.
     background_kept : float
-        Fraction of the background above the cut: what the large network has to do.
+        Fraction of the background above the cut: what the large network has to do. 1 if no background jets were given.
     n_signal : int
         Number of signal jets that the loss was measured on.
     data : str

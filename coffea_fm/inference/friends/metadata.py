@@ -121,6 +121,8 @@ def read_friend_metadata(path: str | os.PathLike[str]) -> FriendMetadata:
         else:
             with uproot.open(path) as file:
                 text = str(file[KEY]) if KEY in file else None
+    except FileNotFoundError as error:
+        raise InputError(f"there is no friend file or folder {path}: check its path") from error
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read the friend file {path}: {error}") from error
     if text is None:

@@ -22,6 +22,10 @@ def run_variations(
     collections: Mapping[str, ak.Array],
 ) -> dict[str, ak.Array]:
     """Tag jets and their variations with one memory; see `BaseTagger.variations`."""
+    if not isinstance(shifted, Mapping):
+        raise InputError(
+            "give the shifted jets by the names of their variations, such as {'jes_up': up, 'jes_down': down}"
+        )
     if NOMINAL in shifted:
         raise InputError("a variation cannot be called 'nominal': that is the name of the unshifted jets")
     recall = Recall()

@@ -14,7 +14,7 @@ from tiny_bundles import WEIGHTS, backbone_bytes, head_bytes, save_tiny, tiny_ma
 
 import coffea_fm
 from coffea_fm.bundle import Graph, Output, save_bundle
-from coffea_fm.inference import sharing
+from coffea_fm.inference.reuse import sharing
 from coffea_fm.inference.reuse.memory import Memory
 from coffea_fm.schemas.jetclass import JetClassSchema
 

@@ -108,6 +108,10 @@ def test_a_column_of_none_is_no_obstacle(bundle: Path, jets: ak.Array) -> None:
 
 def test_errors_name_the_variation(bundle: Path, jets: ak.Array) -> None:
     tagger = coffea_fm.load(bundle)
+    with pytest.raises(InputError, match="by the names of their variations"):
+        tagger.variations(jets, jets)
+    with pytest.raises(InputError, match="score takes vectors of the embedding, not a record of"):
+        tagger.score(tagger(jets))
     with pytest.raises(InputError, match=r"variation 'up': .*constituents.* jets"):
         tagger.variations(jets, {"up": jets[["pt", "mass"]]})
     with pytest.raises(InputError, match="cannot be called 'nominal'"):

@@ -229,5 +229,7 @@ def test_the_command_writes_what_the_server_reads(bundle: Path, tmp_path: Path) 
 
 def test_an_address_without_a_port_number_is_no_address() -> None:
     for url in ("triton://host:http/model", "triton://[host/model", "triton://host:8000"):
-        with pytest.raises(InputError, match="is no model on a Triton server: write triton://host:8000/model"):
+        with pytest.raises(
+            InputError, match="is not the address of a model on a Triton server: write triton://host:8000/model"
+        ):
             Address.of(url)
