@@ -70,9 +70,9 @@ def cases(packed: Packed, level: Level) -> Iterator[Case]:
     most = max((_most(member) for member in level.members), default=0)
     for batch in BATCHES:
         ragged = np.linspace(most, 0, batch).astype(np.int64) if batch > 1 else np.array([most // 3])
-        members = level.members[0].name if len(level.members) == 1 else "members"
-        sizes = [(f"{count} {members} each", np.full(batch, count)) for count in (0, 1, 2, most)]
-        sizes.append((f"{members} of different numbers", ragged))
+        of_each = level.members[0].name if len(level.members) == 1 else "members"
+        sizes = [(f"{count} {of_each} each", np.full(batch, count)) for count in (0, 1, 2, most)]
+        sizes.append((f"{of_each} of different numbers", ragged))
         for name, counts in sizes:
             yield _case(
                 f"a batch of {counted(batch, level.name)} with {name}", _with_members(packed, level, counts), level

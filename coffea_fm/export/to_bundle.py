@@ -105,8 +105,9 @@ def export(
             card=text,
         )
     else:
-        if not isinstance(model, str | os.PathLike):
-            what = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
+        given: object = model
+        if not isinstance(given, str | os.PathLike):
+            what = f"the class {given.__name__}" if isinstance(given, type) else f"a {type(given).__name__}"
             raise InputError(
                 f"cannot export {what}: give a torch.nn.Module, made and trained, or a checkpoint's folder"
             )

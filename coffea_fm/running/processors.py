@@ -215,7 +215,7 @@ def _instantiate(processor: type[ProcessorABC], options: dict[str, Any], path: s
         default = parameters[option].default if option in parameters else None
         if isinstance(default, (int, float)) and isinstance(given, str):
             kind = "true or false" if isinstance(default, bool) else f"a number, such as {default}"
-            raise RecipeError(f"{processor.__name__} in {path}: the option {option!r} is {kind}, not {given!r}")
+            raise RecipeError(f"{processor.__name__} in {path}: the option {option!r} must be {kind}, not {given!r}")
     for parameter in parameters.values():
         required = parameter.default is parameter.empty and parameter.kind not in (
             parameter.VAR_KEYWORD,

@@ -183,7 +183,7 @@ def test_jets_without_constituents_are_counted_and_never_chosen(hh4b, open_event
     [
         ({"txbb": 0.8}, r"txbb=0\.8 is not a medium and a tight cut"),
         ({"txbb": [0.98, 0.8]}, "the medium cut comes first"),
-        ({"luminosity": "abc"}, "luminosity='abc' is not a number"),
+        ({"luminosity": "abc"}, "option 'luminosity' must be a number, such as 138.0, not 'abc'"),
         ({"txbb": [0.3, 0.5]}, r"belong to the cuts 0\.8, 0\.98, not to 0\.8, 0\.3, 0\.5.*uncalibrated=true"),
     ],
 )
@@ -207,7 +207,7 @@ def test_bundles_for_other_jets_and_without_scale_factors_are_refused(hh4b, jets
         RecipeError, match="'jet-classifier-small' of the option event does not separate events of signal from"
     ):
         hh4b(event=jets_bundle)
-    with pytest.raises(RecipeError, match=r"cannot read the corrections nowhere\.json"):
+    with pytest.raises(RecipeError, match=r"the file of corrections nowhere\.json does not exist"):
         hh4b(corrections="nowhere.json")
 
 

@@ -135,5 +135,5 @@ def test_a_level_without_working_points_is_refused_or_pointed_out(tmp_path, bund
 
 
 def test_a_number_that_is_text_is_refused(bundle):
-    with pytest.raises(RecipeError, match=r"option 'min_pt' is a number, such as 200\.0, not 'abc'"):
+    with pytest.raises(RecipeError, match=r"option 'min_pt' must be a number, such as 200\.0, not 'abc'"):
         load_processor("tag_jets", {"bundle": str(bundle), "min_pt": "abc"})

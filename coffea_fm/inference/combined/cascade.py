@@ -41,8 +41,8 @@ class Choice:
         Smallest discriminant of jets that the large network scores, chosen on one half of the labelled jets.
     signal_loss, signal_loss_error : float
         Fraction of the signal below the cut and its binomial error, measured on the other half.
-    background_kept : float
-        Fraction of the background above the cut: what the large network has to do. 1 if no background jets were given.
+    background_kept : float or None
+        Fraction of the background above the cut: what the large network has to do. None if no background jets were given.
     n_signal : int
         Number of signal jets that the loss was measured on.
     data : str
@@ -55,7 +55,7 @@ class Choice:
     cut: float
     signal_loss: float
     signal_loss_error: float
-    background_kept: float
+    background_kept: float | None
     n_signal: int
     data: str
 

@@ -113,7 +113,7 @@ def choose(asked: Choice, values: DoubleArray, signal: BoolArray, background: Bo
         cut,
         lost / n,
         math.sqrt((lost + 1) * (n - lost + 1) / (n + 3)) / (n + 2),
-        float(passed.mean()) if len(passed) else 1.0,
+        float(passed.mean()) if len(passed) else None,
         n,
         asked.data,
     )

@@ -55,7 +55,7 @@ class CorrectionFile:
             text = open_auto(os.fspath(path))
             content = correctionlib.CorrectionSet.from_string(text)
         except FileNotFoundError as error:
-            raise RecipeError(f"there is no file {path} of corrections: check its path") from error
+            raise RecipeError(f"the file of corrections {path} does not exist: check its path") from error
         except (OSError, RuntimeError, ValueError) as error:
             raise RecipeError(f"cannot read the corrections {path}: {str(error).splitlines()[0]}") from error
         return cls(content, os.fspath(path), {each["name"]: each for each in json.loads(text)["corrections"]})

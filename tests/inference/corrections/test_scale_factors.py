@@ -135,7 +135,7 @@ def test_files_and_corrections_that_do_not_fit_are_refused(tagger, flavoured, tm
         InputError, match=r"no scale factors of the tagger .*: name a correction, one of deepJet_mujets"
     ):
         tagger.scale_factors(flavoured, path, "Hbb_medium")
-    with pytest.raises(RecipeError, match=r"no file nowhere\.json of corrections"):
+    with pytest.raises(RecipeError, match=r"the file of corrections nowhere\.json does not exist"):
         tagger.scale_factors(flavoured, "nowhere.json", "Hbb_medium")
     top = ak.with_field(flavoured, ak.full_like(flavoured.hadronFlavour, 6), "hadronFlavour")
     with pytest.raises(InputError, match=r"no value for some of the jets: .*; select the jets that it is for"):
