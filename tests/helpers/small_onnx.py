@@ -23,6 +23,7 @@ def write_model(
     baked: bool = False,
     tokens_first: bool = False,
     softmax: bool = True,
+    regressed: int = 0,
     jet: int = 0,
     opset: int = 13,
 ) -> Path:
@@ -65,6 +66,12 @@ def write_model(
         hidden = "reshaped"
     nodes.append(helper.make_node("MatMul", [hidden, "weight"], ["logits"]))
     output = "logits"
+    if regressed and regressed < classes:
+        constants.append(numpy_helper.from_array(np.array([classes - regressed, regressed], np.int64), "parts"))
+        nodes.append(helper.make_node("Split", ["logits", "parts"], ["classified", "target"], axis=1))
+        nodes.append(helper.make_node("Softmax", ["classified"], ["classes"], axis=1))
+        nodes.append(helper.make_node("Concat", ["classes", "target"], ["output"], axis=1))
+        output = "output"
     if softmax:
         nodes.append(helper.make_node("Softmax", ["logits"], ["softmax"], axis=1))
         output = "softmax"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import awkward as ak
 import numpy as np
 import onnx
@@ -187,6 +189,30 @@ def test_columns_of_the_output_can_be_parted(tmp_path):
     assert out.regression.fields == ["label_2"]
     _, _, rest = small(tmp_path, ONE + "outputs: {scores: {columns: [label_9]}}", softmax=False)
     with pytest.raises(RecipeError, match="lists label_9"):
+        coffea_fm.import_model(model, preprocess, **rest)
+
+
+@pytest.mark.parametrize(
+    ("names", "scores", "targets"),
+    [
+        (["label_0", "label_1", "target_mass"], ["label_0", "label_1"], ["target_mass"]),
+        (["target_pt", "target_mass", "target_eta"], None, ["target_pt", "target_mass", "target_eta"]),
+    ],
+)
+def test_what_is_regressed_is_kept_apart_from_the_scores(names, scores, targets, tmp_path):
+    model, preprocess, rest = small(tmp_path, ONE, softmax=False, regressed=len(targets))
+    preprocess.write_text(preprocess.read_text().replace('"label_0", "label_1", "label_2"', json.dumps(names)[1:-1]))
+    coffea_fm.import_model(model, preprocess, **rest)
+    tagger = coffea_fm.load(rest["output"])
+    jets = ak.Array([{"constituents": [{"pt": 2.0, "eta": 0.3}]}])
+    assert tagger(jets, "targets").fields == targets
+    assert tagger(jets).fields == (scores or targets)
+
+
+def test_columns_without_names(tmp_path):
+    model, preprocess, rest = small(tmp_path, ONE)
+    preprocess.write_text(preprocess.read_text().replace('["label_0", "label_1", "label_2"]', "null"))
+    with pytest.raises(InputError, match="no names: list them under output_names"):
         coffea_fm.import_model(model, preprocess, **rest)
 
 

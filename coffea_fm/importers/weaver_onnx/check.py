@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,9 +22,9 @@ from coffea_fm.tokens import Packed
 
 TOLERANCE = 1e-4
 _BATCHES = (1, 2, 7, 24)
-_ROUNDING = 3e-7
+_ROUNDING = 2e-7
 """Relative size of the changes that show how much rounding matters to the original model."""
-_DRAWS = 4
+_DRAWS = 16
 _FACTOR = 10.0
 
 
@@ -108,13 +108,18 @@ class Checker:
         if found <= TOLERANCE:
             return found
         rng = np.random.default_rng(0)
-        rounding = max(_largest(self._run(_rounded(inputs, rng)), expected) for _ in range(_DRAWS))
-        if not found <= _FACTOR * rounding:
+        draws = (_largest(self._rounded_run(jet, rng), expected) for _ in range(_DRAWS))
+        if not any(found <= _FACTOR * rounding for rounding in draws):
             raise InputError(
                 f"the imported graph differs from the original model by {found:.2g} on random jets, and at "
                 f"most {TOLERANCE:g} is allowed: nothing was written; please report this model"
             )
         return found
+
+    def _rounded_run(self, jet: Packed, rng: np.random.Generator) -> dict[str, FloatArray]:
+        """The outputs after other roundings of the raw columns, whose differences formulas enlarge, and of the inputs."""
+        inputs = prepare(self.plan, _rounded(jet, rng), self.layouts)
+        return self._run({name: _slightly_changed(array, rng) for name, array in inputs.items()})
 
     def _run(self, inputs: Arrays) -> dict[str, FloatArray]:
         values = np.concatenate([answer for answer in self.original(inputs) if answer.ndim == 2], axis=1)
@@ -125,11 +130,16 @@ def _largest(answers: Mapping[str, FloatArray], expected: Mapping[str, FloatArra
     return max(difference(answers[name], expected[name]) for name in expected)
 
 
-def _rounded(inputs: Arrays, rng: np.random.Generator) -> Arrays:
-    return {
-        name: (array * (1 + _ROUNDING * rng.standard_normal(array.shape))).astype(np.float32)
-        for name, array in inputs.items()
-    }
+def _rounded(packed: Packed, rng: np.random.Generator) -> Packed:
+    """With other roundings of all values that are not whole numbers, which stand for charges and identities."""
+    values = packed.values
+    changed = np.where(values == np.rint(values), values, _slightly_changed(values, rng))
+    members = {name: replace(listed, things=_rounded(listed.things, rng)) for name, listed in packed.members.items()}
+    return replace(packed, values=changed, members=members)
+
+
+def _slightly_changed(array: FloatArray, rng: np.random.Generator) -> FloatArray:
+    return np.asarray(array * (1 + _ROUNDING * rng.standard_normal(array.shape)), dtype=np.float32)
 
 
 def _remark(sensitive: Sequence[float]) -> str:

@@ -96,7 +96,8 @@ class Mapping(Config):
     jet_columns : dict of str to ColumnInfo
         As `Group.columns`, for columns of jets.
     outputs : dict of str to OutputInfo
-        By default, all columns are the ``scores``.
+        By default, a single column and those whose names start with ``target_`` are the ``targets``, which are kept as
+        they are, and all others the ``scores``.
     sums : dict of str to tuple of str
         Usual sums of scores, for the model card; those whose scores a model does not have are left out.
     preprocess : Preprocess, optional

@@ -10,12 +10,15 @@ import numpy as np
 from coffea_fm.arrays import FloatArray
 from coffea_fm.bundle.manifest import Output
 from coffea_fm.errors import InputError, RecipeError
-from coffea_fm.importers.weaver_onnx.mapping import Mapping
+from coffea_fm.importers.weaver_onnx.mapping import Mapping, OutputInfo
 from coffea_fm.importers.weaver_onnx.original import Original
 from coffea_fm.importers.weaver_onnx.preprocess import Preprocess
 from coffea_fm.names import nearest
 
 _SUM = 1e-3
+_REGRESSED = "target_"
+"""How weaver's training configurations name what is regressed."""
+_UNSAID = {"scores": OutputInfo()}
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,11 @@ def plan_outputs(
     if len(set(names)) != len(names):
         raise InputError(f"output_names lists a name twice: {', '.join(names)}; every column needs a name of its own")
     widths = [answer.shape[1] if answer.ndim == 2 else 0 for answer in answers]
+    if not names:
+        raise InputError(
+            f"the columns of {original.path} have no names: list them under output_names in preprocess.json, in their order "
+            f"({', '.join(f'{output} has {width}' for output, width in zip(original.outputs, widths, strict=True))})"
+        )
     named = _named_outputs(widths, len(names))
     if named is None:
         shapes = ", ".join(f"{output} has {width}" for output, width in zip(original.outputs, widths, strict=True))
@@ -93,14 +101,15 @@ def plan_outputs(
             f"mapping {name} is the one for this model"
         )
     plans = []
-    for output, info in mapping.outputs.items():
+    described = _by_default(names) if mapping.outputs == _UNSAID else mapping.outputs
+    for output, info in described.items():
         unknown = [column for column in info.columns if column not in where]
         if unknown:
             raise RecipeError(
                 f"mapping {name}: outputs.{output} lists {', '.join(unknown)}, which the model does not have: "
                 f"{nearest(unknown[0], names)}"
             )
-        taken = {column for other, others in mapping.outputs.items() if other != output for column in others.columns}
+        taken = {column for other, others in described.items() if other != output for column in others.columns}
         classes = info.columns or tuple(column for column in names if column not in taken)
         columns = tuple(where[column] for column in classes)
         if info.kind == "detect" and not _are_probabilities(values[:, list(columns)]):
@@ -113,6 +122,13 @@ def plan_outputs(
         if position not in named and width:
             plans.append(OutputPlan(output, tuple(range(offsets[position], offsets[position] + width)), (), False))
     return tuple(plans)
+
+
+def _by_default(names: Sequence[str]) -> dict[str, OutputInfo]:
+    """Scores, and apart from them what is regressed: a single column, and those that weaver names as targets."""
+    targets = tuple(name for name in names if name.startswith(_REGRESSED) or len(names) == 1)
+    outputs = {} if len(targets) == len(names) else {"scores": OutputInfo()}
+    return outputs | ({"targets": OutputInfo(columns=targets, kind="values")} if targets else {})
 
 
 def _named_outputs(widths: Sequence[int], count: int) -> list[int] | None:

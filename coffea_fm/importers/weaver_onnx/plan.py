@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from coffea_fm.errors import RecipeError
 from coffea_fm.importers.weaver_onnx.expressions import Call, Column, Expression, parse
 from coffea_fm.importers.weaver_onnx.levels import JET, level_of
-from coffea_fm.importers.weaver_onnx.mapping import Group, Mapping, Padding
+from coffea_fm.importers.weaver_onnx.mapping import Group, Mapping, Padding, families, read_mapping
 from coffea_fm.importers.weaver_onnx.preprocess import Input, Preprocess
 from coffea_fm.tokens.levels import Level
 
@@ -175,12 +175,24 @@ def _require_known(preprocess: Preprocess, owner: MappingOf[str, str], name: str
     if len(unknown) == len(set(read)):
         raise RecipeError(
             f"the mapping {name} is for other models: it knows none of the variables {', '.join(unknown)}; it knows "
-            f"{', '.join(owner)}"
+            f"{', '.join(owner)}{_better(read, 0)}"
         )
     raise RecipeError(
         f"the mapping {name} does not know {len(unknown)} of the variables of this model: {', '.join(listed)}. Add their "
-        "formulas to a mapping of your own that says 'extends: " + name + "'"
+        f"formulas to a mapping of your own that says 'extends: {name}'{_better(read, len(set(read)) - len(unknown))}"
     )
+
+
+def _better(read: Sequence[str], known: int) -> str:
+    """The shipped mappings that know most of these variables, if they know more."""
+    counts = {name: len({*read} & _variables(read_mapping(name))) for name in families()}
+    most = max(counts.values())
+    best = " or ".join(name for name, count in counts.items() if count == most)
+    return f". Of the shipped mappings, {best} knows most: {most} of {len(set(read))}" if most > known else ""
+
+
+def _variables(mapping: Mapping) -> set[str]:
+    return {variable for group in mapping.groups.values() for variable in group.variables}
 
 
 def _definitions(group: Group, where: str) -> dict[str, Expression]:
