@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +24,15 @@ Processes = Annotated[
 
 
 def show_training(result: TrainingResult, again: str, *, as_json: bool) -> None:
-    """Print the result of a training; `again` is the command that resumes an interrupted one."""
+    """Print the result of a training; `again` is the command that resumes an interrupted one.
+
+    Of several processes that ``torchrun`` or ``srun`` has started, only the first prints.
+    """
+    from coffea_fm.training.loop.launchers import launcher
+
+    launched = launcher(os.environ)
+    if launched is not None and not launched.first:
+        return
     account = {
         "folder": str(result.folder),
         "finished": result.finished,

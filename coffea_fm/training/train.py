@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -84,10 +86,8 @@ def pretrain(
     folder = Path(runs) / recipe.name
     datasets(recipe)
     starting_point(recipe)
-    with locked(folder):
-        open_run(folder, recipe)
-        work = partial(_train, recipe=recipe, folder=folder, show_progress=show_progress)
-        finished, seen, metrics = launch(work, processes, recipe.training.precision)
+    work = partial(_train, recipe=recipe, folder=folder, show_progress=show_progress)
+    finished, seen, metrics = launch(work, processes, recipe.training.precision)
     return TrainingResult(folder, finished, seen, metrics)
 
 
@@ -111,6 +111,28 @@ def finetune(
 
 
 def _train(fabric: Fabric, recipe: Recipe, folder: Path, show_progress: bool) -> tuple[bool, int, dict[str, float]]:
+    with opened_by_one(fabric, folder, recipe):
+        return _run(fabric, recipe, folder, show_progress)
+
+
+@contextmanager
+def opened_by_one(fabric: Fabric, folder: Path, recipe: Recipe) -> Iterator[None]:
+    """Lock and open the folder of a run in the first process; if it cannot, all processes end with its reason."""
+    with ExitStack() as stack:
+        refused = ""
+        if fabric.is_global_zero:
+            try:
+                stack.enter_context(locked(folder))
+                open_run(folder, recipe)
+            except RecipeError as error:
+                refused = str(error)
+        refused = fabric.broadcast(refused)
+        if refused:
+            raise RecipeError(refused)
+        yield
+
+
+def _run(fabric: Fabric, recipe: Recipe, folder: Path, show_progress: bool) -> tuple[bool, int, dict[str, float]]:
     training = Training(recipe, folder, fabric)
     unit = f"{training.data.level.name}s"
     visible = show_progress and fabric.is_global_zero

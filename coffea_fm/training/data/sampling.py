@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
 from coffea_fm.arrays import IntArray
 from coffea_fm.nn.batches import Examples
 from coffea_fm.shards import RowGroup, ShardDataset
+from coffea_fm.training.data.sharing import Sharing, read_block
 from coffea_fm.training.data.weights import Weights
 
 
@@ -32,6 +34,24 @@ class Position:
     batch: int = 0
 
 
+class Step(NamedTuple):
+    """What one optimizer step trains on.
+
+    Attributes
+    ----------
+    following : Position
+        Position after this step, to continue from.
+    size : int
+        Number of rows of the step, of all processes.
+    examples : Examples
+        The rows of this process.
+    """
+
+    following: Position
+    size: int
+    examples: Examples
+
+
 def generator(seed: int, stream: Stream, *place: int) -> np.random.Generator:
     """Random generator that depends only on the arguments."""
     return np.random.default_rng([seed, stream, *place])
@@ -46,30 +66,21 @@ def batches(
     shuffle: int,
     seed: int,
     start: Position,
-) -> Iterator[tuple[Position, Examples]]:
+    sharing: Sharing = Sharing(),  # noqa: B008
+) -> Iterator[Step]:
     """Yield batches endlessly, starting at a position.
 
     The data may not fit into memory, so they are shuffled in two stages: each epoch splits the row groups at random into
     blocks of about `shuffle` rows, reads one block at a time, and shuffles its rows. With `batch_size`, batches have
-    that many rows, regardless of their number of tokens.
-
-    Yields
-    ------
-    following : Position
-        Position after this batch, to continue from.
-    examples : Examples
-        Rows with about `batch_tokens` tokens.
+    that many rows, regardless of their number of tokens. The rows of each batch are the same for any number of processes.
     """
     position = start
     while True:
         blocks = shuffled_blocks(dataset.row_groups, shuffle, generator(seed, Stream.ROW_GROUPS, position.epoch))
-        packed, columns = dataset.read(blocks[position.block])
-        examples = Examples.of(packed, columns, weights)
-        order = generator(seed, Stream.EXAMPLES, position.epoch, position.block).permutation(len(packed))
-        if batch_size is None:
-            parts = split_by_tokens(order, packed.n_tokens, batch_tokens)
-        else:
-            parts = split_by_tokens(order, np.ones(len(packed), dtype=np.int64), batch_size)
+        block = read_block(dataset, blocks[position.block], weights, sharing)
+        lengths = block.lengths if batch_size is None else np.ones_like(block.lengths)
+        order = generator(seed, Stream.EXAMPLES, position.epoch, position.block).permutation(len(lengths))
+        parts = split_by_tokens(order, lengths, batch_tokens if batch_size is None else batch_size)
         for index in range(position.batch, len(parts)):
             if index + 1 < len(parts):
                 following = Position(position.epoch, position.block, index + 1)
@@ -77,7 +88,7 @@ def batches(
                 following = Position(position.epoch, position.block + 1)
             else:
                 following = Position(position.epoch + 1)
-            yield following, examples.take(parts[index])
+            yield Step(following, len(parts[index]), block.take(parts[index]))
         position = following
 
 

@@ -18,7 +18,7 @@ from coffea_fm.tokens import Level
 from coffea_fm.training.data.sampling import Stream, generator, split_by_tokens
 from coffea_fm.training.data.weights import Weights
 from coffea_fm.training.loop.collapse import embedding_rank, embedding_spread
-from coffea_fm.training.loop.parallel import added
+from coffea_fm.training.loop.parallel import added, gathered
 from coffea_fm.training.recipe.sections import TrainingConfig
 
 WATCHED = 2000
@@ -52,21 +52,27 @@ def validation_metrics(
     sums = torch.zeros(len(method.metrics) + 1, device=fabric.device)
     embeddings: list[Tensor] = []
     watched = -(-WATCHED // len(data.row_groups))
-    for index, (packed, columns) in enumerate(data):
+    by_groups = len(data.row_groups) >= fabric.world_size
+    for index, group in enumerate(data.row_groups):
+        mine = index % fabric.world_size == fabric.global_rank
+        if by_groups and not mine:
+            continue
+        packed, columns = data.read([group])
         examples = Examples.of(packed, columns, weights)
         steps = split_by_tokens(np.arange(len(packed)), packed.n_tokens, config.batch_tokens)
         for number, rows in enumerate(steps):
-            if number % fabric.world_size == fabric.global_rank:
+            if by_groups or number % fabric.world_size == fabric.global_rank:
                 random = generator(config.seed, Stream.VALIDATION, index, number)
                 taken = examples.take(rows)
                 for part, metrics in metrics_of_parts(method, taken, data.level, config.micro_tokens, fabric, random):
                     sums[:-1] += (metrics * part.weight).sum(dim=1)
                     sums[-1] += part.weight.sum()
-        first = examples.take(np.arange(min(watched, len(packed))))
-        embeddings += _embeddings(method.model, first, data.level, config.micro_tokens, fabric.device)
+        if mine:
+            first = examples.take(np.arange(min(watched, len(packed))))
+            embeddings += _embeddings(method.model, first, data.level, config.micro_tokens, fabric.device)
     sums = added(fabric, sums)
     means = dict(zip(method.metrics, (sums[:-1] / sums[-1]).tolist(), strict=True))
-    vectors = torch.cat(embeddings)
+    vectors = gathered(fabric, embeddings, method.model.backbone.dim)
     return means | {"embedding_rank": embedding_rank(vectors), "embedding_spread": embedding_spread(vectors)}
 
 

@@ -20,7 +20,7 @@ from coffea_fm.nn.checkpoint import save_checkpoint
 from coffea_fm.shards import ShardDataset
 from coffea_fm.training.data.datasets import datasets
 from coffea_fm.training.data.embeddings import EmbeddedShards, embed_shards
-from coffea_fm.training.data.sampling import Stream, batches, generator
+from coffea_fm.training.data.sampling import Step, Stream, batches, generator
 from coffea_fm.training.data.weights import Weights
 from coffea_fm.training.loop.adaptation import (
     freeze_backbone,
@@ -34,7 +34,7 @@ from coffea_fm.training.loop.ema import averaged_copy, update_average
 from coffea_fm.training.loop.evaluation import metrics_of_parts, validation_metrics
 from coffea_fm.training.loop.logs import Bar, Logs
 from coffea_fm.training.loop.optimizer import build_optimizer, learning_rate
-from coffea_fm.training.loop.parallel import add_over_processes, share
+from coffea_fm.training.loop.parallel import add_over_processes, agree, sharing
 from coffea_fm.training.loop.state import Progress, restore_state, save_state
 from coffea_fm.training.recipe.recipe import Recipe
 
@@ -74,6 +74,7 @@ class Training:
         self.progress = restore_state(folder, fresh, self.method, self.averaged, self.optimizer)
         if self.progress.step == 0:
             self.method.prepare(self.data, config.seed)
+            agree(fabric, self.method)
             self.averaged.load_state_dict(self.method.state_dict())
         if keeps_embeddings(model, recipe):
             self.data, self.validation = (self.embedded(data) for data in (self.data, self.validation))
@@ -98,16 +99,18 @@ class Training:
             shuffle=self.recipe.data.shuffle,
             seed=config.seed,
             start=progress.position,
+            sharing=sharing(self.fabric),
         )
         sums: dict[str, float] = defaultdict(float)
         saved = logged = time.monotonic()
         stopped = False
         while not progress.finished and not stopped:
-            progress.position, batch = next(examples)
-            for name, value in self.step(batch, stop).items():
+            step = next(examples)
+            progress.position = step.following
+            for name, value in self.step(step, stop).items():
                 sums[name] += value
             stopped = sums["stop"] > 0
-            bar.advance(len(batch.packed))
+            bar.advance(step.size)
             progress.finished = progress.seen >= config.seen
             due = progress.seen // every > progress.validations or progress.finished
             if due or progress.step % LOG_STEPS == 0:
@@ -127,10 +130,10 @@ class Training:
         if self.logs:
             self.logs.close()
 
-    def step(self, examples: Examples, stop: threading.Event) -> dict[str, float]:
+    def step(self, step: Step, stop: threading.Event) -> dict[str, float]:
         """Take one optimizer step; returns sums over the examples of all processes."""
         config, progress, fabric = self.recipe.training, self.progress, self.fabric
-        n = len(examples.packed)
+        n = step.size
         done = min(1.0, (progress.seen + 0.5 * n) / config.seen)
         rate = learning_rate(done, config.lr, config.warmup)
         for group in self.optimizer.param_groups:
@@ -140,7 +143,7 @@ class Training:
         names = [*self.method.metrics, "weight", "seen", "stop"]
         sums = torch.zeros(len(names), device=fabric.device)
         sums[-2], sums[-1] = n / fabric.world_size, float(stop.is_set())
-        mine = self.augmented(share(fabric, examples), random)
+        mine = self.augmented(step.examples, random)
         for part, metrics in metrics_of_parts(self.method, mine, self.data.level, config.micro_tokens, fabric, random):
             fabric.backward((metrics[0] * part.weight).sum() / n)
             sums[:-3] += (metrics.detach() * part.weight).sum(dim=1)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal, TypeVar
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 from torch.distributed import destroy_process_group
 from torch.multiprocessing.spawn import ProcessExitedException
 
+from coffea_fm.arrays import IntArray
 from coffea_fm.errors import CoffeaFMError, RecipeError
-from coffea_fm.nn.batches import Examples
+from coffea_fm.training.data.sharing import Sharing
+from coffea_fm.training.loop.launchers import launcher
 from coffea_fm.training.loop.precision import Asked, Precision, choose_precision, remember_shapes
 
 _FABRIC_PRECISION: dict[Precision, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
@@ -24,12 +26,13 @@ ResultT = TypeVar("ResultT")
 
 
 def launch(work: Callable[[Fabric], ResultT], processes: int, precision: Asked) -> ResultT:
-    """Run a function in this process, or in several new ones.
+    """Run a function in this process, in several new ones, or in those that ``torchrun`` or ``srun`` has started.
 
     Parameters
     ----------
     work : callable
-        Takes the `Fabric`; must be picklable for several processes. The result of the first process is returned.
+        Takes the `Fabric`; must be picklable for several new processes. The result of the first process is returned, or
+        for processes started from outside that of each.
     processes : int
         Number of processes: one per GPU, or on CPUs up to the number of cores, which share the threads.
     precision : {"auto", "fp32", "bf16"}
@@ -38,30 +41,41 @@ def launch(work: Callable[[Fabric], ResultT], processes: int, precision: Asked) 
     Raises
     ------
     RecipeError
-        If a process was killed.
+        If a process was killed, or both `processes` and a launcher from outside give a number.
     """
     accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     number = _FABRIC_PRECISION[choose_precision(precision, torch.device(accelerator))]
     remember_shapes()
-    if processes == 1:
-        return work(Fabric(accelerator=accelerator, devices=1, precision=number))
-    fabric = Fabric(
-        accelerator=accelerator, devices=processes, precision=number, strategy=DDPStrategy(start_method="spawn")
-    )
-    try:
-        result: ResultT | CoffeaFMError = fabric.launch(partial(_guarded, work=work))
-    except ProcessExitedException as error:
-        raise RecipeError(
-            f"a training process was terminated ({error}): there may not be enough memory for {processes} processes. "
-            "The last saved state is intact; run the same command to resume from it"
-        ) from error
+    make = partial(Fabric, accelerator=accelerator, precision=number)
+    launched = launcher(os.environ)
+    if launched is not None:
+        if processes > 1:
+            raise RecipeError(
+                f"{launched.name} has started {launched.processes} processes, and --processes {processes} asks for more: "
+                "leave it out"
+            )
+        strategy, plugin = DDPStrategy(), launched.environment
+        fabric = make(devices=launched.local, num_nodes=launched.hosts, strategy=strategy, plugins=[plugin])
+        fabric.launch()
+        result = _guarded(fabric, work)
+    elif processes == 1:
+        return work(make(devices=1, plugins=[LightningEnvironment()]))
+    else:
+        fabric = make(devices=processes, strategy=DDPStrategy(start_method="spawn"), plugins=[LightningEnvironment()])
+        try:
+            result = fabric.launch(partial(_guarded, work=work))
+        except ProcessExitedException as error:
+            raise RecipeError(
+                f"a training process was terminated ({error}): there may not be enough memory for {processes} processes. "
+                "The last saved state is intact; run the same command to resume from it"
+            ) from error
     if isinstance(result, CoffeaFMError):
         raise result
     return result
 
 
 def _guarded(fabric: Fabric, work: Callable[[Fabric], ResultT]) -> ResultT | CoffeaFMError:
-    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // fabric.world_size))
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // (fabric.world_size // fabric.strategy.num_nodes)))
     try:
         result = work(fabric)
     except CoffeaFMError as error:
@@ -70,12 +84,35 @@ def _guarded(fabric: Fabric, work: Callable[[Fabric], ResultT]) -> ResultT | Cof
     return result
 
 
-def share(fabric: Fabric, examples: Examples) -> Examples:
-    """Select this process's share of the examples, balanced in number and length between the processes."""
+def sharing(fabric: Fabric) -> Sharing:
+    """What of the data is this process's."""
     if fabric.world_size == 1:
-        return examples
-    by_length = np.argsort(-examples.packed.n_tokens, kind="stable")
-    return examples.take(by_length[fabric.global_rank :: fabric.world_size])
+        return Sharing()
+
+    def add(numbers: IntArray) -> IntArray:
+        return added(fabric, torch.as_tensor(numbers, device=fabric.device)).numpy(force=True)
+
+    return Sharing(fabric.global_rank, fabric.world_size, add)
+
+
+def agree(fabric: Fabric, module: nn.Module) -> None:
+    """Give all processes the weights of the first: other machines may round differently."""
+    if fabric.world_size > 1:
+        for tensor in module.state_dict().values():
+            tensor.copy_(fabric.broadcast(tensor))
+
+
+def gathered(fabric: Fabric, parts: Sequence[Tensor], dim: int) -> Tensor:
+    """Join rows [n, dim] of all processes, which may have different numbers of them."""
+    rows = torch.cat([*parts, torch.zeros(0, dim, device=fabric.device)])
+    if fabric.world_size == 1:
+        return rows
+    counts = torch.zeros(fabric.world_size, dtype=torch.int64, device=fabric.device)
+    counts[fabric.global_rank] = len(rows)
+    ends = added(fabric, counts).cumsum(0)
+    whole = torch.zeros(int(ends[-1]), dim, device=fabric.device)
+    whole[int(ends[fabric.global_rank]) - len(rows) : int(ends[fabric.global_rank])] = rows
+    return added(fabric, whole)
 
 
 def added(fabric: Fabric, numbers: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ def stream(data: ShardDataset, start: Position = START, seed: int = 0) -> list[t
     """Positions, and the jets' pT as their identity."""
     weights = Weights(data, None)
     found = batches(data, weights, batch_tokens=600, shuffle=150, seed=seed, start=start)
-    return [(position, examples.packed.values[:, 0]) for position, examples in islice(found, 40)]
+    return [(step.following, step.examples.packed.values[:, 0]) for step in islice(found, 40)]
 
 
 def test_each_pass_sees_each_jet_once(train_data: ShardDataset) -> None:
@@ -48,14 +48,14 @@ def test_seeds_differ(train_data: ShardDataset) -> None:
 
 def test_batches_have_nearly_equal_tokens(train_data: ShardDataset) -> None:
     found = batches(train_data, Weights(train_data, None), batch_tokens=600, shuffle=150, seed=0, start=Position())
-    sizes = [int(examples.packed.members["constituents"].counts.sum()) for _, examples in islice(found, 30)]
+    sizes = [int(examples.packed.members["constituents"].counts.sum()) for _, _, examples in islice(found, 30)]
     assert max(sizes) < 800
     assert min(sizes) > 400
 
 
 def test_batches_mix_the_classes(train_data: ShardDataset) -> None:
     found = batches(train_data, Weights(train_data, None), batch_tokens=2000, shuffle=400, seed=0, start=Position())
-    shares = [examples.columns["target"].mean() for _, examples in islice(found, 20)]
+    shares = [examples.columns["target"].mean() for _, _, examples in islice(found, 20)]
     assert min(shares) > 0.25
     assert max(shares) < 0.75
 

@@ -61,7 +61,6 @@ def test_one_interrupted_process_stops_all_and_the_run_resumes_to_the_same_bits(
     recipe = make_recipe(training={"seen": 400})
     pretrain(recipe, tmp_path / "whole", processes=2, show_progress=False)
     folder = tmp_path / "broken" / recipe.name
-    folder.mkdir(parents=True)
     assert not launch(partial(stop_at_third_step, recipe=recipe, folder=folder), 2, recipe.training.precision)
     assert pretrain(recipe, tmp_path / "broken", processes=2, show_progress=False).finished
     whole, broken = (
@@ -69,6 +68,23 @@ def test_one_interrupted_process_stops_all_and_the_run_resumes_to_the_same_bits(
     )
     for name, tensor in whole.items():
         assert torch.equal(tensor, broken[name]), name
+
+
+def test_a_run_resumes_with_another_number_of_processes(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    recipe = make_recipe(
+        backbone={"dropout": 0.0}, training={"augmentation": {}, "seen": 400, "lr": 1e-3, "precision": "fp32"}
+    )
+    pretrain(recipe, tmp_path / "whole", show_progress=False)
+    folder = tmp_path / "broken" / recipe.name
+    assert not launch(partial(stop_at_third_step, recipe=recipe, folder=folder), 2, recipe.training.precision)
+    assert pretrain(recipe, tmp_path / "broken", show_progress=False).finished
+    whole, broken = (
+        load_tensors(tmp_path / run / recipe.name / "last" / "state.safetensors") for run in ("whole", "broken")
+    )
+    assert whole[1] | {"best": {}} == broken[1] | {"best": {}}
+    for name, tensor in whole[0].items():
+        if name.startswith("weights/"):
+            torch.testing.assert_close(broken[0][name], tensor, rtol=1e-3, atol=1e-4)
 
 
 def die(fabric: Fabric) -> None:

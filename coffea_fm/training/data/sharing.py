@@ -1,0 +1,90 @@
+"""Which rows of a block each process reads and trains on. No row is read by two, and the steps are those of one process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from coffea_fm.arrays import IntArray
+from coffea_fm.nn.batches import Examples
+from coffea_fm.shards import RowGroup, ShardDataset
+from coffea_fm.training.data.weights import Weights
+
+FEWEST_GROUPS = 4
+"""With fewer row groups per process, one could have much more to do than another: then the rows are dealt in turn."""
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """The processes of a training, as one of them sees them.
+
+    Parameters
+    ----------
+    rank, world : int
+        Number of this process, and of all processes.
+    add : callable, optional
+        Sums an int64 array over all processes.
+    """
+
+    rank: int = 0
+    world: int = 1
+    add: Callable[[IntArray], IntArray] = lambda numbers: numbers
+
+    def owners(self, block: Sequence[RowGroup]) -> list[int] | None:
+        """The process of each row group, or None if the rows of all are dealt in turn.
+
+        Row groups with the same targets go to different processes, so that all have jets of the same kinds, and the
+        process with the fewest rows gets the next.
+        """
+        if len(block) < FEWEST_GROUPS * self.world:
+            return None
+        rows = [0] * self.world
+        owners = [0] * len(block)
+        for index in sorted(range(len(block)), key=lambda index: (block[index].targets, -block[index].n_sets)):
+            owners[index] = rows.index(min(rows))
+            rows[owners[index]] += block[index].n_sets
+        return owners
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows that are shuffled together, of which this process has read its own.
+
+    Parameters
+    ----------
+    examples : Examples
+        The rows of this process.
+    places : int64 array of shape [n_rows]
+        For each row of the block its index in `examples`; -1 for rows of other processes.
+    lengths : int64 array of shape [n_rows]
+        Number of tokens of each row, of all processes.
+    """
+
+    examples: Examples
+    places: IntArray
+    lengths: IntArray
+
+    def take(self, rows: IntArray) -> Examples:
+        """Those of some rows of the block that belong to this process."""
+        places = self.places[rows]
+        return self.examples.take(places[places >= 0])
+
+
+def read_block(dataset: ShardDataset, block: Sequence[RowGroup], weights: Weights, sharing: Sharing) -> Block:
+    """Read the rows of this process, and learn the lengths of the others."""
+    owners = sharing.owners(block)
+    sizes = [group.n_sets for group in block]
+    if owners is None:
+        mine = np.arange(sum(sizes)) % sharing.world == sharing.rank
+        examples = Examples.of(*dataset.read(block), weights)
+        examples = examples if mine.all() else examples.take(np.flatnonzero(mine))
+    else:
+        mine = np.repeat(np.array(owners) == sharing.rank, sizes)
+        own = [group for group, owner in zip(block, owners, strict=True) if owner == sharing.rank]
+        examples = Examples.of(*dataset.read(own), weights)
+    places = np.where(mine, np.cumsum(mine) - 1, -1)
+    lengths = np.zeros(len(mine), dtype=np.int64)
+    lengths[mine] = examples.packed.n_tokens
+    return Block(examples, places, sharing.add(lengths))

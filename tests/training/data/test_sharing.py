@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from coffea_fm.arrays import IntArray
+from coffea_fm.shards import RowGroup, ShardDataset
+from coffea_fm.training.data.sampling import Position, Step, batches
+from coffea_fm.training.data.sharing import Sharing
+from coffea_fm.training.data.weights import Weights
+
+STEPS = 24
+
+
+def adders(world: int) -> list[Callable[[IntArray], IntArray]]:
+    """For threads that stand for processes: each gives an array, and all get the sum."""
+    given: list[IntArray] = [np.zeros(0, dtype=np.int64)] * world
+    barrier = threading.Barrier(world, timeout=60)
+
+    def adder(rank: int) -> Callable[[IntArray], IntArray]:
+        def add(numbers: IntArray) -> IntArray:
+            given[rank] = numbers
+            barrier.wait()
+            total = np.sum(given, axis=0)
+            barrier.wait()
+            return total
+
+        return add
+
+    return [adder(rank) for rank in range(world)]
+
+
+def run(folder: Path, world: int, shuffle: int, start: Position) -> tuple[list[list[Step]], list[list[RowGroup]]]:
+    """The steps of each process, and the row groups that it read."""
+    steps: list[list[Step]] = [[] for _ in range(world)]
+    read: list[list[RowGroup]] = [[] for _ in range(world)]
+    added = adders(world)
+
+    def work(rank: int) -> None:
+        data = ShardDataset(folder)
+        weights, original = Weights(data, None), data.read
+        data.read = lambda groups: read[rank].extend(groups) or original(groups)  # type: ignore[assignment,func-returns-value]
+        sharing = Sharing(rank, world, added[rank])
+        found = batches(data, weights, batch_tokens=600, shuffle=shuffle, seed=3, start=start, sharing=sharing)
+        steps[rank] = list(islice(found, STEPS))
+
+    threads = [threading.Thread(target=work, args=(rank,)) for rank in range(world)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return steps, read
+
+
+def jets(step: Step) -> list[float]:
+    return sorted(step.examples.packed.values[:, 0].tolist())
+
+
+@pytest.mark.parametrize("world", [2, 3])
+@pytest.mark.parametrize("shuffle", [150, 10**6])
+def test_processes_share_the_steps_of_one_without_overlap(train_data: ShardDataset, world: int, shuffle: int) -> None:
+    (alone,), _ = run(train_data.folder, 1, shuffle, Position())
+    steps, _ = run(train_data.folder, world, shuffle, Position())
+    for index, whole in enumerate(alone):
+        of_all = [step[index] for step in steps]
+        assert {(step.following, step.size) for step in of_all} == {(whole.following, whole.size)}
+        assert sorted(sum(map(jets, of_all), [])) == jets(whole)
+    # and from a position in the middle, with another number of processes
+    middle = alone[10].following
+    (goes_on,), _ = run(train_data.folder, 1, shuffle, middle)
+    assert [jets(step) for step in goes_on[: STEPS - 11]] == [jets(step) for step in alone[11:]]
+
+
+def test_each_row_group_is_read_by_one_process(train_data: ShardDataset) -> None:
+    assert len(train_data.row_groups) >= 8
+    steps, read = run(train_data.folder, 2, 10**6, Position())
+    passes = 1 + steps[0][-1].following.epoch
+    assert not {*read[0]} & {*read[1]}
+    assert sorted(map(repr, read[0] + read[1])) == sorted(map(repr, train_data.row_groups * passes))
+
+
+def groups(*kinds: int) -> list[RowGroup]:
+    return [RowGroup(Path(f"{index}"), 0, 100 + 10 * index, (kind, kind)) for index, kind in enumerate(kinds)]
+
+
+def test_classes_are_spread_over_the_processes() -> None:
+    owners = Sharing(0, 2).owners(groups(0, 0, 0, 0, 1, 1, 1, 1))
+    assert owners is not None
+    assert sorted(owners[:4]) == sorted(owners[4:]) == [0, 0, 1, 1]
+
+
+def test_few_row_groups_are_dealt_row_by_row() -> None:
+    assert Sharing(0, 2).owners(groups(0, 1)) is None
