@@ -13,12 +13,18 @@ from coffea_fm.errors import RecipeError
 from coffea_fm.names import nearest
 from coffea_fm.running.clusters.address import Address
 from coffea_fm.running.clusters.base import ClusterConfig
+from coffea_fm.running.clusters.gateway import Gateway
+from coffea_fm.running.clusters.htcondor import HTCondor
 from coffea_fm.running.clusters.local import Local
+from coffea_fm.running.clusters.slurm import Slurm
 from coffea_fm.running.options import ClusterSettings
 
 KINDS: dict[str, type[ClusterConfig]] = {
     "local": Local,
     "address": Address,
+    "slurm": Slurm,
+    "htcondor": HTCondor,
+    "gateway": Gateway,
 }
 
 
