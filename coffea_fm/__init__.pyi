@@ -23,6 +23,8 @@ from .running import simulate as simulate
 from .running.commands import collect as collect
 from .running.commands import demo as demo
 from .running.commands import run as run
+from .running.doctor.diagnosis import Diagnosis as Diagnosis
+from .running.doctor.doctor import doctor as doctor
 from .running.evaluate import compare as compare
 from .running.evaluate import evaluate as evaluate
 from .running.merge import merge as merge

@@ -33,6 +33,7 @@ COMMANDS = (
     "export-triton",
     "evaluate",
     "fileset",
+    "doctor",
     "run",
     "skim",
     "merge",

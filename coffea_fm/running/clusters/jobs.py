@@ -14,10 +14,11 @@ _TELLING = re.compile(r"error|cancelled|killed|exceed|no space|not found|denied|
 
 @dataclass
 class Submitted:
-    """One job: its name in dask, and its number in the batch system as soon as it has one."""
+    """One job: its name in dask, and its number in the batch system, or why the batch system refused it."""
 
     name: str
     job_id: str = ""
+    refusal: str = ""
 
 
 @dataclass
@@ -25,10 +26,16 @@ class Jobs:
     """All jobs of a run, also those that have ended."""
 
     submitted: list[Submitted] = field(default_factory=list)
-    refusal: str = ""
+
+    @property
+    def refusal(self) -> str:
+        """Why the batch system refused the last job; empty if it took it."""
+        return self.submitted[-1].refusal if self.submitted else ""
 
     def recorded(self, job_class: Any) -> Any:
         """A class of jobs like that one, which are noted here."""
+        from distributed.deploy.spec import ProcessInterface
+
         jobs = self
 
         class Recorded(job_class):  # type: ignore[misc]
@@ -37,10 +44,11 @@ class Jobs:
                 jobs.submitted.append(job)
                 try:
                     await super().start()
-                except (OSError, RuntimeError, ValueError) as error:
-                    jobs.refusal = _answer(str(error))
-                    raise
-                job.job_id = self.job_id
+                except (OSError, RuntimeError, ValueError) as error:  # dask would print it, and go on
+                    job.refusal = _answer(str(error))
+                    await ProcessInterface.start(self)
+                else:
+                    job.job_id = self.job_id
 
         return Recorded
 

@@ -105,12 +105,14 @@ class Watch:
         lonely_since = None
         while not self._end.wait(POLL):
             working = self._working()
-            absent = [job for job in self.jobs.submitted if job.job_id and job.name not in working]
+            absent = [job for job in self.jobs.submitted if job.name not in working]
             absent = [job for job in absent if job.name in self.cluster.worker_spec]  # not given back by dask itself
             states = self._states(absent)
             for job in absent:
                 if job.job_id in states and states[job.job_id].stage == "ended":
                     self._replace(job, states[job.job_id])
+                elif job.refusal and working:  # an overloaded batch system may take it the next time
+                    self._submit_instead_of(job)
             lonely_since = None if working else lonely_since or time.monotonic()
             if working:
                 self._failed_starts = 0
@@ -141,7 +143,9 @@ class Watch:
         if self._failed_starts >= _MOST_FAILED_STARTS and not self._working():
             return
         _log.warning("%s; another is submitted", why)
+        self._submit_instead_of(job)
 
+    def _submit_instead_of(self, job: Submitted) -> None:
         def again() -> None:
             self.cluster.worker_spec.pop(job.name, None)
             if not self.config.adaptive:
@@ -151,8 +155,8 @@ class Watch:
 
     def _describe(self, job: Submitted, state: JobState) -> str:
         found = last_telling_line(self.config.log_files(job.job_id))
-        told = f"log {found[0]}: {found[1]}" if found else f"it left no log in {self.config.logs.absolute()}"
-        return f"job {job.job_id} has ended ({state.reason}), {told}"
+        told = f"{found[0]} says: {found[1]}" if found else f"it left no log in {self.config.logs.absolute()}"
+        return f"job {job.job_id} has ended ({state.reason}); {told}"
 
     def _why_not(self, states: dict[str, JobState]) -> str:
         ids: dict[str, list[str]] = {}
