@@ -68,7 +68,15 @@ class Slurm:
         if not (self.root / "usr/sbin/slurmctld-wlm").exists():
             archives = self.folder / "archives"
             (archives / "partial").mkdir(parents=True, exist_ok=True)
-            apt = ["apt-get", "install", "--yes", "--quiet", "--download-only", "--reinstall", "--no-install-recommends"]
+            apt = [
+                "apt-get",
+                "install",
+                "--yes",
+                "--quiet",
+                "--download-only",
+                "--reinstall",
+                "--no-install-recommends",
+            ]
             subprocess.run([*apt, "--option", f"Dir::Cache::archives={archives}", *PACKAGES], check=True)
             for package in sorted(archives.glob("*.deb")):
                 subprocess.run(["dpkg-deb", "--extract", str(package), str(self.root)], check=True)
@@ -97,7 +105,7 @@ class Slurm:
         files["seed-file"] = "munge.seed"
         options = [f"--{option}={self.folder / name}" for option, name in files.items()]
         self._daemon("munged", "--foreground", "--force", *options)
-        wait(lambda: (self.folder / "munge.socket").exists(), "munged")
+        wait((self.folder / "munge.socket").exists, "munged")
         self._daemon("slurmctld-wlm", "-D")
         self._daemon("slurmd-wlm", "-D", "-d", str(self.root / "usr/sbin/slurmstepd-wlm"))
         wait(lambda: "idle" in self.call("sinfo", "--noheader", "--partition=short", "--format=%T"), "slurmd")

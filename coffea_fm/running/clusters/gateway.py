@@ -44,14 +44,15 @@ class Gateway(ClusterConfig):
     def client(self, workers: int | None) -> Iterator[Any]:
         """Start a cluster of the gateway; it is shut down afterwards."""
         need("dask_gateway", "gateway")
+        import dask.config
         import dask_gateway
 
-        try:
-            gateway = dask_gateway.Gateway(self.address, auth=self.auth)
-        except ValueError as error:  # neither here nor in dask's configuration
+        address = self.address or dask.config.get("gateway.address", None)
+        if address is None:
             raise RecipeError(
-                f"--cluster gateway: no address; write 'address: https://...' to a --cluster-config ({error})"
-            ) from error
+                "--cluster gateway: no address is known; write 'address: https://...' to a --cluster-config"
+            )
+        gateway = dask_gateway.Gateway(address, auth=self.auth)
         with gateway, self._new_cluster(gateway) as cluster, cluster.get_client() as client:
             if self.adaptive:
                 cluster.adapt(**self.adaptive.model_dump())
@@ -75,6 +76,6 @@ class Gateway(ClusterConfig):
             client.wait_for_workers(1, timeout=self.wait)
         except TimeoutError as error:
             raise InputError(
-                f"no worker after {self.wait:g} seconds: the gateway at {self.address or 'its address'} gave none to the cluster {cluster.name}; "
+                f"no worker after {self.wait:g} seconds: the gateway gave none to the cluster {cluster.name}; "
                 "'wait' of the --cluster-config allows longer"
             ) from error

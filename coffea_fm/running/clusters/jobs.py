@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 _TAIL = 20_000
 _TELLING = re.compile(r"error|cancelled|killed|exceed|no space|not found|denied|refused|out of memory", re.IGNORECASE)
@@ -36,7 +36,7 @@ class Jobs:
         """A class of jobs like that one, which are noted here."""
         from distributed.deploy.spec import ProcessInterface
 
-        jobs = self
+        jobs, without_job = self, cast("Any", ProcessInterface.start)
 
         class Recorded(job_class):  # type: ignore[misc]
             async def start(self) -> None:
@@ -46,7 +46,7 @@ class Jobs:
                     await super().start()
                 except (OSError, RuntimeError, ValueError) as error:  # dask would print it, and go on
                     job.refusal = _answer(str(error))
-                    await ProcessInterface.start(self)
+                    await without_job(self)
                 else:
                     job.job_id = self.job_id
 

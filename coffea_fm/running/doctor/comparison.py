@@ -70,6 +70,8 @@ def _plugins(here: list[str], there: list[str]) -> Finding:
 def _bundle(here: Seen, there: Seen) -> Iterator[Finding]:
     if "error" in there:
         advice = "the workers must see the same file, or send the bundle along: coffea_fm.load(..., ship='bytes')"
+        if there["error"].startswith("ModuleNotFoundError"):
+            advice = "install what is missing, see above"
         yield Finding("bundle", here["checksum"][:12], there["error"], "bad", advice)
         return
     same = here["checksum"] == there["checksum"]
@@ -89,10 +91,10 @@ def _bundle(here: Seen, there: Seen) -> Iterator[Finding]:
         "ok" if equal else "bad",
         advice,
     )
-    providers = [
+    have, has = (
         ", ".join(name.removesuffix("ExecutionProvider") for name in side["providers"]) for side in (here, there)
-    ]
-    yield Finding("providers", *providers, "ok" if providers[0] == providers[1] else "note")
+    )
+    yield Finding("providers", have, has, "ok" if have == has else "note")
 
 
 def _threads(there: Seen) -> Finding:
@@ -130,10 +132,10 @@ def _temporary(seen: Seen) -> Finding:
 
 
 def _file(file: str, here: Seen, there: Seen) -> Finding:
-    told = [seen.get("error") or f"{seen['entries']:,} entries" for seen in (here, there)]
-    verdict: Verdict = "bad" if "error" in there else "ok" if told[0] == told[1] else "note"
+    ours, theirs = (seen.get("error") or f"{seen['entries']:,} entries" for seen in (here, there))
+    verdict: Verdict = "bad" if "error" in there else "ok" if ours == theirs else "note"
     advice = "the workers cannot open it: they need the same path, or the same proxy" if "error" in there else ""
-    return Finding(file, *told, verdict, advice)
+    return Finding(file, ours, theirs, verdict, advice)
 
 
 def _mib(size: float) -> str:
