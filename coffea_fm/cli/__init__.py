@@ -33,6 +33,7 @@ COMMANDS = (
     "export-triton",
     "evaluate",
     "fileset",
+    "doctor",
     "run",
     "skim",
     "merge",
@@ -55,6 +56,8 @@ EXTRAS = {
     "iminuit": "limit",
     "huggingface_hub": "hub",
     "tritonclient": "triton",
+    "dask_jobqueue": "jobqueue",
+    "dask_gateway": "gateway",
 }
 
 
