@@ -36,6 +36,7 @@ COMMANDS = (
     "run",
     "skim",
     "merge",
+    "checkpoints",
     "limit",
     "info",
     "hub",

@@ -5,6 +5,7 @@ Pickled bytes cannot be used: they depend on the order of sets and on which obje
 
 from __future__ import annotations
 
+import copyreg
 import hashlib
 import os
 import struct
@@ -93,7 +94,8 @@ def _parts(value: Any, canonical: Canonical, name: str) -> Iterable[bytes]:
     kind = type(value)
     canonical.met.add(kind.__module__)
     try:
-        reduced = value.__reduce_ex__(_FALLBACK)
+        reducer = copyreg.dispatch_table.get(kind)
+        reduced: Any = value.__reduce_ex__(_FALLBACK) if reducer is None else reducer(value)
     except Exception as error:
         raise RecipeError(
             f"checkpoints need a processor whose content is known, and {name} holds a {kind.__name__}: {error}; create "

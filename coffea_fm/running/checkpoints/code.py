@@ -12,10 +12,12 @@ from functools import cache
 from importlib.machinery import PathFinder
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
+from types import FunctionType
+from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
 
-from coffea_fm.running.checkpoints.canonical import content
+from coffea_fm.running.checkpoints.canonical import Canonical, content
 
 _ALWAYS = ("coffea", "awkward", "hist", "boost_histogram", "numpy", "uproot", "onnxruntime", "vector")
 _DYNAMIC = ("import_module", "__import__", "run_path", "exec", "spec_from_file_location")
@@ -46,13 +48,13 @@ def describe_code(modules: Iterable[str]) -> dict[str, str]:
         top = name.partition(".")[0]
         if top in ("coffea_fm", *_ALWAYS) or top in sys.stdlib_module_names - {"__main__"}:
             continue
-        for path in _files(name, folder):
+        for module, path in _files(name, folder):
             if _is_installed(path):
                 found[top] = _version(top)
             elif path not in seen:
                 seen.add(path)
-                read = _Module(path, name)
-                found[f"{name} {path.name}"] = read.digest
+                read = _Module(path, module)
+                found[f"module {module}"] = f"{read.digest} {_loaded(module)}"
                 waiting += [(imported, path.parent) for imported in read.imports]
     return found
 
@@ -74,6 +76,34 @@ class _Module:
                 for file in sorted(path.parent.rglob("*.py")):
                     digest.update(file.read_bytes())
         self.digest = digest.hexdigest()
+
+
+def _loaded(name: str) -> str:
+    """Hash of a module as it is in memory: in a notebook, its file may have changed after the import."""
+    canonical = Canonical()
+    members = vars(sys.modules[name]) if name in sys.modules else {}
+    parts = [
+        (key, canonical.digest(_code(value, name), key))
+        for key, value in sorted(members.items())
+        if not key.startswith("__") and _code(value, name) is not None
+    ]
+    return canonical.digest(parts, name).hex()
+
+
+def _code(value: Any, module: str) -> Any:
+    """What of a member of a module is code or a plain constant; None for anything that may change while it is used."""
+    if isinstance(value, bool | int | float | str | bytes):
+        return (type(value).__name__, value.encode() if isinstance(value, str) else value)
+    if isinstance(value, staticmethod | classmethod):
+        return _code(value.__func__, module)
+    if isinstance(value, property):
+        return [_code(part, module) for part in (value.fget, value.fset, value.fdel)]
+    if isinstance(value, FunctionType) and value.__module__ == module:
+        return value.__code__
+    if isinstance(value, type) and value.__module__ == module:
+        members = sorted(vars(value).items())
+        return [(key, _code(part, module)) for key, part in members if key not in ("__doc__", "__module__")]
+    return None
 
 
 def _imports(tree: ast.AST, package: str) -> Iterator[str]:
@@ -108,12 +138,12 @@ def _named_files(tree: ast.AST, folder: Path) -> Iterator[Path]:
                 continue
 
 
-def _files(name: str, folder: Path) -> list[Path]:
-    """Source files that importing a module runs: its own, and those of the packages around it."""
+def _files(name: str, folder: Path) -> list[tuple[str, Path]]:
+    """Modules that importing one runs, with their files: the packages around it, and itself."""
     parts = name.split(".")
     names = [".".join(parts[: end + 1]) for end in range(len(parts))]
-    files = [_file(each, folder) for each in names]
-    return [file for file in files if file is not None]
+    files = [(each, _file(each, folder)) for each in names]
+    return [(each, file) for each, file in files if file is not None]
 
 
 def _file(name: str, folder: Path) -> Path | None:
