@@ -37,6 +37,7 @@ COMMANDS = (
     "run",
     "skim",
     "merge",
+    "checkpoints",
     "limit",
     "info",
     "hub",

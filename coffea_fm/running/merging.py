@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import cloudpickle  # type: ignore[import-untyped]
+import lz4.frame  # type: ignore[import-untyped]
 from coffea.processor.accumulator import AccumulatorABC, iadd
 
 from coffea_fm.errors import InputError
@@ -68,6 +69,16 @@ class Merging:
 
     def __setstate__(self, state: bytes) -> None:
         self.output = cloudpickle.loads(state)
+
+
+def packed(value: Any) -> bytes:
+    """The result of a chunk for the way back from a worker."""
+    return bytes(lz4.frame.compress(cloudpickle.dumps(value)))
+
+
+def unpacked(result: bytes) -> Any:
+    """What `packed` made small."""
+    return cloudpickle.loads(lz4.frame.decompress(result))
 
 
 def not_added(output: Any, path: str = "") -> Iterator[tuple[str, NotAdded]]:

@@ -24,6 +24,7 @@ from coffea_fm.running.failures import sentence
 from coffea_fm.running.friend_files import join_friends
 from coffea_fm.running.friends import Friends
 from coffea_fm.running.merging import not_added
+from coffea_fm.running.missing import in_words
 from coffea_fm.running.result import RunResult
 from coffea_fm.running.root_histograms import write_root
 
@@ -85,6 +86,10 @@ def finish(
     done = _Finish(folder)
     for name, values in not_added(result.output):
         done.failures[name] = f"{name}: {values.reason}; its {len(values)} parts are kept as a list"
+    if result.missing:
+        done.failures["missing"] = in_words(result.missing, folder)
+        if friends is not None:  # the run that completes this one joins them
+            friends = replace(friends, keeps_parts=True)
     saved = _save_accumulated(result.output, done)
     output = _postprocess(processor, result.output, saved, done)
     result = replace(result, output=output, folder=folder, notes=[*result.notes, *_notes(output)])
