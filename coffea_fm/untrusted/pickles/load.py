@@ -16,7 +16,7 @@ from coffea_fm.untrusted.local_files import read_file
 from coffea_fm.untrusted.pickles.allowed import allowed
 from coffea_fm.untrusted.pickles.arrays import check_dtype_state
 from coffea_fm.untrusted.pickles.functions import FunctionLeftOut
-from coffea_fm.untrusted.pickles.histograms import check_histograms
+from coffea_fm.untrusted.pickles.histograms import check_histogram
 from coffea_fm.untrusted.refused import Refused
 
 MOST_BYTES: Final = 2**29
@@ -40,12 +40,16 @@ class _Unpickler(pickle._Unpickler):
         return found
 
     def _check_callable(self, function: Any) -> None:
-        if not any(function is named for named in self._named) and not isinstance(function, FunctionLeftOut):
+        if not any(function is named for named in self._named):
             raise Refused("it calls something that it does not name")
 
     def load_reduce(self) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
-        self._check_callable(function)
+        if isinstance(function, FunctionLeftOut):
+            arguments = ()
+            function = FunctionLeftOut
+        else:
+            self._check_callable(function)
         self.append(function(*arguments))
 
     def load_newobj(self) -> None:
@@ -63,6 +67,7 @@ class _Unpickler(pickle._Unpickler):
         if isinstance(target, np.dtype):
             check_dtype_state(target, state)
         _DISPATCH[pickle.BUILD[0]](self)
+        check_histogram(target)
 
     def load_bytearray8(self) -> None:
         size = int.from_bytes(self.read(8), "little")
@@ -100,15 +105,13 @@ def loads(data: bytes) -> Any:
         If it is damaged, or names anything else. Functions become `FunctionLeftOut`.
     """
     try:
-        content = _Unpickler(data).load()
-        check_histograms(content)
+        return _Unpickler(data).load()
     except Refused:
         raise
     except MemoryError as error:
         raise Refused("it needs more memory than there is") from error
     except Exception as error:
         raise Refused(f"it is damaged ({type(error).__name__}: {str(error)[:200]})") from error
-    return content
 
 
 def load_output(path: str | os.PathLike[str]) -> Any:
