@@ -9,11 +9,11 @@ from typing import Any, Final, Literal
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from coffea_fm.bundle.graph import FileName, Graph
-from coffea_fm.bundle.level_limits import check_level
 from coffea_fm.bundle.variants import Variant
 from coffea_fm.config import Config
 from coffea_fm.errors import BundleError
 from coffea_fm.tokens import Level, array_names
+from coffea_fm.tokens.limits import check_level
 
 SCHEMA_VERSION: Final = 3
 

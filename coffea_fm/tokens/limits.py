@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from coffea_fm.tokens import Level
+from coffea_fm.tokens.levels import Level
 
 MOST_LEVELS: Final = 50
 MOST_FIELDS: Final = 20_000
