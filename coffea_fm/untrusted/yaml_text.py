@@ -28,7 +28,7 @@ def parse_yaml(text: bytes | str) -> Any:
         raise Refused(f"it is larger than {MOST_BYTES >> 10} KiB")
     try:
         decoded = text.decode("utf-8") if isinstance(text, bytes) else text
-        content = yaml.load(decoded, _BoundedLoader)  # noqa: S506 - derived from the safe loader
+        content = yaml.load(decoded, _BoundedLoader)
     except Refused:
         raise
     except (yaml.YAMLError, ValueError, OverflowError, TypeError, LookupError, RecursionError, AttributeError) as error:
