@@ -40,9 +40,7 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     if tail[4:] != b"PAR1" or footer > min(MOST_METADATA, size - _TAIL):
         raise Refused("it does not end as parquet files do")
     try:
-        return pq.ParquetFile(
-            path, thrift_string_size_limit=MOST_METADATA, thrift_container_size_limit=_MOST_CONTAINER
-        )
+        return pq.ParquetFile(path, thrift_string_size_limit=MOST_METADATA, thrift_container_size_limit=_MOST_CONTAINER)
     except pa.ArrowException as error:
         raise Refused(f"its description is damaged ({_first_line(error)})") from error
 
