@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-import yaml
 from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.names import close_name
+from coffea_fm.untrusted.local_files import read_file
+from coffea_fm.untrusted.refused import Refused
+from coffea_fm.untrusted.yaml_text import MOST_BYTES, parse_yaml
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 Location = Sequence[int | str]
@@ -55,11 +56,11 @@ def read_config(path: str | os.PathLike[str], model: type[ConfigT], what: str) -
 def read_yaml(path: str | os.PathLike[str], what: str) -> Any:
     """Read the content of a YAML file; see `read_config`."""
     try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return parse_yaml(read_file(path, MOST_BYTES))
     except OSError as error:
         raise RecipeError(f"cannot read the {what} {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"the {what} {path} is not YAML: {' '.join(str(error).split())}") from error
+    except Refused as error:
+        raise RecipeError(f"cannot read the {what} {path}: {error}") from error
 
 
 def config_error(error: ValidationError, model: type[BaseModel]) -> str:

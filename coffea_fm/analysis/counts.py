@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +10,8 @@ from pydantic import ConfigDict, ValidationError
 from coffea_fm.analysis.sample import Kind
 from coffea_fm.config import Config, config_error
 from coffea_fm.errors import InputError
+from coffea_fm.untrusted.json_text import MOST_BYTES, parse_json
+from coffea_fm.untrusted.local_files import read_file
 
 FILE = "cutflow.json"
 _COMPLETE = 1 - 1e-6
@@ -95,7 +96,7 @@ class Counts(Config):
         """
         path = folder / FILE
         try:
-            return cls.model_validate(json.loads(path.read_text()))
+            return cls.model_validate(parse_json(read_file(path, MOST_BYTES)))
         except ValidationError as error:
             raise InputError(f"{path} is not written by coffea-fm run: {config_error(error, cls)}") from error
         except (OSError, ValueError) as error:

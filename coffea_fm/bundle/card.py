@@ -10,6 +10,8 @@ import yaml
 from coffea_fm.bundle.calibration import Calibration
 from coffea_fm.bundle.manifest import Manifest
 from coffea_fm.errors import BundleError
+from coffea_fm.untrusted.refused import Refused
+from coffea_fm.untrusted.yaml_text import parse_yaml
 
 CARD: Final = "README.md"
 _FENCE = "---"
@@ -73,9 +75,9 @@ def read_front_matter(text: str) -> dict[str, Any]:
         return {}
     damaged = f"the front matter of the model card, between the lines {_FENCE} at its top, is not a YAML mapping"
     try:
-        content = yaml.safe_load(found[1])
-    except yaml.YAMLError as error:
-        raise BundleError(f"{damaged}: {' '.join(str(error).split())}") from error
+        content = parse_yaml(found[1])
+    except Refused as error:
+        raise BundleError(f"{damaged}: {error}") from error
     if not isinstance(content, dict):
         raise BundleError(damaged)
     return content

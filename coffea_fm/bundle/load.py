@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import platformdirs
 from pydantic import ValidationError
@@ -19,6 +19,11 @@ from coffea_fm.bundle.manifest import SCHEMA_VERSION, Manifest
 from coffea_fm.bundle.read import MANIFEST, Read, is_remote, reader
 from coffea_fm.bundle.save import bundle_files, write_folder
 from coffea_fm.errors import BundleError, InputError, warn
+from coffea_fm.untrusted.json_text import parse_json
+from coffea_fm.untrusted.onnx_graph import check_graph
+from coffea_fm.untrusted.refused import Refused
+
+MOST_JSON: Final = 16 * 2**20
 
 
 def load_bundle(path: str | os.PathLike[str], *, checksum: str | None = None, precision: str | None = None) -> Bundle:
@@ -71,9 +76,9 @@ def load_bundle(path: str | os.PathLike[str], *, checksum: str | None = None, pr
 def _manifest(data: bytes, source: str) -> Manifest:
     damaged = f"the {MANIFEST} of the bundle {source} is damaged"
     try:
-        content = json.loads(data)
-    except ValueError as error:
-        raise BundleError(f"{damaged}: it is not JSON ({error}); copy the bundle again, or export it again") from error
+        content = parse_json(data, MOST_JSON)
+    except Refused as error:
+        raise BundleError(f"{damaged}: {error}; copy the bundle again, or export it again") from error
     version = content.get("schema_version") if isinstance(content, dict) else None
     if not isinstance(version, int):
         raise BundleError(f"{damaged}: it has no schema_version; copy the bundle again, or export it again")
@@ -83,7 +88,7 @@ def _manifest(data: bytes, source: str) -> Manifest:
             f"the bundle {source} has schema_version {version}, and this coffea-fm reads {SCHEMA_VERSION}: {cure}"
         )
     try:
-        manifest = Manifest.model_validate_json(data)
+        manifest = Manifest.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
@@ -99,11 +104,10 @@ def _manifest(data: bytes, source: str) -> Manifest:
 def _calibration(data: bytes, manifest: Manifest, source: str) -> Calibration:
     cure = "copy the bundle again, or measure again with 'coffea-fm evaluate --record'"
     try:
-        calibration = Calibration.model_validate_json(data)
-    except ValidationError as error:
-        raise BundleError(
-            f"the {CALIBRATION} of the bundle {source} is damaged ({error.errors()[0]['msg']}): {cure}"
-        ) from error
+        calibration = Calibration.model_validate(parse_json(data, MOST_JSON))
+    except (ValidationError, Refused) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise BundleError(f"the {CALIBRATION} of the bundle {source} is damaged ({reason}): {cure}") from error
     if calibration.content_hash() != calibration.checksum:
         raise BundleError(f"the {CALIBRATION} of the bundle {source} was edited or damaged: {cure}")
     if calibration.model != manifest.checksum:
@@ -118,6 +122,10 @@ def _graph(read: Read, graph: Graph, source: str) -> bytes:
             f"{graph.file} of the bundle {source} does not have the checksum that its manifest states: "
             "it was edited or damaged; copy or export the bundle again"
         )
+    try:
+        check_graph(data)
+    except Refused as error:
+        raise BundleError(f"{graph.file} of the bundle {source} is refused: {error}") from error
     return data
 
 

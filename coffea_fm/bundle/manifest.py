@@ -13,6 +13,7 @@ from coffea_fm.bundle.variants import Variant
 from coffea_fm.config import Config
 from coffea_fm.errors import BundleError
 from coffea_fm.tokens import Level, array_names
+from coffea_fm.tokens.limits import check_level
 
 SCHEMA_VERSION: Final = 3
 
@@ -40,7 +41,7 @@ class Output(_Part):
     """
 
     name: str
-    dim: int = Field(gt=0)
+    dim: int = Field(gt=0, le=100_000)
     classes: tuple[str, ...] = ()
     level: str = "jet"
     pairs: bool = False
@@ -106,13 +107,29 @@ class Manifest(_Part):
     schema_version: Literal[3] = SCHEMA_VERSION
     name: FileName
     level: Level
-    outputs: tuple[Output, ...] = Field(min_length=1)
-    graphs: tuple[Graph, ...] = Field(min_length=1)
+    outputs: tuple[Output, ...] = Field(min_length=1, max_length=100)
+    graphs: tuple[Graph, ...] = Field(min_length=1, max_length=100)
     provenance: Provenance = Provenance()
     check: NumericalCheck | None = None
     conventions: Conventions = Conventions()
     checksum: str = ""
     variants: tuple[Variant, ...] = Field(default=(), exclude_if=lambda variants: not variants)
+
+    @model_validator(mode="after")
+    def _levels_are_possible(self) -> Manifest:
+        check_level(self.level)
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Manifest:
+        for what, names in (
+            ("graph", [graph.name for graph in self.graphs]),
+            ("file", [graph.file for graph in self.graphs]),
+            ("output", [output.name for output in self.outputs]),
+        ):
+            if len(set(names)) < len(names):
+                raise ValueError(f"two parts have the same {what}: {', '.join(names)[:200]}")
+        return self
 
     @model_validator(mode="after")
     def _levels_are_known(self) -> Manifest:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from collections.abc import Callable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import Final
 
 import fsspec
 
 from coffea_fm.errors import BundleError
+from coffea_fm.untrusted.archives import Archive
+from coffea_fm.untrusted.local_files import check_file, check_inside
+from coffea_fm.untrusted.refused import Refused
 
 MANIFEST = "manifest.json"
+MOST_BYTES: Final = 2**31
+"""Of one file; an ONNX file cannot be larger."""
 Read = Callable[[str], bytes]
 
 
@@ -32,7 +36,8 @@ def reader(source: str) -> Read:
     Raises
     ------
     BundleError
-        If `source` does not exist or cannot be read. The returned function raises it for a missing file.
+        If `source` does not exist or cannot be read. The returned function raises it for a file that is missing, too
+        large, or a link out of the bundle.
     """
     try:
         files, path = fsspec.core.url_to_fs(source)
@@ -56,9 +61,13 @@ def reader(source: str) -> Read:
 
     def read(name: str) -> bytes:
         try:
+            if not is_remote(source):
+                _check_local(source, Path(path), name)
             return bytes(files.cat_file(f"{path.rstrip('/')}/{name}"))
         except FileNotFoundError as error:
             raise _absent(source, name) from error
+        except BundleError:
+            raise
         except Exception as error:
             raise BundleError(f"cannot read {name} of the bundle {source}: {_sentence(error)}; try again") from error
 
@@ -67,21 +76,29 @@ def reader(source: str) -> Read:
 
 def _zip_reader(source: str, data: bytes) -> Read:
     try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
-    except zipfile.BadZipFile as error:
-        raise BundleError(f"the bundle {source} is a damaged zip file; copy or download it again") from error
-    manifests = [PurePosixPath(name) for name in archive.namelist() if PurePosixPath(name).name == MANIFEST]
+        archive = Archive(io.BytesIO(data))
+    except Refused as error:
+        raise BundleError(f"cannot read the bundle {source}: {error}; copy or download it again") from error
+    manifests = [PurePosixPath(name) for name in archive.names if PurePosixPath(name).name == MANIFEST]
     folder = min(manifests, key=lambda path: len(path.parts)).parent if manifests else PurePosixPath()
 
     def read(name: str) -> bytes:
         try:
-            return archive.read(str(folder / name))
+            return archive.read(str(folder / name), MOST_BYTES)
         except KeyError as error:
             raise _absent(source, name) from error
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise BundleError(f"{name} in the bundle {source} is damaged; copy or download it again") from error
+        except Refused as error:
+            raise BundleError(f"cannot read {name} in {source}: {error}; copy or download it again") from error
 
     return read
+
+
+def _check_local(source: str, folder: Path, name: str) -> None:
+    try:
+        check_inside(folder / name, folder)
+        check_file(folder / name, MOST_BYTES)
+    except Refused as error:
+        raise BundleError(f"{name} of the bundle {source} is refused: {error}") from error
 
 
 def _absent(source: str, name: str) -> BundleError:

@@ -17,12 +17,20 @@ def merge(
     processor: Annotated[str, typer.Option(help="Whose postprocess ends it; that of the runs by default.")] = "",
     option: ProcessorOption = None,
     plots: Annotated[bool, typer.Option(help="Draw the histograms.")] = True,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Read classes of your own: this runs what is in the outputs.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Add the outputs of several runs; entries that two of them processed are refused."""
     import coffea_fm
 
     result = coffea_fm.merge(
-        outputs, output, processor=processor or None, options=parse_options(option) or None, plots=plots
+        outputs,
+        output,
+        processor=processor or None,
+        options=parse_options(option) or None,
+        plots=plots,
+        trusted=trust,
     )
     finish(result, result.summary(), as_json=as_json)

@@ -15,6 +15,7 @@ import numpy as np
 from coffea_fm.arrays import BoolArray, FloatArray, IntArray
 from coffea_fm.bundle.graph import Graph
 from coffea_fm.bundle.manifest import Manifest
+from coffea_fm.inference.graph_errors import described_shape, run_graph
 from coffea_fm.inference.providers import CUDA
 from coffea_fm.tokens import Level, Packed, array_names, length_buckets, pad
 from coffea_fm.tokens.padding import Arrays
@@ -133,13 +134,14 @@ class Chain:
             chosen = rows[bucket]
             arrays: Arrays = pad(things.take(chosen), level, MULTIPLE)
             for session, inputs, outputs in sessions:
-                values = session.run(outputs, {name: arrays[name] for name in inputs})
+                values = run_graph(session, outputs, {name: arrays[name] for name in inputs})
                 arrays.update(zip(outputs, values, strict=True))
             for name, result in results.items():
-                if self._is_of_members(name, level):
-                    result[things.members[members].rows(chosen)] = arrays[name][arrays[f"{members}_mask"]]
-                else:
-                    result[chosen] = arrays[name]
+                with described_shape(name, result.shape[1:], arrays[name]):
+                    if self._is_of_members(name, level):
+                        result[things.members[members].rows(chosen)] = arrays[name][arrays[f"{members}_mask"]]
+                    else:
+                        result[chosen] = arrays[name]
 
         on_gpu = any(session.get_providers()[0] == CUDA for session, *_ in sessions)
         lengths = np.max([np.zeros(len(rows), np.int64), *(m.counts[rows] for m in things.members.values())], axis=0)

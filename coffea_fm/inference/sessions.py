@@ -55,6 +55,7 @@ def _create(ort: Any, data: bytes, providers: tuple[str, ...]) -> Session:
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.enable_mem_pattern = False  # patterns are kept per input shape: memory would grow with every new one
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # never guessed from the bytes
     options.log_severity_level = 3
     try:
         made = ort.InferenceSession(data, options, providers=list(providers))

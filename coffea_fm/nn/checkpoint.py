@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -16,12 +15,19 @@ from coffea_fm.config import Config
 from coffea_fm.errors import InputError
 from coffea_fm.files import atomic
 from coffea_fm.nn.backbones import AnyBackboneConfig
+from coffea_fm.nn.budget import Budget
 from coffea_fm.nn.heads import AnyHeadConfig, JetHeadConfig
 from coffea_fm.nn.model import Model, embedded_level
 from coffea_fm.tokens import Level
+from coffea_fm.tokens.limits import check_level
+from coffea_fm.untrusted.json_text import parse_json
+from coffea_fm.untrusted.local_files import read_file
+from coffea_fm.untrusted.refused import Refused
+from coffea_fm.untrusted.safetensors_header import read_header
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+MOST_JSON: Final = 2**24
 
 
 class NetworkConfig(Config):
@@ -53,6 +59,7 @@ class NetworkConfig(Config):
         RecipeError
             If an input of the backbone or the head is missing from the level.
         """
+        check_level(self.level)
         backbone = self.backbone.build(embedded_level(self.level))
         head = None
         if self.head is not None:
@@ -108,15 +115,16 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[Model, Checkpoint]:
     """
     path = Path(folder)
     try:
-        checkpoint = Checkpoint.model_validate_json((path / CONFIG).read_text(encoding="utf-8"))
+        checkpoint = Checkpoint.model_validate(parse_json(read_file(path / CONFIG, MOST_JSON)))
         weights, _ = load_tensors(path / WEIGHTS)
-        model = checkpoint.network.build()
+        with Budget(sum(tensor.nbytes for tensor in weights.values())):
+            model = checkpoint.network.build()
         model.load_state_dict(weights)
     except OSError as error:
         raise InputError(
             f"{path} is not a checkpoint ({error.strerror}): give a folder such as runs/NAME/best"
         ) from error
-    except (ValidationError, RuntimeError) as error:
+    except (ValueError, RuntimeError) as error:  # also of levels and networks that cannot be built
         raise InputError(f"the checkpoint {path} does not fit this coffea-fm: {error}") from error
     return model.eval(), checkpoint
 
@@ -137,8 +145,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], object]:
         If the file is damaged.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            about = (file.metadata() or {}).get("about", "null")
-        return load_file(path), json.loads(about)
-    except SafetensorError as error:
+        about = read_header(path).metadata.get("about", "null")
+        return load_file(path), parse_json(about)
+    except (SafetensorError, Refused) as error:
         raise InputError(f"{path} is damaged ({error}): delete it, or take another checkpoint") from error

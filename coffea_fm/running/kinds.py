@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 from coffea_fm.running.locations import DATA
+from coffea_fm.untrusted.json_text import MOST_BYTES
 
 _GZIP = b"\x1f\x8b"
 _DATA = (b"root", b"PAR1")
@@ -15,7 +16,7 @@ _OTHERS = {
     b"PK\x03\x04": "is a zip archive: unpack it first",
     b"\x89HDF": "is an HDF5 file: convert it to ROOT or parquet first",
 }
-_LARGEST_TEXT = 1 << 28
+_LARGEST_TEXT = MOST_BYTES
 
 
 def text_of(path: Path) -> str | None:
@@ -35,9 +36,10 @@ def text_of(path: Path) -> str | None:
         if not start.startswith(_GZIP):
             return content.decode()
         with gzip.open(path) as unpacked:
-            if unpacked.read(4).startswith(_DATA):
-                return None
-        return gzip.decompress(content).decode()
+            content = unpacked.read(_LARGEST_TEXT + 1)
+        if content.startswith(_DATA) or len(content) > _LARGEST_TEXT:
+            return None
+        return content.decode()
     except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error):
         return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,10 @@ from coffea_fm.running.outputs import finish
 from coffea_fm.running.processed_files import from_fileset, refuse_twice, united
 from coffea_fm.running.processors import as_processor
 from coffea_fm.running.result import RunResult
+from coffea_fm.untrusted.json_text import MOST_BYTES, parse_json
+from coffea_fm.untrusted.local_files import read_file
+from coffea_fm.untrusted.pickles import load_output
+from coffea_fm.untrusted.refused import Refused
 
 PathLike = str | os.PathLike[str]
 
@@ -30,6 +33,7 @@ def merge(
     processor: PathLike | ProcessorABC | type[ProcessorABC] | None = None,
     options: Mapping[str, Any] | None = None,
     plots: bool = True,
+    trusted: bool = False,
 ) -> RunResult:
     """Add the outputs of several runs of one processor, and finish as one run of all their files would.
 
@@ -43,6 +47,10 @@ def merge(
         Whose ``postprocess`` is called; that of the runs by default, if they name it.
     plots : bool
         Draw the histograms.
+    trusted : bool
+        Read outputs with classes of your own as well. Such files can run anything when they are read: only for outputs
+        that you made, or whose authors you trust. By default arrays, histograms, numbers, text, and containers and
+        accumulators of them are read, and functions in them are left out.
 
     Returns
     -------
@@ -61,10 +69,11 @@ def merge(
     refuse_twice(processed)
     if processor is None:
         processor, options = _recorded(summaries)
+        _refuse_inside(processor, folders)
     instance = as_processor(processor, options)
-    added = Merging(_load(folders[0]))
+    added = Merging(_load(folders[0], trusted=trusted))
     for folder in folders[1:]:
-        added += Merging(_load(folder))
+        added += Merging(_load(folder, trusted=trusted))
     if output is not None:
         prepare_folder(output)
     all_of = list(summaries.values())
@@ -98,18 +107,23 @@ def _check(folders: Sequence[Path], output: Path | None) -> None:
 def _summary(folder: Path) -> dict[str, Any]:
     path = folder / "summary.json"
     try:
-        summary = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        summary = parse_json(read_file(path, MOST_BYTES))
+    except (OSError, Refused) as error:
         raise InputError(f"{folder} is not a finished run: cannot read {path}; give what --output named") from error
-    if "processed" not in summary:
+    if not isinstance(summary, dict) or "processed" not in summary:
         raise InputError(f"{path} does not say which entries were processed: run again with this coffea-fm")
     return dict(summary)
 
 
-def _load(folder: Path) -> Any:
+def _load(folder: Path, *, trusted: bool) -> Any:
     path = folder / "output.coffea"
     try:
-        return coffea.util.load(path)
+        return coffea.util.load(path) if trusted else load_output(path)
+    except Refused as error:
+        raise InputError(
+            f"cannot read {path}: {error}; if it is your own output, or you trust who made it, read it with --trust "
+            "(coffea_fm.merge(..., trusted=True)), which runs what is in it"
+        ) from error
     except Exception as error:
         raise InputError(f"cannot read {path}: {type(error).__name__}: {error}") from error
 
@@ -129,6 +143,17 @@ def _recorded(summaries: Mapping[str, dict[str, Any]]) -> tuple[str, dict[str, A
             "coffea_fm.merge(..., processor=...)"
         )
     return record["source"], record["options"]
+
+
+def _refuse_inside(source: str, folders: Sequence[Path]) -> None:
+    """Refuse a processor that came with the runs: what somebody sends is data, and naming a file must not run it."""
+    path = Path(source.partition(".py:")[0]).resolve()
+    for folder in folders:
+        if path.is_relative_to(folder.resolve()):
+            raise InputError(
+                f"{folder} names the processor {source}, which came with it and is not run: if you trust it, give it as "
+                "--processor"
+            )
 
 
 def _described(record: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,8 @@ from coffea_fm.files import local_path
 from coffea_fm.running.fileset import Dataset, Fileset, check_fileset, parse_fileset
 from coffea_fm.running.kinds import lines_of_files, other_kind, text_of
 from coffea_fm.running.locations import DATA, DataFile, expand, files_in
+from coffea_fm.untrusted.json_text import parse_json
+from coffea_fm.untrusted.refused import Refused
 
 PathLike = str | os.PathLike[str]
 
@@ -95,9 +96,9 @@ def _content(path: Path, source: str) -> Any:
         return None
     if text.lstrip()[:1] in ("{", "[") or ".json" in path.suffixes:
         try:
-            return json.loads(text)
-        except json.JSONDecodeError as error:
-            raise RecipeError(f"the fileset {path} is not valid JSON: {error}") from error
+            return parse_json(text)
+        except Refused as error:
+            raise RecipeError(f"cannot read the fileset {path}: {error}") from error
     return tuple(lines_of_files(text)) or None
 
 

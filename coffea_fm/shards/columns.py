@@ -16,6 +16,7 @@ import pyarrow as pa
 from coffea_fm.arrays import IntArray
 from coffea_fm.errors import InputError
 from coffea_fm.tokens import Field, Level, Members, Packed
+from coffea_fm.untrusted.refused import Refused
 
 Get = Callable[[str], pa.Array]
 
@@ -24,6 +25,29 @@ def scalar_columns(schema: pa.Schema, level: Level) -> dict[str, str]:
     """Names of the columns with one number per row, without and with the prefix of the level's own fields."""
     prefix = f"{level.name}."
     return {name.removeprefix(prefix): name for name in schema.names if not pa.types.is_list(schema.field(name).type)}
+
+
+def check_schema(schema: pa.Schema, level: Level, depth: int = 0, prefix: str = "") -> None:
+    """Refuse a file whose columns are not those of its level: numbers, and lists of them as deep as the members.
+
+    Raises
+    ------
+    Refused
+        If a column is missing, or of another type.
+    """
+    for name in level.names:
+        column = f"{prefix or f'{level.name}.'}{name}"
+        if schema.names.count(column) != 1:
+            raise Refused(f"it has no column {column!r}")
+        kind = schema.field(column).type
+        for _ in range(depth):
+            if not pa.types.is_list(kind):
+                raise Refused(f"its column {column!r} has no lists")
+            kind = kind.value_type
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+            raise Refused(f"its column {column!r} holds no numbers")
+    for member in level.members:
+        check_schema(schema, member, depth + 1, f"{prefix}{member.name}.")
 
 
 def to_columns(packed: Packed, level: Level) -> dict[str, pa.Array]:
@@ -127,6 +151,9 @@ def _members(level: Level, get: Get, path: str) -> Members:
     lists = {name: get(f"{path}.{name}") for name in level.names}
     any_list = get(f"{path}.{_any_column(level)}")
     counts: IntArray = np.diff(any_list.offsets.to_numpy().astype(np.int64))
+    for name, array in lists.items():
+        if array.null_count or not np.array_equal(np.diff(array.offsets.to_numpy()), counts):
+            raise Refused(f"its column {path}.{name} has lists of other lengths than its other columns")
     own = {name: array.flatten() for name, array in lists.items()}
     things = _packed(own, level, lambda name: get(name).flatten(), f"{path}.", int(counts.sum()))
     members = Members(counts, things)

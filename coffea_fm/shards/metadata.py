@@ -14,6 +14,9 @@ from coffea_fm.errors import InputError
 from coffea_fm.files import identity
 from coffea_fm.names import safe_name
 from coffea_fm.tokens import Level
+from coffea_fm.tokens.limits import check_level
+from coffea_fm.untrusted.json_text import parse_json
+from coffea_fm.untrusted.refused import Refused
 
 KEY = b"coffea_fm"
 _DIGITS = 10
@@ -119,9 +122,11 @@ def read_metadata(path: str | os.PathLike[str], parquet: pq.FileMetaData) -> Sha
             f"{path} is not a coffea-fm shard (no {KEY.decode()!r} in its metadata): write shards with 'coffea-fm collect'"
         )
     try:
-        return ShardMetadata.model_validate_json(text)
-    except ValidationError as error:
+        metadata = ShardMetadata.model_validate(parse_json(text))
+        check_level(metadata.level)
+    except (ValueError, Refused) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise InputError(
-            f"{path} has metadata that this coffea-fm cannot read ({error.errors()[0]['msg']}): "
-            "collect it again with this version"
+            f"{path} has metadata that this coffea-fm cannot read ({reason}): collect it again with this version"
         ) from error
+    return metadata

@@ -18,11 +18,14 @@ import pyarrow.parquet as pq
 
 from coffea_fm.arrays import BoolArray
 from coffea_fm.errors import InputError
-from coffea_fm.shards.columns import column_names, from_table, scalar_columns
+from coffea_fm.shards.columns import check_schema, column_names, from_table, scalar_columns
 from coffea_fm.shards.metadata import ShardMetadata, Source, read_metadata
 from coffea_fm.tokens import Level, Packed
+from coffea_fm.untrusted.parquet import open_parquet, read_row_groups
+from coffea_fm.untrusted.refused import Refused
 
 Columns = dict[str, npt.NDArray[Any]]
+TARGET = "target"
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,8 @@ class ShardDataset:
         described: dict[Path, ShardMetadata] = {}
         scalars: dict[Path, dict[str, str]] = {}
         for path in paths:
-            parquet = _open(path).metadata
-            described[path] = read_metadata(path, parquet)
-            scalars[path] = scalar_columns(parquet.schema.to_arrow_schema(), described[path].level)
-            self.row_groups += _row_groups(path, parquet)
+            described[path], scalars[path], row_groups = _describe(path)
+            self.row_groups += row_groups
         first = described[paths[0]]
         for path, metadata in described.items():
             if _kind(metadata, scalars[path]) != _kind(first, scalars[paths[0]]):
@@ -153,7 +154,10 @@ class ShardDataset:
             kept = np.concatenate([self._kept[group.path, group.index] for group in row_groups])
             table = table.filter(pa.array(kept)).combine_chunks()
         columns = {name: table.column(column).to_numpy() for name, column in self._scalars.items()}
-        return from_table(table, self.level), columns
+        try:
+            return from_table(table, self.level), columns
+        except Refused as error:
+            raise InputError(f"shards in {self.folder} are damaged ({error}): collect them again") from error
 
     def __iter__(self) -> Iterator[tuple[Packed, Columns]]:
         for group in self.row_groups:
@@ -187,8 +191,8 @@ def _kind(metadata: ShardMetadata, scalars: dict[str, str]) -> object:
 
 def _open(path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
+        return open_parquet(path)
+    except (Refused, OSError) as error:
         raise InputError(f"{path} cannot be read as parquet ({error}): delete it and collect again") from error
 
 
@@ -196,18 +200,35 @@ def _read(path: Path, row_groups: list[int] | None, columns: list[str]) -> pa.Ta
     with _open(path) as file:
         chosen = range(file.num_row_groups) if row_groups is None else row_groups
         try:
-            return file.read_row_groups(list(chosen), columns=columns)
-        except (pa.ArrowException, OSError) as error:
+            return read_row_groups(file, chosen, columns)
+        except Refused as error:
+            raise InputError(f"{path} is damaged ({error}): delete it and collect again") from error
+
+
+def _describe(path: Path) -> tuple[ShardMetadata, dict[str, str], list[RowGroup]]:
+    """What the footer of a shard says: its metadata, its columns with one number per row, and its row groups."""
+    with _open(path) as file:
+        parquet = file.metadata
+        metadata = read_metadata(path, parquet)
+        try:
+            schema = parquet.schema.to_arrow_schema()
+            check_schema(schema, metadata.level)
+            return metadata, scalar_columns(schema, metadata.level), _row_groups(path, parquet)
+        except (Refused, pa.ArrowException, UnicodeDecodeError) as error:
             raise InputError(f"{path} is damaged ({error}): delete it and collect again") from error
 
 
 def _row_groups(path: Path, parquet: pq.FileMetaData) -> list[RowGroup]:
-    flat = [parquet.schema.column(index).path for index in range(parquet.num_columns)].index("target")
+    names = [parquet.schema.column(index).path for index in range(parquet.num_columns)]
+    if TARGET not in names:
+        raise Refused(f"it has no column {TARGET!r}")
     groups = []
     for index in range(parquet.num_row_groups):
         rows = parquet.row_group(index)
-        statistics = rows.column(flat).statistics
-        groups.append(RowGroup(path, index, rows.num_rows, (int(statistics.min), int(statistics.max))))
+        statistics = rows.column(names.index(TARGET)).statistics
+        if statistics is None or not isinstance(statistics.min, int) or not isinstance(statistics.max, int):
+            raise Refused(f"it does not say the range of the column {TARGET!r}")
+        groups.append(RowGroup(path, index, rows.num_rows, (statistics.min, statistics.max)))
     return groups
 
 

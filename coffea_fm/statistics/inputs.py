@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -20,6 +19,8 @@ from coffea_fm.errors import InputError
 from coffea_fm.statistics.pseudo_data import as_counts, has_counts
 from coffea_fm.statistics.settings import FitSettings, Plane, Shown
 from coffea_fm.statistics.yields import Filled
+from coffea_fm.untrusted.json_text import MOST_BYTES, parse_json
+from coffea_fm.untrusted.local_files import read_file
 
 _FB_PER_PB = 1e3
 
@@ -111,8 +112,8 @@ def refuse_shared_datasets(folders: Sequence[Path]) -> None:
     places: dict[str, Path] = {}
     for folder in folders if len(folders) > 1 else ():
         try:
-            datasets = json.loads((folder / "summary.json").read_text())["events_by_dataset"]
-        except (OSError, KeyError, ValueError) as error:
+            datasets = dict(parse_json(read_file(folder / "summary.json", MOST_BYTES))["events_by_dataset"])
+        except (OSError, KeyError, ValueError, TypeError) as error:
             raise InputError(f"{folder / 'summary.json'} does not list the datasets of the run") from error
         for dataset in datasets:
             if dataset in places:

@@ -7,9 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from coffea_fm.config import Config, read_config
+from coffea_fm.config import Config, read_config, read_yaml
 from coffea_fm.errors import RecipeError
 from coffea_fm.files import atomic
 from coffea_fm.methods.parts.tokenizers import inspection
@@ -83,10 +81,7 @@ def make_tokenizer(
 
 
 def _is_kmeans(path: Path) -> bool:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
-        return False
+    content = read_yaml(path, "recipe")
     return isinstance(content, dict) and "tokenizer" in content
 
 

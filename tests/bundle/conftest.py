@@ -1,9 +1,10 @@
-"""A small bundle whose graphs are arbitrary bytes: the bundle package never looks inside them."""
+"""A small bundle whose graphs hold nothing but the name of who made them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import onnx
 import platformdirs
 import pytest
 
@@ -22,7 +23,7 @@ from coffea_fm.tokens import Level, jet_level, token_level
 
 @pytest.fixture
 def graphs() -> dict[str, bytes]:
-    return {"backbone": b"backbone bytes", "head": b"head bytes"}
+    return {name: onnx.ModelProto(producer_name=f"{name} bytes").SerializeToString() for name in ("backbone", "head")}
 
 
 @pytest.fixture

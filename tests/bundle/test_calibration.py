@@ -28,7 +28,7 @@ def test_measuring_changes_the_bundle_and_not_the_model(folder: Path, graphs: di
 
 def test_another_graph_is_another_model(folder: Path, manifest: Manifest, graphs: dict[str, bytes]) -> None:
     before = load_bundle(folder)
-    save_bundle(folder, manifest, graphs | {"head": b"other"}, "", before.calibration)
+    save_bundle(folder, manifest, graphs | {"head": b"\x12\x05other"}, "", before.calibration)
     after = load_bundle(folder)
     assert after.checksum != before.checksum
     assert after.bundle_checksum != before.bundle_checksum
@@ -70,7 +70,7 @@ def test_a_calibration_that_does_not_validate_is_refused(folder: Path) -> None:
 def test_the_calibration_of_another_model_is_refused(
     folder: Path, tmp_path: Path, manifest: Manifest, graphs: dict[str, bytes]
 ) -> None:
-    save_bundle(tmp_path / "other", manifest, graphs | {"head": b"other"}, "", Calibration(accuracy=0.5))
+    save_bundle(tmp_path / "other", manifest, graphs | {"head": b"\x12\x05other"}, "", Calibration(accuracy=0.5))
     (folder / "calibration.json").write_bytes((tmp_path / "other" / "calibration.json").read_bytes())
     refuse(folder, r"calibration\.json of the bundle .* was measured with another model")
 

@@ -58,7 +58,7 @@ def test_classes_are_as_many_as_columns() -> None:
 
 
 def test_a_model_of_events_is_given_back_as_it_was_saved(event_manifest: Manifest, tmp_path: Path) -> None:
-    save_bundle(tmp_path / "events", event_manifest, {"backbone": b"a", "event-head": b"b"}, "")
+    save_bundle(tmp_path / "events", event_manifest, {"backbone": b"\x12\x01a", "event-head": b"\x12\x01b"}, "")
     found = load_bundle(tmp_path / "events").manifest
     assert found.level == event_manifest.level
     assert [(graph.name, graph.level) for graph in found.graphs] == [("backbone", "FatJet"), ("event-head", "event")]

@@ -19,7 +19,7 @@ def test_the_folder_is_complete_and_alone(folder: Path) -> None:
 
 def test_a_bundle_replaces_a_bundle(folder: Path, manifest: Manifest, graphs: dict[str, bytes]) -> None:
     before = load_bundle(folder).checksum
-    signed = save_bundle(folder, manifest, graphs | {"head": b"other"}, "")
+    signed = save_bundle(folder, manifest, graphs | {"head": b"\x12\x05other"}, "")
     assert load_bundle(folder).checksum == signed.checksum != before
     assert files(folder.parent) == {"small"}
 
@@ -50,7 +50,7 @@ def test_an_interrupted_save_leaves_the_old_bundle(
 
     monkeypatch.setattr(Path, "rename", fail)
     with pytest.raises(InputError, match="No space left on device"):
-        save_bundle(folder, manifest, graphs | {"head": b"other"}, "")
+        save_bundle(folder, manifest, graphs | {"head": b"\x12\x05other"}, "")
     assert load_bundle(folder).checksum == before
     assert files(folder.parent) == {"small"}
 

@@ -83,7 +83,7 @@ def test_absent_and_malformed_json(tmp_path):
     with pytest.raises(RecipeError, match=r"cannot read the fileset .*none\.json"):
         read_fileset([str(tmp_path / "none.json")])
     (tmp_path / "f.json").write_text("{")
-    with pytest.raises(RecipeError, match="not valid JSON"):
+    with pytest.raises(RecipeError, match="it is not JSON"):
         read_fileset([str(tmp_path / "f.json")])
 
 

@@ -8,7 +8,7 @@ is the smallest value over the vertices of the jet, whose columns are written ``
 from __future__ import annotations
 
 import ast
-import math
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -19,6 +19,7 @@ from coffea_fm.names import nearest
 MOST_CHARACTERS: Final = 1000
 MOST_NODES: Final = 2000
 DEEPEST: Final = 40
+_LARGEST: Final = sys.float_info.max
 
 FUNCTIONS: Final[Mapping[str, tuple[int, ...]]] = {
     **dict.fromkeys(("abs", "sign", "sqrt", "exp", "log", "floor", "round", "tanh"), (1,)),
@@ -95,9 +96,23 @@ def parse(text: str, where: str, definitions: Mapping[str, Expression] | None = 
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise fail("invalid syntax") from error
     expression = _convert(tree, definitions or {}, fail, 0)
-    if sum(1 for _ in walk(expression)) > MOST_NODES:
-        raise fail(f"more than {MOST_NODES} operations, with its definitions,")
+    _check_size(expression, fail)
     return expression
+
+
+def _check_size(expression: Expression, fail: Fail) -> None:
+    """Refuse formulas that definitions make too long or too deep, without writing them out."""
+    below = [(expression, 0)]
+    nodes = 0
+    while below:
+        part, depth = below.pop()
+        nodes += 1
+        if nodes > MOST_NODES:
+            raise fail(f"more than {MOST_NODES} operations, with its definitions,")
+        if depth > 2 * DEEPEST:
+            raise fail(f"more than {2 * DEEPEST} nested operations, with its definitions,")
+        if isinstance(part, Call):
+            below += ((argument, depth + 1) for argument in part.arguments)
 
 
 def walk(expression: Expression) -> Iterator[Expression]:
@@ -122,7 +137,7 @@ def _convert(node: ast.expr, known: Mapping[str, Expression], fail: Fail, depth:
 
     match node:
         case ast.Constant(value=bool() | int() | float() as value):
-            if not math.isfinite(value):
+            if abs(value) > _LARGEST:  # an integer may be too large for a float
                 raise fail("a number that is not finite")
             return Number(float(value))
         case ast.Name(id=name):

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import onnx
 from onnx import ModelProto, TensorProto
 
 from coffea_fm.errors import InputError
+from coffea_fm.importers.weaver_onnx.external import MOST_BYTES, load_external
 from coffea_fm.importers.weaver_onnx.nodes import OPSET
+from coffea_fm.untrusted.local_files import read_file
+from coffea_fm.untrusted.onnx_graph import check_graph
+from coffea_fm.untrusted.refused import Refused
 
-MOST_BYTES: Final = 2**31 - 2**20
-"""A graph in one file cannot be larger."""
 Dims = tuple[int | None, ...]
 
 
@@ -56,14 +57,18 @@ def read_original(path: Path) -> Original:
     """
     data = _read(path)
     try:
+        external = check_graph(data, may_be_external=True)
+    except Refused as error:
+        raise InputError(f"{path} is refused: {error}") from error
+    try:
         model = onnx.load_model_from_string(data)
     except Exception as error:
         raise InputError(f"{path} is not an ONNX file, or it is damaged: copy it again") from error
     sha256 = {path.name: hashlib.sha256(data).hexdigest()}
-    sha256 |= _load_external(model, path, len(data))
+    sha256 |= load_external(model, external, path, len(data))
     try:
         onnx.checker.check_model(model)
-    except (onnx.checker.ValidationError, ValueError) as error:
+    except Exception as error:  # also of protobuf, for names that are no text
         raise InputError(f"{path} is not a valid ONNX model: {_first_line(error)}") from error
     model = _upgraded(model, path)
     constants = {tensor.name for tensor in model.graph.initializer}
@@ -77,37 +82,11 @@ def read_original(path: Path) -> Original:
 
 def _read(path: Path) -> bytes:
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path} is larger than 2 GiB, which an ONNX file cannot be")
-        return path.read_bytes()
+        return read_file(path, MOST_BYTES)
+    except Refused as error:
+        raise InputError(f"cannot read {path}: {error}") from error
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _load_external(model: ModelProto, path: Path, size: int) -> dict[str, str]:
-    """Load tensors that are stored in other files of the same folder, and return the checksums of these."""
-    folder = path.resolve().parent
-    files: dict[str, Path] = {}
-    for tensor in onnx.external_data_helper._get_all_tensors(model):
-        if not onnx.external_data_helper.uses_external_data(tensor):
-            continue
-        location = {entry.key: entry.value for entry in tensor.external_data}.get("location", "")
-        file = (folder / location).resolve()
-        if not location or Path(location).is_absolute() or not file.is_relative_to(folder):
-            raise InputError(f"{path} refers to the file {location!r} outside its own folder, which is refused")
-        if not file.is_file():
-            raise InputError(f"{path} keeps its weights in {location!r}, which is not in its folder: copy it as well")
-        files[location] = file
-    if size + sum(file.stat().st_size for file in files.values()) > MOST_BYTES:
-        raise InputError(
-            f"{path} and the files with its weights are larger than 2 GiB together, which is not supported"
-        )
-    if files:
-        try:
-            onnx.external_data_helper.load_external_data_for_model(model, str(folder))
-        except Exception as error:
-            raise InputError(f"cannot read the weights that belong to {path}: {_first_line(error)}") from error
-    return {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
 
 
 def _upgraded(model: ModelProto, path: Path) -> ModelProto:

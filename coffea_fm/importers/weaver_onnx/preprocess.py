@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -10,6 +9,9 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from coffea_fm.config import Config
 from coffea_fm.errors import InputError
+from coffea_fm.untrusted.json_text import parse_json
+from coffea_fm.untrusted.local_files import read_file
+from coffea_fm.untrusted.refused import Refused
 
 MOST_TOKENS: Final = 4096
 MOST_BYTES: Final = 16 * 2**20
@@ -129,13 +131,11 @@ def read_preprocess(path: Path) -> Preprocess:
         If it cannot be read, is not JSON, or does not describe the inputs of a model.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path} is larger than {MOST_BYTES >> 20} MiB, so it is not a preprocess.json")
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(read_file(path, MOST_BYTES))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON: {' '.join(str(error).split())}") from error
+    except Refused as error:
+        raise InputError(f"{path} is not a preprocess.json: {error}") from error
     try:
         return Preprocess.model_validate(content)
     except ValidationError as error:

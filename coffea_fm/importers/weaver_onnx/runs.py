@@ -36,7 +36,11 @@ class Runnable:
 
     def __call__(self, arrays: Arrays) -> list[FloatArray]:
         """All outputs of one batch."""
-        return [np.asarray(output) for output in self.session.run(None, arrays)]
+        try:
+            return [np.asarray(output) for output in self.session.run(None, arrays)]
+        except Exception as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise InputError(f"the original model cannot be run: {reason}") from error
 
 
 @dataclass(frozen=True)

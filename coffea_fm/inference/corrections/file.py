@@ -53,12 +53,14 @@ class CorrectionFile:
         """
         try:
             text = open_auto(os.fspath(path))
+            described = {each["name"]: each for each in json.loads(text)["corrections"]}
             content = correctionlib.CorrectionSet.from_string(text)
         except FileNotFoundError as error:
             raise RecipeError(f"the file of corrections {path} does not exist: check its path") from error
-        except (OSError, RuntimeError, ValueError) as error:
-            raise RecipeError(f"cannot read the corrections {path}: {str(error).splitlines()[0]}") from error
-        return cls(content, os.fspath(path), {each["name"]: each for each in json.loads(text)["corrections"]})
+        except (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise RecipeError(f"cannot read the corrections {path}: {reason}") from error
+        return cls(content, os.fspath(path), described)
 
     def inputs(self, name: str) -> dict[str, str]:
         """Type of each input of a correction, by name: real, int or string.

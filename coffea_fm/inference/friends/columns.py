@@ -8,7 +8,6 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
-import pyarrow.parquet as pq
 import uproot
 
 from coffea_fm.errors import InputError
@@ -23,6 +22,7 @@ from coffea_fm.inference.friends.metadata import (
     friend_path,
     read_friend_metadata,
 )
+from coffea_fm.untrusted.parquet import open_parquet, read_row_groups
 
 _SUFFIXES = (".root", ".parquet")
 
@@ -129,11 +129,11 @@ def _vectors(arrays: ak.Array, column: FriendColumn) -> ak.Array:
 
 def _from_parquet(path: Path, names: list[str], start: int, stop: int) -> ak.Array:
     """Entries of a parquet file, of which no more row groups are read than hold them."""
-    with pq.ParquetFile(path) as file:
+    with open_parquet(path) as file:
         sizes = [file.metadata.row_group(index).num_rows for index in range(file.num_row_groups)]
         ends = np.cumsum(sizes)
         begins = ends - sizes
         wanted = [int(index) for index in np.flatnonzero((begins < stop) & (ends > start))]
         first = int(begins[wanted[0]]) if wanted else 0
-        table = file.read_row_groups(wanted, columns=names)
+        table = read_row_groups(file, wanted, names)
     return ak.from_arrow(table)[start - first : stop - first]

@@ -8,12 +8,14 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-import pyarrow.parquet as pq
 import uproot
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from coffea_fm.errors import InputError
 from coffea_fm.names import safe_name
+from coffea_fm.untrusted.json_text import parse_json
+from coffea_fm.untrusted.parquet import open_parquet
+from coffea_fm.untrusted.refused import Refused
 
 KEY = "coffea_fm_friend"
 """Of the description, in the metadata of parquet and as an object of the ROOT file."""
@@ -117,19 +119,20 @@ def read_friend_metadata(path: str | os.PathLike[str]) -> FriendMetadata:
     """
     try:
         if str(path).endswith(".parquet"):
-            text = (pq.read_schema(path).metadata or {}).get(KEY.encode())
+            with open_parquet(Path(path)) as parquet:
+                text = (parquet.metadata.metadata or {}).get(KEY.encode())
         else:
             with uproot.open(path) as file:
                 text = str(file[KEY]) if KEY in file else None
     except FileNotFoundError as error:
         raise InputError(f"there is no friend file or folder {path}: check its path") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read the friend file {path}: {error}") from error
+    except Exception as error:  # uproot raises whatever goes wrong in a damaged file
+        raise InputError(f"cannot read the friend file {path}: {type(error).__name__}: {error}") from error
     if text is None:
         raise InputError(f"{path} is not a friend file of coffea-fm: write one with 'coffea-fm run --friends'")
     try:
-        return FriendMetadata.model_validate_json(text)
-    except ValidationError as error:
+        return FriendMetadata.model_validate(parse_json(text))
+    except (ValidationError, Refused) as error:
         raise InputError(
             f"{path} has a description that this version of coffea-fm cannot read: write it again"
         ) from error

@@ -16,6 +16,8 @@ from coffea_fm.inference.chain import Chain, Step
 from coffea_fm.inference.tagger import Tagger
 from coffea_fm.inference.triton.client import FIRST_TRIES, Arrays, infer, model_config
 from coffea_fm.inference.triton.names import CALIBRATION, MANIFEST, Address, part_of, version_of
+from coffea_fm.untrusted.json_text import parse_json
+from coffea_fm.untrusted.refused import Refused
 
 BATCH_TOKENS = 2**14
 """Padded tokens per request: about a megabyte, which keeps a GPU busy."""
@@ -165,10 +167,10 @@ def _bundle_of(config: Mapping[str, Any], address: Address, source: str) -> Bund
             f"{address} has no manifest of coffea-fm: write the model repository with 'coffea-fm export-triton'"
         )
     try:
-        manifest = Manifest.model_validate_json(carried[MANIFEST])
-        calibration = Calibration.model_validate_json(carried.get(CALIBRATION, "{}"))
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"]
+        manifest = Manifest.model_validate(parse_json(carried[MANIFEST]))
+        calibration = Calibration.model_validate(parse_json(carried.get(CALIBRATION, "{}")))
+    except (ValidationError, Refused) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise ServerError(
             f"{address} has a manifest that this version of coffea-fm cannot read ({reason}): export it again"
         ) from error

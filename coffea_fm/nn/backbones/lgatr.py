@@ -6,7 +6,6 @@ from importlib import import_module
 from typing import Any, Literal
 
 import torch
-from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from coffea_fm.errors import RecipeError
@@ -16,6 +15,7 @@ from coffea_fm.nn.blocks.multivectors import equi_linear, geometric_block
 from coffea_fm.nn.features.group import FeatureKind
 from coffea_fm.nn.features.jet_frame import JetFrame
 from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
+from coffea_fm.nn.sizes import Count, Width
 from coffea_fm.tokens import Level
 
 _UNIT = 20.0
@@ -43,10 +43,10 @@ class LorentzConfig(BackboneConfig):
         type and impact parameters.
     """
 
-    dim: PositiveInt
-    vectors: PositiveInt
-    layers: PositiveInt
-    heads: PositiveInt = 8
+    dim: Width
+    vectors: Width
+    layers: Count
+    heads: Count = 8
     features: Literal["jetclass", "kinematic"] = "jetclass"
 
 
@@ -62,10 +62,10 @@ class LGATrSlimConfig(LorentzConfig):
     """
 
     kind: Literal["lgatr-slim"] = "lgatr-slim"
-    dim: PositiveInt = 96
-    vectors: PositiveInt = 32
-    layers: PositiveInt = 12
-    feed_forward: PositiveInt = 4
+    dim: Width = 96
+    vectors: Width = 32
+    layers: Count = 12
+    feed_forward: Count = 4
 
     def build(self, level: Level) -> LGATrSlim:
         """Build the network."""
@@ -84,11 +84,11 @@ class LGATrConfig(LorentzConfig):
     """
 
     kind: Literal["lgatr"] = "lgatr"
-    dim: PositiveInt = 32
-    vectors: PositiveInt = 16
-    layers: PositiveInt = 12
-    attention: PositiveInt = 2
-    feed_forward: PositiveInt = 2
+    dim: Width = 32
+    vectors: Width = 16
+    layers: Count = 12
+    attention: Count = 2
+    feed_forward: Count = 2
 
     def build(self, level: Level) -> LGATr:
         """Build the network."""

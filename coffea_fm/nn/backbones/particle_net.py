@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Annotated, Literal, cast
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import pad, relu
 
@@ -17,9 +17,10 @@ from coffea_fm.nn.blocks.edge_conv import EdgeConv, NormedLinear, nearest, to_sl
 from coffea_fm.nn.features.group import FeatureKind, GroupFeatures
 from coffea_fm.nn.features.level import Features
 from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite, only_member
+from coffea_fm.nn.sizes import Count, Width
 from coffea_fm.tokens import Level
 
-Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+Widths = Annotated[tuple[Width, ...], Field(min_length=1, max_length=64)]
 
 
 class ParticleNetConfig(BackboneConfig):
@@ -43,7 +44,7 @@ class ParticleNetConfig(BackboneConfig):
 
     kind: Literal["particle-net"] = "particle-net"
     convolutions: Annotated[tuple[Widths, ...], Field(min_length=1)] = ((64,) * 3, (128,) * 3, (256,) * 3)
-    neighbours: PositiveInt = 16
+    neighbours: Count = 16
     fusion: bool = False
     hidden: Widths = (256,)
     features: FeatureKind = "jetclass"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, cast
 
 import torch
-from pydantic import PositiveInt, model_validator
+from pydantic import model_validator
 from torch import Tensor, nn
 
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
@@ -19,6 +19,7 @@ from coffea_fm.nn.blocks.part_layer import ParTLayer, Version, norm_of
 from coffea_fm.nn.features.group import FeatureKind
 from coffea_fm.nn.features.level import Features, joined
 from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
+from coffea_fm.nn.sizes import Count, Width
 from coffea_fm.tokens import Level
 
 
@@ -47,12 +48,12 @@ class ParticleTransformerConfig(AttentionConfig, BackboneConfig):
     """
 
     kind: Literal["particle-transformer"] = "particle-transformer"
-    dim: PositiveInt = 128
-    embed: tuple[PositiveInt, ...] = (128, 512)
-    pair_hidden: tuple[PositiveInt, ...] = (64, 64, 64)
-    layers: PositiveInt = 8
-    class_layers: PositiveInt = 2
-    heads: PositiveInt = 8
+    dim: Width = 128
+    embed: tuple[Width, ...] = (128, 512)
+    pair_hidden: tuple[Width, ...] = (64, 64, 64)
+    layers: Count = 8
+    class_layers: Count = 2
+    heads: Count = 8
     features: FeatureKind = "jetclass"
     version: Version = 1
     dropout: float = 0.1

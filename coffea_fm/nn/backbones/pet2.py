@@ -6,7 +6,7 @@ import math
 from typing import Any, Literal
 
 import torch
-from pydantic import PositiveInt, model_validator
+from pydantic import model_validator
 from torch import Tensor, nn
 
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
@@ -15,6 +15,7 @@ from coffea_fm.nn.blocks.dynamic_tanh import DynamicTanh
 from coffea_fm.nn.blocks.pet2 import NEVER, ClassBlock, FeedForward, LocalBlock, PetBlock, pair_features
 from coffea_fm.nn.features.omnilearned import CODES, TRACK, OmniFeatures, OmniLearnedFeatures
 from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
+from coffea_fm.nn.sizes import Count, Width
 from coffea_fm.tokens import Level
 
 SIZES: dict[str, dict[str, int]] = {
@@ -51,13 +52,13 @@ class PET2Config(AttentionConfig, BackboneConfig):
 
     kind: Literal["pet2"] = "pet2"
     size: Literal["small", "medium", "large"] = "small"
-    dim: PositiveInt = 128
-    layers: PositiveInt = 8
-    heads: PositiveInt = 8
-    class_tokens: PositiveInt = 4
-    class_layers: PositiveInt = 2
-    feed_forward: PositiveInt = 2
-    neighbours: PositiveInt = 10
+    dim: Width = 128
+    layers: Count = 8
+    heads: Count = 8
+    class_tokens: Count = 4
+    class_layers: Count = 2
+    feed_forward: Count = 2
+    neighbours: Count = 10
     pair_bias: bool = True
     local_pairs: bool = True
     features: OmniFeatures = "jetclass"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import torch
-from pydantic import PositiveInt, model_validator
+from pydantic import model_validator
 from torch import nn
 
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
@@ -15,6 +15,7 @@ from coffea_fm.nn.blocks.transformer import Block
 from coffea_fm.nn.features.group import FeatureKind
 from coffea_fm.nn.features.level import Features
 from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
+from coffea_fm.nn.sizes import Count, Width
 from coffea_fm.tokens import Level
 
 _SIZES: dict[str, dict[str, int]] = {
@@ -52,14 +53,14 @@ class SetTransformerConfig(AttentionConfig, BackboneConfig):
 
     kind: Literal["set-transformer"] = "set-transformer"
     size: Literal["tiny", "small", "base", "large"] = "small"
-    dim: PositiveInt = 64
-    layers: PositiveInt = 4
-    heads: PositiveInt = 4
-    registers: PositiveInt = 4
+    dim: Width = 64
+    layers: Count = 4
+    heads: Count = 4
+    registers: Count = 4
     embedding: Literal["register", "mean"] = "register"
     pair_bias: bool = False
     features: FeatureKind = "full"
-    feed_forward: PositiveInt = 2
+    feed_forward: Count = 2
     dropout: float = 0.0
 
     @model_validator(mode="before")

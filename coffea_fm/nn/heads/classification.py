@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from coffea_fm.nn.heads.head import Classes, Head, HeadConfig, layers
+from coffea_fm.nn.sizes import Width
 from coffea_fm.tokens import Level
 
 
@@ -22,7 +23,7 @@ class ClassificationHeadConfig(HeadConfig):
     """
 
     kind: Literal["classification"] = "classification"
-    hidden: tuple[int, ...] = ()
+    hidden: tuple[Width, ...] = ()
     dropout: float = 0.0
 
     def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> ClassificationHead:  # noqa: ARG002

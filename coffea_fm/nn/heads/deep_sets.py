@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from coffea_fm.nn.blocks.dropout import Dropout
 from coffea_fm.nn.heads.event import EventHead, EventHeadConfig, JetHeadConfig
 from coffea_fm.nn.heads.head import Classes, layers
+from coffea_fm.nn.sizes import Width
 from coffea_fm.tokens import Level
 
 
@@ -25,8 +26,8 @@ class DeepSetsConfig(EventHeadConfig):
     """
 
     kind: Literal["deep-sets"] = "deep-sets"
-    hidden: Annotated[tuple[int, ...], Field(min_length=1)] = (128, 128, 128)
-    event_hidden: tuple[int, ...] = (128,)
+    hidden: Annotated[tuple[Width, ...], Field(min_length=1)] = (128, 128, 128)
+    event_hidden: tuple[Width, ...] = (128,)
 
     def build(self, level: Level, dim: int, classes: Classes = (), jet_head: JetHeadConfig | None = None) -> DeepSets:
         """Build the head."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from coffea_fm.nn.blocks.attention import AttentionConfig, padding_bias
@@ -13,6 +12,7 @@ from coffea_fm.nn.blocks.pair_bias import PairBias
 from coffea_fm.nn.blocks.transformer import Block
 from coffea_fm.nn.heads.event import EventHead, EventHeadConfig, JetHeadConfig
 from coffea_fm.nn.heads.head import Classes
+from coffea_fm.nn.sizes import Count, Width
 from coffea_fm.tokens import Level
 
 
@@ -31,10 +31,10 @@ class EventTransformerConfig(AttentionConfig, EventHeadConfig):
     """
 
     kind: Literal["event-transformer"] = "event-transformer"
-    dim: PositiveInt = 64
-    layers: PositiveInt = 2
-    heads: PositiveInt = 4
-    feed_forward: PositiveInt = 2
+    dim: Width = 64
+    layers: Count = 2
+    heads: Count = 4
+    feed_forward: Count = 2
     pair_bias: bool = False
 
     def build(

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from coffea_fm.nn.heads.head import Classes, Head, HeadConfig, layers
+from coffea_fm.nn.sizes import Width
 from coffea_fm.tokens import Level
 
 
@@ -27,7 +28,7 @@ class RegressionHeadConfig(HeadConfig):
 
     kind: Literal["regression"] = "regression"
     targets: Annotated[tuple[str, ...], Field(min_length=1)]
-    hidden: tuple[int, ...] = ()
+    hidden: tuple[Width, ...] = ()
     dropout: float = 0.0
 
     def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> RegressionHead:  # noqa: ARG002

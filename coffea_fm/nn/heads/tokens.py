@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from coffea_fm.nn.heads.head import Classes, Head, HeadConfig, layers
+from coffea_fm.nn.sizes import Width
 from coffea_fm.tokens import Level
 
 
@@ -29,7 +30,7 @@ class TokenHeadConfig(HeadConfig):
     kind: Literal["tokens"] = "tokens"
     truth: str
     classes: Annotated[tuple[str, ...], Field(min_length=2)]
-    hidden: tuple[int, ...] = ()
+    hidden: tuple[Width, ...] = ()
     dropout: float = 0.0
 
     @property

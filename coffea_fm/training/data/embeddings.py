@@ -55,7 +55,7 @@ def embed_shards(
     """
     path = None if cache is None else cache / f"{content_hash(model, dataset)}.npy"
     if path is not None and path.exists():
-        return np.asarray(np.load(path), dtype=np.float32)
+        return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
     training = model.training
     model.eval()
     jets, reads = embedded_level(dataset.level), model.backbone.level.names

@@ -36,7 +36,7 @@ class CodebookConfig(Config):
         Initialise the codes with k-means++ on the outputs of the untrained encoder.
     """
 
-    codes: Annotated[int, Field(ge=2)] = 512
+    codes: Annotated[int, Field(ge=2, le=1_000_000)] = 512
     latent: PositiveInt = 16
     beta: Annotated[float, Field(ge=0, le=1)] = 0.9
     affine: bool = True

@@ -6,16 +6,19 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from coffea_fm.config import Config
-from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.errors import RecipeError
 from coffea_fm.files import atomic
 from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
 from coffea_fm.methods.parts.tokenizers.vq import VQTokenizer, VQTokenizerConfig
 from coffea_fm.nn.backbones import AnyBackboneConfig
-from coffea_fm.nn.checkpoint import WEIGHTS, load_tensors
+from coffea_fm.nn.budget import Budget
+from coffea_fm.nn.checkpoint import MOST_JSON, WEIGHTS, load_tensors
 from coffea_fm.tokens import Level
+from coffea_fm.untrusted.json_text import parse_json
+from coffea_fm.untrusted.local_files import read_file
 
 Tokenizer = KMeansTokenizer | VQTokenizer
 DESCRIPTION = "tokenizer.json"
@@ -68,14 +71,16 @@ def load_tokenizer(folder: str | os.PathLike[str], level: Level | None = None) -
     """
     path = Path(folder)
     try:
-        description = TokenizerDescription.model_validate_json((path / DESCRIPTION).read_text(encoding="utf-8"))
-        tokenizer = description.build()
-        tokenizer.load_state_dict(load_tensors(path / WEIGHTS)[0])
+        description = TokenizerDescription.model_validate(parse_json(read_file(path / DESCRIPTION, MOST_JSON)))
+        weights, _ = load_tensors(path / WEIGHTS)
+        with Budget(sum(tensor.nbytes for tensor in weights.values())):
+            tokenizer = description.build()
+        tokenizer.load_state_dict(weights)
     except OSError as error:
         raise RecipeError(
             f"there is no tokenizer in {path} ({error.strerror}): make one with 'coffea-fm tokenizer'"
         ) from error
-    except (ValidationError, RuntimeError, InputError) as error:
+    except (ValueError, RuntimeError) as error:
         raise RecipeError(f"the tokenizer {path} does not fit this coffea-fm: {error}") from error
     if level is not None and description.level != level:
         raise RecipeError(f"the tokenizer {path} reads other inputs than this recipe: give both the same 'inputs'")
