@@ -119,7 +119,9 @@ def _convert(bundle: Bundle, packed: Packed) -> dict[str, bytes]:
     for name, proto in protos.items():
         read = sorted({node.input[0] for node in products(proto)})
         sessions[name] = Recorder(open_session(with_outputs(proto, read)), read)
-    _scores(bundle.manifest, sessions, packed)
+    # One at a time, without padding: pairs of empty slots have values five times as large as those of tokens.
+    one_by_one = Chain(bundle.manifest, lambda graph: sessions[graph.name], batch_tokens=1, multiple=1)
+    one_by_one.run(packed, bundle.manifest.level, ("scores",))
     return {name: to_int8(proto, sessions[name].ranges) for name, proto in protos.items()}
 
 

@@ -45,12 +45,15 @@ class Chain:
         Number of batches that run in parallel.
     batch_tokens : int, optional
         Padded tokens per batch; see `default_batch_tokens`.
+    multiple : int
+        Padded lengths are multiples of this.
     """
 
     manifest: Manifest
     session: Callable[[Graph], Any]
     threads: int = 1
     batch_tokens: int | None = None
+    multiple: int = MULTIPLE
 
     def run(
         self, packed: Packed, level: Level, wanted: Sequence[str], *, usable: BoolArray | None = None
@@ -132,7 +135,7 @@ class Chain:
 
         def evaluate(bucket: IntArray) -> None:
             chosen = rows[bucket]
-            arrays: Arrays = pad(things.take(chosen), level, MULTIPLE)
+            arrays: Arrays = pad(things.take(chosen), level, self.multiple)
             for session, inputs, outputs in sessions:
                 values = run_graph(session, outputs, {name: arrays[name] for name in inputs})
                 arrays.update(zip(outputs, values, strict=True))
@@ -146,7 +149,7 @@ class Chain:
         on_gpu = any(session.get_providers()[0] == CUDA for session, *_ in sessions)
         lengths = np.max([np.zeros(len(rows), np.int64), *(m.counts[rows] for m in things.members.values())], axis=0)
         tokens = self.batch_tokens or default_batch_tokens(self.manifest, level, on_gpu=on_gpu)
-        _each(evaluate, length_buckets(lengths, tokens, MULTIPLE), 1 if on_gpu else self.threads)
+        _each(evaluate, length_buckets(lengths, tokens, self.multiple), 1 if on_gpu else self.threads)
         return results
 
     def _is_of_members(self, name: str, level: Level) -> bool:

@@ -1,4 +1,4 @@
-"""A cascade: a small network for all jets, and a large one for those that it leaves."""
+"""A cascade: a small network for all jets, and a large one for those above a cut."""
 
 from __future__ import annotations
 
@@ -10,54 +10,23 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from coffea_fm.arrays import DoubleArray, FloatArray
-from coffea_fm.bundle import Calibration
+from coffea_fm.arrays import BoolArray, IntArray
+from coffea_fm.bundle import Calibration, WorkingPoint
 from coffea_fm.bundle.manifest import Output, canonical_hash
 from coffea_fm.errors import InputError
 from coffea_fm.inference.answer import Answer
 from coffea_fm.inference.arrays import is_dask
 from coffea_fm.inference.base import BaseTagger
 from coffea_fm.inference.calibrated import passing
+from coffea_fm.inference.combined.choice import Choice, discriminant_of
 from coffea_fm.inference.combined.combined import CombinedTagger, refuse_different
-from coffea_fm.inference.discriminants import find_working_point, fraction
+from coffea_fm.inference.discriminants import find_working_point
+from coffea_fm.inference.findings import Findings
 from coffea_fm.inference.things import Things
 
 SCORES = "scores"
 STAGE = "stage"
 STAGES = ("small", "large")
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The cut of a cascade, and what it costs, measured on labelled jets.
-
-    Parameters
-    ----------
-    signal, background : tuple of str
-        Classes of the discriminant ``signal / (signal + background)`` of the small network.
-    keep : float
-        Fraction of the signal to keep that was asked for.
-    cut : float
-        Smallest discriminant of jets that the large network scores, chosen on one half of the labelled jets.
-    signal_loss, signal_loss_error : float
-        Fraction of the signal below the cut and its binomial error, measured on the other half.
-    background_kept : float or None
-        Fraction of the background above the cut: what the large network has to do. None if no background jets were given.
-    n_signal : int
-        Number of signal jets that the loss was measured on.
-    data : str
-        Where the labelled jets are from.
-    """
-
-    signal: tuple[str, ...]
-    background: tuple[str, ...]
-    keep: float
-    cut: float
-    signal_loss: float
-    signal_loss_error: float
-    background_kept: float | None
-    n_signal: int
-    data: str
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,6 +38,9 @@ class Cascade(CombinedTagger):
     discriminant is that of the large network without the signal that is lost (see `Choice`); below, it is a mixture,
     which the output ``stage`` takes apart. The discriminant of another signal would be a mixture everywhere, and is
     refused.
+
+    Either network may be a cascade itself. Then the report has its cut and its counts as ``large`` or ``small``, and
+    ``stage`` says whether the last network of all gave the scores.
 
     Parameters
     ----------
@@ -106,7 +78,7 @@ class Cascade(CombinedTagger):
 
     @cached_property
     def outputs(self) -> tuple[Output, ...]:
-        """The scores, and ``stage``: which network gave them, 1 for that one and 0 for the other."""
+        """The scores, and ``stage``: 1 as ``large`` if the last network gave them, else 1 as ``small``."""
         scores = self.large.output(SCORES)
         return scores, Output(name=STAGE, dim=len(STAGES), classes=STAGES, level=scores.level)
 
@@ -124,22 +96,15 @@ class Cascade(CombinedTagger):
     def passes(self, jets: ak.Array, working_point: str, **collections: ak.Array) -> ak.Array:
         """Whether jets pass a working point of the large network; see `BaseTagger.passes`.
 
-        Jets below the cut of the cascade do not, even if calibration would move the scores of the small network above
-        that of the working point.
+        Jets below the cut of the cascade do not, whatever their score of the small network.
 
         Raises
         ------
         InputError
-            If the working point is for another signal or background, or below the cut of the cascade.
+            If the working point is for another signal or background, or is looser than the cascade was made for.
         """
         point = find_working_point(self.calibration, working_point, self.name)
-        self._refuse_another(point.signal, point.background)
-        lowest = point.cut if point.bins is None else min(point.bins.cuts)
-        if not point.calibrated and lowest <= self.choice.cut:
-            raise InputError(
-                f"{working_point} cuts at {lowest:.4g}, where the small network decides (below {self.choice.cut:.4g}): "
-                "choose a tighter working point, or a cascade that keeps more"
-            )
+        self._refuse_looser(point)
         tagged = self(jets, (SCORES, STAGE), **collections)
         passed = passing(tagged[SCORES], jets, point, self.calibration, self.name)
         return passed & (tagged[STAGE][STAGES[1]] == 1)
@@ -160,17 +125,40 @@ class Cascade(CombinedTagger):
         first = self.small._answer(things, (SCORES,))
         above = discriminant_of(first.results[SCORES], self.small.classes, self.choice) >= self.choice.cut
         rows = np.flatnonzero(above)
-        second = self.large._answer(things.take(rows), (SCORES,))
+        nested = isinstance(self.large, Cascade)
+        second = self.large._answer(things.take(rows), (SCORES, STAGE) if nested else (SCORES,))
         scores = first.results[SCORES].copy()
         scores[rows] = second.results[SCORES]
         stage = np.stack([~above, above], axis=1).astype(np.float32)
+        if nested:
+            stage[rows] = second.results[STAGE]
         stage[np.isnan(scores[:, 0])] = np.nan
-        findings = first.findings.replaced(rows, second.findings)
-        findings = replace(findings, flags={"below_cut": findings.usable & ~above})
+        findings = _joined(first.findings, rows, second.findings, above)
         return Answer({name: {SCORES: scores, STAGE: stage}[name] for name in names}, findings)
 
     def _details(self) -> dict[str, Any]:
-        return asdict(self.choice)
+        nested = {"small": self.small, "large": self.large}
+        return asdict(self.choice) | {
+            name: tagger._details() for name, tagger in nested.items() if isinstance(tagger, Cascade)
+        }
+
+    def _refuse_looser(self, point: WorkingPoint) -> None:
+        self._refuse_another(point.signal, point.background)
+        choice, lowest = self.choice, point.cut if point.bins is None else min(point.bins.cuts)
+        if choice.working_point is not None:
+            made_for = find_working_point(self.calibration, choice.working_point, self.name)
+            if point.signal_efficiency > made_for.signal_efficiency:
+                raise InputError(
+                    f"{point.name} is looser than {made_for.name}, which the cut of this cascade was chosen for: make "
+                    f'the cascade with working_point="{point.name}"'
+                )
+        elif not point.calibrated and lowest <= choice.cut:
+            raise InputError(
+                f"{point.name} cuts at {lowest:.4g}, where the small network decides (below {choice.cut:.4g}): "
+                "choose a tighter working point, or a cascade that keeps more"
+            )
+        if isinstance(self.large, Cascade):
+            self.large._refuse_looser(point)
 
     def _refuse_another(self, signal: str | Sequence[str], background: str | Sequence[str]) -> None:
         asked = [{names} if isinstance(names, str) else set(names) for names in (signal, background)]
@@ -180,21 +168,17 @@ class Cascade(CombinedTagger):
                 f"this cascade is for {' + '.join(choice.signal)} against {' + '.join(choice.background)}: jets below its "
                 f"cut have the scores of {self.small.name!r}; use a cascade for the other signal, or {self.large.name!r}"
             )
+        if isinstance(self.large, Cascade):
+            self.large._refuse_another(signal, background)
 
 
-def discriminant_of(scores: FloatArray, classes: Sequence[str], choice: Choice) -> DoubleArray:
-    """The discriminant that the cut is on, float64 [n]; NaN without a score.
-
-    Parameters
-    ----------
-    scores : float32 array of shape [n, n_classes]
-    classes : sequence of str
-        Names of the columns.
-    choice : Choice
-        The classes to add up.
-    """
-    sums = (
-        scores[:, [list(classes).index(name) for name in names]].sum(axis=1, dtype=np.float64)
-        for names in (choice.signal, choice.background)
-    )
-    return np.asarray(fraction(*sums))
+def _joined(first: Findings, rows: IntArray, second: Findings, above: BoolArray) -> Findings:
+    """Findings of both networks; flags of cascades within are named after their place."""
+    joined = first.replaced(rows, second)
+    flags = {"below_cut": joined.usable & ~above}
+    for name, values in first.flags.items():
+        flags[f"small_{name}"] = values
+    for name, values in second.flags.items():
+        flags[f"large_{name}"] = np.zeros(len(above), dtype=np.bool_)
+        flags[f"large_{name}"][rows] = values
+    return replace(joined, flags=flags)
