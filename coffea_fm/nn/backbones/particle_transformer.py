@@ -122,10 +122,10 @@ class ParticleTransformer(Backbone):
         position = torch.arange(n_tokens, device=mask.device)
         own = position.unsqueeze(1) == position
         bias = self.pair_bias(features.momenta, mask) + padding.expand(-1, -1, n_tokens, -1).masked_fill(own, 0.0)
-        rows = vectors.view(-1, self.dim)
+        rows = vectors.transpose(0, 1).reshape(-1, self.dim)
         for block in self.blocks:
             rows = block(rows, (n_sets, n_tokens), bias)
-        vectors = rows.view(n_sets, n_tokens, self.dim)
+        vectors = rows.view(n_tokens, n_sets, self.dim).transpose(0, 1)
         token = self.class_token.expand(n_sets, -1, -1)
         for block in self.class_blocks:
             token = cast("ParTLayer", block).attend(token, vectors, class_padding)

@@ -128,10 +128,10 @@ class SetTransformer(Backbone):
             pairs = self.pair_bias(features.momenta, features.mask)
             bias = bias + nn.functional.pad(pairs, (self.config.registers, 0, self.config.registers, 0))
         n_sets, n_tokens = real.shape
-        rows = vectors.view(-1, self.dim)
+        rows = vectors.transpose(0, 1).reshape(-1, self.dim)
         for block in self.blocks:
             rows = block(rows, (n_sets, n_tokens), bias)
-        vectors = self.norm(rows).view(n_sets, n_tokens, self.dim)
+        vectors = self.norm(rows).view(n_tokens, n_sets, self.dim).transpose(0, 1)
         token_vectors = vectors[:, self.config.registers :].masked_fill(~features.mask.unsqueeze(-1), 0.0)
         if self.config.embedding == "mean":
             learned = vectors[:, : self.config.registers].sum(dim=1)

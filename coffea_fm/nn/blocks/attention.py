@@ -101,9 +101,13 @@ class Attention(nn.Module):
             together = torch.cat([part for part in biases if part is not None]) if query_bias is not None else None
             query, key, value = linear(rows, weight, together).chunk(3, dim=-1)
         probability = self.dropout if self.training else 0.0
-        query, key, value = (self._split(part, *shape) for part in (query, key, value))
+        sets, tokens = shape
+        query, key, value = (
+            part.view(tokens, sets, self.heads, self.dim // self.heads).permute(1, 2, 0, 3)
+            for part in (query, key, value)
+        )
         mixed = mix(query, key, value, bias.to(query.dtype), probability)
-        return self._project_out(mixed.transpose(1, 2).reshape(-1, self.dim), scale)
+        return self._project_out(mixed.permute(2, 0, 1, 3).reshape(-1, self.dim), scale)
 
     def gather(self, token: Tensor, vectors: Tensor, bias: Tensor, scale: Tensor | None = None) -> Tensor:
         """Let one token per set attend to the vectors of the set, without projecting the vectors.
