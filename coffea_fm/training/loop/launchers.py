@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lightning_fabric.plugins.environments import ClusterEnvironment, SLURMEnvironment, TorchElasticEnvironment
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+
+_PORTS = 15000
+_JOBS = 10000
 
 
 @dataclass(frozen=True)
@@ -20,15 +23,15 @@ class Launched:
         Number of processes in all, and of machines. Each machine has the same number.
     first : bool
         Whether this is the first of them, which writes and reports.
-    environment : ClusterEnvironment
-        How the processes find each other.
+    variables : mapping of str to str
+        What this process needs in its environment to find the others, as ``torchrun`` sets it.
     """
 
     name: str
     processes: int
     hosts: int
     first: bool
-    environment: ClusterEnvironment
+    variables: Mapping[str, str]
 
     @property
     def local(self) -> int:
@@ -36,15 +39,29 @@ class Launched:
         return self.processes // self.hosts
 
 
-def launcher(variables: Mapping[str, str]) -> Launched | None:
-    """What the environment says of processes that ``torchrun`` or Slurm's ``srun`` has started, if it is several.
+def launcher(environment: Mapping[str, str]) -> Launched | None:
+    """What the environment says of processes that ``torchrun`` or Slurm's ``srun`` has started, if there are several.
 
     A batch script of Slurm that has not called ``srun`` is a single process, however many tasks the job has.
     """
-    if "TORCHELASTIC_RUN_ID" in variables and int(variables["WORLD_SIZE"]) > 1:
-        processes, local = int(variables["WORLD_SIZE"]), int(variables["LOCAL_WORLD_SIZE"])
-        return Launched("torchrun", processes, processes // local, variables["RANK"] == "0", TorchElasticEnvironment())
-    if int(variables.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
-        processes, hosts = int(variables["SLURM_STEP_NUM_TASKS"]), int(variables.get("SLURM_STEP_NUM_NODES", "1"))
-        return Launched("srun", processes, hosts, variables["SLURM_PROCID"] == "0", SLURMEnvironment(auto_requeue=False))
+    if "TORCHELASTIC_RUN_ID" in environment and int(environment["WORLD_SIZE"]) > 1:
+        processes, local = int(environment["WORLD_SIZE"]), int(environment["LOCAL_WORLD_SIZE"])
+        return Launched("torchrun", processes, processes // local, environment["RANK"] == "0", {})
+    if int(environment.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
+        return _srun(environment)
     return None
+
+
+def _srun(environment: Mapping[str, str]) -> Launched:
+    """Slurm's names for the same; the first host of the step listens on a port that depends on the job."""
+    processes, hosts = int(environment["SLURM_STEP_NUM_TASKS"]), int(environment.get("SLURM_STEP_NUM_NODES", "1"))
+    first_host = SLURMEnvironment.resolve_root_node_address(environment["SLURM_STEP_NODELIST"])
+    variables = {
+        "MASTER_ADDR": environment.get("MASTER_ADDR", first_host),
+        "MASTER_PORT": environment.get("MASTER_PORT", str(_PORTS + int(environment["SLURM_JOB_ID"]) % _JOBS)),
+        "WORLD_SIZE": str(processes),
+        "RANK": environment["SLURM_PROCID"],
+        "LOCAL_RANK": environment["SLURM_LOCALID"],
+        "GROUP_RANK": environment["SLURM_NODEID"],
+    }
+    return Launched("srun", processes, hosts, variables["RANK"] == "0", variables)

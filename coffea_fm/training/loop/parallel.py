@@ -9,7 +9,8 @@ from typing import Literal, TypeVar
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 from torch.distributed import destroy_process_group
@@ -54,16 +55,17 @@ def launch(work: Callable[[Fabric], ResultT], processes: int, precision: Asked) 
                 f"{launched.name} has started {launched.processes} processes, and --processes {processes} asks for more: "
                 "leave it out"
             )
-        strategy, plugin = DDPStrategy(), launched.environment
-        fabric = make(devices=launched.local, num_nodes=launched.hosts, strategy=strategy, plugins=[plugin])
+        os.environ.update(launched.variables)
+        found = [TorchElasticEnvironment()]
+        fabric = make(devices=launched.local, num_nodes=launched.hosts, strategy=DDPStrategy(), plugins=found)
         fabric.launch()
-        result = _guarded(fabric, work)
+        result = _guarded(fabric, work, local=launched.local)
     elif processes == 1:
         return work(make(devices=1, plugins=[LightningEnvironment()]))
     else:
         fabric = make(devices=processes, strategy=DDPStrategy(start_method="spawn"), plugins=[LightningEnvironment()])
         try:
-            result = fabric.launch(partial(_guarded, work=work))
+            result = fabric.launch(partial(_guarded, work=work, local=processes))
         except ProcessExitedException as error:
             raise RecipeError(
                 f"a training process was terminated ({error}): there may not be enough memory for {processes} processes. "
@@ -74,8 +76,8 @@ def launch(work: Callable[[Fabric], ResultT], processes: int, precision: Asked) 
     return result
 
 
-def _guarded(fabric: Fabric, work: Callable[[Fabric], ResultT]) -> ResultT | CoffeaFMError:
-    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // (fabric.world_size // fabric.strategy.num_nodes)))
+def _guarded(fabric: Fabric, work: Callable[[Fabric], ResultT], local: int) -> ResultT | CoffeaFMError:
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // local))
     try:
         result = work(fabric)
     except CoffeaFMError as error:

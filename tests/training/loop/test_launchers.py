@@ -21,7 +21,13 @@ from coffea_fm.training.loop.parallel import launch
 from coffea_fm.training.recipe.recipe import Recipe
 
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2", "RANK": "3"}
-SRUN = {"SLURM_STEP_NUM_TASKS": "6", "SLURM_STEP_NUM_NODES": "3", "SLURM_NTASKS": "6", "SLURM_PROCID": "0"}
+SRUN = {
+    "SLURM_STEP_NUM_TASKS": "6",
+    "SLURM_STEP_NUM_NODES": "3",
+    "SLURM_STEP_NODELIST": "node[07-09]",
+    "SLURM_JOB_ID": "70123",
+}
+SRUN |= {"SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
 
 
 def test_who_has_started_the_processes() -> None:
@@ -29,6 +35,9 @@ def test_who_has_started_the_processes() -> None:
         found = launcher(variables)
         assert found is not None
         assert (found.name, found.hosts, found.local, found.first) == (name, hosts, 2, name == "srun")
+    found = launcher(SRUN)
+    assert found is not None
+    assert (found.variables["MASTER_ADDR"], found.variables["MASTER_PORT"]) == ("node07", "15123")
     assert launcher({}) is None
     assert launcher({"SLURM_JOB_ID": "1", "SLURM_NTASKS": "4", "SLURM_PROCID": "0"}) is None  # a batch script, no srun
     assert launcher(TORCHRUN | {"WORLD_SIZE": "1", "LOCAL_WORLD_SIZE": "1"}) is None
@@ -55,7 +64,7 @@ def commands(launched_by: str, arguments: list[str]) -> list[tuple[list[str], di
         run = [sys.executable, "-m", "torch.distributed.run", *options]
         return [([*run, "--node-rank", str(rank), "-m", "coffea_fm.cli", *arguments], {}) for rank in range(2)]
     job = {"SLURM_JOB_ID": "77", "SLURM_NTASKS": "2", "SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NUM_NODES": "2"}
-    job |= {"SLURM_NODELIST": "localhost", "SLURM_LOCALID": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    job |= {"SLURM_STEP_NODELIST": "localhost", "SLURM_LOCALID": "0", "MASTER_PORT": port}
     own = [job | {"SLURM_PROCID": str(rank), "SLURM_NODEID": str(rank)} for rank in range(2)]
     return [([sys.executable, "-m", "coffea_fm.cli", *arguments], variables) for variables in own]
 
@@ -91,7 +100,9 @@ def test_two_hosts_train_as_one_process_does(
     for host in hosts:
         assert host.returncode == 0, host.stderr
     assert [host.stdout.count('"finished": true') for host in hosts].count(1) == 1  # one of them reports
-    one, two = (load_tensors(tmp_path / run / recipe.name / "last" / "state.safetensors")[0] for run in ("alone", "two"))
+    one, two = (
+        load_tensors(tmp_path / run / recipe.name / "last" / "state.safetensors")[0] for run in ("alone", "two")
+    )
     assert alone.finished
     for name in one:
         if name.startswith("weights/"):
