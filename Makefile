@@ -3,7 +3,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test lint docs benchmark-tokens benchmark-inference benchmark-memory benchmark-training benchmark-simulation benchmark-processor benchmark-variations benchmark-cascade benchmark-real-files benchmark-pretraining benchmark-hh4b benchmark-hh4b-analysis benchmark-triton
+.PHONY: demo test test-cluster lint docs benchmark-tokens benchmark-inference benchmark-memory benchmark-training benchmark-simulation benchmark-processor benchmark-variations benchmark-cascade benchmark-real-files benchmark-pretraining benchmark-hh4b benchmark-hh4b-analysis benchmark-triton
 
 demo: .venv/.demo  ## tag the shipped sample on a local dask cluster; needs no torch and no network
 	$(BIN)/coffea-fm demo
@@ -11,6 +11,9 @@ demo: .venv/.demo  ## tag the shipped sample on a local dask cluster; needs no t
 test: .venv/.test .venv-dask-awkward/.test  ## everything but the long physics runs, in two processes
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 	.venv-dask-awkward/bin/python -m pytest tests/dask_mode
+
+test-cluster: .venv/.cluster  ## a Slurm and a dask-gateway of our own, set up below .venv-cluster, and runs on them
+	COFFEA_FM_CLUSTER_TESTS=$(CURDIR)/.venv-cluster $(BIN)/python -m pytest tests/cluster tests/running/clusters
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -73,7 +76,11 @@ benchmark-triton: .venv/.test .venv-triton/.server  ## a bundle on a real Triton
 	touch $@
 
 .venv/.test: .venv/.demo
-	$(PIP) install --constraint constraints.txt --editable '.[cpu,hub,limit,train,simulate,triton]' --group test
+	$(PIP) install --constraint constraints.txt --editable '.[cpu,gateway,hub,jobqueue,limit,train,simulate,triton]' --group test
+	touch $@
+
+.venv/.cluster: .venv/.test
+	$(PIP) install --constraint constraints.txt --group cluster
 	touch $@
 
 .venv/.dev: .venv/.test

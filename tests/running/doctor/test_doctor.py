@@ -63,7 +63,7 @@ def worst(seen: dict[str, Any], change: Any, skew: float = 0.0) -> dict[str, str
 
 def test_what_differs_on_a_worker_is_named_with_what_to_do(seen: dict[str, Any]) -> None:
     here = seen["packages"]
-    assert worst(seen, lambda there: None) == {}
+    assert worst(seen, unchanged) == {}
     assert worst(seen, lambda there: there["packages"].update(coffea="2024.1")) == {
         "coffea": f"2024.1; on the workers: pip install 'coffea=={here['coffea']}'"
     }
@@ -77,8 +77,12 @@ def test_what_differs_on_a_worker_is_named_with_what_to_do(seen: dict[str, Any])
     assert "differ by 2.0e-01" in worst(seen, shifted)["scores"]
     assert list(worst(seen, lambda there: there.update(limit=there["memory"]))) == ["memory"]
     assert list(worst(seen, lambda there: there["temporary"].update(free=2**20))) == ["temporary folder"]
-    assert "+60.0 s" in worst(seen, lambda there: None, skew=60.0)["clock"]
+    assert "+60.0 s" in worst(seen, unchanged, skew=60.0)["clock"]
     assert "xrootd" in worst({**seen, "plugins": ["xrootd"]}, lambda there: there.update(plugins=[]))["fsspec plugins"]
+
+
+def unchanged(there: dict[str, Any]) -> None:
+    """A worker like this machine."""
 
 
 def shifted(there: dict[str, Any]) -> None:
