@@ -55,7 +55,7 @@ def noting_files(run: str) -> Iterator[list[Path]]:
 
 
 def remove_temporary(folder: Path, run: str) -> None:
-    """Remove what workers of a run that were killed have left of files that they were writing."""
+    """Remove what killed workers of a run left of the files that they were writing."""
     for path in folder.rglob(f".*.{run}-*.tmp"):
         path.unlink(missing_ok=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import re
@@ -100,7 +101,8 @@ def execute(
             raise InputError(f"no file of the fileset can be read; the first: {first}")
         _log.info("%d chunks of %d files on %s", len(chunks), len(headers), type(executor).__name__)
         branches = readable_branches(schema) if data_format == "root" else {}
-        executor = executor.copy(names={chunk: name for name, chunk in by_name.items()})
+        label = hashlib.sha256("".join([identity.run if identity else "", *sorted(by_name)]).encode()).hexdigest()[:8]
+        executor = executor.copy(run=label, names={chunk: name for name, chunk in by_name.items()})
         if checkpoints is not None and identity is not None:
             identity.describe(processor, len(chunks))
             executor.checkpoints = identity
@@ -122,8 +124,9 @@ def execute(
     events: Counter[str] = Counter()
     for chunk in sorted(processed, key=lambda item: item.dataset):
         events[chunk.dataset] += len(chunk)
-    if chunks and folder is not None:
-        remove_temporary(folder, executor.run)
+    written_to = {Path(file).parent for file in out.get("files", ())}
+    for place in {*written_to, *filter(None, [folder, executor.checkpoints and executor.checkpoints.place])}:
+        remove_temporary(place, label)
     return RunResult(
         output=out["out"].output,
         events=dict(events),

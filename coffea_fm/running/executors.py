@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,13 +38,13 @@ class TaskExecutor(ExecutorBase):  # type: ignore[misc]
     names : mapping of WorkItem to str
         What checkpoints call the chunks.
     run : str
-        Name of the run in temporary files.
+        Hexadecimal name of the run, in the names of temporary files.
     """
 
     skip_unreadable: bool = False
     checkpoints: Checkpoints | None = None
     names: Mapping[Any, str] = field(default_factory=dict)
-    run: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
+    run: str = "0"
 
     def __call__(self, items: Iterable[Any], function: Callable[[Any], Any], accumulator: Any) -> Any:
         """Do all tasks and add what they give. Those that circumstances prevented are tried once more at the end."""

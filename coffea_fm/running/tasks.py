@@ -68,7 +68,8 @@ class Told:
         output = self._done_noting_files(task, given)
         if "processed" in output:
             try:
-                self.checkpoints.save(output, task.name)
+                with noting_files(self.run):
+                    self.checkpoints.save(output, task.name)
             except OutputError as error:
                 remarks.append(f"{describe(task.item)} is done, but not kept: {error}")
         return {**output, "remarks": remarks} if remarks else output

@@ -1,0 +1,96 @@
+"""What two runs gave, compared event by event."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from coffea_fm.analysis.histogram_files import read_histograms
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a run differs from the undisturbed one.
+
+    Parameters
+    ----------
+    lost, twice : int
+        Events that are in no histogram, and events that are there more often than once.
+    differences : list of str
+        Everything else.
+    """
+
+    lost: int
+    twice: int
+    differences: list[str]
+
+    @property
+    def equal(self) -> bool:
+        """Whether there is no difference at all."""
+        return not (self.lost or self.twice or self.differences)
+
+
+def compare(found: Path, wanted: Path) -> Comparison:
+    """Compare histograms bin by bin, the cutflow, and the rows of all shards and friends."""
+    differences = []
+    one, other = bins(found), bins(wanted)
+    keys = one["entries"].keys() | other["entries"].keys()
+    nothing = np.zeros(next(iter(other["entries"].values())).shape)
+    gap = [one["entries"].get(key, nothing) - other["entries"].get(key, nothing) for key in keys]
+    for name in other:
+        if any(not np.array_equal(one[name].get(key), other[name][key]) for key in other[name]):
+            differences.append(f"histogram {name}")
+    if _cutflow(found) != _cutflow(wanted):
+        differences.append("cutflow")
+    for kind, pattern in (("shard", "shards/*.parquet"), ("friend tree", "friends/**/*.parquet")):
+        names = [sorted(path.relative_to(run) for path in run.glob(pattern)) for run in (found, wanted)]
+        if names[0] != names[1]:
+            differences.append(f"{kind}s: {len(names[0])} instead of {len(names[1])}")
+        else:
+            differences += [f"{kind} {name}" for name in names[0] if not _same_rows(found / name, wanted / name)]
+    rest = [path.name for path in found.rglob("*") if path.name.endswith(".tmp") or path.name == ".parts"]
+    differences += [f"left behind: {name}" for name in rest]
+    lost = int(sum(-part[part < 0].sum() for part in gap))
+    return Comparison(lost, int(sum(part[part > 0].sum() for part in gap)), differences)
+
+
+def bins(run: Path) -> dict[str, dict[str, Any]]:
+    """Bins of each histogram by dataset, whose order depends on which chunk came first."""
+    histograms = read_histograms(run / "histograms.zip")
+    return {
+        name: {key: np.asarray(one[{"dataset": key}].view(flow=True)) for key in one.axes["dataset"]}
+        for name, one in histograms.items()
+    }
+
+
+def named_exactly(run: Path, wanted: Path) -> bool:
+    """Whether the entries that an incomplete run names as missing are those that it has not counted, and no others."""
+    summary = json.loads((run / "summary.json").read_text())
+    missing = {
+        (part["dataset"], entry)
+        for part in summary["missing"]
+        for start, stop in part["ranges"]
+        for entry in range(start, stop)
+    }
+    counted, everything = (
+        {
+            (key, entry)
+            for key, values in bins(place)["entries"].items()
+            for entry in np.flatnonzero(values[1:-1])  # without under- and overflow
+        }
+        for place in (run, wanted)
+    )
+    return missing == everything - counted and not missing & counted
+
+
+def _cutflow(run: Path) -> Any:
+    return json.loads((run / "cutflow.json").read_text())
+
+
+def _same_rows(one: Path, other: Path) -> bool:
+    return bool(pq.read_table(one).equals(pq.read_table(other)))

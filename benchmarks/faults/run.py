@@ -1,0 +1,145 @@
+"""Disturb a run of two hundred chunks in every way, compare it event by event, and write the table: ``make benchmark-faults``.
+
+Each run tags, fills histograms, writes shards and friend trees over the three shipped samples in chunks of 14 events,
+on two dask workers that are replaced when they die. As root: file systems are mounted, and the rights of root dropped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+# imported before anything is forked, so that workers and clients start at once
+import distributed.chaos
+from coffea.processor import Runner
+
+import coffea_fm.cli.run
+import coffea_fm.running.dask_tasks
+import coffea_fm.running.friend_files
+import coffea_fm.shards
+
+import scenes
+from processes import WORKERS
+from scenes import CHUNK, Outcome, Scene
+
+HERE = Path(__file__).parent
+PRELOADED = (Runner, distributed.chaos, coffea_fm.cli.run)
+HEAD = "| fault | injected | runs | commands given | events lost | events counted twice | other differences | named exactly | seconds a run |\n|---|--:|--:|--:|--:|--:|---|---|--:|"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A line of the table: what is done, and how often by default."""
+
+    text: str
+    inject: Callable[[Scene], Outcome]
+    runs: int
+
+
+FAULTS = {
+    "none": Fault("none, on dask", partial(scenes.dying, mode="", life=0.0), 1),
+    "exit": Fault("workers die by `sys.exit`", partial(scenes.dying, mode="sys.exit", life=4.0), 2),
+    "graceful": Fault("workers leave gracefully", partial(scenes.dying, mode="graceful", life=4.0), 2),
+    "segfault": Fault("workers die by a segmentation fault", partial(scenes.dying, mode="segfault", life=4.0), 2),
+    "kill": Fault("workers are killed (SIGKILL)", partial(scenes.signalled, how=signal.SIGKILL, life=4.0), 3),
+    "terminate": Fault("workers are told to end (SIGTERM)", partial(scenes.signalled, how=signal.SIGTERM, life=4.0), 2),
+    "stop": Fault("a worker stops and goes on (SIGSTOP, SIGCONT)", partial(scenes.stopping, pause=5.0, every=5.0), 2),
+    "silent": Fault(
+        "a worker stops for so long that it is given up, and goes on",
+        partial(scenes.stopping, pause=40.0, every=10.0, ttl=15.0),
+        2,
+    ),
+    "memory": Fault("a chunk exceeds the memory limit of its worker", scenes.hungry, 2),
+    "scheduler": Fault("the scheduler is killed and restarts", partial(scenes.restarting, every=50), 2),
+    "truncated": Fault("an input file is cut in half while it is read", scenes.truncated, 2),
+    "server": Fault("a server drops 5% of its answers half-way", partial(scenes.dropping, share=0.05), 2),
+    "full": Fault("the disk is full", partial(scenes.full, megabytes=3), 2),
+    "read-only": Fault("the file system becomes read-only", scenes.read_only, 2),
+    "denied": Fault("the folder of the shards denies writing", scenes.denied, 2),
+    "client": Fault("the command is killed with all of its state (SIGKILL)", partial(scenes.killed_client, times=50, life=20.0), 1),
+}  # fmt: skip
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the faults that are named, all by default."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("faults", nargs="*", default=list(FAULTS), help=", ".join(FAULTS))
+    parser.add_argument("--runs", type=int, help="runs of each fault")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="folder for what the runs write, which is used again; removed otherwise")
+    given = parser.parse_args(arguments)
+    random.seed(given.seed)
+    folder = given.keep or Path(tempfile.mkdtemp(prefix="coffea-fm-faults-"))
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)
+    wanted = undisturbed(folder)
+    summary = json.loads((wanted / "summary.json").read_text())
+    pace = max(summary["seconds"] / summary["chunks"], 0.1)
+    lines, good = [], True
+    for name in given.faults:
+        fault = FAULTS[name]
+        outcomes = []
+        for number in range(given.runs or fault.runs):
+            place = folder / f"{name}-{number}"
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir()
+            outcomes.append(fault.inject(Scene(place, wanted, pace)))
+            print(name, number, outcomes[-1], flush=True)
+        lines.append(line(fault.text, outcomes))
+        good &= all(outcome.comparison is not None and outcome.comparison.equal for outcome in outcomes)
+        good &= all(outcome.named for outcome in outcomes)
+    table = "\n".join([HEAD, *lines])
+    print(table)
+    if set(given.faults) == set(FAULTS):
+        (HERE / "results.md").write_text(f"{__doc__.partition(':')[0]}.\n\n{table}\n\n{time.strftime('%Y-%m-%d')}\n")
+    if not given.keep:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0 if good else 1
+
+
+def undisturbed(folder: Path) -> Path:
+    """The run that all others are compared with: in one process, without dask."""
+    place = folder / "undisturbed"
+    if (place / "out" / "summary.json").exists():
+        return place / "out"
+    place.mkdir()
+    scene = Scene(place, place / "out")
+    outcome = scene.until_complete(None, lambda _: None)
+    if outcome.comparison is None or not outcome.comparison.equal:
+        raise SystemExit(f"the undisturbed run failed: see {place / 'client.log'}")
+    print(f"undisturbed: {outcome.seconds:.1f} s, chunks of {CHUNK} events, {WORKERS} workers on dask", flush=True)
+    return place / "out"
+
+
+def line(text: str, outcomes: Sequence[Outcome]) -> str:
+    """A line of the table."""
+    compared = [outcome.comparison for outcome in outcomes]
+    ended = [comparison for comparison in compared if comparison is not None]
+    others = sorted({each for comparison in ended for each in comparison.differences})
+    others += [f"{len(compared) - len(ended)} runs never complete"] * (len(ended) < len(compared))
+    cells = [
+        text,
+        sum(outcome.injected for outcome in outcomes),
+        len(outcomes),
+        sum(outcome.starts for outcome in outcomes),
+        sum(comparison.lost for comparison in ended),
+        sum(comparison.twice for comparison in ended),
+        "; ".join(others) or "none",
+        "yes" if all(outcome.named for outcome in outcomes) else "no",
+        f"{sum(outcome.seconds for outcome in outcomes) / len(outcomes):.0f}",
+    ]
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
