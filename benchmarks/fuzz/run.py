@@ -88,7 +88,7 @@ def run(inputs: Iterable[tuple[str, int]], processes: int = 1) -> list[Outcome]:
 
 def chosen(total: int, kinds: dict[str, Any], only: str, first: int) -> list[tuple[str, int]]:
     """Numbers of each kind, in proportion to their shares."""
-    shares = {name: kind.share for name, kind in kinds.items() if not only or name == only}
+    shares = {name: kind.share for name, kind in kinds.items() if not only or name in only.split(",")}
     unit = total / sum(shares.values())
     return [(name, first + i) for name, share in shares.items() for i in range(max(1, round(unit * share)))]
 
@@ -112,7 +112,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inputs", type=int, default=300)
     parser.add_argument("--first", type=int, default=0, help="number of the first input of each kind")
-    parser.add_argument("--only", default="", help="one kind")
+    parser.add_argument("--only", default="", help="kinds, separated by commas")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--table", type=Path)
     options = parser.parse_args()

@@ -44,7 +44,10 @@ from coffea_fm.untrusted.pickles import load_output
 def prepare_shards(folder: Path) -> Path:
     packed, target = random_jets.random_jets(30)
     source = Source(dataset="d", file="f", start=0, stop=30)
-    write_shard(folder, packed, random_jets.LEVEL, {"target": target, "weight": np.ones(30)}, random_jets.CLASSES, source)
+    columns = {"target": target, "weight": np.ones(30)}
+    write_shard(
+        folder / "a.parquet", packed, random_jets.LEVEL, columns=columns, classes=random_jets.CLASSES, source=source
+    )
     return folder
 
 

@@ -43,12 +43,13 @@ groups:
 outputs: {scores: {columns: [label_0, label_1, label_2]}}
 sums: {both: [label_0, label_1]}
 """
+CONSTITUENT_FIELDS_USED = ("pt", "eta", "phi", "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
 GROUPS = [("near", 3, 2, 6), ("sv", 2, 1, 3)]
 NAMES = {"near": ["n_pt", "n_eta", "n_dr"], "sv": ["s_mass", "s_many"]}
 
 
 def prepare_checkpoint(folder: Path) -> Path:
-    constituents = token_level("constituents", ("pt", "eta", "phi", "mass", "d0"), minimum=1)
+    constituents = token_level("constituents", CONSTITUENT_FIELDS_USED, minimum=1)
     for name, head in (("head", ClassificationHeadConfig(hidden=(8,))), ("bare", None)):
         level = jet_level((constituents,), ("pt_raw", "eta", "phi", "mass_raw"))
         network = NetworkConfig(
