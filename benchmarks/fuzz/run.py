@@ -14,12 +14,10 @@ import os
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "tests" / "helpers")]
 
@@ -42,7 +40,7 @@ class Process:
         self._process = multiprocessing.get_context("spawn").Process(target=work, args=(other,), daemon=True)
         self._process.start()
         other.close()
-        self._pipe.recv()
+        self.shares: dict[str, float] = self._pipe.recv()
 
     def load(self, kind: str, index: int) -> Outcome:
         """Ask for one input."""
@@ -65,14 +63,15 @@ class Process:
         self._pipe.close()
 
 
-def run(inputs: Iterable[tuple[str, int]], processes: int = 1) -> list[Outcome]:
-    """Load inputs, given by kind and number."""
+def run(total: int, processes: int = 1, only: str = "", first: int = 0) -> list[Outcome]:
+    """Load so many inputs, shared by all kinds, or by some."""
     queue: SimpleQueue[tuple[str, int]] = SimpleQueue()
-    for each in inputs:
+    one = Process()
+    for each in chosen(total, one.shares, only, first):
         queue.put(each)
 
-    def drain(_: int) -> list[Outcome]:
-        process, outcomes = Process(), []
+    def drain(number: int) -> list[Outcome]:
+        process, outcomes = one if number == 0 else Process(), []
         while True:
             try:
                 outcomes.append(process.load(*queue.get_nowait()))
@@ -86,11 +85,11 @@ def run(inputs: Iterable[tuple[str, int]], processes: int = 1) -> list[Outcome]:
         return [outcome for part in pool.map(drain, range(processes)) for outcome in part]
 
 
-def chosen(total: int, kinds: dict[str, Any], only: str, first: int) -> list[tuple[str, int]]:
+def chosen(total: int, shares: dict[str, float], only: str, first: int) -> list[tuple[str, int]]:
     """Numbers of each kind, in proportion to their shares."""
-    shares = {name: kind.share for name, kind in kinds.items() if not only or name in only.split(",")}
-    unit = total / sum(shares.values())
-    return [(name, first + i) for name, share in shares.items() for i in range(max(1, round(unit * share)))]
+    asked = {name: share for name, share in shares.items() if not only or name in only.split(",")}
+    unit = total / sum(asked.values())
+    return [(name, first + i) for name, share in asked.items() for i in range(max(1, round(unit * share)))]
 
 
 def table(outcomes: list[Outcome]) -> str:
@@ -116,11 +115,9 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--table", type=Path)
     options = parser.parse_args()
-    from kinds import KINDS
-
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     start = time.monotonic()
-    outcomes = run(chosen(options.inputs, KINDS, options.only, options.first), options.processes)
+    outcomes = run(options.inputs, options.processes, options.only, options.first)
     text = table(outcomes)
     print(text, f"{time.monotonic() - start:.0f} s", sep="\n")
     if options.table:

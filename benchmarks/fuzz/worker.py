@@ -59,7 +59,7 @@ def work(pipe: Connection) -> None:
         prepared: dict[str, object] = {}
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)
-            pipe.send(None)
+            pipe.send({name: kind.share for name, kind in KINDS.items()})
             bounded = False
             while (question := pipe.recv()) is not None:
                 kind = KINDS[question[0]]

@@ -35,7 +35,7 @@ from coffea_fm.untrusted.yaml_text import parse_yaml
     [
         (b"{", "not JSON"),
         (b"\xff\xfe1\x00", "not JSON"),
-        (b"[" * 61 + b"]" * 61, "nested more than 60 deep"),
+        (b"[" * 62 + b"]" * 62, "nested more than 60 deep"),
         (b"[" * 100_000, "nested too deeply|not JSON"),
         (b'{"a": 1, "a": 2}', "the key 'a' twice"),
         (b"1" * 30, "more than 64 bits"),

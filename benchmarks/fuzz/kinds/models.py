@@ -184,7 +184,7 @@ KINDS = (
     Kind("checkpoint", 1.2, prepare_checkpoint, make_checkpoint, lambda _, folder: load_checkpoint(folder)),
     Kind("weights of torch", 0.4, prepare_weights, make_weights, lambda _, folder: read_torch_file(folder / "w.pt")),
     Kind("ONNX file to import", 1.0, prepare_import, make_original, load_original),
-    Kind("ONNX file, imported", 0.3, prepare_import, make_original, load_import),
+    Kind("ONNX file imported", 0.3, prepare_import, make_original, load_import),
     Kind("preprocess.json", 1.0, prepare_import, make_preprocess, load_plan),
     Kind("mapping", 1.0, prepare_import, make_mapping, load_plan),
     Kind("formula", 1.0, lambda _: None, make_formula, load_formula),
