@@ -3,7 +3,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test lint docs benchmark-tokens benchmark-inference benchmark-memory benchmark-training benchmark-simulation benchmark-processor benchmark-variations benchmark-cascade benchmark-real-files benchmark-pretraining benchmark-hh4b benchmark-hh4b-analysis benchmark-triton
+.PHONY: demo test fuzz lint docs benchmark-tokens benchmark-inference benchmark-memory benchmark-training benchmark-simulation benchmark-processor benchmark-variations benchmark-cascade benchmark-real-files benchmark-pretraining benchmark-hh4b benchmark-hh4b-analysis benchmark-triton
 
 demo: .venv/.demo  ## tag the shipped sample on a local dask cluster; needs no torch and no network
 	$(BIN)/coffea-fm demo
@@ -11,6 +11,9 @@ demo: .venv/.demo  ## tag the shipped sample on a local dask cluster; needs no t
 test: .venv/.test .venv-dask-awkward/.test  ## everything but the long physics runs, in two processes
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 	.venv-dask-awkward/bin/python -m pytest tests/dask_mode
+
+fuzz: .venv/.test  ## everything that is read from others, with files changed at random; half an hour
+	$(ONE_THREAD) $(BIN)/python benchmarks/fuzz/fuzz.py --inputs 12000 --processes 2 --table benchmarks/fuzz/results.md
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

@@ -54,22 +54,20 @@ def work(pipe: Connection) -> None:
     sys.path[:0] = [str(PROJECT / "tests" / "helpers"), str(Path(__file__).parent)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from kinds import KINDS
+        from kinds import SHARES, kind_named
 
         prepared: dict[str, object] = {}
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)
-            pipe.send({name: kind.share for name, kind in KINDS.items()})
-            bounded = False
+            pipe.send({name: share for shares in SHARES.values() for name, share in shares.items()})
             while (question := pipe.recv()) is not None:
-                kind = KINDS[question[0]]
+                kind = kind_named(question[0])
                 if kind.name not in prepared:
                     seeds = Path(folder) / f"seeds{len(prepared)}"
                     seeds.mkdir()
                     prepared[kind.name] = kind.prepare(seeds)
-                    if not bounded:
-                        _once(kind, prepared[kind.name], 0, Path(folder))  # imports take memory, too
-                        bounded = True
+                    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+                    _once(kind, prepared[kind.name], 0, Path(folder))  # what is imported then takes memory, too
                     _bound_memory()
                 pipe.send(_once(kind, prepared[kind.name], question[1], Path(folder)))
 
@@ -90,6 +88,8 @@ def _once(kind: object, prepared: object, index: int, where: Path) -> Outcome:
                 what = "slow"
             elif mebibytes * 2**20 > MOST_BYTES:
                 what = "memory"
+        if what not in ("loaded", "refused") and (kept := os.environ.get("FUZZ_KEEP")):
+            shutil.copytree(folder, Path(kept) / kind.name.replace(" ", "-") / str(index), dirs_exist_ok=True)  # type: ignore[attr-defined]
         return Outcome(kind.name, index, what, message, seconds, mebibytes)  # type: ignore[attr-defined]
     finally:
         shutil.rmtree(folder, ignore_errors=True)

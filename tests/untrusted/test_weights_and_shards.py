@@ -24,7 +24,7 @@ def tensor(dtype="F32", shape=(2,), place=(0, 8)):
 
 
 HEADERS = {
-    "a key twice": ('{"a": %s, "a": %s}' % ((json.dumps(tensor()),) * 2), 8, "the key 'a' twice"),  # noqa: UP031
+    "a key twice": ('{"a": %s, "a": %s}' % ((json.dumps(tensor()),) * 2), 8, "the key 'a' twice"),
     "an overlap": ({"a": tensor(), "b": tensor(place=(4, 12))}, 12, "a hole or overlap"),
     "a hole": ({"a": tensor(), "b": tensor(place=(12, 20))}, 20, "a hole or overlap"),
     "bytes after the end": ({"a": tensor()}, 100, "its tensors have 8 bytes, and the file holds 100"),

@@ -193,8 +193,8 @@ def _events() -> ak.Array:
 
 
 KINDS = (
-    Kind("manifest", 2.0, prepare, make_manifest, load),
-    Kind("calibration", 0.5, prepare, make_calibration, load),
-    Kind("archive", 1.2, prepare, make_archive, load),
-    Kind("ONNX graph", 2.0, prepare, make_graph, load),
+    Kind("manifest", prepare, make_manifest, load),
+    Kind("calibration", prepare, make_calibration, load),
+    Kind("archive", prepare, make_archive, load),
+    Kind("ONNX graph", prepare, make_graph, load),
 )

@@ -18,8 +18,6 @@ import pyarrow.parquet as pq
 import random_jets
 import uproot
 from coffea.processor import defaultdict_accumulator
-from kinds.kind import Kind
-from kinds.models import PROJECT, mutated_yaml
 from mutations import Rng, mutate_bytes, mutate_tree, one_of
 
 from coffea_fm.analysis.counts import Counts
@@ -37,8 +35,8 @@ from coffea_fm.inference.friends.metadata import (
 from coffea_fm.running.sources import read_fileset
 from coffea_fm.shards import ShardDataset, Source, write_shard
 from coffea_fm.shards.metadata import KEY as SHARD
-from coffea_fm.training.recipe.recipe import load_recipe
 from coffea_fm.untrusted.pickles import load_output
+from kinds.kind import Kind
 
 
 def prepare_shards(folder: Path) -> Path:
@@ -99,12 +97,6 @@ def load_shards(_: Path, folder: Path) -> object:
     for part in shards:
         assert len(part[0]) >= 0
     return shards.scalars(*shards.scalar_names)
-
-
-def make_recipe(_: None, rng: Rng, folder: Path) -> None:
-    recipes = sorted((PROJECT / "models").glob("*/recipe.yaml"))
-    data = recipes[rng.integers(0, len(recipes))].read_bytes()
-    (folder / "recipe.yaml").write_bytes(mutated_yaml(data, rng))
 
 
 FILESET = {
@@ -293,12 +285,11 @@ def _nothing(_: Path) -> None:
 
 
 KINDS = (
-    Kind("shard", 1.2, prepare_shards, make_shard, load_shards),
-    Kind("recipe", 1.2, _nothing, make_recipe, lambda _, folder: load_recipe(folder / "recipe.yaml")),
-    Kind("fileset", 1.2, _nothing, make_fileset, load_fileset),
-    Kind("output.coffea", 1.2, prepare_output, make_output, load_output_),
-    Kind("histograms.zip", 0.6, prepare_histograms, make_histograms, lambda _, folder: read_histograms(folder)),
-    Kind("friend file", 0.4, prepare_friends, make_friend, load_friend),
-    Kind("corrections", 0.5, _nothing, make_corrections, load_corrections),
-    Kind("cutflow.json", 0.3, _nothing, make_cutflow, lambda _, folder: Counts.read(folder)),
+    Kind("shard", prepare_shards, make_shard, load_shards),
+    Kind("fileset", _nothing, make_fileset, load_fileset),
+    Kind("output.coffea", prepare_output, make_output, load_output_),
+    Kind("histograms.zip", prepare_histograms, make_histograms, lambda _, folder: read_histograms(folder)),
+    Kind("friend file", prepare_friends, make_friend, load_friend),
+    Kind("corrections", _nothing, make_corrections, load_corrections),
+    Kind("cutflow.json", _nothing, make_cutflow, lambda _, folder: Counts.read(folder)),
 )

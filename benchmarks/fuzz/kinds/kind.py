@@ -17,8 +17,6 @@ class Kind:
     Parameters
     ----------
     name : str
-    share : float
-        Of all inputs; what is slow to load gets fewer.
     prepare : callable
         Makes the files that are changed, in an empty folder; anything it returns goes to the others.
     make : callable
@@ -28,7 +26,6 @@ class Kind:
     """
 
     name: str
-    share: float
     prepare: Callable[[Path], Any]
     make: Callable[[Any, Rng, Path], None]
     load: Callable[[Any, Path], object]

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import small_onnx
-import torch
-import yaml
 from mutations import Rng, mutate_bytes, mutate_protobuf, mutate_tree, one_of
+from yaml_mutations import mutated_yaml
 
 from coffea_fm.importers import import_model
 from coffea_fm.importers.weaver_onnx.expressions import FUNCTIONS, parse
@@ -18,14 +16,8 @@ from coffea_fm.importers.weaver_onnx.mapping import FOLDER, read_mapping
 from coffea_fm.importers.weaver_onnx.original import read_original
 from coffea_fm.importers.weaver_onnx.plan import make_plan
 from coffea_fm.importers.weaver_onnx.preprocess import read_preprocess
-from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
-from coffea_fm.nn.checkpoint import NetworkConfig, load_checkpoint, save_checkpoint
-from coffea_fm.nn.heads.classification import ClassificationHeadConfig
-from coffea_fm.tokens import jet_level, token_level
-from coffea_fm.weights.read import read_torch_file
 from kinds.kind import Kind
 
-PROJECT = Path(__file__).parents[3]
 MAPPING = """
 description: candidates and vertices
 groups:
@@ -43,46 +35,8 @@ groups:
 outputs: {scores: {columns: [label_0, label_1, label_2]}}
 sums: {both: [label_0, label_1]}
 """
-CONSTITUENT_FIELDS_USED = ("pt", "eta", "phi", "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
 GROUPS = [("near", 3, 2, 6), ("sv", 2, 1, 3)]
 NAMES = {"near": ["n_pt", "n_eta", "n_dr"], "sv": ["s_mass", "s_many"]}
-
-
-def prepare_checkpoint(folder: Path) -> Path:
-    constituents = token_level("constituents", CONSTITUENT_FIELDS_USED, minimum=1)
-    for name, head in (("head", ClassificationHeadConfig(hidden=(8,))), ("bare", None)):
-        level = jet_level((constituents,), ("pt_raw", "eta", "phi", "mass_raw"))
-        network = NetworkConfig(
-            level=level, backbone=SetTransformerConfig(size="tiny"), head=head, classes=("QCD", "Hbb") if head else ()
-        )
-        save_checkpoint(folder / name, network.build().state_dict(), network, {"seed": 1})
-    return folder
-
-
-def make_checkpoint(seeds: Path, rng: Rng, folder: Path) -> None:
-    shutil.copytree(seeds / str(rng.choice(["head", "bare"])), folder, dirs_exist_ok=True)
-    config, weights = folder / "config.json", folder / "model.safetensors"
-    data = weights.read_bytes()
-    length = int.from_bytes(data[:8], "little")
-    match int(rng.integers(0, 6)):
-        case 0:
-            config.write_bytes(mutate_bytes(config.read_bytes(), rng))
-        case 1 | 2 | 3:
-            config.write_text(json.dumps(mutate_tree(json.loads(config.read_text()), rng)))
-        case 4:
-            header = json.dumps(mutate_tree(json.loads(data[8 : 8 + length]), rng)).encode()
-            weights.write_bytes(len(header).to_bytes(8, "little") + header + data[8 + length :])
-        case _:
-            weights.write_bytes(one_of(rng, lambda: mutate_bytes(data[:400], rng) + data[400:], lambda: mutate_bytes(data, rng)))
-
-
-def prepare_weights(folder: Path) -> bytes:
-    torch.save({"a.weight": torch.rand(3, 4), "a.bias": torch.rand(3), "n": {"epoch": 3}}, folder / "w.pt")
-    return (folder / "w.pt").read_bytes()
-
-
-def make_weights(data: bytes, rng: Rng, folder: Path) -> None:
-    (folder / "w.pt").write_bytes(mutate_bytes(data, rng))
 
 
 def prepare_import(folder: Path) -> Path:
@@ -130,28 +84,6 @@ def make_mapping(seeds: Path, rng: Rng, folder: Path) -> None:
     path.write_bytes(mutated_yaml(path.read_bytes(), rng))
 
 
-def mutated_yaml(data: bytes, rng: Rng) -> bytes:
-    """YAML with other values, other bytes, or aliases of aliases."""
-    match int(rng.integers(0, 8)):
-        case 0 | 1:
-            return mutate_bytes(data, rng)
-        case 2:
-            times, deep = int(rng.integers(2, 12)), int(rng.integers(1, 12))
-            lines = ["a0: &a0 [x]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * times)}]" for i in range(1, deep)]
-            return data + "\n".join(["", *lines]).encode()
-        case 3:
-            odd = ("!!python/object/apply:os.system ['true']", "&a [*a]", "!!binary aGVsbG8=", "!!set {a, b}", "<<: *x",
-                   "2001-99-99", "0x" + "f" * 5000, "9" * 5000, "1:2:3:4:5", ".inf", "!!timestamp x", "? [a, b]\n: c",
-                   "!!int x", "!!omap [a: 1]", "[" * 2000, "- " * 500, "{" * 300, "\t", "%YAML 3.0\n---\n", "--- a\n--- b")  # fmt: skip
-            lines = data.decode().splitlines()
-            where = int(rng.integers(0, len(lines)))
-            key = lines[where].partition(":")[0] or "x"
-            lines[where] = f"{key}: {odd[rng.integers(0, len(odd))]}"
-            return "\n".join(lines).encode()
-        case _:
-            return yaml.dump(mutate_tree(yaml.safe_load(data), rng), allow_unicode=True).encode("utf-8", "surrogatepass")
-
-
 def load_plan(_: Path, folder: Path) -> object:
     mapping = read_mapping(str(folder / "mapping.yaml"))
     return make_plan(read_preprocess(folder / "preprocess.json"), mapping, "mapping")
@@ -181,11 +113,9 @@ def load_formula(_: None, folder: Path) -> object:
 
 
 KINDS = (
-    Kind("checkpoint", 1.2, prepare_checkpoint, make_checkpoint, lambda _, folder: load_checkpoint(folder)),
-    Kind("weights of torch", 0.4, prepare_weights, make_weights, lambda _, folder: read_torch_file(folder / "w.pt")),
-    Kind("ONNX file to import", 1.0, prepare_import, make_original, load_original),
-    Kind("ONNX file imported", 0.3, prepare_import, make_original, load_import),
-    Kind("preprocess.json", 1.0, prepare_import, make_preprocess, load_plan),
-    Kind("mapping", 1.0, prepare_import, make_mapping, load_plan),
-    Kind("formula", 1.0, lambda _: None, make_formula, load_formula),
+    Kind("ONNX file to import", prepare_import, make_original, load_original),
+    Kind("ONNX file imported", prepare_import, make_original, load_import),
+    Kind("preprocess.json", prepare_import, make_preprocess, load_plan),
+    Kind("mapping", prepare_import, make_mapping, load_plan),
+    Kind("formula", lambda _: None, make_formula, load_formula),
 )

@@ -1,6 +1,6 @@
 """Fuzz everything that coffea-fm reads and that may come from somebody else.
 
-    python benchmarks/fuzz/run.py --inputs 12000 --table benchmarks/fuzz/results.md
+    python benchmarks/fuzz/fuzz.py --inputs 12000 --table benchmarks/fuzz/results.md
 
 Each input is a real file with a few changes, and follows from its kind and number. It must load, or be refused with an
 error of coffea-fm, within 10 s of CPU time and 1 GiB. A process that dies or hangs is a fault, and is started again.
@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "tests" / "helpers")]
+sys.path.insert(0, str(Path(__file__).parent))
 
 from worker import Outcome, work
 
@@ -114,8 +114,11 @@ def main() -> int:
     parser.add_argument("--only", default="", help="kinds, separated by commas")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--table", type=Path)
+    parser.add_argument("--keep", type=Path, help="folder for inputs with faults")
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if options.keep:
+        os.environ["FUZZ_KEEP"] = str(options.keep.absolute())
     start = time.monotonic()
     outcomes = run(options.inputs, options.processes, options.only, options.first)
     text = table(outcomes)
