@@ -11,9 +11,31 @@ import numpy as np
 Rng = np.random.Generator
 
 NUMBERS = (0, 1, -1, 2, 255, 256, 65535, 2**31 - 1, 2**31, 2**32, 2**53, 2**63 - 1, 2**63, -(2**63), 10**30)
-TEXTS = ("", "\0", "..", "../../etc/passwd", "/etc/passwd", "a" * 5000, "\ud800", "é" * 50, "__class__", "{}", "%s%n", "~")
+TEXTS = (
+    "",
+    "\0",
+    "..",
+    "../../etc/passwd",
+    "/etc/passwd",
+    "a" * 5000,
+    "\ud800",
+    "é" * 50,
+    "__class__",
+    "{}",
+    "%s%n",
+    "~",
+)
 VALUES: tuple[Any, ...] = (None, True, False, [], {}, [[]], {"": None}, 1e308, 1e-320, float("inf"), float("nan"), -0.0)
-INTERESTING = (b"\x00", b"\xff", b"\x7f", b"\x80", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x00\x00\x00\x80", b"\x01\x00")
+INTERESTING = (
+    b"\x00",
+    b"\xff",
+    b"\x7f",
+    b"\x80",
+    b"\xff\xff\xff\xff",
+    b"\xff\xff\xff\x7f",
+    b"\x00\x00\x00\x80",
+    b"\x01\x00",
+)
 
 
 def mutate_bytes(data: bytes, rng: Rng, other: bytes = b"") -> bytes:
@@ -82,7 +104,7 @@ def _change(holder: Any, rng: Rng, tree: Any) -> None:
             holder[key], holder[other] = holder[other], holder[key]
         case 4:
             nested: Any = holder[key]
-            for _ in range(int(10 ** rng.uniform(0, 3))):
+            for _ in range(int(10 ** rng.uniform(0, 2.5))):
                 nested = [nested] if rng.random() < 0.5 else {"a": nested}
             holder[key] = nested
         case 5 if isinstance(holder, list):

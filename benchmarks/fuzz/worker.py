@@ -50,7 +50,7 @@ class Outcome:
 
 
 def work(pipe: Connection) -> None:
-    """Answer questions ``(kind, index)`` with an `Outcome`, until there are no more."""
+    """Answer questions ``(kind, index)`` with an `Outcome`, until there are no more; without an index, only prepare."""
     sys.path[:0] = [str(PROJECT / "tests" / "helpers"), str(Path(__file__).parent)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -69,7 +69,8 @@ def work(pipe: Connection) -> None:
                     resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
                     _once(kind, prepared[kind.name], 0, Path(folder))  # what is imported then takes memory, too
                     _bound_memory()
-                pipe.send(_once(kind, prepared[kind.name], question[1], Path(folder)))
+                index = question[1]
+                pipe.send(None if index is None else _once(kind, prepared[kind.name], index, Path(folder)))
 
 
 def _once(kind: object, prepared: object, index: int, where: Path) -> Outcome:
@@ -77,7 +78,7 @@ def _once(kind: object, prepared: object, index: int, where: Path) -> Outcome:
     folder = where / "input"
     folder.mkdir()
     try:
-        kind.make(prepared, rng, folder)  # type: ignore[attr-defined]
+        _make(kind, prepared, rng, folder)
         before = _reset_peak()
         start = time.process_time()
         what, message = _load(kind, prepared, folder)
@@ -93,6 +94,16 @@ def _once(kind: object, prepared: object, index: int, where: Path) -> Outcome:
         return Outcome(kind.name, index, what, message, seconds, mebibytes)  # type: ignore[attr-defined]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make(kind: object, prepared: object, rng: np.random.Generator, folder: Path) -> None:
+    """Some changes are too deep to be written down: then others are taken."""
+    while True:
+        try:
+            return kind.make(prepared, rng, folder)  # type: ignore[attr-defined, no-any-return]
+        except (RecursionError, UnicodeError, ValueError, TypeError, AssertionError, KeyError):
+            for path in folder.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _load(kind: object, prepared: object, folder: Path) -> tuple[str, str]:

@@ -25,4 +25,6 @@ def mutated_yaml(data: bytes, rng: Rng) -> bytes:
             lines[where] = f"{key}: {odd[rng.integers(0, len(odd))]}"
             return "\n".join(lines).encode()
         case _:
-            return yaml.dump(mutate_tree(yaml.safe_load(data), rng), allow_unicode=True).encode("utf-8", "surrogatepass")
+            return yaml.dump(mutate_tree(yaml.safe_load(data), rng), allow_unicode=True).encode(
+                "utf-8", "surrogatepass"
+            )

@@ -76,7 +76,7 @@ def test_weights_of_a_bundle_are_never_in_another_file(bundle_with, location):
 def test_wherever_the_tensor_is(bundle_with, place):
     tensor = numpy_helper.from_array(np.ones(3, np.float32), "hidden")
     external(tensor, "/etc/passwd")
-    with pytest.raises(BundleError, match="is refused"):
+    with pytest.raises(BundleError, match=r"is refused"):
         coffea_fm.load(bundle_with(hidden_in(place, tensor)))
 
 
@@ -85,7 +85,7 @@ def test_a_location_without_the_flag_counts_as_well(bundle_with):
         external(model.graph.initializer[0], "/etc/passwd")
         model.graph.initializer[0].data_location = TensorProto.DEFAULT
 
-    with pytest.raises(BundleError, match="another file"):
+    with pytest.raises(BundleError, match=r"another file"):
         coffea_fm.load(bundle_with(change))
 
 
@@ -104,9 +104,11 @@ def with_location(path: Path, location: str, **more: object) -> Path:
     return path
 
 
-@pytest.mark.parametrize("location", ["../secret", "../../../etc/passwd", "/etc/passwd", "a/../../secret", "..\\secret", ""])
+@pytest.mark.parametrize(
+    "location", ["../secret", "../../../etc/passwd", "/etc/passwd", "a/../../secret", "..\\secret", ""]
+)
 def test_an_imported_model_reads_nothing_outside_its_folder(model, location):
-    with pytest.raises(InputError, match="outside its own folder|refused"):
+    with pytest.raises(InputError, match=r"outside its own folder|refused"):
         read_original(with_location(model, location))
 
 
@@ -122,16 +124,18 @@ def test_links_are_not_followed(model, tmp_path, link):
         (model.parent / "linked").symlink_to(tmp_path)
     else:
         os.mkfifo(model.parent / location)
-    with pytest.raises(InputError, match="is a link|is a hard link|not a regular file"):
+    with pytest.raises(InputError, match=r"is a link|is a hard link|not a regular file"):
         read_original(with_location(model, location))
 
 
-@pytest.mark.parametrize("where", [{"offset": -8}, {"offset": 10**9}, {"length": 2**62}, {"offset": "x"}, {"length": 1}])
+@pytest.mark.parametrize(
+    "where", [{"offset": -8}, {"offset": 10**9}, {"length": 2**62}, {"offset": "x"}, {"length": 1}]
+)
 def test_places_beyond_the_end_are_refused(model, where):
     if where == {"length": 2**62}:  # more than there is harms nobody: what is needed is read
         where = {"offset": 4090}
     (model.parent / "weights.bin").write_bytes(b"\0" * 4096)
-    with pytest.raises(InputError, match="beyond the end|does not say where"):
+    with pytest.raises(InputError, match=r"beyond the end|does not say where"):
         read_original(with_location(model, "weights.bin", **where))
 
 
@@ -155,7 +159,9 @@ def test_cve_2025_51480_an_import_writes_nothing_where_the_model_says(model, tmp
 
 
 def node(operator: str, domain: str = "", inputs: tuple[str, ...] = (), **attributes: object):
-    return lambda model: model.graph.node.insert(0, helper.make_node(operator, inputs, ["x"], domain=domain, **attributes))
+    return lambda model: model.graph.node.insert(
+        0, helper.make_node(operator, inputs, ["x"], domain=domain, **attributes)
+    )
 
 
 def constant(operator: str, numbers: list[int]):
@@ -203,5 +209,5 @@ def test_what_is_no_onnx_file(data):
     if data == b"":
         assert check_graph(data) == []  # an empty message: onnxruntime says that there is no graph
         return
-    with pytest.raises(Refused, match="not an ONNX file"):
+    with pytest.raises(Refused, match=r"not an ONNX file"):
         check_graph(data)

@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,8 @@ def make_calibration(seeds: Path, rng: Rng, folder: Path) -> None:
         path.write_bytes(mutate_bytes(data, rng))
         return
     content = mutate_tree(json.loads(data), rng)
-    try:
+    with suppress(Exception):
         content |= {"checksum": Calibration.model_validate(content).content_hash()}
-    except Exception:  # noqa: BLE001
-        pass
     path.write_text(json.dumps(content))
 
 
@@ -94,24 +93,22 @@ def make_archive(seeds: Path, rng: Rng, folder: Path) -> None:
     (folder / "bundle.zip").write_bytes(changed)
 
 
-def make_graph(seeds: Path, rng: Rng, folder: Path) -> None:
+def make_graph(_: Path, rng: Rng, folder: Path) -> None:
     tiny = rng.random() < 0.5
     manifest = tiny_bundles.tiny_manifest() if tiny else tiny_bundles.event_manifest("events")
     graphs = (
         {"backbone": tiny_bundles.backbone_bytes(), "head": tiny_bundles.head_bytes()}
         if tiny
-        else {"backbone": tiny_bundles.backbone_bytes("FatJet", columns=4), "event-head": tiny_bundles.event_head_bytes()}
+        else {
+            "backbone": tiny_bundles.backbone_bytes("FatJet", columns=4),
+            "event-head": tiny_bundles.event_head_bytes(),
+        }
     )
     name = list(graphs)[rng.integers(0, 2)]
     data = one_of(rng, lambda: graphs[name], lambda: graphs[name], lambda: _nested(graphs[name], rng))
     for _ in range(int(rng.integers(1, 3))):
-        data = one_of(
-            rng,
-            lambda: mutate_protobuf(data, rng),
-            lambda: mutate_protobuf(data, rng),
-            lambda: _with_operator(data, rng),
-            lambda: mutate_bytes(data, rng, graphs["backbone"]),
-        )
+        changes = (mutate_protobuf, mutate_protobuf, _with_operator, mutate_bytes)
+        data = changes[rng.integers(0, len(changes))](data, rng)
     save_bundle(folder / "bundle", manifest, graphs | {name: data}, "")
 
 
@@ -141,7 +138,9 @@ _OPERATORS = ("ConstantOfShape", "Expand", "Tile", "Range", "Pad", "Reshape", "L
 def _with_operator(data: bytes, rng: Rng) -> bytes:
     """The graph with one more operator, of odd inputs."""
     model = onnx.load_from_string(data) if _is_model(data) else onnx.ModelProto()
-    numbers = [int(number) for number in rng.choice([0, 1, -1, 3, 1000, 10**6, 10**9, 2**40, 2**62], rng.integers(0, 5))]
+    numbers = [
+        int(number) for number in rng.choice([0, 1, -1, 3, 1000, 10**6, 10**9, 2**40, 2**62], rng.integers(0, 5))
+    ]
     model.graph.initializer.append(helper.make_tensor("odd", TensorProto.INT64, [len(numbers)], numbers))
     names = [value.name for value in model.graph.input] + [name for node in model.graph.node for name in node.output]
     inputs = [str(name) for name in rng.choice([*names, "odd", "odd", ""], rng.integers(1, 5))]

@@ -206,7 +206,9 @@ def prepare_friends(folder: Path) -> Path:
     text = FriendMetadata(source=source, models=(model,)).model_dump_json()
     counts = np.array([1, 2, 0, 1, 1])
     vectors = ak.unflatten(ak.from_numpy(np.ones((5, 2), np.float32), regulararray=True), counts)
-    array = ak.zip({"FatJet_tiny_QCD": ak.unflatten(np.ones(5, np.float32), counts), "FatJet_tiny_e": vectors}, depth_limit=1)
+    array = ak.zip(
+        {"FatJet_tiny_QCD": ak.unflatten(np.ones(5, np.float32), counts), "FatJet_tiny_e": vectors}, depth_limit=1
+    )
     table = ak.to_arrow_table(array, extensionarray=False, list_to32=True)
     pq.write_table(table.replace_schema_metadata({KEY: text}), folder / "a.parquet")
     with uproot.recreate(folder / "a.root") as file:
@@ -264,7 +266,10 @@ def make_corrections(_: None, rng: Rng, folder: Path) -> None:
 
 def load_corrections(_: None, folder: Path) -> object:
     file = CorrectionFile.read(next(folder.iterdir()))
-    return [(file.inputs(name), file.keys(name, "systematic"), file.edges(name, "pt"), file.model(name)) for name in file.described]
+    return [
+        (file.inputs(name), file.keys(name, "systematic"), file.edges(name, "pt"), file.model(name))
+        for name in file.described
+    ]
 
 
 CUTFLOW = {

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import small_onnx
-from mutations import Rng, mutate_bytes, mutate_protobuf, mutate_tree, one_of
+from mutations import Rng, mutate_bytes, mutate_protobuf, mutate_tree
 from yaml_mutations import mutated_yaml
 
 from coffea_fm.importers import import_model
@@ -56,7 +56,7 @@ def make_original(seeds: Path, rng: Rng, folder: Path) -> None:
     _copied(seeds, folder)
     data = (seeds / "model.onnx").read_bytes()
     for _ in range(int(rng.integers(1, 3))):
-        data = one_of(rng, *[lambda: mutate_protobuf(data, rng)] * 3, lambda: mutate_bytes(data, rng))
+        data = (mutate_protobuf if rng.random() < 0.75 else mutate_bytes)(data, rng)
     (folder / "model.onnx").write_bytes(data)
 
 
@@ -108,7 +108,9 @@ def load_formula(_: None, folder: Path) -> object:
     text = (folder / "formula.txt").read_text()
     definitions = {}
     for index in range(20):
-        definitions[f"d{index}"] = parse(text if index == 0 else f"abs(d{index - 1}) + d{index - 1}", "a formula", definitions)
+        definitions[f"d{index}"] = parse(
+            text if index == 0 else f"abs(d{index - 1}) + d{index - 1}", "a formula", definitions
+        )
     return definitions
 
 

@@ -47,7 +47,9 @@ def make_checkpoint(seeds: Path, rng: Rng, folder: Path) -> None:
             header = json.dumps(mutate_tree(json.loads(data[8 : 8 + length]), rng)).encode()
             weights.write_bytes(len(header).to_bytes(8, "little") + header + data[8 + length :])
         case _:
-            weights.write_bytes(one_of(rng, lambda: mutate_bytes(data[:400], rng) + data[400:], lambda: mutate_bytes(data, rng)))
+            weights.write_bytes(
+                one_of(rng, lambda: mutate_bytes(data[:400], rng) + data[400:], lambda: mutate_bytes(data, rng))
+            )
 
 
 def prepare_weights(folder: Path) -> bytes:
