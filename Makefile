@@ -3,7 +3,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test test-cluster lint docs benchmark-tokens benchmark-inference benchmark-memory benchmark-training benchmark-simulation benchmark-processor benchmark-variations benchmark-cascade benchmark-real-files benchmark-pretraining benchmark-hh4b benchmark-hh4b-analysis benchmark-triton
+.PHONY: demo test test-cluster lint docs benchmark-tokens benchmark-inference benchmark-memory benchmark-training benchmark-simulation benchmark-processor benchmark-variations benchmark-cascade benchmark-real-files benchmark-pretraining benchmark-hh4b benchmark-hh4b-analysis benchmark-triton fuzz
 
 demo: .venv/.demo  ## tag the shipped sample on a local dask cluster; needs no torch and no network
 	$(BIN)/coffea-fm demo
@@ -14,6 +14,9 @@ test: .venv/.test .venv-dask-awkward/.test  ## everything but the long physics r
 
 test-cluster: .venv/.cluster  ## a Slurm and a dask-gateway of our own, set up below .venv-cluster, and runs on them
 	COFFEA_FM_CLUSTER_TESTS=$(CURDIR)/.venv-cluster $(BIN)/python -m pytest tests/cluster tests/running/clusters
+
+fuzz: .venv/.test  ## everything that is read from others, with files changed at random; half an hour
+	$(ONE_THREAD) $(BIN)/python benchmarks/fuzz/fuzz.py --inputs 12000 --processes 2 --table benchmarks/fuzz/results.md
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

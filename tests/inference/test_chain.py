@@ -23,6 +23,7 @@ from tiny_bundles import (
 )
 
 from coffea_fm.bundle import Graph, Manifest, Output
+from coffea_fm.errors import BundleError
 from coffea_fm.inference import chain as chain_module
 from coffea_fm.inference.chain import Chain, default_batch_tokens
 from coffea_fm.inference.sessions import session
@@ -217,5 +218,5 @@ def test_an_error_in_a_thread_is_not_lost(jets: ak.Array) -> None:
         def run(self, *_: object) -> None:
             raise RuntimeError("out of memory")
 
-    with pytest.raises(RuntimeError, match="out of memory"):
+    with pytest.raises(BundleError, match="out of memory"):
         Chain(JETS, lambda _: Broken(), threads=2).run(packed, JETS.level, ["scores"])

@@ -58,7 +58,8 @@ def check_expansions(graph: memoryview) -> None:
     for node in nodes:
         inputs, outputs, operator, attributes = _parts(node)
         if operator == "Constant" and outputs:
-            made |= {outputs[0]: tensor for attribute in attributes if (tensor := _value(attribute)) is not None}
+            tensors = [tensor for attribute in attributes if (tensor := _value(attribute)) is not None]
+            made |= dict(zip(outputs[:1], tensors, strict=False))
         elif operator in _SIZES and len(inputs) > _SIZES[operator][0]:
             asked.append((operator, inputs[_SIZES[operator][0]]))
     if not asked:

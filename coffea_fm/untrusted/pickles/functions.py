@@ -11,6 +11,7 @@ class FunctionLeftOut:
     """Stands for a function of a pickle, such as the ``lambda`` of a default dictionary."""
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        """Say that there is no function, and what to do."""
         raise InputError(
             "a default dictionary that was read from a file makes new entries with a function, which is not read from "
             "files: use setdefault, or a class such as int or dict instead of a lambda"
