@@ -51,8 +51,8 @@ benchmark-processor: .venv/.test  ## events per second of tag_jets with and with
 benchmark-variations: .venv/.test  ## ten systematic variations in units of the nominal jets
 	$(ONE_THREAD) $(BIN)/python benchmarks/variations/benchmark.py
 
-benchmark-cascade: .venv/.test  ## a small network before a large one; JETS is a folder of simulated jets
-	$(ONE_THREAD) $(BIN)/python benchmarks/cascade/benchmark.py $(JETS)
+benchmark-cascade: .venv/.test  ## small networks before a large one; JETS, LARGE and FIRST are simulated jets and bundles
+	$(ONE_THREAD) $(BIN)/python benchmarks/cascade/benchmark.py $(JETS) $(LARGE) $(FIRST)
 
 benchmark-real-files: .venv/.test  ## the kinematic tagger on every real file with constituents
 	$(BIN)/python benchmarks/real_files/tag_everything.py

@@ -1,36 +1,35 @@
-"""Jets per second and rejection of a cascade beside those of its large network alone, on jets that are mostly QCD.
+"""Jets per second and efficiencies of cascades beside those of their large network alone, on jets that are mostly QCD.
 
-Run with ``make benchmark-cascade JETS=raw``; writes ``results.md`` beside this file. `JETS` is a folder that ``coffea-fm
-simulate jets raw --jets-per-class 6000 --jets-per-file 2000 --seed 41`` wrote. The first two files of Hbb and of QCD choose
-the cut. Time is the CPU time of this single-threaded process. The network of ParT's size has random weights, which change
-its speed in nothing, so that only the trained pair tells the rejection.
+Run ``python benchmarks/cascade/benchmark.py JETS LARGE FIRST...``; writes ``results.md`` beside this file. `JETS` is a
+folder of simulated jets, from ``coffea-fm simulate jets JETS --classes QCD,Hbb --jets-per-class 12000 --jets-per-file 2000
+--seed 7302``; `LARGE` and `FIRST` are bundles of networks that were not trained on them. Of every network's scores, one
+half of the QCD jets gives the working points, every other signal jet the cuts of the cascades, and what is told of them is
+measured on the others. Time is the CPU time of this single-threaded process, in turns.
 """
 
 from __future__ import annotations
 
 import argparse
-import tempfile
+import statistics
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import awkward as ak
 import numpy as np
-import torch
 from coffea.nanoevents import NanoEventsFactory
 
 import coffea_fm
-from coffea_fm.bundle import Provenance
-from coffea_fm.classes import JET_CLASSES
-from coffea_fm.export import export_model
 from coffea_fm.files import atomic
-from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
-from coffea_fm.nn.checkpoint import NetworkConfig
-from coffea_fm.nn.heads.classification import ClassificationHeadConfig
+from coffea_fm.inference.combined.choice import Choice, discriminant_of
+from coffea_fm.inference.combined.choosing import choose
+from coffea_fm.inference.combined.labelled import Labelled
 from coffea_fm.schemas import PFNanoAODSchema
-from coffea_fm.tokens.pack import pack
 
-SIGNAL_SHARE = 0.01
-"""Fraction of signal in the sample that is timed."""
+SIGNAL_SHARE, TIMED, TURNS = 0.01, 2000, 3
+WORKING_POINTS = {"loose": 0.05, "medium": 0.01}
+KEEPS = (0.99, 0.995, 0.999)
 
 
 def load_jets(file: Path) -> ak.Array:
@@ -41,93 +40,140 @@ def load_jets(file: Path) -> ak.Array:
     return ak.to_packed(ak.zip(fields, depth_limit=1))
 
 
-def part_size(small: coffea_fm.Tagger, jets: ak.Array, folder: Path) -> coffea_fm.Tagger:
-    """A network of the size of ParT with random weights."""
-    torch.manual_seed(0)
-    level = small.manifest.level
-    network = NetworkConfig(
-        level=level, backbone=ParticleTransformerConfig(), head=ClassificationHeadConfig(), classes=JET_CLASSES
-    )
-    export_model(network.build(), pack(jets[:500], level)[0], folder, provenance=Provenance(), card="")
-    return coffea_fm.load(folder, threads=1)
+@dataclass(frozen=True)
+class Values:
+    """Discriminants of one network; the second halves are for measuring."""
+
+    signal: np.ndarray
+    background: np.ndarray
+
+    def pass_like(self, efficiency: float) -> float:
+        """The cut with this efficiency on the first half of the background."""
+        return float(np.quantile(self.background[::2], 1 - efficiency))
 
 
-def jets_per_second(tagger: coffea_fm.BaseTagger, jets: ak.Array) -> float:
-    """Of CPU time."""
-    tagger(jets[:20])
-    start = time.process_time()
-    tagger(jets)
-    return len(jets) / (time.process_time() - start)
+def discriminants(tagger: coffea_fm.BaseTagger, jets: Sequence[ak.Array], asked: Choice) -> Values:
+    """Of signal and background."""
+    found = []
+    for part in jets:
+        scores = tagger(part)
+        rows = np.stack([ak.to_numpy(scores[name]) for name in tagger.classes], axis=1)
+        found.append(discriminant_of(rows, tagger.classes, asked))
+    return Values(*found)
 
 
-def efficiencies(tagger: coffea_fm.BaseTagger, jets: ak.Array, point: str) -> np.ndarray:
-    """Which jets pass a working point."""
-    return np.asarray(ak.to_numpy(tagger.passes(jets, point)))
+def chosen(first: Values, large: Values, keep: float, point: str | None) -> Choice:
+    """The cut, as `coffea_fm.cascade` chooses it, from discriminants that are known."""
+    accepted = np.ones(len(first.signal), bool)
+    if point is not None:
+        accepted = large.signal >= large.pass_like(WORKING_POINTS[point])
+    values = np.concatenate([first.signal, first.background[1::2]])
+    signal = np.arange(len(values)) < len(first.signal)
+    background = ~signal
+    accepted = np.concatenate([accepted, np.zeros(len(values) - len(accepted), bool)])
+    asked = Choice(("Hbb",), ("QCD",), keep, point, "jets")
+    return choose(asked, Labelled(values, signal, background, accepted))
 
 
-def with_error(passed: np.ndarray) -> str:
-    fraction, n = float(passed.mean()), len(passed)
-    return f"{fraction:.4f} ± {np.sqrt(fraction * (1 - fraction) / n):.4f}"
+def at_equal_rejection(first: Values, large: Values, cut: float, efficiency: float) -> tuple[float, float, int]:
+    """Signal efficiency of the cascade minus that of the large network at the same background rejection.
+
+    A jet below the cut of the cascade passes nothing. Also returns the error, and the number of background jets that pass.
+    """
+    alone = [large.signal[1::2], large.background[1::2]]
+    both = [
+        np.where(part[1::2] >= cut, of, -1.0) for part, of in zip((first.signal, first.background), alone, strict=True)
+    ]
+    n_passing = round(efficiency * len(alone[1]))
+    passed = [signal >= np.sort(background)[-n_passing] for signal, background in (alone, both)]
+    gained, lost = (passed[1] & ~passed[0]).sum(), (passed[0] & ~passed[1]).sum()
+    n = len(alone[0])
+    return float(gained - lost) / n, float(np.sqrt(gained + lost + 1)) / n, n_passing
+
+
+def seconds(taggers: Mapping[str, coffea_fm.BaseTagger], jets: ak.Array) -> dict[str, list[float]]:
+    """CPU time of each tagger, in turns."""
+    found: dict[str, list[float]] = {name: [] for name in taggers}
+    for tagger in taggers.values():
+        tagger(jets[:20])
+    for _ in range(TURNS):
+        for name, tagger in taggers.items():
+            start = time.process_time()
+            tagger(jets)
+            found[name].append(time.process_time() - start)
+    return found
+
+
+def rows(
+    made: Mapping[str, tuple[Values, coffea_fm.Cascade]], large: Values, times: Mapping[str, Sequence[float]], n: int
+) -> Iterator[str]:
+    """The table of cascades."""
+    for name, (first, tagger) in made.items():
+        choice = tagger.choice
+        ratio = statistics.median(a / b for a, b in zip(times["large"], times[name], strict=True))
+        medium = at_equal_rejection(first, large, choice.cut, WORKING_POINTS["medium"])
+        yield (
+            f"| {name} | {choice.keep:g} of {choice.working_point or 'all'} | {choice.cut:.4f} | "
+            f"{choice.accepted_loss:.4f} ± {choice.accepted_loss_error:.4f} | "
+            f"{choice.signal_loss:.4f} ± {choice.signal_loss_error:.4f} | {choice.background_kept:.4f} | "
+            f"{n / statistics.median(times[name]):.0f} | **{ratio:.1f}** | {medium[0]:+.4f} ± {medium[1]:.4f} |"
+        )
 
 
 def main() -> None:
+    """Score the jets once with every network, choose the cuts, and measure the cascades in turns."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("jets", type=Path, help="folder of simulated jets")
+    parser.add_argument("large", help="bundle")
+    parser.add_argument("first", nargs="+", help="bundles")
     options = parser.parse_args()
-    parts = {name: [load_jets(file) for file in sorted(options.jets.glob(f"{name}_*.root"))] for name in ("Hbb", "QCD")}
-    chosen_on = ak.concatenate([part for files in parts.values() for part in files[:-1]])
-    is_signal = np.arange(len(chosen_on)) < sum(map(len, parts["Hbb"][:-1]))
-    signal, background = parts["Hbb"][-1], ak.concatenate(parts["QCD"])
-    mixed = ak.concatenate([parts["QCD"][-1], signal[: int(SIGNAL_SHARE * len(parts["QCD"][-1]))]])
-    small = coffea_fm.load("jet-classifier-small", threads=1)
-    pairs = coffea_fm.load("jet-classifier-small-pairs", threads=1)
+    signal, background = (
+        ak.concatenate([load_jets(file) for file in sorted(options.jets.glob(f"{name}_*.root"))])
+        for name in ("Hbb", "QCD")
+    )
+    asked = Choice(("Hbb",), ("QCD",), 0.5, None, "jets")
+    large = coffea_fm.load(options.large, threads=1)
+    firsts = [coffea_fm.load(name, threads=1) for name in options.first]
+    values = {tagger: discriminants(tagger, (signal, background), asked) for tagger in (large, *firsts)}
+    made = {}
+    for first in firsts:
+        for keep, point in [(keep, "medium") for keep in KEEPS] + [(0.999, "loose"), (0.999, None), (0.99, None)]:
+            choice = chosen(values[first], values[large], keep, point)
+            made[f"{first.name}, {keep:g}, {point}"] = values[first], coffea_fm.Cascade(first, large, choice)
+    fast = [variant.name for variant in large.manifest.variants]
+    if fast:
+        name, (of_first, tagger) = next((n, m) for n, m in made.items() if n.endswith("0.999, medium"))
+        reduced = coffea_fm.load(options.large, threads=1, precision="fast")
+        made[f"{name}, large network in `fast`"] = of_first, coffea_fm.Cascade(tagger.small, reduced, tagger.choice)
+    n_signal = int(SIGNAL_SHARE * TIMED)
+    mixed = ak.concatenate([background[-(TIMED - n_signal) :], signal[-n_signal:]])
+    times = seconds({"large": large} | {f.name: f for f in firsts} | {name: m[1] for name, m in made.items()}, mixed)
     lines = [
-        (
-            "`make benchmark-cascade` on one thread; CPU time. The jets are simulated "
-            "at 500 to 1000 GeV, and no network was trained on them."
-        ),
+        f"`make benchmark-cascade` on one thread; CPU time in {TURNS} turns. {len(signal):,} Hbb and {len(background):,} QCD",
+        f"jets at 500 to 1000 GeV, on which no network was trained. Speed on {TIMED:,} jets, {SIGNAL_SHARE:.0%} of them Hbb.",
         "",
-        f"Jets per second on {len(mixed):,} jets, {SIGNAL_SHARE:.0%} of them Hbb and the others QCD:",
-        "",
-        "| small network | large network | keep | cut | signal loss | QCD kept | large alone | cascade | ratio |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| network | jets/s alone | Hbb at 5% QCD | Hbb at 1% QCD |",
+        "|---|---|---|---|",
     ]
-    points = []
-    with tempfile.TemporaryDirectory() as folder:
-        part = part_size(small, background, Path(folder) / "part")
-        alone = {part: jets_per_second(part, mixed), pairs: jets_per_second(pairs, mixed)}
-        for first, large in ((small, part), (pairs, part), (small, pairs)):
-            for keep in (0.999, 0.99):
-                tagger = coffea_fm.cascade(first, large, "Hbb", keep=keep, data=chosen_on, is_signal=is_signal)
-                choice, both = tagger.choice, jets_per_second(tagger, mixed)
-                name = "ParT size, random weights" if large is part else large.name
-                lines.append(
-                    f"| {first.name} | {name} | {keep} | {choice.cut:.4f} | {choice.signal_loss:.4f} ± "
-                    f"{choice.signal_loss_error:.4f} | {choice.background_kept:.3f} | {alone[large]:.0f} | {both:.0f} | "
-                    f"{both / alone[large]:.1f} |"
-                )
-                print(lines[-1], flush=True)
-                if large is pairs:
-                    points.append((keep, tagger))
+    for tagger, of in values.items():
+        name = "large" if tagger is large else tagger.name
+        kept = [(of.signal[1::2] >= of.pass_like(level)).mean() for level in WORKING_POINTS.values()]
+        lines.append(
+            f"| {tagger.name} | {TIMED / statistics.median(times[name]):.0f} | {kept[0]:.4f} | {kept[1]:.4f} |"
+        )
     lines += [
         "",
-        (
-            f"Efficiencies of {pairs.name} and of its cascade at the same cuts, on {len(signal):,} Hbb and {len(background):,} "
-            "QCD jets; the last column counts QCD jets that only one of the two passes:"
-        ),
+        f"Cascades with {large.name}. *Accepted* is signal that passes the working point of the large network ({WORKING_POINTS});",
+        "the last column is the signal efficiency minus that of the large network alone, both at 1% QCD.",
         "",
-        "| working point | tagger | Hbb | QCD | QCD jets that differ |",
-        "|---|---|---|---|---|",
+        "| first network, keep, working point | keep | cut | accepted signal lost | all signal lost | QCD kept | jets/s | ratio | ΔHbb |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *rows(made, values[large], times, TIMED),
     ]
-    for point in ("Hbb_medium",):
-        of_large = [efficiencies(pairs, jets, point) for jets in (signal, background)]
-        lines.append(f"| {point} | alone | {with_error(of_large[0])} | {with_error(of_large[1])} | |")
-        for keep, tagger in points:
-            passed = [efficiencies(tagger, jets, point) for jets in (signal, background)]
-            differ = int((passed[1] != of_large[1]).sum())
-            lines.append(f"| | cascade {keep} | {with_error(passed[0])} | {with_error(passed[1])} | {differ} |")
+    text = "\n".join([*lines, ""])
     with atomic(Path(__file__).with_name("results.md")) as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
+    print(text)
 
 
 if __name__ == "__main__":

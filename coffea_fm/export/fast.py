@@ -26,7 +26,7 @@ INVARIANCE = 1e-5
 _SCALES = 1000
 _MOST = 20_000
 _PIECE = 53
-_METHOD = "static 8-bit integers: one scale per weight column, fixed scales of activations; GELU by tanh"
+_METHOD = "static 8-bit integers: a scale for each column of weights, fixed scales of activations without padding; GELU by tanh"
 
 
 @dataclass(frozen=True)

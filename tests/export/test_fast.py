@@ -12,6 +12,7 @@ import coffea_fm
 from coffea_fm.bundle import Provenance, load_bundle
 from coffea_fm.errors import BundleError, InputError
 from coffea_fm.export import export_model
+from coffea_fm.export import fast as fast_module
 from coffea_fm.export.fast import make_fast
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
 from coffea_fm.nn.checkpoint import NetworkConfig
@@ -80,6 +81,20 @@ def test_a_jet_does_not_depend_on_its_batch(bundle, jets):
         [chain.run(jets.take(np.array([at])), level, ("scores",))["scores"] for at in range(len(jets))]
     )
     np.testing.assert_allclose(alone, together, atol=1e-5)
+
+
+def test_the_scales_are_those_of_tokens_and_not_of_padding(bundle, shards, monkeypatch):
+    masks = []
+
+    class Watching(fast_module.Recorder):
+        def run(self, outputs, arrays):
+            masks.append(arrays["constituents_mask"])
+            return super().run(outputs, arrays)
+
+    monkeypatch.setattr(fast_module, "Recorder", Watching)
+    make_fast(bundle, shards)
+    assert len(masks) == 75  # a quarter of the jets, one by one
+    assert all(mask.all() for mask in masks)
 
 
 def test_an_edited_variant_is_refused(bundle, tmp_path):

@@ -60,9 +60,7 @@ def test_buckets_and_threads_do_not_change_a_score(
 def test_padding_to_any_multiple_gives_the_same(seed: int, n: int, multiple: int) -> None:
     packed = dyadic(random_tree(JETS.level, n, seed, most=9))
     expected = chain_of(JETS).run(packed, JETS.level, ["scores", "embedding"])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chain_module, "MULTIPLE", multiple)
-        found = chain_of(JETS, batch_tokens=40).run(packed, JETS.level, ["scores", "embedding"])
+    found = chain_of(JETS, batch_tokens=40, multiple=multiple).run(packed, JETS.level, ["scores", "embedding"])
     for name, rows in expected.items():
         np.testing.assert_array_equal(found[name], rows)
     assert np.isfinite(expected["scores"]).all()
