@@ -13,7 +13,7 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
-from coffea_fm.nn.blocks.attention import AttentionConfig, padding_bias
+from coffea_fm.nn.blocks.attention import AttentionConfig, from_rows, padding_bias, to_rows
 from coffea_fm.nn.blocks.pair_bias import PairBias
 from coffea_fm.nn.blocks.part_layer import ParTLayer, Version, norm_of
 from coffea_fm.nn.features.group import FeatureKind
@@ -117,19 +117,19 @@ class ParticleTransformer(Backbone):
             tokens = torch.where(replace.where.unsqueeze(-1), replace.vector.to(tokens.dtype), tokens)
         vectors = joined([tokens, *(self.embed_others[name](features.tokens[name]) for name in others)])
         padding = padding_bias(mask, vectors.dtype)
-        class_padding = nn.functional.pad(padding.squeeze(1), (1, 0))
+        class_padding = nn.functional.pad(padding[:, 0], (1, 0))
         # Padding attends to itself: the softmax of a fully masked row is NaN.
         position = torch.arange(n_tokens, device=mask.device)
         own = position.unsqueeze(1) == position
         bias = self.pair_bias(features.momenta, mask) + padding.expand(-1, -1, n_tokens, -1).masked_fill(own, 0.0)
-        rows = vectors.transpose(0, 1).reshape(-1, self.dim)
+        rows = to_rows(vectors)
         for block in self.blocks:
             rows = block(rows, (n_sets, n_tokens), bias)
-        vectors = rows.view(n_tokens, n_sets, self.dim).transpose(0, 1)
+        vectors = from_rows(rows, (n_sets, n_tokens))
         token = self.class_token.expand(n_sets, -1, -1)
         for block in self.class_blocks:
             token = cast("ParTLayer", block).attend(token, vectors, class_padding)
-        embedding = self.norm(token.squeeze(1)) + not_finite(inputs)
+        embedding = self.norm(token[:, 0]) + not_finite(inputs)
         token_vectors = self.norm(vectors).masked_fill(~mask.unsqueeze(-1), 0.0)
         return BackboneOutput(embedding, token_vectors[:, :n_first] if others else token_vectors)
 

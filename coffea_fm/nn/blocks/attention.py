@@ -45,6 +45,21 @@ def padding_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.zeros_like(mask, dtype=dtype).masked_fill(~mask, -math.inf)[:, None, None, :]
 
 
+def to_rows(vectors: Tensor) -> Tensor:
+    """The vectors of all sets, [sets, tokens, dim], as one matrix with all first tokens first: [tokens * sets, dim].
+
+    Matrix products with weights are fastest on one matrix. With the tokens outermost, onnxruntime fuses the transposes of
+    the attention into its products.
+    """
+    return vectors.transpose(0, 1).reshape(-1, vectors.shape[-1])
+
+
+def from_rows(rows: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Undo `to_rows`, for as many sets and tokens per set: [sets, tokens, dim]."""
+    sets, tokens = shape
+    return rows.view(tokens, sets, rows.shape[-1]).transpose(0, 1)
+
+
 class Attention(nn.Module):
     """Self-attention, or attention of one token to its set.
 
@@ -75,8 +90,8 @@ class Attention(nn.Module):
 
         Parameters
         ----------
-        rows : Tensor [sets * tokens, dim]
-            The vectors of all sets as one matrix, the fastest layout for matrix products.
+        rows : Tensor [tokens * sets, dim]
+            The vectors of all sets, from `to_rows`.
         shape : tuple of int
             Number of sets and of tokens per set.
         bias : Tensor [sets, heads or 1, tokens or 1, tokens]
@@ -86,7 +101,7 @@ class Attention(nn.Module):
 
         Returns
         -------
-        Tensor [sets * tokens, dim]
+        Tensor [tokens * sets, dim]
         """
         (query_weight, key_weight, value_weight), (query_bias, key_bias, value_bias) = self._projections()
         if torch.onnx.is_in_onnx_export():
@@ -101,11 +116,7 @@ class Attention(nn.Module):
             together = torch.cat([part for part in biases if part is not None]) if query_bias is not None else None
             query, key, value = linear(rows, weight, together).chunk(3, dim=-1)
         probability = self.dropout if self.training else 0.0
-        sets, tokens = shape
-        query, key, value = (
-            part.view(tokens, sets, self.heads, self.dim // self.heads).permute(1, 2, 0, 3)
-            for part in (query, key, value)
-        )
+        query, key, value = (self._split(part, *shape) for part in (query, key, value))
         mixed = mix(query, key, value, bias.to(query.dtype), probability)
         return self._project_out(mixed.permute(2, 0, 1, 3).reshape(-1, self.dim), scale)
 
@@ -130,7 +141,7 @@ class Attention(nn.Module):
         """
         (query_weight, key_weight, value_weight), (query_bias, _, value_bias) = self._projections()
         query = self._split(linear(token, query_weight, query_bias), token.shape[0], 1)
-        query = (query @ self._by_head(key_weight)).squeeze(2)
+        query = (query @ self._by_head(key_weight))[:, :, 0]
         weights = (query @ vectors.transpose(1, 2) + bias.to(query.dtype)).softmax(dim=-1)
         values = (weights @ vectors).unsqueeze(2) @ self._by_head(value_weight).transpose(1, 2)
         mixed = values.transpose(1, 2).flatten(2)
@@ -154,7 +165,7 @@ class Attention(nn.Module):
         return linear(vectors, weight, bias)
 
     def _split(self, vectors: Tensor, sets: int, tokens: int) -> Tensor:
-        return vectors.view(sets, tokens, self.heads, self.dim // self.heads).transpose(1, 2)
+        return vectors.view(tokens, sets, self.heads, self.dim // self.heads).permute(1, 2, 0, 3)
 
     def _by_head(self, weight: Tensor) -> Tensor:
         return weight.view(self.heads, -1, self.dim)

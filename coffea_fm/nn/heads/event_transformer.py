@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from coffea_fm.nn.blocks.attention import AttentionConfig, padding_bias
+from coffea_fm.nn.blocks.attention import AttentionConfig, from_rows, padding_bias, to_rows
 from coffea_fm.nn.blocks.pair_bias import PairBias
 from coffea_fm.nn.blocks.transformer import Block
 from coffea_fm.nn.heads.event import EventHead, EventHeadConfig, JetHeadConfig
@@ -88,9 +88,9 @@ class EventTransformer(EventHead):
         if self.pair_bias is not None:
             momenta = self.features.momenta(jets.masked_fill(~mask.unsqueeze(-1), 0.0))
             bias = bias + nn.functional.pad(self.pair_bias(momenta, mask), (1, 0, 1, 0))
-        n_events, n_tokens, dim = vectors.shape
-        rows = vectors.reshape(-1, dim)
+        shape = vectors.shape[0], vectors.shape[1]
+        rows = to_rows(vectors)
         for block in self.blocks:
-            rows = block(rows, (n_events, n_tokens), bias)
-        logits: Tensor = self.classify(self.norm(rows).view(n_events, n_tokens, dim)[:, 0])
+            rows = block(rows, shape, bias)
+        logits: Tensor = self.classify(from_rows(self.norm(rows), shape)[:, 0])
         return logits

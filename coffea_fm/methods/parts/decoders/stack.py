@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from coffea_fm.nn.blocks.attention import AttentionConfig, padding_bias
+from coffea_fm.nn.blocks.attention import AttentionConfig, from_rows, padding_bias, to_rows
 from coffea_fm.nn.blocks.transformer import Block
 
 
@@ -45,8 +45,8 @@ class Stack(nn.Module):
             True for real tokens; each set needs at least one.
         """
         bias = padding_bias(mask, vectors.dtype)
-        rows = vectors.flatten(0, 1)
+        shape = mask.shape[0], mask.shape[1]
+        rows = to_rows(vectors)
         for block in self.blocks:
-            rows = block(rows, tuple(mask.shape), bias)
-        updated: Tensor = self.norm(rows).view(vectors.shape)
-        return updated
+            rows = block(rows, shape, bias)
+        return from_rows(self.norm(rows), shape)
