@@ -16,7 +16,7 @@ from coffea.processor.executor import ExecutorBase, WorkItem
 
 from coffea_fm.errors import CoffeaFMError, InputError
 from coffea_fm.running.checkpoints import Checkpoints, fingerprint
-from coffea_fm.running.executors import describe, progress_on_stderr
+from coffea_fm.running.executors import describe, without_bars
 from coffea_fm.running.fileset import Fileset, file_format
 from coffea_fm.running.friends import Friends
 from coffea_fm.running.headers import Header, read_headers
@@ -24,7 +24,9 @@ from coffea_fm.running.merging import Merging
 from coffea_fm.running.opening import readable_branches
 from coffea_fm.running.process import Process
 from coffea_fm.running.processed_files import processed_files
+from coffea_fm.running.progress.watch import watched
 from coffea_fm.running.result import RunResult
+from coffea_fm.running.throughput.account import Throughput
 
 _log = logging.getLogger(__name__)
 
@@ -75,25 +77,31 @@ def execute(
     if checkpoints is not None:
         metadata = {name: dataset.metadata for name, dataset in fileset.items()}
         kept = Checkpoints(Path(checkpoints).absolute(), fingerprint(processor, schema, friends), metadata)
-    with progress_on_stderr(quiet=quiet):
-        headers, failed_files = read_headers(fileset, executor, data_format)
+    with without_bars():
+        n_files = sum(len(dataset.files) for dataset in fileset.values())
+        with watched(executor, "Reading headers", "file", [0] * n_files, quiet=quiet) as seen:
+            headers, failed_files = read_headers(fileset, seen.executor, data_format)
         chunks = [chunk for header in headers for chunk in header.chunks(fileset[header.file.dataset], chunksize)]
         if not headers:
             first = next(iter(failed_files.values()), "it names none")
             raise InputError(f"no file of the fileset can be read; the first: {first}")
         _log.info("%d chunks of %d files on %s", len(chunks), len(headers), type(executor).__name__)
         branches = readable_branches(schema) if data_format == "root" else {}
-        runner = Runner(executor=executor, schema=schema, format=data_format, savemetrics=True, checkpointer=kept)
         process = Process(processor, friends)
-        if chunks:
-            out = runner.run(list(chunks), process, iteritems_options=branches)
-        else:
-            chunk = headers[0].nothing(fileset[headers[0].file.dataset])
-            out = _run_on_nothing(runner, chunk, process, branches)
+        with watched(executor, "Processing", "chunk", [len(chunk) for chunk in chunks], quiet=quiet) as seen:
+            settings = {"schema": schema, "format": data_format, "savemetrics": True, "checkpointer": kept}
+            runner = Runner(executor=seen.executor, **settings)
+            if chunks:
+                out = runner.run(list(chunks), process, iteritems_options=branches)
+            else:
+                chunk = headers[0].nothing(fileset[headers[0].file.dataset])
+                out = _run_on_nothing(runner, chunk, process, branches)
     failed: dict[WorkItem, str] = out.get("failed", {})
     if chunks and len(failed) == len(chunks):
         raise InputError(f"no chunk of the fileset could be read; the first: {next(iter(failed.values()))}")
     _check_account(chunks, out["processed"], failed)
+    throughput: Throughput = out.get("throughput", Throughput())
+    throughput.repeated = seen.state.repeated
     events: Counter[str] = Counter()
     for chunk in sorted(out["processed"], key=lambda item: item.dataset):
         events[chunk.dataset] += len(chunk)
@@ -108,6 +116,7 @@ def execute(
         empty_files=[header.file.filename for header in headers if not header.entries],
         processed=processed_files(headers, out["processed"]),
         columns=sorted({_BUFFER.sub("", name) for name in out["metrics"].get("columns", ())}),
+        throughput=throughput,
         notes=[*_unread(fileset, headers, chunks), *out.get("notes", ())],
     )
 

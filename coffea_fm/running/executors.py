@@ -19,13 +19,15 @@ from coffea.processor.executor import ExecutorBase
 from coffea.util import coffea_console
 from loky import ProcessPoolExecutor  # type: ignore[import-untyped]
 from rich.console import ConsoleRenderable, RenderHook
+from rich.progress import Progress
 from rich.traceback import Traceback
 
 from coffea_fm.errors import CoffeaFMError, InputError
 from coffea_fm.logs import LOGGER, show_logs
 from coffea_fm.parent import end_with_parent
 from coffea_fm.running.failures import NetworkError, UnreadableFileError, explain
-from coffea_fm.running.progress import run_progress
+from coffea_fm.running.throughput.measuring import Measured, Report
+from coffea_fm.timing import count_retry
 
 _ATTEMPTS = 3
 
@@ -58,6 +60,8 @@ class Told:
                 raise told
             if attempt == _ATTEMPTS - 1 and not self.skip_unreadable:
                 raise UnreadableFileError(f"{told}; use --skip-bad-files to run without it")
+            if attempt < _ATTEMPTS - 1:
+                count_retry()
         return {"failed": {_bare(item): str(told)}}
 
 
@@ -88,9 +92,11 @@ def entries(item: Any) -> str:
 @dataclass
 class _Telling(ExecutorBase):  # type: ignore[misc]
     skip_unreadable: bool = False
+    report: Report | None = None
 
     def __call__(self, items: Any, function: Callable[[Any], Any], accumulator: Any) -> Any:
-        return super().__call__(items, Told(function, self.skip_unreadable), accumulator)
+        told = Measured(Told(function, self.skip_unreadable), self.report)
+        return super().__call__(items, told, accumulator)
 
 
 @dataclass
@@ -126,7 +132,6 @@ class TellingDaskExecutor(_Telling, DaskExecutor):  # type: ignore[misc]
 
     def __call__(self, items: Any, function: Callable[[Any], Any], accumulator: Any) -> Any:
         """Run, and explain the death of a worker, which raises no exception of its own."""
-        self.unit = "task"  # coffea also counts the tasks that add up results
         try:
             return super().__call__(items, function, accumulator)
         except RuntimeError as error:
@@ -166,18 +171,13 @@ class _WithoutTracebacks(RenderHook):
 
 
 @contextmanager
-def progress_on_stderr(*, quiet: bool = False) -> Iterator[None]:
-    """Show coffea's progress on standard error, without the tracebacks that it prints on failure."""
-    # a console without a file of its own follows stdout, and must continue to
-    file = None if coffea_console.file is sys.stdout else coffea_console.file
-    before = file, coffea_console.quiet
+def without_bars() -> Iterator[None]:
+    """Hide coffea's own progress, and the tracebacks that it prints on failure."""
     bar = coffea.processor.executor.rich_bar
-    coffea_console.file, coffea_console.quiet = sys.stderr, quiet
-    coffea.processor.executor.rich_bar = run_progress
+    coffea.processor.executor.rich_bar = partial(Progress, disable=True)
     coffea_console.push_render_hook(_WithoutTracebacks())
     try:
         yield
     finally:
         coffea_console.pop_render_hook()
-        coffea_console.file, coffea_console.quiet = before
         coffea.processor.executor.rich_bar = bar

@@ -12,6 +12,8 @@ from coffea.processor import ProcessorABC, column_accumulator
 
 from coffea_fm.running.friends import Friends
 from coffea_fm.running.merging import Merging
+from coffea_fm.running.throughput.measuring import times_reading
+from coffea_fm.timing import FILLING, stage
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,12 @@ class Process:
 
     def __call__(self, events: Any) -> Merging | None:
         """The output of a chunk; what it has not yet read of the file is read now, before the file is closed."""
-        if self.friends is not None and len(events):
-            self.friends.write_part(events)  # first: a processor may replace collections by selections of them
-        output = self.processor.process(events)
-        _read(output)
+        with stage(FILLING):
+            times_reading(events)
+            if self.friends is not None and len(events):
+                self.friends.write_part(events)  # first: a processor may replace collections by selections of them
+            output = self.processor.process(events)
+            _read(output)
         return None if output is None else Merging(output)
 
 
