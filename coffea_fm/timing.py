@@ -9,8 +9,10 @@ from contextvars import ContextVar
 from time import perf_counter
 from types import TracebackType
 
-OPENING, READING, TAGGING, FILLING, WRITING = STAGES = ("opening", "reading", "tagging", "filling", "writing")
-"""Stages of a chunk. What is none of the others, such as selections and histograms, is filling."""
+STAGES = ("loading", "opening", "reading", "tagging", "filling", "writing")
+"""Stages of a chunk: loading the processor and its models, opening the file, reading columns from it, running models,
+writing files; what is none of these, such as selections and histograms, is filling."""
+LOADING, OPENING, READING, TAGGING, FILLING, WRITING = STAGES
 
 _running: ContextVar[Stopwatch | None] = ContextVar("running", default=None)
 

@@ -32,7 +32,7 @@ class Channel(ABC):
     def workers(self) -> Workers:
         """Who works now."""
 
-    def poll(self) -> None:
+    def poll(self) -> None:  # noqa: B027 - most channels need not
         """Receive what has come, where it does not come by itself."""
 
 
@@ -45,7 +45,7 @@ class Here(Channel):
         yield receive
 
     def workers(self) -> Workers:
-        """This process."""
+        """One process."""
         return Workers()
 
 

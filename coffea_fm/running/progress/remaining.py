@@ -2,52 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from coffea_fm.running.throughput.chunk import Chunk
-
-_SPREAD = 0.05
-"""Below this relative variance of the chunks' sizes, a cost per chunk cannot be told from one per event."""
+from coffea_fm.timing import LOADING, OPENING
 
 Key = tuple[str, str, int, int]
+_ENOUGH, _SPREAD = 8, 0.05
+"""With so many chunks, whose sizes have at least this relative variance, the cost of a chunk is fitted."""
 
 
 @dataclass
 class _Costs:
-    """Time of chunks against their events, as sums for a straight line."""
+    """Time of chunks and their events, as sums."""
 
     chunks: int = 0
     events: float = 0.0
     squares: float = 0.0
     seconds: float = 0.0
     products: float = 0.0
+    fixed: float = 0.0
 
-    def add(self, events: int, seconds: float) -> None:
+    def add(self, events: int, seconds: float, fixed: float = 0.0) -> None:
+        """Count a chunk; `fixed` is the part of its time that does not depend on its events."""
         self.chunks += 1
         self.events += events
         self.squares += events * events
         self.seconds += seconds
         self.products += events * seconds
+        self.fixed += fixed
 
     def line(self) -> tuple[float, float]:
         """Seconds per chunk, and seconds per event; neither is negative."""
         variance = self.chunks * self.squares - self.events**2
-        if self.chunks > 2 and variance > _SPREAD * self.chunks * self.squares:
+        if self.chunks >= _ENOUGH and variance > _SPREAD * self.chunks * self.squares:
             per_event = (self.chunks * self.products - self.events * self.seconds) / variance
             per_chunk = (self.seconds - per_event * self.events) / self.chunks
-            if per_event >= 0 <= per_chunk:
+            if min(per_event, per_chunk) >= 0:
                 return per_chunk, per_event
-            if per_event < 0:
-                return self.seconds / self.chunks, 0.0
-        return (0.0, self.seconds / self.events) if self.events else (self.seconds / self.chunks, 0.0)
+        if not self.events:
+            return self.seconds / self.chunks, 0.0
+        return self.fixed / self.chunks, (self.seconds - self.fixed) / self.events
 
 
 @dataclass
 class Remaining:
     """Estimates the remaining time from the chunks that are done, those that run, and the size of the others.
 
-    A chunk costs a time per chunk (opening the file, sending results) and a time per event, fitted to those that are
-    done. The first chunk of a worker also imports and loads the model, so it counts only until there is a second one.
+    A chunk costs a time per chunk (opening the file, sending results) and a time per event. With few chunks, opening is
+    taken as the time per chunk; later, a straight line is fitted. The first chunk of a worker also imports, loads the
+    model and warms up, so it counts, without loading, only until there is a second one.
 
     Parameters
     ----------
@@ -76,24 +81,38 @@ class Remaining:
         self._ends[thread] = end
         if chunk.state != "done":
             return
+        opening = chunk.stages.get(OPENING, 0.0)
         if before is None:
-            self._first.add(chunk.events, chunk.seconds)
+            self._first.add(chunk.events, chunk.seconds - chunk.stages.get(LOADING, 0.0), opening)
         else:
-            self._later.add(chunk.events, max(end - before, chunk.seconds))
+            waited = max(chunk.began - before, 0.0)
+            self._later.add(chunk.events, chunk.seconds + waited, opening + waited)
 
     def seconds(self, now: float, slots: int) -> float | None:
         """Seconds until the end, if `slots` chunks run at a time; None if nothing is known yet."""
         costs = self._later if self._later.chunks else self._first
         if not costs.chunks or slots < 1:
             return None
-        per_chunk, per_event = costs.line()
+        running = [(max(now - began, 0.0), events) for began, events in self._running.values()]
+        per_chunk, per_event = _with_overdue(costs.line(), costs, running)
         left = per_chunk * self.chunks + per_event * self.events
         longest = 0.0
-        for began, events in self._running.values():
+        for elapsed, events in running:
             cost = per_chunk + per_event * events
-            done = min(max(now - began, 0.0), cost)
-            left -= done
-            longest = max(longest, cost - done)
+            left -= min(elapsed, cost)
+            longest = max(longest, cost - elapsed)
         # at the end, workers wait for the last one: half a chunk on average
         waiting = 0.5 * costs.seconds / costs.chunks * (1 - 1 / slots) if self.chunks > slots else 0.0
         return max(max(left, 0.0) / slots + waiting, longest)
+
+
+def _with_overdue(
+    line: tuple[float, float], costs: _Costs, running: Iterable[tuple[float, int]]
+) -> tuple[float, float]:
+    """The same costs, scaled by what runs longer than expected: slow chunks are done last, and missing so far."""
+    expected = line[0] * costs.chunks + line[1] * costs.events
+    overdue = [(elapsed, line[0] + line[1] * events) for elapsed, events in running]
+    late = [(elapsed, cost) for elapsed, cost in overdue if elapsed > cost]
+    taken, due = sum(elapsed for elapsed, _ in late), sum(cost for _, cost in late)
+    scale = (expected + taken) / (expected + due) if expected + due > 0 else 1.0
+    return line[0] * scale, line[1] * scale

@@ -118,10 +118,10 @@ class _Terminal:
         self._live = Live(console=console, auto_refresh=False, transient=transient, redirect_stdout=False)
 
     def __enter__(self) -> None:
-        self._live.__enter__()
+        self._live.start()
 
     def __exit__(self, *error: object) -> None:
-        self._live.__exit__(*error)
+        self._live.stop()
 
     def show(self, snapshot: Snapshot, *, last: bool = False) -> None:  # noqa: ARG002 - all look the same
         self._live.update(on_terminal(snapshot), refresh=True)

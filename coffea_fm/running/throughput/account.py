@@ -74,7 +74,7 @@ class Throughput:
     total : Part
         All processed chunks.
     stages : Counter of str
-        Seconds of the workers by stage: opening, reading, tagging, filling, writing.
+        Seconds of the workers by stage; see `coffea_fm.timing.STAGES`.
     files, workers : dict of str to Part
     slowest : list of Chunk
         The chunks that took longest, at most ten.
@@ -115,6 +115,11 @@ class Throughput:
     def retries(self) -> int:
         """How often reading was tried again, also in vain, and chunks were processed again."""
         return self.total.retries + self.failed.retries + self.repeated
+
+    @property
+    def measured(self) -> bool:
+        """Whether there was any chunk."""
+        return bool(self.total.chunks or self.failed.chunks or self.kept.chunks)
 
     def shares(self) -> dict[str, float]:
         """The part of the workers' time that each stage took, in the order of a chunk."""

@@ -57,7 +57,7 @@ def throughput(events: ak.Array) -> Iterator[Throughput]:
 
 def times_reading(events: Any) -> None:
     """Let the columns of NanoEvents, which are read when they are needed, count their time as reading."""
-    mapping = getattr(getattr(events, "attrs", {}).get("@events_factory"), "_mapping", None)
+    mapping: Any = getattr(getattr(events, "attrs", {}).get("@events_factory"), "_mapping", None)
     extract = getattr(mapping, "extract_column", None)
     if extract is not None and not isinstance(extract, _Reading):
         mapping.extract_column = _Reading(extract)
