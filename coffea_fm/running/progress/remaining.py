@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from coffea_fm.running.throughput.chunk import Chunk
 from coffea_fm.timing import LOADING, OPENING
 
 Key = tuple[str, str, int, int]
-_ENOUGH, _SPREAD = 8, 0.05
-"""With so many chunks, whose sizes have at least this relative variance, the cost of a chunk is fitted."""
+_FEW = 20
+"""With many more chunks than these, the time per chunk is fitted; with fewer, it is the measured time of opening."""
+_SPREAD = 0.05
+"""Relative variance of the sizes of chunks below which nothing can be fitted."""
 
 
 @dataclass
@@ -33,26 +35,31 @@ class _Costs:
         self.products += events * seconds
         self.fixed += fixed
 
+    def __add__(self, other: _Costs) -> _Costs:
+        return _Costs(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
     def line(self) -> tuple[float, float]:
         """Seconds per chunk, and seconds per event; neither is negative."""
-        variance = self.chunks * self.squares - self.events**2
-        if self.chunks >= _ENOUGH and variance > _SPREAD * self.chunks * self.squares:
-            per_event = (self.chunks * self.products - self.events * self.seconds) / variance
-            per_chunk = (self.seconds - per_event * self.events) / self.chunks
-            if min(per_event, per_chunk) >= 0:
-                return per_chunk, per_event
         if not self.events:
             return self.seconds / self.chunks, 0.0
-        return self.fixed / self.chunks, (self.seconds - self.fixed) / self.events
+        per_chunk = self.fixed / self.chunks
+        variance = self.chunks * self.squares - self.events**2
+        if variance > _SPREAD * self.chunks * self.squares:
+            slope = (self.chunks * self.products - self.events * self.seconds) / variance
+            fitted = (self.seconds - slope * self.events) / self.chunks
+            weight = self.chunks / (self.chunks + _FEW)
+            per_chunk += weight * (fitted - per_chunk)
+        per_chunk = min(max(per_chunk, 0.0), self.seconds / self.chunks)
+        return per_chunk, (self.seconds - per_chunk * self.chunks) / self.events
 
 
 @dataclass
 class Remaining:
     """Estimates the remaining time from the chunks that are done, those that run, and the size of the others.
 
-    A chunk costs a time per chunk (opening the file, sending results) and a time per event. With few chunks, opening is
-    taken as the time per chunk; later, a straight line is fitted. The first chunk of a worker also imports, loads the
-    model and warms up, so it counts, without loading, only until there is a second one.
+    A chunk costs a time per chunk (opening the file, sending results) and a time per event. At first, opening is taken as
+    the time per chunk; with more chunks of different sizes, a straight line is fitted. The first chunk of a worker also imports, loads the
+    model and warms up, so it counts, without loading, only until there are two more a worker.
 
     Parameters
     ----------
@@ -90,7 +97,7 @@ class Remaining:
 
     def seconds(self, now: float, slots: int) -> float | None:
         """Seconds until the end, if `slots` chunks run at a time; None if nothing is known yet."""
-        costs = self._later if self._later.chunks else self._first
+        costs = self._later if self._later.chunks >= 2 * self._first.chunks else self._first + self._later
         if not costs.chunks or slots < 1:
             return None
         running = [(max(now - began, 0.0), events) for began, events in self._running.values()]

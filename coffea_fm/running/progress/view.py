@@ -1,4 +1,4 @@
-"""How far a run is, in words: three lines on a terminal, two in a log."""
+"""How far a run is, in words: a bar and the counts on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -22,14 +22,18 @@ def on_terminal(snapshot: Snapshot) -> RenderableType:
         f"{snapshot.fraction:4.0%}",
         _times(snapshot),
     )
-    lines = [Text("  ".join(part), no_wrap=True, overflow="ellipsis") for part in (_counts(snapshot), _where(snapshot))]
-    return Group(bar, *(line for line in lines if line.plain))
+    lines = [Text("  ".join(part), no_wrap=True, overflow="ellipsis") for part in _parts(snapshot)]
+    return Group(bar, *lines)
 
 
 def in_log(snapshot: Snapshot) -> str:
     """The same in plain lines."""
     first = f"{snapshot.title}: {snapshot.fraction:.0%}, {_times(snapshot)}"
-    return "\n  ".join(filter(None, [first, ", ".join(_counts(snapshot)), ", ".join(_where(snapshot))]))
+    return "\n  ".join([first, *map(", ".join, _parts(snapshot))])
+
+
+def _parts(snapshot: Snapshot) -> list[list[str]]:
+    return [part for part in (_counts(snapshot), _stages(snapshot), _troubles(snapshot)) if part]
 
 
 def _times(snapshot: Snapshot) -> str:
@@ -49,14 +53,13 @@ def _counts(snapshot: Snapshot) -> list[str]:
     return [events, f"{short(snapshot.rate)} events/s", done, workers]
 
 
-def _where(snapshot: Snapshot) -> list[str]:
-    stages = [f"{name} {share:.0%}" for name, share in snapshot.shares.items() if share >= 0.005]
-    troubles = [
-        f"{short(count)} {name}"
-        for name, count in (("failed", snapshot.failed), ("retried", snapshot.retried))
-        if count
-    ]
-    return [*stages, *troubles]
+def _stages(snapshot: Snapshot) -> list[str]:
+    return [f"{name} {share:.0%}" for name, share in snapshot.shares.items() if share >= 0.005]
+
+
+def _troubles(snapshot: Snapshot) -> list[str]:
+    counts = {"failed": snapshot.failed, "retried": snapshot.retried}
+    return [f"{short(count)} {name}" for name, count in counts.items() if count]
 
 
 def short(number: float) -> str:

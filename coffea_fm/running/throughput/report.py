@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,18 +116,40 @@ def _stage_table(measured: Throughput) -> Table:
 
 def _part_table(title: str, kind: str, parts: Mapping[str, Part]) -> Table:
     slowest = sorted(parts.items(), key=lambda item: item[1].rate)
+    folder = _common_folder(parts)
     rows = [
-        (name, f"{part.events:,}", str(part.chunks), f"{part.seconds:.1f}", f"{part.rate:,.0f}", str(part.retries))
+        (
+            name.removeprefix(folder),
+            f"{part.events:,}",
+            str(part.chunks),
+            f"{part.seconds:.1f}",
+            f"{part.rate:,.0f}",
+            str(part.retries),
+        )
         for name, part in slowest[:_ROWS]
     ]
     left = len(parts) - len(rows)
-    note = f"{left} more are in throughput.json." if left > 0 else ""
-    return Table(title, (kind, "events", "chunks", "seconds", "events/s of one worker", "retries"), tuple(rows), note)
+    notes = [f"All are in {folder}."] if folder else []
+    notes += [f"{left} more are in throughput.json."] if left > 0 else []
+    columns = (kind, "events", "chunks", "seconds", "events/s of one worker", "retries")
+    return Table(title, columns, tuple(rows), " ".join(notes))
+
+
+def _common_folder(names: Collection[str]) -> str:
+    """What the names of all files begin with, up to a slash."""
+    folder, slash, _ = os.path.commonprefix(list(names)).rpartition("/")
+    return folder + slash if len(names) > 1 else ""
 
 
 def _slowest_table(measured: Throughput) -> Table:
+    folder = _common_folder(measured.files)
     rows = [
-        (chunk.name, chunk.worker, f"{chunk.seconds:.2f}", max(chunk.stages, key=lambda name: chunk.stages[name]))
+        (
+            chunk.name.removeprefix(folder),
+            chunk.worker,
+            f"{chunk.seconds:.2f}",
+            max(chunk.stages, key=lambda name: chunk.stages[name]),
+        )
         for chunk in measured.slowest
     ]
     return Table("Slowest chunks", ("chunk", "worker", "seconds", "mostly"), tuple(rows))
@@ -141,5 +164,5 @@ def _bars(measured: Throughput) -> dict[str, Any]:
     width = each * measured.timeline.width
     sums = [sum(events for _, events in bins[at : at + each]) for at in range(0, len(bins), each)]
     rates = [events / width for events in sums]
-    times = [datetime.fromtimestamp(bins[at][0]).strftime("%H:%M:%S") for at in (0, -1)]  # noqa: DTZ006 - local time
+    times = [datetime.fromtimestamp(bins[at][0]).strftime("%H:%M:%S") for at in (0, -1)]
     return {"heights": [rate / max(rates) for rate in rates], "top": short(max(rates)), "times": times, "width": width}
