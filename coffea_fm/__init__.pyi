@@ -20,6 +20,8 @@ from .inference.reports import report as report
 from .inference.tagger import Tagger as Tagger
 from .inference.triton.repository import export_triton as export_triton
 from .running import simulate as simulate
+from .running.checkpoints.listing import clean_checkpoints as clean_checkpoints
+from .running.checkpoints.listing import list_checkpoints as list_checkpoints
 from .running.commands import collect as collect
 from .running.commands import demo as demo
 from .running.commands import run as run

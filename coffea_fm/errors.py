@@ -19,6 +19,10 @@ class InputError(CoffeaFMError):
     """Arrays or files do not contain what is needed."""
 
 
+class OutputError(InputError):
+    """A file cannot be written: the disk is full, or the folder is not writable."""
+
+
 class BundleError(CoffeaFMError):
     """A bundle is damaged, incomplete, or has a version that this coffea-fm cannot read."""
 

@@ -2,15 +2,62 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.errors import OutputError, RecipeError
+
+_NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is written during one task of a run.
+
+    Parameters
+    ----------
+    run : str
+        A name of the run, part of the names of its temporary files.
+    files : list of Path
+        Files that are complete.
+    """
+
+    run: str
+    files: list[Path] = field(default_factory=list)
+
+
+_written: ContextVar[Written | None] = ContextVar("written", default=None)
+
+
+@contextmanager
+def noting_files(run: str) -> Iterator[list[Path]]:
+    """Collect the files that `atomic` writes meanwhile in this thread.
+
+    Parameters
+    ----------
+    run : str
+        Hexadecimal name of the run, for `remove_temporary`.
+    """
+    written = Written(run)
+    token = _written.set(written)
+    try:
+        yield written.files
+    finally:
+        _written.reset(token)
+
+
+def remove_temporary(folder: Path, run: str) -> None:
+    """Remove what workers of a run that were killed have left of files that they were writing."""
+    for path in folder.rglob(f".*.{run}-*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -24,22 +71,31 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Raises
     ------
-    InputError
-        If the folder cannot be created or written to.
+    OutputError
+        If the folder cannot be created or written to, or the disk is full.
     """
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot write to {target.parent}: {error.strerror}; choose another output folder") from error
+        raise OutputError(f"cannot write to {target.parent}: {error.strerror}; choose another output folder") from error
     if not os.access(target.parent, os.W_OK):
-        raise InputError(f"cannot write to {target.parent}: permission denied; choose another output folder")
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+        raise OutputError(f"cannot write to {target.parent}: permission denied; choose another output folder")
+    written = _written.get()
+    label = f"{written.run}-{uuid.uuid4().hex[:8]}" if written else uuid.uuid4().hex[:8]
+    temporary = target.with_name(f".{target.name}.{label}.tmp")
     try:
         yield temporary
         temporary.replace(target)
+    except OSError as error:
+        if error.errno in _NOT_WRITABLE:
+            raise OutputError(f"cannot write {target}: {os.strerror(error.errno)}") from error
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    if written:
+        written.files.append(target)
 
 
 def local_path(name: str) -> str | None:
@@ -101,7 +157,7 @@ def prepare_folder(folder: str | os.PathLike[str]) -> None:
 
     Raises
     ------
-    InputError
+    OutputError
         If the folder cannot be created or written to.
     """
     with atomic(Path(folder) / ".writable") as probe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,17 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"the shared sample files are not at {SHARED_DATA}")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A key of the tests to sign checkpoints with, and not that of the account."""
+    before = os.environ.get("COFFEA_FM_KEY")
+    os.environ["COFFEA_FM_KEY"] = str(tmp_path_factory.mktemp("home") / "key")
+    yield
+    del os.environ["COFFEA_FM_KEY"]
+    if before is not None:
+        os.environ["COFFEA_FM_KEY"] = before
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias, Unpack
 
 from coffea.processor import ProcessorABC
 
-from coffea_fm.errors import InputError
+from coffea_fm.errors import InputError, OutputError
 from coffea_fm.evaluation.tagging import draw_tagging
 from coffea_fm.files import prepare_folder, removed_if_empty
 from coffea_fm.plots.style import Label, save
 from coffea_fm.running.accumulated import take_apart
 from coffea_fm.running.execute import execute
 from coffea_fm.running.friends import friends_of
+from coffea_fm.running.missing import to_fileset, write_missing
 from coffea_fm.running.options import PathLike, RunKeywords, RunOptions, shows_run_options
 from coffea_fm.running.outputs import finish
 from coffea_fm.running.processors import as_processor, describe
@@ -105,10 +107,14 @@ def _run(
             executor,
             chunksize=settings.chunksize,
             checkpoints=settings.checkpoints,
+            folder=folder,
             friends=beside,
             quiet=settings.quiet,
         )
     result = replace(result, processor=describe(processor, instance, options))
+    if folder is not None:
+        with suppress(OutputError):  # then the account says so for every file
+            write_missing(to_fileset(result.missing, files), folder)
     return finish(result, instance, folder, plots=plots, arrays=arrays, friends=beside)
 
 

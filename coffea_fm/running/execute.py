@@ -7,26 +7,32 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from coffea.processor import ProcessorABC, Runner
-from coffea.processor.executor import ExecutorBase, WorkItem
+from coffea.processor.accumulator import accumulate
+from coffea.processor.executor import WorkItem
 
-from coffea_fm.errors import CoffeaFMError, InputError
-from coffea_fm.running.checkpoints import Checkpoints, fingerprint
-from coffea_fm.running.executors import describe, without_bars
+from coffea_fm.errors import CoffeaFMError, InputError, OutputError
+from coffea_fm.files import remove_temporary
+from coffea_fm.running.checkpoints.store import Checkpoints, chunk_name, open_checkpoints
+from coffea_fm.running.executors import TaskExecutor, without_tracebacks
 from coffea_fm.running.fileset import Fileset, file_format
 from coffea_fm.running.friends import Friends
 from coffea_fm.running.headers import Header, read_headers
 from coffea_fm.running.merging import Merging
+from coffea_fm.running.missing import missing_entries
 from coffea_fm.running.opening import readable_branches
 from coffea_fm.running.process import Process
 from coffea_fm.running.processed_files import processed_files
 from coffea_fm.running.progress.watch import watched
 from coffea_fm.running.result import RunResult
+from coffea_fm.running.tasks import describe
 from coffea_fm.running.throughput.account import Throughput
+from coffea_fm.running.unfinished import Unfinished
 
 _log = logging.getLogger(__name__)
 
@@ -38,10 +44,11 @@ def execute(
     processor: ProcessorABC,
     fileset: Fileset,
     schema: Any,
-    executor: ExecutorBase,
+    executor: TaskExecutor,
     *,
     chunksize: int = 100_000,
     checkpoints: str | os.PathLike[str] | None = None,
+    folder: Path | None = None,
     friends: Friends | None = None,
     quiet: bool = False,
 ) -> RunResult:
@@ -55,70 +62,141 @@ def execute(
         As `coffea_fm.running.fileset.read_fileset` gives it.
     schema : type
         A NanoEvents schema class.
-    executor : ExecutorBase
+    executor : TaskExecutor
         From `coffea_fm.running.executors.make_executor`.
     chunksize : int
         Approximate number of events per chunk.
     checkpoints : path-like, optional
         Keep finished chunks in this folder, which the workers share, and take them from there.
+    folder : Path, optional
+        Output folder. If some chunks cannot be done, what the others gave is kept there, and taken from there when
+        the same is run again.
     friends : Friends, optional
         Write parts of these for each chunk.
     quiet : bool
         Show no progress.
 
+    Returns
+    -------
+    RunResult
+        Chunks that could not be done, for reasons that are not in the processor, are in ``missing``.
+
     Raises
     ------
     InputError
-        If a file cannot be read (and is not to be skipped), or the processor fails, or there are no events at all.
+        If no file can be read, the processor fails, or no chunk can be done.
     """
     start = time.perf_counter()
     data_format = file_format(fileset)
-    kept = None
-    if checkpoints is not None:
-        metadata = {name: dataset.metadata for name, dataset in fileset.items()}
-        kept = Checkpoints(Path(checkpoints).absolute(), fingerprint(processor, schema, friends), metadata)
-    with without_bars():
+    identity = _identity(processor, schema, friends, checkpoints, folder)
+    with without_tracebacks():
         n_files = sum(len(dataset.files) for dataset in fileset.values())
         with watched(executor, "Reading headers", "file", [0] * n_files, quiet=quiet) as seen:
             headers, failed_files = read_headers(fileset, seen.executor, data_format)
-        chunks = [chunk for header in headers for chunk in header.chunks(fileset[header.file.dataset], chunksize)]
+        by_name = {
+            chunk_name(chunk, header): chunk
+            for header in headers
+            for chunk in header.chunks(fileset[header.file.dataset], chunksize)
+        }
+        chunks = list(by_name.values())
         if not headers:
             first = next(iter(failed_files.values()), "it names none")
             raise InputError(f"no file of the fileset can be read; the first: {first}")
         _log.info("%d chunks of %d files on %s", len(chunks), len(headers), type(executor).__name__)
         branches = readable_branches(schema) if data_format == "root" else {}
+        executor = executor.copy(names={chunk: name for name, chunk in by_name.items()})
+        if checkpoints is not None and identity is not None:
+            identity.describe(processor, len(chunks))
+            executor.checkpoints = identity
+        runner = Runner(executor=executor, schema=schema, format=data_format, savemetrics=True)
         process = Process(processor, friends)
-        with watched(executor, "Processing", "chunk", [len(chunk) for chunk in chunks], quiet=quiet) as seen:
-            settings = {"schema": schema, "format": data_format, "savemetrics": True, "checkpointer": kept}
-            runner = Runner(executor=seen.executor, **settings)
-            if chunks:
-                out = runner.run(list(chunks), process, iteritems_options=branches)
-            else:
-                chunk = headers[0].nothing(fileset[headers[0].file.dataset])
-                out = _run_on_nothing(runner, chunk, process, branches)
+        unfinished = Unfinished(folder, identity) if folder is not None and identity is not None else None
+        if chunks:
+            out = _run(runner, by_name, process, branches, unfinished, quiet=quiet)
+        else:
+            chunk = headers[0].nothing(fileset[headers[0].file.dataset])
+            out = _run_on_nothing(runner, chunk, process, branches)
     failed: dict[WorkItem, str] = out.get("failed", {})
-    if chunks and len(failed) == len(chunks):
-        raise InputError(f"no chunk of the fileset could be read; the first: {next(iter(failed.values()))}")
-    _check_account(chunks, out["processed"], failed)
-    throughput: Throughput = out.get("throughput", Throughput())
-    throughput.repeated = seen.state.repeated
+    lost: dict[WorkItem, str] = out.get("lost", {})
+    processed: set[WorkItem] = out.get("processed", set())
+    if chunks and not processed:
+        first = next(iter((failed | lost).values()))
+        raise InputError(f"no chunk of the fileset could be processed; the first: {first}")
+    _check_account(chunks, processed, failed | lost)
     events: Counter[str] = Counter()
-    for chunk in sorted(out["processed"], key=lambda item: item.dataset):
+    for chunk in sorted(processed, key=lambda item: item.dataset):
         events[chunk.dataset] += len(chunk)
+    if chunks and folder is not None:
+        remove_temporary(folder, executor.run)
     return RunResult(
         output=out["out"].output,
         events=dict(events),
         seconds=time.perf_counter() - start,
-        files=len({chunk.filename for chunk in chunks} - {chunk.filename for chunk in failed}),
-        chunks=len(out["processed"]) if chunks else 0,
+        files=len({chunk.filename for chunk in chunks} - {chunk.filename for chunk in failed | lost}),
+        chunks=len(processed) if chunks else 0,
         skipped={describe(item): why for item, why in (failed_files | failed).items()},
         events_skipped=sum(map(len, failed)),
         empty_files=[header.file.filename for header in headers if not header.entries],
-        processed=processed_files(headers, out["processed"]),
+        processed=processed_files(headers, processed),
+        missing=missing_entries(lost),
+        throughput=out.get("throughput", Throughput()),
         columns=sorted({_BUFFER.sub("", name) for name in out["metrics"].get("columns", ())}),
-        throughput=throughput,
-        notes=[*_unread(fileset, headers, chunks), *out.get("notes", ())],
+        notes=[*_unread(fileset, headers, chunks), *_of_checkpoints(out), *out.get("notes", ())],
     )
+
+
+def _identity(
+    processor: ProcessorABC, schema: Any, friends: Friends | None, checkpoints: Any, folder: Path | None
+) -> Checkpoints | None:
+    """What the run is, from before it starts; None if nothing of it can be kept, and nobody asked for it."""
+    if checkpoints is None and folder is None:
+        return None
+    try:
+        return open_checkpoints(Path(checkpoints or folder or ""), processor, schema, friends)
+    except CoffeaFMError as error:
+        if checkpoints is not None:
+            raise
+        _log.info("an incomplete run cannot be completed later: %s", error)
+        return None
+
+
+def _run(
+    runner: Runner,
+    by_name: Mapping[str, WorkItem],
+    process: Process,
+    branches: dict[str, str],
+    unfinished: Unfinished | None,
+    *,
+    quiet: bool,
+) -> dict[str, Any]:
+    """All chunks but those that an incomplete run before this one has done; what is missing then is kept for the next."""
+    done, before = unfinished.read(by_name) if unfinished is not None else (set(), {})
+    todo = [chunk for name, chunk in by_name.items() if name not in done]
+    out: dict[str, Any] = {}
+    if todo:
+        with watched(runner.executor, "Processing", "chunk", [len(chunk) for chunk in todo], quiet=quiet) as seen:
+            runner.executor = seen.executor
+            out = dict(runner.run(todo, process, iteritems_options=branches))
+        out.setdefault("throughput", Throughput()).repeated = seen.state.repeated
+    out.pop("exception", None)
+    if done:
+        before = {**before, "processed": {by_name[name] for name in done}}
+        out = accumulate([out], before)
+        out.setdefault("remarks", []).append(f"{len(done)} of {len(by_name)} chunks are from the run before this one")
+    if unfinished is not None:
+        if out.get("lost"):
+            kept = {key: out[key] for key in ("out", "metrics", "files") if key in out}
+            processed = out.get("processed", set())
+            with suppress(OutputError):  # the disk is full: then the next run starts from the beginning
+                unfinished.write([name for name, chunk in by_name.items() if chunk in processed], kept)
+        else:
+            unfinished.remove()
+    return out
+
+
+def _of_checkpoints(out: Mapping[str, Any]) -> list[str]:
+    kept = [f"{out['kept']} of {len(out['processed'])} chunks are from checkpoints"] if out.get("kept") else []
+    return [*kept, *out.get("remarks", ())]
 
 
 def _run_on_nothing(runner: Runner, chunk: WorkItem, process: Process, branches: dict[str, str]) -> dict[str, Any]:

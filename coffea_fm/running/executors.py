@@ -1,150 +1,118 @@
-"""coffea's executors, with one-sentence errors, and unreadable files counted or fatal."""
+"""How coffea's Runner executes a run: here, in processes of this machine, or on dask; each chunk counts once or is named."""
 
 from __future__ import annotations
 
-import os
-import sys
-import warnings
-from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager, redirect_stderr
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from io import StringIO
-from typing import Any
+from typing import Any, TypeAlias
 
-import coffea.processor.executor
-from coffea.processor import DaskExecutor, FuturesExecutor, IterativeExecutor
+from coffea.processor import DaskExecutor
+from coffea.processor.accumulator import accumulate
 from coffea.processor.executor import ExecutorBase
 from coffea.util import coffea_console
-from loky import ProcessPoolExecutor  # type: ignore[import-untyped]
 from rich.console import ConsoleRenderable, RenderHook
-from rich.progress import Progress
 from rich.traceback import Traceback
 
-from coffea_fm.errors import CoffeaFMError, InputError
-from coffea_fm.logs import LOGGER, show_logs
-from coffea_fm.parent import end_with_parent
-from coffea_fm.running.failures import NetworkError, UnreadableFileError, explain
+from coffea_fm.running.checkpoints.store import Checkpoints
+from coffea_fm.running.dask_tasks import DaskTasks
+from coffea_fm.running.process_pool import ProcessPool
+from coffea_fm.running.tasks import Task, Told
 from coffea_fm.running.throughput.measuring import Measured, Report
-from coffea_fm.timing import count_retry
 
-_ATTEMPTS = 3
+Results: TypeAlias = Iterator[dict[str, Any]]
+"""What tasks gave, each for itself or several added up."""
 
 
-@dataclass(frozen=True)
-class Told:
-    """A function of one item (a file or a chunk) whose errors are one sentence.
+@dataclass
+class TaskExecutor(ExecutorBase):  # type: ignore[misc]
+    """Base of the executors.
 
-    Reading is tried three times, because remote storage can fail temporarily. An item that still cannot be read is
-    returned as ``{"failed": {item: sentence}}`` if `skip_unreadable`, and raises otherwise. All other errors raise.
+    Parameters
+    ----------
+    skip_unreadable : bool
+        Skip and count files that cannot be read.
+    checkpoints : Checkpoints, optional
+        Where finished chunks are kept.
+    names : mapping of WorkItem to str
+        What checkpoints call the chunks.
+    run : str
+        Name of the run in temporary files.
+    report : callable, optional
+        What workers call with each chunk that they begin or end.
     """
 
-    function: Callable[[Any], Any]
-    skip_unreadable: bool
-    log_level: int = field(default_factory=lambda: LOGGER.level)
-
-    def __call__(self, item: Any) -> Any:
-        """Call the function on a file or a chunk."""
-        if self.log_level:  # also in a worker process
-            show_logs(self.log_level)
-        for attempt in range(_ATTEMPTS):
-            try:
-                with _fewer_warnings(show=bool(self.log_level)):
-                    return self.function(item)
-            except Exception as error:  # noqa: BLE001
-                told = explain(error, _bare(item).filename, entries(_bare(item)))
-            if not isinstance(told, UnreadableFileError | NetworkError):
-                raise told
-            if attempt == _ATTEMPTS - 1 and isinstance(told, NetworkError):
-                raise told
-            if attempt == _ATTEMPTS - 1 and not self.skip_unreadable:
-                raise UnreadableFileError(f"{told}; use --skip-bad-files to run without it")
-            if attempt < _ATTEMPTS - 1:
-                count_retry()
-        return {"failed": {_bare(item): str(told)}}
-
-
-@contextmanager
-def _fewer_warnings(*, show: bool) -> Iterator[None]:
-    """Hide coffea's warnings about each branch that it cannot read: hundreds for a PHYSLITE file. ``-v`` shows them."""
-    with warnings.catch_warnings():
-        if not show:
-            warnings.filterwarnings("ignore", "Skipping .* as it is not interpretable by Uproot", UserWarning)
-        yield
-
-
-def _bare(item: Any) -> Any:
-    """The file or chunk: on dask, each item is a pair with the pickled processor."""
-    return item[0] if isinstance(item, tuple) else item
-
-
-def describe(item: Any) -> str:
-    """The file and, for a chunk, its entries."""
-    return ", ".join(filter(None, [item.filename, entries(item)]))
-
-
-def entries(item: Any) -> str:
-    """The entries of a chunk; empty for a whole file."""
-    return f"entries {item.entrystart} to {item.entrystop}" if hasattr(item, "entrystart") else ""
-
-
-@dataclass
-class _Telling(ExecutorBase):  # type: ignore[misc]
     skip_unreadable: bool = False
+    checkpoints: Checkpoints | None = None
+    names: Mapping[Any, str] = field(default_factory=dict)
+    run: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     report: Report | None = None
 
-    def __call__(self, items: Any, function: Callable[[Any], Any], accumulator: Any) -> Any:
-        told = Measured(Told(function, self.skip_unreadable), self.report)
-        return super().__call__(items, told, accumulator)
+    def __call__(self, items: Iterable[Any], function: Callable[[Any], Any], accumulator: Any) -> Any:
+        """Do all tasks and add what they give. Those that circumstances prevented are tried once more at the end."""
+        tasks = [Task(item, self.names.get(item, "")) for item in items]
+        if not tasks:
+            return accumulator, 0
+        told = Measured(Told(function, self.skip_unreadable, self.run, self.checkpoints), self.report)
+        total: dict[str, Any] = self._added(told, tasks)
+        lost = total.pop("lost", {})
+        if 0 < len(lost) < len(tasks):
+            again = self._added(told, [task for task in tasks if task.item in lost])
+            lost = again.pop("lost", {})
+            total = accumulate([again], total)
+        if lost:
+            total["lost"] = lost
+        return accumulate([total], accumulator), 0
+
+    def _added(self, told: Measured, tasks: Sequence[Task]) -> dict[str, Any]:
+        total: Any = None
+        for output in self.results(told, tasks):
+            total = accumulate([output], total)
+        return dict(total)
+
+    def results(self, told: Measured, tasks: Sequence[Task]) -> Results:
+        """Do tasks, each of which counts in exactly one of the results."""
+        raise NotImplementedError
 
 
 @dataclass
-class TellingIterativeExecutor(_Telling, IterativeExecutor):  # type: ignore[misc]
-    """Run one chunk after the other in this process."""
+class HereExecutor(TaskExecutor):
+    """One task after the other in this process."""
+
+    def results(self, told: Measured, tasks: Sequence[Task]) -> Results:
+        """Do the tasks."""
+        for task in tasks:
+            yield told(task)
 
 
 @dataclass
-class TellingFuturesExecutor(_Telling, FuturesExecutor):  # type: ignore[misc]
-    """Run in several processes on this machine."""
+class PoolExecutor(TaskExecutor):
+    """Several processes on this machine.
 
-    def __call__(self, items: Any, function: Callable[[Any], Any], accumulator: Any) -> Any:
-        """Run without coffea's printed traceback, which is not useful for one-sentence errors."""
-        printed = StringIO()
-        try:
-            with redirect_stderr(printed):
-                return super().__call__(items, function, accumulator)
-        except CoffeaFMError:
-            printed = StringIO()
-            raise
-        except BrokenExecutor as error:
-            printed = StringIO()
-            raise InputError(
-                "a worker process was killed, most likely out of memory: use fewer --workers or a smaller --chunksize"
-            ) from error
-        finally:
-            sys.stderr.write(printed.getvalue())
+    Parameters
+    ----------
+    workers : int
+        Number of processes.
+    """
+
+    workers: int = 2
+
+    def results(self, told: Measured, tasks: Sequence[Task]) -> Results:
+        """Do the tasks; one whose process dies is done again, alone."""
+        yield from ProcessPool(self.workers).results(told, tasks)
 
 
 @dataclass
-class TellingDaskExecutor(_Telling, DaskExecutor):  # type: ignore[misc]
-    """Run on the workers of a dask cluster."""
+class ClusterExecutor(TaskExecutor, DaskExecutor):  # type: ignore[misc]
+    """The workers of a dask cluster; a `DaskExecutor` for coffea, which then gives the processor as ``heavy_input``."""
 
-    def __call__(self, items: Any, function: Callable[[Any], Any], accumulator: Any) -> Any:
-        """Run, and explain the death of a worker, which raises no exception of its own."""
-        try:
-            return super().__call__(items, function, accumulator)
-        except RuntimeError as error:
-            if "KilledWorker" not in str(error):
-                raise
-            where = next((describe(item) for item in items if str(item) in str(error)), "merging results")
-            raise InputError(
-                f"dask workers died repeatedly on {where}, most likely out of memory: "
-                "use a smaller --chunksize or more memory"
-            ) from error
+    def results(self, told: Measured, tasks: Sequence[Task]) -> Results:
+        """Do the tasks, also if workers or the scheduler die."""
+        yield from DaskTasks(self.client, told, self.heavy_input).results(tasks)
 
 
-def make_executor(*, workers: int = 1, client: Any = None, skip_unreadable: bool = False) -> ExecutorBase:
+def make_executor(*, workers: int = 1, client: Any = None, skip_unreadable: bool = False) -> TaskExecutor:
     """Create an executor for coffea's Runner.
 
     Parameters
@@ -156,13 +124,11 @@ def make_executor(*, workers: int = 1, client: Any = None, skip_unreadable: bool
     skip_unreadable : bool
         Skip and count files that cannot be read; otherwise the first one ends the run.
     """
-    common: dict[str, Any] = {"skip_unreadable": skip_unreadable, "retries": 0}
     if client is not None:
-        return TellingDaskExecutor(client=client, **common)
+        return ClusterExecutor(client=client, skip_unreadable=skip_unreadable)
     if workers > 1:
-        pool = partial(ProcessPoolExecutor, initializer=end_with_parent, initargs=(os.getpid(),))
-        return TellingFuturesExecutor(workers=workers, pool=pool, **common)
-    return TellingIterativeExecutor(**common)
+        return PoolExecutor(workers=workers, skip_unreadable=skip_unreadable)
+    return HereExecutor(skip_unreadable=skip_unreadable)
 
 
 class _WithoutTracebacks(RenderHook):
@@ -171,13 +137,10 @@ class _WithoutTracebacks(RenderHook):
 
 
 @contextmanager
-def without_bars() -> Iterator[None]:
-    """Hide coffea's own progress, and the tracebacks that it prints on failure."""
-    bar = coffea.processor.executor.rich_bar
-    coffea.processor.executor.rich_bar = partial(Progress, disable=True)
+def without_tracebacks() -> Iterator[None]:
+    """Hide the tracebacks that coffea prints on failure."""
     coffea_console.push_render_hook(_WithoutTracebacks())
     try:
         yield
     finally:
         coffea_console.pop_render_hook()
-        coffea.processor.executor.rich_bar = bar

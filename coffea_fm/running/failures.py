@@ -71,6 +71,8 @@ def explain(error: BaseException, file: str, entries: str = "") -> CoffeaFMError
         if isinstance(cause, CoffeaFMError):
             return cause if file in str(cause) else type(cause)(f"{cause} [{where}]")
     root = chain[-1]
+    if isinstance(root, MemoryError) or any(getattr(cause, "errno", None) in _EXHAUSTED for cause in chain):
+        return SetupError(f"cannot process {where}: {sentence(root)}; this machine has run out of it")
     if any(map(_while_reading, chain)):
         return _of_reading(chain, file, where)
     if "missing event ID" in str(root):  # coffea's, of NanoAOD schemas

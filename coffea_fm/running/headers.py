@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import os
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import fsspec  # type: ignore[import-untyped]
 import uproot
 from coffea.processor.executor import ExecutorBase, ParquetFileContext, WorkItem
 
@@ -17,6 +20,7 @@ from coffea_fm.files import identity
 from coffea_fm.running.failures import refuse_truncated
 from coffea_fm.running.fileset import Dataset, Fileset, Steps
 
+_FOOTER = 65536
 _TREES = ["TTree", "ROOT::RNTuple", "ROOT::Experimental::RNTuple"]
 
 
@@ -43,11 +47,14 @@ class Header:
         Number of entries of the tree.
     identifier : bytes
         UUID of the file; copies of a file have the same.
+    state : tuple of int or str
+        Sizes, and a hash of the footer where there is no UUID: a file that was written anew has others.
     """
 
     file: File
     entries: int
     identifier: bytes
+    state: tuple[int | str, ...] = ()
 
     def chunks(self, dataset: Dataset, chunksize: int) -> list[WorkItem]:
         """Split into ranges of about equal size: all entries, or the steps of the fileset.
@@ -103,7 +110,8 @@ def _read(data_format: str, file: File) -> dict[str, Any]:
     """Number of entries and identifier of one file, read on a worker."""
     if data_format == "parquet":
         with ParquetFileContext(file.filename) as parquet:
-            return {"found": {file: (int(parquet.num_entries), _identifier(file.filename))}}
+            state = _footer(file.filename)
+            return {"found": {file: (int(parquet.num_entries), _identifier(file.filename), state)}}
     with uproot.open({file.filename: None}, timeout=60) as root:
         refuse_truncated(file.filename, root.file.source.num_bytes, root.file.fEND)
         trees = root.keys(cycle=False, filter_classname=_TREES)
@@ -112,12 +120,23 @@ def _read(data_format: str, file: File) -> dict[str, Any]:
             raise InputError(
                 f"{file.filename} has no tree {file.treename!r}: it has {has}; set --treename and --schema"
             )
-        return {"found": {file: (int(root[file.treename].num_entries), root.file.fUUID)}}
+        tree = root[file.treename]
+        zipped = tree.member("fZipBytes", none_if_missing=True) if hasattr(tree, "member") else None
+        state = (root.file.source.num_bytes, root.file.fEND, int(zipped or 0))
+        return {"found": {file: (int(tree.num_entries), root.file.fUUID, state)}}
 
 
 def _identifier(path: str) -> bytes:
     """Identifier of a file without a UUID: two files are the same only if their path is."""
     return uuid.uuid5(uuid.NAMESPACE_URL, identity(path)).bytes
+
+
+def _footer(path: str) -> tuple[int | str, ...]:
+    """Size and hash of the end of a parquet file, which describes all of its columns."""
+    with fsspec.open(path) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - _FOOTER, 0))
+        return size, hashlib.sha256(file.read()).hexdigest()
 
 
 def _refuse_copies(headers: Sequence[Header]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import cloudpickle  # type: ignore[import-untyped]
+import lz4.frame  # type: ignore[import-untyped]
 from coffea.processor.accumulator import AccumulatorABC, iadd
 
 from coffea_fm.errors import InputError
@@ -70,6 +71,16 @@ class Merging:
         self.output = cloudpickle.loads(state)
 
 
+def packed(value: Any) -> bytes:
+    """The result of a chunk for the way back from a worker."""
+    return bytes(lz4.frame.compress(cloudpickle.dumps(value)))
+
+
+def unpacked(result: bytes) -> Any:
+    """What `packed` made small."""
+    return cloudpickle.loads(lz4.frame.decompress(result))
+
+
 def not_added(output: Any, path: str = "") -> Iterator[tuple[str, NotAdded]]:
     """Values that could not be added, by path."""
     if isinstance(output, NotAdded):
@@ -90,7 +101,7 @@ def _add(first: Any, second: Any) -> Any:
         return first
     try:
         return iadd(first, second)
-    except Exception as error:  # noqa: BLE001 - user types may raise anything
+    except Exception as error:
         kinds = " and ".join(dict.fromkeys(type(value).__name__ for value in (first, second)))
         reason = " ".join(str(error).split())[:200].rstrip(".")
         return NotAdded([first, second], f"{kinds} of two chunks cannot be added: {type(error).__name__}: {reason}")
@@ -105,7 +116,7 @@ def _copied(value: Any) -> Any:
                 copied[key] = _copied(part)  # not by update(), which adds in a Counter
             return copied
         return copy.deepcopy(value)
-    except Exception:  # noqa: BLE001 - user types may raise anything
+    except Exception:
         return value
 
 

@@ -68,15 +68,15 @@ class RunOptions:
         Do not show progress.
     """
 
-    schema: str | type = _option("PFNanoAODSchema", "NanoEvents schema of coffea-fm or coffea.")  # noqa: RUF009
+    schema: str | type = _option("PFNanoAODSchema", "NanoEvents schema of coffea-fm or coffea.")
     treename: str = _option("Events", "Name of the tree if the fileset has none.")
     cluster: str = _option("", "local, slurm, htcondor, gateway, or the address of a dask scheduler.")
-    cluster_config: ClusterSettings = _option(None, "YAML file: memory, wall time, partition, ... of --cluster.")  # noqa: RUF009
+    cluster_config: ClusterSettings = _option(None, "YAML file: memory, wall time, partition, ... of --cluster.")
     workers: int | None = _option(None, "Number of processes on this machine, or of jobs of --cluster.", 1)
     chunksize: int = _option(100_000, "Approximate number of events per chunk.", 1)
     skip_bad_files: bool = _option(False, "Skip and count damaged files.")
-    checkpoints: PathLike | None = _option(None, "Folder for finished chunks, to resume an interrupted run.")  # noqa: RUF009
-    performance_report: PathLike | None = _option(None, "HTML file for dask's performance report; needs --cluster.")  # noqa: RUF009
+    checkpoints: PathLike | None = _option(None, "Folder for finished chunks, to resume an interrupted run.")
+    performance_report: PathLike | None = _option(None, "HTML file for dask's performance report; needs --cluster.")
     quiet: bool = _option(False, "Do not show progress.")
 
     def __post_init__(self) -> None:

@@ -24,6 +24,7 @@ from coffea_fm.running.failures import sentence
 from coffea_fm.running.friend_files import join_friends
 from coffea_fm.running.friends import Friends
 from coffea_fm.running.merging import not_added
+from coffea_fm.running.missing import in_words
 from coffea_fm.running.result import RunResult
 from coffea_fm.running.root_histograms import write_root
 from coffea_fm.running.throughput.report import PAGE, write_throughput
@@ -46,7 +47,7 @@ class _Finish:
         """One step; what it raises is one line of the account, and the next step follows."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong here shall cost this step alone
+        except Exception as error:
             (self.failures if table is None else table)[name] = f"{name}: {sentence(error)}"
             _log.debug("%s failed", name, exc_info=error)
 
@@ -86,6 +87,10 @@ def finish(
     done = _Finish(folder)
     for name, values in not_added(result.output):
         done.failures[name] = f"{name}: {values.reason}; its {len(values)} parts are kept as a list"
+    if result.missing:
+        done.failures["missing"] = in_words(result.missing, folder)
+        if friends is not None:  # the run that completes this one joins them
+            friends = replace(friends, keeps_parts=True)
     saved = _save_accumulated(result.output, done)
     output = _postprocess(processor, result.output, saved, done)
     result = replace(result, output=output, folder=folder, notes=[*result.notes, *_notes(output)])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from coffea_fm.names import counted
+from coffea_fm.running.missing import MissingEntries
 from coffea_fm.running.processed_files import ProcessedFile, to_fileset
 from coffea_fm.running.throughput.account import Throughput
 
@@ -44,6 +45,8 @@ class RunResult:
         What else was left out, such as entries outside of the steps of a fileset.
     processed : list of ProcessedFile
         Files whose headers were read, and the chunks of each that were processed.
+    missing : list of MissingEntries
+        Entries that could not be processed; ``output`` does not include them.
     throughput : Throughput
         How fast chunks were processed, and where the time of the workers went.
     processor : dict
@@ -69,6 +72,7 @@ class RunResult:
     columns: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     processed: list[ProcessedFile] = field(default_factory=list)
+    missing: list[MissingEntries] = field(default_factory=list)
     throughput: Throughput = field(default_factory=Throughput)
     processor: dict[str, Any] = field(default_factory=dict)
     folder: Path | None = None
@@ -90,6 +94,8 @@ class RunResult:
             "events_per_second": round(self.n_events / max(self.seconds, 1e-9), 1),
             "files": self.files,
             "chunks": self.chunks,
+            "missing": [asdict(part) for part in self.missing],
+            "events_missing": sum(part.events for part in self.missing),
             "empty_files": self.empty_files,
             "skipped": self.skipped,
             "events_skipped": self.events_skipped,
@@ -110,6 +116,7 @@ class RunResult:
             f"{self.seconds:.1f} s, {self.n_events / max(self.seconds, 1e-9):.0f} events/s",
             *(f"skipped: {reason}" for reason in self.skipped.values()),
         ]
+        lines += [f"missing: {part}" for part in self.missing]
         if self.events_skipped:
             lines.append(f"events skipped in damaged ranges: {self.events_skipped}")
         if self.empty_files:

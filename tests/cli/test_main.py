@@ -88,6 +88,7 @@ def test_commands_are_those_of_the_architecture():
         "run",
         "skim",
         "merge",
+        "checkpoints",
         "limit",
         "info",
         "hub",

@@ -32,7 +32,7 @@ class Channel(ABC):
     def workers(self) -> Workers:
         """Who works now."""
 
-    def poll(self) -> None:  # noqa: B027 - most channels need not
+    def poll(self) -> None:
         """Receive what has come, where it does not come by itself."""
 
 

@@ -98,6 +98,7 @@ class RunState:
         self._stages: Counter[str] = Counter()
         self._begun: set[Key] = set()
         self._done: set[Key] = set()
+        self._lost: set[Key] = set()
         self._remaining = Remaining(self.total, self.total_events)
         self._start = clock()
         self._lock = Lock()
@@ -110,6 +111,8 @@ class RunState:
                 self._begun.add(chunk.key)
                 if chunk.key not in self._done:
                     self._remaining.begin(chunk, self.clock())
+            elif chunk.state == "lost":
+                self._lost.add(chunk.key)
             elif chunk.key not in self._done:
                 self._done.add(chunk.key)
                 self._remaining.end(chunk)
@@ -122,8 +125,8 @@ class RunState:
 
     @property
     def complete(self) -> bool:
-        """Whether all items are finished."""
-        return len(self._done) == self.total
+        """Whether nothing more is expected: all items are finished, or given up."""
+        return len(self._done | self._lost) >= self.total
 
     def snapshot(self) -> Snapshot:
         """How far the run is now."""

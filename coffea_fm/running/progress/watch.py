@@ -123,7 +123,7 @@ class _Terminal:
     def __exit__(self, *error: object) -> None:
         self._live.stop()
 
-    def show(self, snapshot: Snapshot, *, last: bool = False) -> None:  # noqa: ARG002 - all look the same
+    def show(self, snapshot: Snapshot, *, last: bool = False) -> None:
         self._live.update(on_terminal(snapshot), refresh=True)
 
 

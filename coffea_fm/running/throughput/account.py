@@ -100,6 +100,8 @@ class Throughput:
     def of(cls, chunk: Chunk) -> Throughput:
         """That of one chunk."""
         made = cls()
+        if chunk.state == "lost":  # it is tried again, and is missing from the output otherwise
+            return made
         if chunk.state != "done":
             (made.failed if chunk.state == "failed" else made.kept).fill(chunk)
             return made

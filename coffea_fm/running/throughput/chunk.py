@@ -17,7 +17,8 @@ class Chunk:
     start, stop : int
         Its entries, the last excluded.
     state : str
-        ``"begun"`` or ``"done"``; ``"kept"`` if it was taken from a checkpoint; ``"failed"`` if it cannot be read.
+        ``"begun"`` or ``"done"``; ``"kept"`` if it was taken from a checkpoint; ``"failed"`` if it cannot be
+        read; ``"lost"`` if it cannot be done for now.
     began : float
         Seconds since 1970, by the clock of the worker.
     stages : mapping of str to float

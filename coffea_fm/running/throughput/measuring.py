@@ -14,6 +14,7 @@ from typing import Any
 
 import awkward as ak
 
+from coffea_fm.running.tasks import Task, Told
 from coffea_fm.running.throughput.account import Throughput
 from coffea_fm.running.throughput.chunk import Chunk
 from coffea_fm.timing import FILLING, OPENING, READING, Stopwatch, stage, stopwatch
@@ -76,32 +77,31 @@ class _Reading:
 
 @dataclass(frozen=True)
 class Measured:
-    """A function of a file or a chunk that also measures, reports to the client, and adds what it measured to the output.
+    """Does a task, measures it, reports to the client, and adds what it measured to the output.
 
     Parameters
     ----------
-    function : callable
-        Of one item as coffea passes it.
+    told : Told
+        Does the task.
     report : callable, optional
-        Called with a `Chunk` when the item is done.
+        Called with a `Chunk` when a task begins and when it ends.
     """
 
-    function: Callable[[Any], dict[str, Any]]
+    told: Told
     report: Report | None = None
 
-    def __call__(self, item: Any) -> dict[str, Any]:
-        """Call the function on a file or a chunk."""
-        about = item[0] if isinstance(item, tuple) else item  # on dask, each item is a pair with the processor
-        is_chunk = hasattr(about, "entrystart")
-        place = about.dataset, about.filename, getattr(about, "entrystart", 0), getattr(about, "entrystop", 0)
+    def __call__(self, task: Task, heavy: Any = None) -> dict[str, Any]:
+        """Do a task; see `Told`."""
+        item = task.item
+        is_chunk = hasattr(item, "entrystart")
+        place = item.dataset, item.filename, getattr(item, "entrystart", 0), getattr(item, "entrystop", 0)
         began = time.time()
         if self.report is not None:
             self.report(Chunk(*place, state="begun", began=began, **_where()))
         with stopwatch(OPENING) as watch:
-            output = self.function(item)
-        state = "failed" if "failed" in output else "done" if FILLING in watch.seconds or not is_chunk else "kept"
-        nbytes = output.get("metrics", {}).get("bytesread", 0)
-        chunk = _chunk(place, watch, began, state, nbytes)
+            output = self.told(task, heavy)
+        state = next((name for name in ("failed", "lost", "kept") if name in output), "done")
+        chunk = _chunk(place, watch, began, state, output.get("metrics", {}).get("bytesread", 0))
         if self.report is not None:
             self.report(chunk)
         return {**output, "throughput": Throughput.of(chunk)} if is_chunk else output

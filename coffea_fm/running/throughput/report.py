@@ -103,6 +103,7 @@ def _warnings(result: RunResult) -> list[str]:
         *([kept] if measured.kept.chunks else []),
         *([again] if measured.repeated else []),
         *(f"Skipped: {what}: {why}" for what, why in result.skipped.items()),
+        *(f"Missing: {entries}" for entries in result.missing),
     ]
 
 

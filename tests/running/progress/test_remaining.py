@@ -13,7 +13,7 @@ OPENING, PER_EVENT, LOADING = 1.0, 0.001, 5.0
 
 def run(sizes, slots, *, spread=0.0, gap=0.02):
     """A run on a simulated clock: (part of the events that are done, predicted end, now) at each end, and the true end."""
-    rng = random.Random(1)  # noqa: S311
+    rng = random.Random(1)
     remaining = Remaining(len(sizes), sum(sizes))
     waiting, running, told = list(enumerate(sizes))[::-1], [], []
 
@@ -40,7 +40,7 @@ def run(sizes, slots, *, spread=0.0, gap=0.02):
 
 
 def mixed(count):
-    rng = random.Random(2)  # noqa: S311
+    rng = random.Random(2)
     return [rng.choice((250, 1000, 4000, 8000)) for _ in range(count)]
 
 

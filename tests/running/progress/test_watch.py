@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
+from pathlib import Path
 
-import coffea.processor.executor
 import pytest
-from coffea.util import rich_bar
 
 import coffea_fm
 from coffea_fm.errors import RecipeError
-from coffea_fm.running.executors import without_bars
 from coffea_fm.running.progress import watch
 from coffea_fm.running.progress.state import RunState
 from coffea_fm.running.throughput.chunk import Chunk
@@ -34,7 +31,7 @@ def test_chunks_and_events_are_counted_on_every_executor(processor, nano, tmp_pa
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["throughput"] == result.throughput.summary()
     assert {"opening", "reading", "filling"} <= set(summary["throughput"]["share"])
-    assert [os.path.basename(path) for path in summary["written"]["throughput"]] == [
+    assert [Path(path).name for path in summary["written"]["throughput"]] == [
         "throughput.json",
         "throughput.html",
     ]
@@ -102,9 +99,3 @@ def test_dask_writes_its_performance_report(processor, nano, tmp_path):
     path = tmp_path / "new" / "dask.html"
     coffea_fm.run(str(processor), nano, cluster="local", performance_report=path, quiet=True)
     assert "Dask Performance Report" in path.read_text()
-
-
-def test_the_bar_of_coffea_comes_back():
-    with without_bars():
-        assert coffea.processor.executor.rich_bar is not rich_bar
-    assert coffea.processor.executor.rich_bar is rich_bar

@@ -8,9 +8,9 @@ from coffea.processor import IterativeExecutor, ProcessorABC, Runner
 
 import coffea_fm
 from coffea_fm.errors import InputError
-from coffea_fm.running.executors import Told
 from coffea_fm.running.failures import NetworkError
 from coffea_fm.running.headers import File
+from coffea_fm.running.tasks import Task, Told
 from coffea_fm.running.throughput import measuring
 from coffea_fm.running.throughput.measuring import Measured
 from coffea_fm.schemas import PFNanoAODSchema
@@ -79,7 +79,7 @@ def flaky(failures):
 
 def test_retries_are_counted_and_reported():
     reports = []
-    output = Measured(Told(flaky(2), skip_unreadable=False), reports.append)(File("d", "a.root", "Events"))
+    output = Measured(Told(flaky(2), skip_unreadable=False), reports.append)(Task(File("d", "a.root", "Events")))
     assert output == {"found": {File("d", "a.root", "Events"): 1}}
     assert [(chunk.state, chunk.retries, chunk.file) for chunk in reports] == [
         ("begun", 0, "a.root"),
@@ -90,5 +90,5 @@ def test_retries_are_counted_and_reported():
 def test_what_fails_is_not_reported_as_done():
     reports = []
     with pytest.raises(InputError, match="dropped the connection"):
-        Measured(Told(flaky(3), skip_unreadable=False), reports.append)(File("d", "a.root", "Events"))
+        Measured(Told(flaky(3), skip_unreadable=False), reports.append)(Task(File("d", "a.root", "Events")))
     assert [chunk.state for chunk in reports] == ["begun"]

@@ -1,0 +1,1 @@
+"""Finished chunks on disk, keyed by all that their results depend on."""
