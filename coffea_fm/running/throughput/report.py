@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,8 +138,11 @@ def _part_table(title: str, kind: str, parts: Mapping[str, Part]) -> Table:
 
 def _common_folder(names: Collection[str]) -> str:
     """What the names of all files begin with, up to a slash."""
-    folder, slash, _ = os.path.commonprefix(list(names)).rpartition("/")
-    return folder + slash if len(names) > 1 else ""
+    if len(names) < 2:
+        return ""
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(min(names), max(names), strict=False))
+    folder, slash, _ = "".join(letter for letter, _ in same).rpartition("/")
+    return folder + slash
 
 
 def _slowest_table(measured: Throughput) -> Table:
