@@ -33,6 +33,8 @@ from .running.merge import merge as merge
 from .running.options import RunOptions as RunOptions
 from .running.result import RunResult as RunResult
 from .running.skim import skim as skim
+from .running.throughput.account import Throughput as Throughput
+from .running.throughput.measuring import throughput as throughput
 from .shards.collect import collector as collector
 from .shards.collect import event_collector as event_collector
 from .shards.collector import Collector as Collector

@@ -20,6 +20,7 @@ from coffea_fm.inference.reuse.memory import Recall
 from coffea_fm.inference.reuse.variations import run_variations
 from coffea_fm.inference.things import Things
 from coffea_fm.inference.trace import branches
+from coffea_fm.timing import TAGGING, stage
 from coffea_fm.tokens import Level
 
 
@@ -195,7 +196,7 @@ class BaseTagger(CalibratedTagger):
         if not isinstance(given, ak.Array):
             raise InputError(f"expected an awkward array of jets, got {type(given).__name__}: pass e.g. events.FatJet")
         record = outputs is not None and not isinstance(outputs, str)
-        with named(self.name, self.levels, given):
+        with stage(TAGGING), named(self.name, self.levels, given):
             things = self._things(jets, collections)
             if is_typetracer(given):
                 for level in self._reads(names):

@@ -11,6 +11,7 @@ from coffea_fm.inference.chain import Chain
 from coffea_fm.inference.embedded import pack_embedded, pack_vectors
 from coffea_fm.inference.naming import named
 from coffea_fm.inference.reports import Report, attach
+from coffea_fm.timing import TAGGING, stage
 from coffea_fm.tokens import Level
 
 SCORES = ("scores",)
@@ -25,7 +26,7 @@ def score_embedding(chain: Chain, checksum: str, embedding: ak.Array, jets: ak.A
         raise InputError(f"the scores of the bundle {manifest.name!r} are per {level.name}: pass {what}")
     if embedding.fields:
         raise InputError(f"score takes vectors of the embedding, not a record of {', '.join(embedding.fields)}")
-    with named(manifest.name, (manifest.level,), embedding if jets is None else jets):
+    with stage(TAGGING), named(manifest.name, (manifest.level,), embedding if jets is None else jets):
         if is_typetracer(embedding):
             return to_typetracer(_scores(chain, checksum, *_touched(embedding, jets, level), level))
         return _scores(chain, checksum, embedding, jets, level)

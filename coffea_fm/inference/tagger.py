@@ -22,6 +22,7 @@ from coffea_fm.inference.reuse.recalled import answer_things
 from coffea_fm.inference.scoring import score_embedding
 from coffea_fm.inference.sessions import Session, session
 from coffea_fm.inference.things import Things
+from coffea_fm.timing import LOADING, stage
 from coffea_fm.tokens import Level
 from coffea_fm.tokens.levels import without_ranges
 
@@ -176,7 +177,9 @@ class Tagger(BaseTagger):
 
     @property
     def _bundle(self) -> Bundle:
-        return process_cache.find(self.source, self.checksum, self.carried)
+        with stage(LOADING):
+            return process_cache.find(self.source, self.checksum, self.carried)
 
     def _session(self, graph: Graph) -> Session:
-        return session(graph.sha256, self._bundle.graph_bytes(graph.name), self.providers)
+        with stage(LOADING):
+            return session(graph.sha256, self._bundle.graph_bytes(graph.name), self.providers)

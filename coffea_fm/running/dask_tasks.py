@@ -23,7 +23,8 @@ from coffea.processor.accumulator import accumulate
 
 from coffea_fm.errors import CoffeaFMError, InputError
 from coffea_fm.running.merging import packed, unpacked
-from coffea_fm.running.tasks import Task, Told, describe
+from coffea_fm.running.tasks import Task, describe
+from coffea_fm.running.throughput.measuring import Measured
 
 SUBMISSIONS = 3
 LARGEST_GROUP = 20
@@ -34,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 def process_chunk(task: Task, broadcast: tuple[bytes, bytes | None]) -> bytes:
     """Do a task on a worker."""
-    told: Told = cloudpickle.loads(broadcast[0])
+    told: Measured = cloudpickle.loads(broadcast[0])
     return packed(told(task, broadcast[1]))
 
 
@@ -53,13 +54,13 @@ class DaskTasks:
     Parameters
     ----------
     client : distributed.Client
-    told : Told
+    told : Measured
         Does a task.
     heavy : bytes, optional
         What every task needs beside; sent once to each worker.
     """
 
-    def __init__(self, client: Any, told: Told, heavy: bytes | None) -> None:
+    def __init__(self, client: Any, told: Measured, heavy: bytes | None) -> None:
         self._client = client
         self._what = (bytes(cloudpickle.dumps(told)), heavy)
         self._broadcast: Any = None
@@ -70,8 +71,8 @@ class DaskTasks:
         self._killed: Counter[Task] = Counter()
         self._cancelled: Counter[Task] = Counter()
 
-    def results(self, tasks: Sequence[Task]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Numbers of tasks, and what they gave together; a task that cannot be done is in ``lost`` of a result.
+    def results(self, tasks: Sequence[Task]) -> Iterator[dict[str, Any]]:
+        """What tasks gave, alone or several added up; a task that cannot be done is in ``lost`` of a result.
 
         Raises
         ------
@@ -114,16 +115,16 @@ class DaskTasks:
         self._merges[merge] = {future.key: self._chunks.pop(future) for future in futures}
         return merge
 
-    def _fetch(self, future: Any, queue: Any) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _fetch(self, future: Any, queue: Any) -> Iterator[dict[str, Any]]:
         """The result of a future, or its tasks submitted once more."""
         by_key = self._merges.pop(future) if future in self._merges else {future.key: self._chunks.pop(future)}
         tasks = list(by_key.values())
         try:
-            yield len(tasks), unpacked(future.result())
+            yield unpacked(future.result())
             return
         except CoffeaFMError:
             raise
-        except Exception as error:  # noqa: BLE001 - what dask raises when workers and schedulers go away
+        except Exception as error:
             lost = self._blame(error, by_key)
         again = [task for task in tasks if task not in lost]
         if again and self._is_connected():
@@ -133,7 +134,7 @@ class DaskTasks:
         for task, why in lost.items():
             if not hasattr(task.item, "entrystart"):
                 raise InputError(f"{describe(task.item)}: {why}")
-            yield 1, {"lost": {task.item: f"{describe(task.item)}: {why}"}}
+            yield {"lost": {task.item: f"{describe(task.item)}: {why}"}}
 
     def _blame(self, error: Exception, by_key: Mapping[str, Task]) -> dict[Task, str]:
         """Tasks to give up, and why; the others were in bad company."""

@@ -20,7 +20,7 @@ from coffea.processor.executor import WorkItem
 from coffea_fm.errors import CoffeaFMError, InputError, OutputError
 from coffea_fm.files import remove_temporary
 from coffea_fm.running.checkpoints.store import Checkpoints, chunk_name, open_checkpoints
-from coffea_fm.running.executors import TaskExecutor, progress_on_stderr
+from coffea_fm.running.executors import TaskExecutor, without_tracebacks
 from coffea_fm.running.fileset import Fileset, file_format
 from coffea_fm.running.friends import Friends
 from coffea_fm.running.headers import Header, read_headers
@@ -29,8 +29,10 @@ from coffea_fm.running.missing import missing_entries
 from coffea_fm.running.opening import readable_branches
 from coffea_fm.running.process import Process
 from coffea_fm.running.processed_files import processed_files
+from coffea_fm.running.progress.watch import watched
 from coffea_fm.running.result import RunResult
 from coffea_fm.running.tasks import describe
+from coffea_fm.running.throughput.account import Throughput
 from coffea_fm.running.unfinished import Unfinished
 
 _log = logging.getLogger(__name__)
@@ -88,8 +90,10 @@ def execute(
     start = time.perf_counter()
     data_format = file_format(fileset)
     identity = _identity(processor, schema, friends, checkpoints, folder)
-    with progress_on_stderr(quiet=quiet):
-        headers, failed_files = read_headers(fileset, executor, data_format)
+    with without_tracebacks():
+        n_files = sum(len(dataset.files) for dataset in fileset.values())
+        with watched(executor, "Reading headers", "file", [0] * n_files, quiet=quiet) as seen:
+            headers, failed_files = read_headers(fileset, seen.executor, data_format)
         by_name = {
             chunk_name(chunk, header): chunk
             for header in headers
@@ -110,7 +114,7 @@ def execute(
         process = Process(processor, friends)
         unfinished = Unfinished(folder, identity) if folder is not None and identity is not None else None
         if chunks:
-            out = _run(runner, by_name, process, branches, unfinished)
+            out = _run(runner, by_name, process, branches, unfinished, quiet=quiet)
         else:
             chunk = headers[0].nothing(fileset[headers[0].file.dataset])
             out = _run_on_nothing(runner, chunk, process, branches)
@@ -138,6 +142,7 @@ def execute(
         empty_files=[header.file.filename for header in headers if not header.entries],
         processed=processed_files(headers, processed),
         missing=missing_entries(lost),
+        throughput=out.get("throughput", Throughput()),
         columns=sorted({_BUFFER.sub("", name) for name in out["metrics"].get("columns", ())}),
         notes=[*_unread(fileset, headers, chunks), *_of_checkpoints(out), *out.get("notes", ())],
     )
@@ -164,11 +169,18 @@ def _run(
     process: Process,
     branches: dict[str, str],
     unfinished: Unfinished | None,
+    *,
+    quiet: bool,
 ) -> dict[str, Any]:
     """All chunks but those that an incomplete run before this one has done; what is missing then is kept for the next."""
     done, before = unfinished.read(by_name) if unfinished is not None else (set(), {})
     todo = [chunk for name, chunk in by_name.items() if name not in done]
-    out = dict(runner.run(todo, process, iteritems_options=branches)) if todo else {}
+    out: dict[str, Any] = {}
+    if todo:
+        with watched(runner.executor, "Processing", "chunk", [len(chunk) for chunk in todo], quiet=quiet) as seen:
+            runner.executor = seen.executor
+            out = dict(runner.run(todo, process, iteritems_options=branches))
+        out.setdefault("throughput", Throughput()).repeated = seen.state.repeated
     out.pop("exception", None)
     if done:
         before = {**before, "processed": {by_name[name] for name in done}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,11 +17,11 @@ from rich.traceback import Traceback
 from coffea_fm.running.checkpoints.store import Checkpoints
 from coffea_fm.running.dask_tasks import DaskTasks
 from coffea_fm.running.process_pool import ProcessPool
-from coffea_fm.running.progress import run_progress
 from coffea_fm.running.tasks import Task, Told
+from coffea_fm.running.throughput.measuring import Measured, Report
 
-Results: TypeAlias = Iterator[tuple[int, dict[str, Any]]]
-"""Numbers of tasks, and what these gave, added up."""
+Results: TypeAlias = Iterator[dict[str, Any]]
+"""What tasks gave, each for itself or several added up."""
 
 
 @dataclass
@@ -39,41 +38,39 @@ class TaskExecutor(ExecutorBase):  # type: ignore[misc]
         What checkpoints call the chunks.
     run : str
         Hexadecimal name of the run, in the names of temporary files.
+    report : callable, optional
+        What workers call with each chunk that they begin or end.
     """
 
     skip_unreadable: bool = False
     checkpoints: Checkpoints | None = None
     names: Mapping[Any, str] = field(default_factory=dict)
     run: str = "0"
+    report: Report | None = None
 
     def __call__(self, items: Iterable[Any], function: Callable[[Any], Any], accumulator: Any) -> Any:
         """Do all tasks and add what they give. Those that circumstances prevented are tried once more at the end."""
         tasks = [Task(item, self.names.get(item, "")) for item in items]
         if not tasks:
             return accumulator, 0
-        told = Told(function, self.skip_unreadable, self.run, self.checkpoints)
-        total: dict[str, Any] = self._added(told, tasks, self.desc)
+        told = Measured(Told(function, self.skip_unreadable, self.run, self.checkpoints), self.report)
+        total: dict[str, Any] = self._added(told, tasks)
         lost = total.pop("lost", {})
         if 0 < len(lost) < len(tasks):
-            again = self._added(told, [task for task in tasks if task.item in lost], "Trying again")
+            again = self._added(told, [task for task in tasks if task.item in lost])
             lost = again.pop("lost", {})
             total = accumulate([again], total)
         if lost:
             total["lost"] = lost
         return accumulate([total], accumulator), 0
 
-    def _added(self, told: Told, tasks: Sequence[Task], title: str) -> dict[str, Any]:
+    def _added(self, told: Measured, tasks: Sequence[Task]) -> dict[str, Any]:
         total: Any = None
-        with run_progress() as progress:
-            bar = progress.add_task(title, total=len(tasks), unit=self.unit, disable=not self.status)
-            progress.refresh()
-            for count, output in self.results(told, tasks):
-                total = accumulate([output], total)
-                progress.advance(bar, count)
-                progress.refresh()
+        for output in self.results(told, tasks):
+            total = accumulate([output], total)
         return dict(total)
 
-    def results(self, told: Told, tasks: Sequence[Task]) -> Results:
+    def results(self, told: Measured, tasks: Sequence[Task]) -> Results:
         """Do tasks, each of which counts in exactly one of the results."""
         raise NotImplementedError
 
@@ -82,10 +79,10 @@ class TaskExecutor(ExecutorBase):  # type: ignore[misc]
 class HereExecutor(TaskExecutor):
     """One task after the other in this process."""
 
-    def results(self, told: Told, tasks: Sequence[Task]) -> Results:
+    def results(self, told: Measured, tasks: Sequence[Task]) -> Results:
         """Do the tasks."""
         for task in tasks:
-            yield 1, told(task)
+            yield told(task)
 
 
 @dataclass
@@ -100,17 +97,16 @@ class PoolExecutor(TaskExecutor):
 
     workers: int = 2
 
-    def results(self, told: Told, tasks: Sequence[Task]) -> Results:
+    def results(self, told: Measured, tasks: Sequence[Task]) -> Results:
         """Do the tasks; one whose process dies is done again, alone."""
-        for output in ProcessPool(self.workers).results(told, tasks):
-            yield 1, output
+        yield from ProcessPool(self.workers).results(told, tasks)
 
 
 @dataclass
 class ClusterExecutor(TaskExecutor, DaskExecutor):  # type: ignore[misc]
     """The workers of a dask cluster; a `DaskExecutor` for coffea, which then gives the processor as ``heavy_input``."""
 
-    def results(self, told: Told, tasks: Sequence[Task]) -> Results:
+    def results(self, told: Measured, tasks: Sequence[Task]) -> Results:
         """Do the tasks, also if workers or the scheduler die."""
         yield from DaskTasks(self.client, told, self.heavy_input).results(tasks)
 
@@ -140,15 +136,10 @@ class _WithoutTracebacks(RenderHook):
 
 
 @contextmanager
-def progress_on_stderr(*, quiet: bool = False) -> Iterator[None]:
-    """Show progress on standard error, without the tracebacks that coffea prints on failure."""
-    # a console without a file of its own follows stdout, and must continue to
-    file = None if coffea_console.file is sys.stdout else coffea_console.file
-    before = file, coffea_console.quiet
-    coffea_console.file, coffea_console.quiet = sys.stderr, quiet
+def without_tracebacks() -> Iterator[None]:
+    """Hide the tracebacks that coffea prints on failure."""
     coffea_console.push_render_hook(_WithoutTracebacks())
     try:
         yield
     finally:
         coffea_console.pop_render_hook()
-        coffea_console.file, coffea_console.quiet = before

@@ -20,6 +20,7 @@ from coffea_fm.inference.base import BaseTagger
 from coffea_fm.inference.friends.metadata import FriendColumn, FriendModel, identifier
 from coffea_fm.inference.reports import report
 from coffea_fm.names import nearest
+from coffea_fm.timing import WRITING, stage
 
 COUNTS = b"coffea_fm_counts"
 _WAY = 'give it an attribute taggers = {"FatJet": tagger}, or run the processor "friends"'
@@ -91,7 +92,7 @@ class Friends:
         table = ak.to_arrow_table(ak.zip(arrays, depth_limit=1), extensionarray=False, list_to32=True)
         table = table.replace_schema_metadata({COUNTS: json.dumps(counts)})
         place = about["filename"], about["treename"], about["entrystart"], about["entrystop"]
-        with atomic(self.part(*place)) as part:
+        with stage(WRITING), atomic(self.part(*place)) as part:
             pq.write_table(table, part, compression="zstd")
 
 

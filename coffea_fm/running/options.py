@@ -7,9 +7,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, fields
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
-from coffea_fm.errors import RecipeError
+from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.files import prepare_folder
 from coffea_fm.names import nearest
 
 PathLike = str | os.PathLike[str]
@@ -28,6 +31,7 @@ class RunKeywords(TypedDict, total=False):
     chunksize: int
     skip_bad_files: bool
     checkpoints: PathLike | None
+    performance_report: PathLike | None
     quiet: bool
 
 
@@ -58,18 +62,21 @@ class RunOptions:
         Skip and count damaged files; otherwise the first one ends the run.
     checkpoints : path-like, optional
         Folder for finished chunks; an interrupted run resumes from them.
+    performance_report : path-like, optional
+        HTML file for the performance report of dask: its tasks, workers and transfers during the run. Needs a `cluster`.
     quiet : bool
         Do not show progress.
     """
 
-    schema: str | type = _option("PFNanoAODSchema", "NanoEvents schema of coffea-fm or coffea.")  # noqa: RUF009
+    schema: str | type = _option("PFNanoAODSchema", "NanoEvents schema of coffea-fm or coffea.")
     treename: str = _option("Events", "Name of the tree if the fileset has none.")
     cluster: str = _option("", "local, slurm, htcondor, gateway, or the address of a dask scheduler.")
-    cluster_config: ClusterSettings = _option(None, "YAML file: memory, wall time, partition, ... of --cluster.")  # noqa: RUF009
+    cluster_config: ClusterSettings = _option(None, "YAML file: memory, wall time, partition, ... of --cluster.")
     workers: int | None = _option(None, "Number of processes on this machine, or of jobs of --cluster.", 1)
     chunksize: int = _option(100_000, "Approximate number of events per chunk.", 1)
     skip_bad_files: bool = _option(False, "Skip and count damaged files.")
-    checkpoints: PathLike | None = _option(None, "Folder for finished chunks, to resume an interrupted run.")  # noqa: RUF009
+    checkpoints: PathLike | None = _option(None, "Folder for finished chunks, to resume an interrupted run.")
+    performance_report: PathLike | None = _option(None, "HTML file for dask's performance report; needs --cluster.")
     quiet: bool = _option(False, "Do not show progress.")
 
     def __post_init__(self) -> None:
@@ -83,6 +90,12 @@ class RunOptions:
             find_cluster(self.cluster, self.cluster_config)  # a typing error is told before anything runs
         elif self.cluster_config is not None:
             raise RecipeError(f"--cluster-config {self.cluster_config} is for a --cluster, and none is given")
+
+        if self.performance_report is not None and not self.cluster:
+            raise RecipeError(
+                f"--performance-report {os.fspath(self.performance_report)} is a report of dask, and this run is not on "
+                "dask: give a --cluster such as local; throughput.html in the output folder needs none"
+            )
 
     @classmethod
     def of(cls, keywords: RunKeywords) -> RunOptions:
@@ -107,7 +120,7 @@ class RunOptions:
         if not self.cluster:
             yield make_executor(workers=self.workers or 1, skip_unreadable=self.skip_bad_files)
             return
-        with self.client() as client:
+        with self.client() as client, _reported(self.performance_report):
             yield make_executor(client=client, skip_unreadable=self.skip_bad_files)
 
     def client(self) -> AbstractContextManager[Any]:
@@ -115,6 +128,22 @@ class RunOptions:
         from coffea_fm.running.clusters.table import dask_client
 
         return dask_client(self.cluster, self.cluster_config, self.workers)
+
+
+@contextmanager
+def _reported(path: PathLike | None) -> Iterator[None]:
+    """Let dask write its performance report of what runs meanwhile."""
+    if path is None:
+        yield
+        return
+    if find_spec("bokeh") is None:
+        raise InputError("dask's performance report needs bokeh, here and where the scheduler runs: pip install 'coffea-fm[dashboard]'")
+    import distributed
+
+    report: Any = distributed.performance_report
+    prepare_folder(Path(path).absolute().parent)
+    with report(filename=os.fspath(path)):
+        yield
 
 
 def shows_run_options(function: Function) -> Function:

@@ -27,6 +27,7 @@ from coffea_fm.running.merging import not_added
 from coffea_fm.running.missing import in_words
 from coffea_fm.running.result import RunResult
 from coffea_fm.running.root_histograms import write_root
+from coffea_fm.running.throughput.report import PAGE, write_throughput
 
 _log = logging.getLogger(__name__)
 ROOT = "histograms.root"
@@ -46,7 +47,7 @@ class _Finish:
         """One step; what it raises is one line of the account, and the next step follows."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong here shall cost this step alone
+        except Exception as error:
             (self.failures if table is None else table)[name] = f"{name}: {sentence(error)}"
             _log.debug("%s failed", name, exc_info=error)
 
@@ -104,6 +105,9 @@ def finish(
             result = _write_friends(result, friends, done)
         if plots:
             _write_plots(parts, folder / "plots", output, done)
+    if folder is not None and result.throughput.measured:
+        with done.step(PAGE):
+            done.written["throughput"] = [str(path) for path in write_throughput(result, folder)]
     result = replace(result, written=done.written, not_written=done.not_written, failures=done.failures)
     if folder is not None:
         with done.step("summary.json"):

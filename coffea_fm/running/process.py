@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import awkward as ak
+import cloudpickle  # type: ignore[import-untyped]
 from coffea.processor import ProcessorABC, column_accumulator
 
 from coffea_fm.running.friends import Friends
 from coffea_fm.running.merging import Merging
+from coffea_fm.running.throughput.measuring import times_reading
+from coffea_fm.timing import FILLING, LOADING, stage
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,23 @@ class Process:
     processor: ProcessorABC
     friends: Friends | None = None
 
+    def __getstate__(self) -> bytes:
+        return bytes(cloudpickle.dumps((self.processor, self.friends)))
+
+    def __setstate__(self, state: bytes) -> None:
+        with stage(LOADING):  # on a new worker, this imports what the processor needs
+            processor, friends = cloudpickle.loads(state)
+        object.__setattr__(self, "processor", processor)
+        object.__setattr__(self, "friends", friends)
+
     def __call__(self, events: Any) -> Merging | None:
         """The output of a chunk; what it has not yet read of the file is read now, before the file is closed."""
-        if self.friends is not None and len(events):
-            self.friends.write_part(events)  # first: a processor may replace collections by selections of them
-        output = self.processor.process(events)
-        _read(output)
+        with stage(FILLING):
+            times_reading(events)
+            if self.friends is not None and len(events):
+                self.friends.write_part(events)  # first: a processor may replace collections by selections of them
+            output = self.processor.process(events)
+            _read(output)
         return None if output is None else Merging(output)
 
 

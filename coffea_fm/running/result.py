@@ -11,6 +11,7 @@ from typing import Any
 from coffea_fm.names import counted
 from coffea_fm.running.missing import MissingEntries
 from coffea_fm.running.processed_files import ProcessedFile, to_fileset
+from coffea_fm.running.throughput.account import Throughput
 
 _EACH = 3
 """Files of a kind that are named one by one."""
@@ -46,6 +47,8 @@ class RunResult:
         Files whose headers were read, and the chunks of each that were processed.
     missing : list of MissingEntries
         Entries that could not be processed; ``output`` does not include them.
+    throughput : Throughput
+        How fast chunks were processed, and where the time of the workers went.
     processor : dict
         Name of its class; ``source`` and ``options`` if it was found by name.
     folder : Path, optional
@@ -70,6 +73,7 @@ class RunResult:
     notes: list[str] = field(default_factory=list)
     processed: list[ProcessedFile] = field(default_factory=list)
     missing: list[MissingEntries] = field(default_factory=list)
+    throughput: Throughput = field(default_factory=Throughput)
     processor: dict[str, Any] = field(default_factory=dict)
     folder: Path | None = None
     written: dict[str, Any] = field(default_factory=dict)
@@ -100,6 +104,7 @@ class RunResult:
             "written": self.written,
             "not_written": self.not_written,
             "failures": self.failures,
+            "throughput": self.throughput.summary(),
             "processor": self.processor,
             "processed": to_fileset(self.processed),
         }

@@ -16,6 +16,7 @@ from coffea_fm.logs import LOGGER, show_logs
 from coffea_fm.running.checkpoints.sealed import SealError
 from coffea_fm.running.checkpoints.store import Checkpoints
 from coffea_fm.running.failures import NetworkError, SetupError, UnreadableFileError, explain
+from coffea_fm.timing import count_retry
 
 _ATTEMPTS = 3
 _CIRCUMSTANCES = (UnreadableFileError, NetworkError, SetupError, OutputError)
@@ -86,10 +87,12 @@ class Told:
             try:
                 with _fewer_warnings(show=bool(self.log_level)):
                     return dict(self.function(given))
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 told = explain(error, item.filename, entries(item))
             if not isinstance(told, UnreadableFileError | NetworkError):
                 break
+            if attempt < _ATTEMPTS - 1:
+                count_retry()
         return self._not_done(item, told)
 
     def _not_done(self, item: Any, told: CoffeaFMError) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from coffea_fm.errors import InputError
 from coffea_fm.files import atomic
 from coffea_fm.shards.columns import to_columns
 from coffea_fm.shards.metadata import KEY, ShardMetadata, Source
+from coffea_fm.timing import WRITING, stage
 from coffea_fm.tokens import Level, Packed
 
 ROW_GROUP = 2048
@@ -62,7 +63,7 @@ def write_shard(
         arrays[name] = pa.array(values.astype(dtype))
     metadata = ShardMetadata(level=level, classes=tuple(classes), source=source)
     table = pa.table(arrays).replace_schema_metadata({KEY: metadata.model_dump_json()})
-    with atomic(path) as temporary:
+    with stage(WRITING), atomic(path) as temporary:
         pq.write_table(table, temporary, row_group_size=ROW_GROUP, compression="zstd", use_dictionary=False)
     _LOG.info("wrote %d %ss to %s", len(packed), level.name, path)
 

@@ -164,6 +164,7 @@ def run_blocks(page: Path, names: dict[str, object]) -> list[dict[str, object]]:
         "how-to/clusters.md",
         "how-to/coming-from.md",
         "how-to/run.md",
+        "how-to/watch.md",
         "concepts/data-model.md",
         "concepts/formats.md",
         "concepts/bundle.md",
