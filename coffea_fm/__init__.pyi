@@ -19,6 +19,7 @@ from .inference.reports import Report as Report
 from .inference.reports import report as report
 from .inference.tagger import Tagger as Tagger
 from .inference.triton.repository import export_triton as export_triton
+from .running import simulate as simulate
 from .running.commands import collect as collect
 from .running.commands import demo as demo
 from .running.commands import run as run
@@ -31,7 +32,6 @@ from .running.skim import skim as skim
 from .shards.collect import collector as collector
 from .shards.collect import event_collector as event_collector
 from .shards.collector import Collector as Collector
-from .simulation import simulate as simulate
 from .statistics.limit import limit as limit
 from .training.train import finetune as finetune
 from .training.train import pretrain as pretrain

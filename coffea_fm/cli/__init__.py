@@ -55,6 +55,8 @@ EXTRAS = {
     "iminuit": "limit",
     "huggingface_hub": "hub",
     "tritonclient": "triton",
+    "dask_jobqueue": "jobqueue",
+    "dask_gateway": "gateway",
 }
 
 

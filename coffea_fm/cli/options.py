@@ -20,7 +20,14 @@ ProcessorOption = Annotated[
     list[str] | None, typer.Option("--option", "-O", help="key=value for the processor's constructor.")
 ]
 _OTHER_FLAGS = {"quiet": ("--quiet", "-q")}
-_TYPES: dict[str, Any] = {"schema": str, "checkpoints": Path | None, "skip_bad_files": bool, "quiet": bool}
+_TYPES: dict[str, Any] = {
+    "schema": str,
+    "cluster_config": Path | None,
+    "workers": int | None,
+    "checkpoints": Path | None,
+    "skip_bad_files": bool,
+    "quiet": bool,
+}
 _ADDED = "__coffea_fm_verbose__"
 
 

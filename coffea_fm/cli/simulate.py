@@ -27,6 +27,17 @@ class Spectrum(StrEnum):
     FLAT = "flat"
 
 
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, help="Number of processes, by default one per core; or of jobs of --cluster.")
+]
+ClusterOption = Annotated[
+    str, typer.Option(help="local, slurm, htcondor, gateway, or the address of a dask scheduler: one task per file.")
+]
+ClusterConfigOption = Annotated[
+    Path | None, typer.Option(help="YAML file: memory, wall time, partition, ... of --cluster.")
+]
+
+
 @app.callback()
 def _group() -> None:
     """Simulate events and jets for training, without a download."""
@@ -51,7 +62,9 @@ def jets(
     seed: Annotated[
         int, typer.Option(min=0, help="Random seed; the files do not depend on the number of workers.")
     ] = 0,
-    workers: Annotated[int | None, typer.Option(min=1, help="Number of processes; by default one per core.")] = None,
+    workers: WorkersOption = None,
+    cluster: ClusterOption = "",
+    cluster_config: ClusterConfigOption = None,
     layout: Annotated[
         Layout, typer.Option(help="NanoAOD with candidates (PFNano's names), or JetClass.")
     ] = Layout.NANO,
@@ -69,6 +82,8 @@ def jets(
         pythia=pythia or (),
         seed=seed,
         workers=workers,
+        cluster=cluster,
+        cluster_config=cluster_config,
         layout=layout.value,
     )
     print(f"wrote {len(written)} files of {jets_per_file} jets to {output}")
@@ -93,7 +108,9 @@ def hh4b(
     seed: Annotated[
         int, typer.Option(min=0, help="Random seed; the files do not depend on the number of workers.")
     ] = 0,
-    workers: Annotated[int | None, typer.Option(min=1, help="Number of processes; by default one per core.")] = None,
+    workers: WorkersOption = None,
+    cluster: ClusterOption = "",
+    cluster_config: ClusterConfigOption = None,
 ) -> None:
     """Simulate X -> HH -> 4b events and backgrounds, with jets of R = 0.8 and R = 0.4 and their constituents."""
     import coffea_fm
@@ -107,6 +124,8 @@ def hh4b(
         pythia=pythia or (),
         seed=seed,
         workers=workers,
+        cluster=cluster,
+        cluster_config=cluster_config,
     )
     print(f"wrote {len(written)} files of {events_per_file} events to {output}")
 

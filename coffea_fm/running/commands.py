@@ -61,7 +61,7 @@ def run(
     plots : bool
         Draw the histograms.
     **keywords
-        How it is run, see `RunOptions`: ``schema``, ``treename``, ``dask``, ``workers``, ``chunksize``,
+        How it is run, see `RunOptions`: ``schema``, ``treename``, ``cluster``, ``cluster_config``, ``workers``, ``chunksize``,
         ``skip_bad_files``, ``checkpoints``, ``quiet``.
 
     Returns
@@ -174,7 +174,7 @@ def demo(output: PathLike = "demo-output", *, workers: int = 2, quiet: bool = Fa
         output,
         options={"bundle": "jet-classifier-small"},
         plots=False,
-        dask="local",
+        cluster="local",
         workers=workers,
         chunksize=1000,
         quiet=quiet,

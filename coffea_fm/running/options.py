@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, fields
 from typing import Any, TypedDict, TypeVar
 
@@ -13,6 +13,7 @@ from coffea_fm.errors import RecipeError
 from coffea_fm.names import nearest
 
 PathLike = str | os.PathLike[str]
+ClusterSettings = PathLike | Mapping[str, Any] | None
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -21,8 +22,9 @@ class RunKeywords(TypedDict, total=False):
 
     schema: str | type
     treename: str
-    dask: str
-    workers: int
+    cluster: str
+    cluster_config: ClusterSettings
+    workers: int | None
     chunksize: int
     skip_bad_files: bool
     checkpoints: PathLike | None
@@ -43,10 +45,13 @@ class RunOptions:
         NanoEvents schema: a class, or the name of one in coffea-fm or coffea.
     treename : str
         Name of the tree if the fileset has none.
-    dask : str
-        Address of a dask scheduler, or ``"local"`` to start a cluster with `workers` processes.
-    workers : int
-        Number of processes on this machine.
+    cluster : str
+        ``"local"``, ``"slurm"``, ``"htcondor"``, ``"gateway"``, or the address of a dask scheduler; see
+        `coffea_fm.running.clusters`. By default processes on this machine, without dask.
+    cluster_config : path-like or mapping, optional
+        YAML file of the cluster's settings, or the settings: memory, wall time, partition, ...
+    workers : int, optional
+        Number of processes on this machine, or of jobs; by default what `cluster_config` says, or 1.
     chunksize : int
         Approximate number of events per chunk.
     skip_bad_files : bool
@@ -59,8 +64,9 @@ class RunOptions:
 
     schema: str | type = _option("PFNanoAODSchema", "NanoEvents schema of coffea-fm or coffea.")  # noqa: RUF009
     treename: str = _option("Events", "Name of the tree if the fileset has none.")
-    dask: str = _option("", "Address of a dask scheduler, or 'local' to start --workers processes.")
-    workers: int = _option(1, "Number of processes on this machine.", 1)
+    cluster: str = _option("", "local, slurm, htcondor, gateway, or the address of a dask scheduler.")
+    cluster_config: ClusterSettings = _option(None, "YAML file: memory, wall time, partition, ... of --cluster.")  # noqa: RUF009
+    workers: int | None = _option(None, "Number of processes on this machine, or of jobs of --cluster.", 1)
     chunksize: int = _option(100_000, "Approximate number of events per chunk.", 1)
     skip_bad_files: bool = _option(False, "Skip and count damaged files.")
     checkpoints: PathLike | None = _option(None, "Folder for finished chunks, to resume an interrupted run.")  # noqa: RUF009
@@ -68,8 +74,15 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         for name in ("workers", "chunksize"):
-            if getattr(self, name) < 1:
-                raise RecipeError(f"{name}={getattr(self, name)}: must be at least 1")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise RecipeError(f"{name}={value}: must be at least 1")
+        if self.cluster:
+            from coffea_fm.running.clusters.table import find_cluster
+
+            find_cluster(self.cluster, self.cluster_config)  # a typing error is told before anything runs
+        elif self.cluster_config is not None:
+            raise RecipeError(f"--cluster-config {self.cluster_config} is for a --cluster, and none is given")
 
     @classmethod
     def of(cls, keywords: RunKeywords) -> RunOptions:
@@ -88,15 +101,20 @@ class RunOptions:
 
     @contextmanager
     def executor(self) -> Iterator[Any]:
-        """Create the executor, with a local dask cluster if requested."""
-        from coffea_fm.running.cluster import dask_client
+        """Create the executor, and start the cluster if it is not running."""
         from coffea_fm.running.executors import make_executor
 
-        if not self.dask:
-            yield make_executor(workers=self.workers, skip_unreadable=self.skip_bad_files)
+        if not self.cluster:
+            yield make_executor(workers=self.workers or 1, skip_unreadable=self.skip_bad_files)
             return
-        with dask_client(self.dask, self.workers) as client:
+        with self.client() as client:
             yield make_executor(client=client, skip_unreadable=self.skip_bad_files)
+
+    def client(self) -> AbstractContextManager[Any]:
+        """Connect to the cluster, and start it if it is not running."""
+        from coffea_fm.running.clusters.table import dask_client
+
+        return dask_client(self.cluster, self.cluster_config, self.workers)
 
 
 def shows_run_options(function: Function) -> Function:

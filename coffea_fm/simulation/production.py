@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -83,7 +84,7 @@ def write_part(part: Part, settings: SimulationSettings) -> None:
 
 
 def produce(
-    output: Path, settings: SimulationSettings, classes: tuple[str, ...], jets_per_class: int, workers: int
+    output: Path, settings: SimulationSettings, classes: tuple[str, ...], jets_per_class: int, workers: int | Executor
 ) -> list[Path]:
     """Write the missing files of a sample.
 
@@ -97,8 +98,8 @@ def produce(
         Some of `JET_CLASSES`.
     jets_per_class : int
         Jets per class, rounded up to whole files.
-    workers : int
-        Number of processes.
+    workers : int or concurrent.futures.Executor
+        Number of processes, or the executor of a cluster that shares the folder.
 
     Returns
     -------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -13,9 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import awkward as ak
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from coffea_fm.errors import RecipeError
+from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.files import atomic
-from coffea_fm.simulation.workers import report, run
+from coffea_fm.simulation.workers import report, run, run_on
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -48,7 +49,7 @@ def write_files(
     names: tuple[str, ...],
     amount: Amount,
     write: Callable[[Part, Settings], None],
-    workers: int,
+    workers: int | Executor,
 ) -> list[Path]:
     """Write the missing files of a sample.
 
@@ -64,8 +65,8 @@ def write_files(
         Amount per name.
     write : callable
         Function that writes one file, completely or not at all; it is pickled by name.
-    workers : int
-        Number of processes.
+    workers : int or concurrent.futures.Executor
+        Number of processes, or the executor of a cluster that shares the folder.
 
     Returns
     -------
@@ -77,7 +78,7 @@ def write_files(
     RecipeError
         If the folder has other settings.
     InputError
-        If the folder cannot be written, or a process was killed; complete files are kept.
+        If the folder cannot be written or is not shared by the cluster, or a process was killed; complete files are kept.
     """
     _claim(output, settings)
     n_files = -(-amount.total // amount.per_file)
@@ -85,7 +86,14 @@ def write_files(
     missing = [part for part in parts if not part.path.exists()]
     with _progress(len(parts) * amount.per_file, amount.unit) as advance:
         advance((len(parts) - len(missing)) * amount.per_file)
-        run([partial(write, part, settings) for part in missing], workers, advance)
+        jobs = [partial(write, part, settings) for part in missing]
+        if isinstance(workers, Executor):
+            run_on(workers, jobs, lambda: advance(amount.per_file))
+        else:
+            run(jobs, workers, advance)
+    away = [part.path for part in missing if not part.path.exists()]
+    if away:
+        raise InputError(f"the workers wrote {away[0]}, which is not here: {output} must be a folder that they share")
     return [part.path for part in missing]
 
 

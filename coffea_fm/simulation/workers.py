@@ -8,7 +8,7 @@ import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from ctypes import c_bool
@@ -76,6 +76,28 @@ def run(jobs: Sequence[Callable[[], object]], workers: int, advance: Callable[[i
             stopped.value = True
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+def run_on(executor: Executor, jobs: Sequence[Callable[[], object]], done: Callable[[], object]) -> None:
+    """Call functions on a cluster.
+
+    Parameters
+    ----------
+    executor : concurrent.futures.Executor
+        Such as ``client.get_executor()`` of dask.
+    jobs : sequence of callable
+        As for `run`.
+    done : callable
+        Called when a function has ended.
+    """
+    running = [executor.submit(job) for job in jobs]
+    try:
+        for future in as_completed(running):
+            future.result()
+            done()
+    finally:
+        for future in running:
+            future.cancel()
 
 
 def _start(messages: Any, stopped: Any, parent: int) -> None:

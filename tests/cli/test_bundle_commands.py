@@ -108,6 +108,6 @@ def test_demo_tags_the_shipped_sample_on_worker_processes(tmp_path, monkeypatch)
     result = CliRunner().invoke(main, ["demo", "-o", str(tmp_path / "out")])
     assert result.exit_code == 0, result.stderr
     assert called["arguments"][:2] == ("tag_jets", [str(samples / "jets.root")])
-    assert (called["dask"], called["options"]) == ("local", {"bundle": "jet-classifier-small"})
+    assert (called["cluster"], called["options"]) == ("local", {"bundle": "jet-classifier-small"})
     assert "wrote out/cutflow.json" in result.stdout
     assert f"wrote 1 figures, as PNG and PDF, to {tmp_path / 'out' / 'plots'}" in result.stdout

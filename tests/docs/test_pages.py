@@ -147,7 +147,7 @@ def run_blocks(page: Path, names: dict[str, object]) -> list[dict[str, object]]:
                     shutil.copytree(source, copy)
                 elif not line.startswith(NOT_RUN) and "HOST" not in line:
                     # a local dask cluster takes its seconds to start: tests/integration runs them
-                    told += [call(words) for words in commands(line.replace("--dask local --workers 2 ", ""))]
+                    told += [call(words) for words in commands(line.replace("--cluster local --workers 2 ", ""))]
     return told
 
 

@@ -56,7 +56,7 @@ def run(own: Path, output: str, *arguments: str) -> tuple[int, dict[str, object]
 
 def test_workers_elsewhere_give_what_this_process_gives(own: Path, cluster: str) -> None:
     here = run(own, "here", "--skip-bad-files")
-    there = run(own, "there", "--skip-bad-files", "--dask", cluster)
+    there = run(own, "there", "--skip-bad-files", "--cluster", cluster)
     assert here[0] == there[0] == 0, there[2]
     for key in ("events_by_dataset", "files", "chunks", "skipped", "columns"):
         assert here[1][key] == there[1][key]
@@ -70,7 +70,7 @@ def test_workers_elsewhere_give_what_this_process_gives(own: Path, cluster: str)
 
 
 def test_a_failure_on_a_worker_is_one_sentence_here(own: Path, cluster: str, capfd: pytest.CaptureFixture[str]) -> None:
-    code, _, message = run(own, "none", "--skip-bad-files", "--dask", cluster, "-O", "collection=FatJett")
+    code, _, message = run(own, "none", "--skip-bad-files", "--cluster", cluster, "-O", "collection=FatJett")
     assert code == 1
     assert message.startswith("coffea-fm: processing ")
     assert "no field 'FatJett'" in message
@@ -85,21 +85,22 @@ def test_a_worker_without_the_bundle_says_so_and_no_file_is_skipped_for_it(own: 
         "        shutil.rmtree(self.tagger.source, ignore_errors=True)\n        return self.__dict__\n"
     )
     make_bundle(own / "counting", f"lost-{own.name}")
-    code, _, message = run(own, "none", "--skip-bad-files", "--dask", cluster)
+    code, _, message = run(own, "none", "--skip-bad-files", "--cluster", cluster)
     assert (code, len(message.splitlines())) == (1, 1)
     assert str(own / "counting") in message
 
 
-def test_a_silent_scheduler_is_one_sentence(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coffea_fm.running.cluster.TIMEOUT", 0.5)
-    code, _, message = run(own, "none", "--dask", "tcp://127.0.0.1:9")
+def test_a_silent_scheduler_is_one_sentence(own: Path) -> None:
+    (own / "cluster.yaml").write_text("wait: 0.5")
+    arguments = ["--cluster", "tcp://127.0.0.1:9", "--cluster-config", str(own / "cluster.yaml")]
+    code, _, message = run(own, "none", *arguments)
     assert (code, len(message.splitlines())) == (1, 1)
     assert "no dask scheduler answers at tcp://127.0.0.1:9" in message
 
 
 def test_a_local_cluster_runs_the_shipped_processor_in_processes(own: Path) -> None:
     command = ["run", "tag_jets", str(own / "f0.root"), str(own / "f1.root"), "-O", f"bundle={own / 'counting'}"]
-    options = ["--dask", "local", "--workers", "2", "-o", str(own / "out"), "--no-plots", "--json"]
+    options = ["--cluster", "local", "--workers", "2", "-o", str(own / "out"), "--no-plots", "--json"]
     result = CliRunner().invoke(main, [*command, *options])
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["events"] == 120

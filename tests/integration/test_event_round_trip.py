@@ -43,7 +43,7 @@ def round_trip(cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             if title:
                 Path(title).write_text(reduce(lambda made, change: made.replace(*change), SHORTER.items(), text))
             elif language == "bash":
-                there = text.replace("--dask local --workers 2", f"--dask {cluster}")
+                there = text.replace("--cluster local --workers 2", f"--cluster {cluster}")
                 told += [call(arguments) for arguments in commands(there)]
         yield told
 
@@ -67,7 +67,7 @@ def test_what_a_processor_collects_it_tags_with(round_trip: list[dict[str, objec
 
     before = sorted(Path("data/events").glob("*.parquet"))
     files = [str(file) for file in FILES]
-    call(["collect", *files, "--processor", "dihiggs.py", "--output", "data/events", "--dask", cluster])
+    call(["collect", *files, "--processor", "dihiggs.py", "--output", "data/events", "--cluster", cluster])
     assert sorted(Path("data/events").glob("*.parquet")) == before
 
     model, _ = load_checkpoint("runs/events/best")

@@ -36,7 +36,7 @@ def round_trip(cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         if title:
             Path(title).write_text(text.replace(LONG, SHORT))
         elif language == "bash":
-            there = text.replace("--dask local --workers 2", f"--dask {cluster}")
+            there = text.replace("--cluster local --workers 2", f"--cluster {cluster}")
             told += [call(arguments) for arguments in commands(there)]
     return told
 
@@ -54,7 +54,7 @@ def test_what_a_processor_collects_it_tags_with(round_trip: list[dict[str, objec
         np.testing.assert_array_equal(np.sort(data.scalars("pt_raw")["pt_raw"]), np.sort(expected))
 
     before = sorted(Path("data/mine").rglob("*.parquet"))
-    call(["collect", *files, "--processor", "analysis.py", "--output", "data/mine", "--dask", cluster])
+    call(["collect", *files, "--processor", "analysis.py", "--output", "data/mine", "--cluster", cluster])
     assert sorted(Path("data/mine").rglob("*.parquet")) == before
 
     model, checkpoint = load_checkpoint("runs/mine/best")

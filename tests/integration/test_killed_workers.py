@@ -83,7 +83,7 @@ def chunks_done(folder: Path) -> tuple[int, int]:
 def test_results_lost_with_a_worker_are_made_again(folder: Path) -> None:
     command = ["run", f"{folder / 'tag_jets.py'}:Disturbed"]
     options = ["-O", f"bundle={folder / 'counting'}", "--no-plots"]
-    dask = ["--dask", "local", "--workers", "2"]
+    dask = ["--cluster", "local", "--workers", "2"]
     code, disturbed, message = invoke(folder, command, "disturbed", "other", *options, *dask)
     assert code == 0, message
     assert (folder / "notes" / "killed").exists()
@@ -107,7 +107,7 @@ def contents(histogram) -> dict:
 
 def test_collected_shards_are_not_duplicated(folder: Path) -> None:
     command = ["collect", "--processor", f"{folder / 'collect_jets.py'}:Disturbed"]
-    code, disturbed, message = invoke(folder, command, "disturbed", "itself", "--dask", "local", "--workers", "2")
+    code, disturbed, message = invoke(folder, command, "disturbed", "itself", "--cluster", "local", "--workers", "2")
     assert code == 0, message
     times, chunks = chunks_done(folder)
     assert times > chunks == 12
@@ -123,7 +123,7 @@ def test_collected_shards_are_not_duplicated(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("dask", "sentence"),
     [
-        (["--dask", "local"], "dask workers died repeatedly on /.*/f[012].root, entries 0 to 30, "),
+        (["--cluster", "local"], "dask workers died repeatedly on /.*/f[012].root, entries 0 to 30, "),
         ([], "a worker process was killed"),
     ],
 )
@@ -157,7 +157,7 @@ class Slow(ProcessorABC):
 """
 
 
-@pytest.mark.parametrize("dask", [[], ["--dask", "local"]])
+@pytest.mark.parametrize("dask", [[], ["--cluster", "local"]])
 def test_workers_end_with_a_killed_parent(folder: Path, dask: list[str]) -> None:
     (folder / "slow.py").write_text(SLOW)
     command = [sys.executable, "-c", "from coffea_fm.cli import main; main()", "run", "slow.py", "f0.root", "f1.root"]

@@ -58,7 +58,7 @@ def check(path: Path, jets: ak.Array) -> None:
     )
 
 
-@pytest.mark.parametrize("settings", [{"workers": 2}, {"dask": "local"}], ids=str)
+@pytest.mark.parametrize("settings", [{"workers": 2}, {"cluster": "local"}], ids=str)
 def test_one_file_an_input_file_aligned_with_it(bundle, tmp_path, shared_data, settings):
     jets = {name: make_nano(tmp_path / f"{name}.root", n, seed=n) for name, n in (("a", 200), ("b", 30))}
     empty = shared_data / "real" / "nano_dy_empty.root"

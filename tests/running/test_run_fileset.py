@@ -199,7 +199,7 @@ def test_copies_are_refused_before_the_run(processor, nano, tmp_path, skip):
         execute(processor, [nano, tmp_path / "copy.root"], skip=skip, options={"fail": "it was run"})
 
 
-@pytest.mark.parametrize("options", [{"workers": 1}, {"dask": "local"}], ids=str)
+@pytest.mark.parametrize("options", [{"workers": 1}, {"cluster": "local"}], ids=str)
 def test_letters_of_other_scripts(processor, tmp_path, options):
     """In the path of a file, and in the name of a dataset."""
     names = ["müller", "tt̄", "数据", "a b:c;d|e/f", "x" * 300]

@@ -38,7 +38,7 @@ def fileset(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     return files
 
 
-@pytest.mark.parametrize("options", [{"workers": 1}, {"workers": 2}, {"dask": "local", "workers": 2}], ids=str)
+@pytest.mark.parametrize("options", [{"workers": 1}, {"workers": 2}, {"cluster": "local", "workers": 2}], ids=str)
 def test_every_name_through_run(processor, fileset, tmp_path, options):
     out = tmp_path / "out"
     result = coffea_fm.run(processor, fileset, out, quiet=True, plots=False, **options)

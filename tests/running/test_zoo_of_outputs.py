@@ -129,7 +129,7 @@ def refuse(constant: str) -> None:
     raise AssertionError(f"{constant} is not JSON")
 
 
-@pytest.mark.parametrize("options", [{"workers": 1}, {"workers": 2}, {"dask": "local"}], ids=str)
+@pytest.mark.parametrize("options", [{"workers": 1}, {"workers": 2}, {"cluster": "local"}], ids=str)
 def test_everything_is_written_or_named(tmp_path, nano, expected, options):
     (tmp_path / "zoo.py").write_text(PROCESSOR)
     out = tmp_path / "out"

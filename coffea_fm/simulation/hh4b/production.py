@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def write_event_file(part: Part, settings: EventSettings) -> None:
 
 
 def produce_events(
-    output: Path, settings: EventSettings, processes: tuple[str, ...], events_per_process: int, workers: int
+    output: Path, settings: EventSettings, processes: tuple[str, ...], events_per_process: int, workers: int | Executor
 ) -> list[Path]:
     """Write the missing files of a sample.
 

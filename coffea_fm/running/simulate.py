@@ -1,12 +1,18 @@
-"""The functions behind ``coffea-fm simulate jets`` and ``simulate hh4b``."""
+"""The functions behind ``coffea-fm simulate jets`` and ``simulate hh4b``: here, or as tasks of a cluster."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from coffea_fm.simulation.production import Layout, Spectrum
+from coffea_fm.running.options import ClusterSettings, RunOptions
+
+if TYPE_CHECKING:
+    from coffea_fm.simulation.production import Layout, Spectrum
 
 
 def jets(
@@ -21,6 +27,8 @@ def jets(
     seed: int = 0,
     workers: int | None = None,
     layout: Layout = "nano",
+    cluster: str = "",
+    cluster_config: ClusterSettings = None,
 ) -> list[Path]:
     """Simulate jets of the ten JetClass classes: Pythia 8, FastJet and a fast detector simulation.
 
@@ -41,9 +49,11 @@ def jets(
     seed : int
         Random seed; the files do not depend on the number of workers.
     workers : int, optional
-        Number of processes; by default one per core.
+        Number of processes, by default one per core; or of the jobs of a cluster.
     layout : {"nano", "jetclass"}
         NanoAOD with candidates (PFNano's names), or JetClass.
+    cluster, cluster_config
+        As for `coffea_fm.run`: a task of the cluster makes one file. The output folder is one that the workers share.
 
     Returns
     -------
@@ -55,7 +65,8 @@ def jets(
 
     settings = SimulationSettings(pt, seed, jets_per_file, layout, spectrum, tuple(pythia))
     names = tuple(JET_CLASSES if classes is None else classes)
-    return produce(Path(output), settings, names, jets_per_class, workers or len(os.sched_getaffinity(0)))
+    with _places(cluster, cluster_config, workers) as places:
+        return produce(Path(output).absolute(), settings, names, jets_per_class, places)
 
 
 def hh4b(
@@ -68,6 +79,8 @@ def hh4b(
     pythia: Sequence[str] = (),
     seed: int = 0,
     workers: int | None = None,
+    cluster: str = "",
+    cluster_config: ClusterSettings = None,
 ) -> list[Path]:
     """Simulate X -> HH -> 4b events and backgrounds, with jets of R = 0.8 and R = 0.4 and their constituents.
 
@@ -79,7 +92,7 @@ def hh4b(
         Selected events per process, rounded up to whole files, and per file.
     processes : sequence of str, optional
         All by default.
-    spectrum, pythia, seed, workers
+    spectrum, pythia, seed, workers, cluster, cluster_config
         As for `jets`; the spectrum is that of the backgrounds.
 
     Returns
@@ -92,4 +105,16 @@ def hh4b(
 
     settings = EventSettings(seed, events_per_file, spectrum, tuple(pythia))
     names = tuple(EVENT_PROCESSES if processes is None else processes)
-    return produce_events(Path(output), settings, names, events_per_process, workers or len(os.sched_getaffinity(0)))
+    with _places(cluster, cluster_config, workers) as places:
+        return produce_events(Path(output).absolute(), settings, names, events_per_process, places)
+
+
+@contextmanager
+def _places(cluster: str, cluster_config: ClusterSettings, workers: int | None) -> Iterator[int | Executor]:
+    """Where files are made: a number of processes on this machine, or a cluster."""
+    options = RunOptions(cluster=cluster, cluster_config=cluster_config, workers=workers)
+    if not cluster:
+        yield workers or len(os.sched_getaffinity(0))
+        return
+    with options.client() as client:
+        yield client.get_executor()

@@ -1,0 +1,1 @@
+"""Clusters that a run can use: one file a kind, one line each in `table`."""
