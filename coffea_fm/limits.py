@@ -30,6 +30,9 @@ class MemoryLimit:
     size: int
     source: str
 
+    def __str__(self) -> str:
+        return f"{self.size / 2**30:.2f} GiB ({self.source})"
+
 
 def core_limit(environment: Mapping[str, str] = os.environ, root: Path = ROOT) -> int:
     """Number of cores that this process may keep busy.

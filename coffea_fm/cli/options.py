@@ -25,6 +25,7 @@ _TYPES: dict[str, Any] = {
     "cluster_config": Path | None,
     "workers": int | None,
     "checkpoints": Path | None,
+    "chunksize": str,
     "skip_bad_files": bool,
     "quiet": bool,
 }

@@ -104,6 +104,7 @@ def _run(
             schema,
             executor,
             chunksize=settings.chunksize,
+            keep_in=None if arrays else folder,  # a collection that goes on must write the same shards
             checkpoints=settings.checkpoints,
             friends=beside,
             quiet=settings.quiet,

@@ -13,9 +13,12 @@ from typing import Any
 
 from coffea.processor import ProcessorABC, Runner
 from coffea.processor.executor import ExecutorBase, WorkItem
+from coffea.util import coffea_console
 
 from coffea_fm.errors import CoffeaFMError, InputError
 from coffea_fm.running.checkpoints import Checkpoints, fingerprint
+from coffea_fm.running.chunks import AUTO, parse_chunksize
+from coffea_fm.running.chunksize import chunk_size
 from coffea_fm.running.executors import describe, progress_on_stderr
 from coffea_fm.running.fileset import Fileset, file_format
 from coffea_fm.running.friends import Friends
@@ -38,7 +41,8 @@ def execute(
     schema: Any,
     executor: ExecutorBase,
     *,
-    chunksize: int = 100_000,
+    chunksize: int | str = AUTO,
+    keep_in: Path | None = None,
     checkpoints: str | os.PathLike[str] | None = None,
     friends: Friends | None = None,
     quiet: bool = False,
@@ -55,8 +59,10 @@ def execute(
         A NanoEvents schema class.
     executor : ExecutorBase
         From `coffea_fm.running.executors.make_executor`.
-    chunksize : int
+    chunksize : int or "auto"
         Approximate number of events per chunk.
+    keep_in : Path, optional
+        Folder for the choice of ``auto``, for a run that goes on there; by default that of the checkpoints.
     checkpoints : path-like, optional
         Keep finished chunks in this folder, which the workers share, and take them from there.
     friends : Friends, optional
@@ -77,10 +83,16 @@ def execute(
         kept = Checkpoints(Path(checkpoints).absolute(), fingerprint(processor, schema, friends), metadata)
     with progress_on_stderr(quiet=quiet):
         headers, failed_files = read_headers(fileset, executor, data_format)
-        chunks = [chunk for header in headers for chunk in header.chunks(fileset[header.file.dataset], chunksize)]
         if not headers:
             first = next(iter(failed_files.values()), "it names none")
             raise InputError(f"no file of the fileset can be read; the first: {first}")
+        folder = keep_in if kept is None else kept.folder
+        size = chunk_size(
+            parse_chunksize(chunksize), processor, schema, headers, executor, besides=friends, folder=folder
+        )
+        if size.is_chosen:
+            coffea_console.print(str(size))
+        chunks = [chunk for header in headers for chunk in header.chunks(fileset[header.file.dataset], size.events)]
         _log.info("%d chunks of %d files on %s", len(chunks), len(headers), type(executor).__name__)
         branches = readable_branches(schema) if data_format == "root" else {}
         runner = Runner(executor=executor, schema=schema, format=data_format, savemetrics=True, checkpointer=kept)
@@ -103,6 +115,7 @@ def execute(
         seconds=time.perf_counter() - start,
         files=len({chunk.filename for chunk in chunks} - {chunk.filename for chunk in failed}),
         chunks=len(out["processed"]) if chunks else 0,
+        chunksize=size,
         skipped={describe(item): why for item, why in (failed_files | failed).items()},
         events_skipped=sum(map(len, failed)),
         empty_files=[header.file.filename for header in headers if not header.entries],

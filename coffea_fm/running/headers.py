@@ -17,6 +17,8 @@ from coffea_fm.files import identity
 from coffea_fm.running.failures import refuse_truncated
 from coffea_fm.running.fileset import Dataset, Fileset, Steps
 
+_COMPRESSION = 3
+"""Bytes in memory for one in the file, roughly: an RNTuple does not say without reading all its pages."""
 _TREES = ["TTree", "ROOT::RNTuple", "ROOT::Experimental::RNTuple"]
 
 
@@ -43,11 +45,17 @@ class Header:
         Number of entries of the tree.
     identifier : bytes
         UUID of the file; copies of a file have the same.
+    branches : int
+        Number of branches of the tree: opening a file takes time for each.
+    size : int
+        Bytes of all branches, not compressed.
     """
 
     file: File
     entries: int
     identifier: bytes
+    branches: int = 0
+    size: int = 0
 
     def chunks(self, dataset: Dataset, chunksize: int) -> list[WorkItem]:
         """Split into ranges of about equal size: all entries, or the steps of the fileset.
@@ -103,7 +111,7 @@ def _read(data_format: str, file: File) -> dict[str, Any]:
     """Number of entries and identifier of one file, read on a worker."""
     if data_format == "parquet":
         with ParquetFileContext(file.filename) as parquet:
-            return {"found": {file: (int(parquet.num_entries), _identifier(file.filename))}}
+            return {"found": {file: (int(parquet.num_entries), _identifier(file.filename), *_parquet_content(parquet))}}
     with uproot.open({file.filename: None}, timeout=60) as root:
         refuse_truncated(file.filename, root.file.source.num_bytes, root.file.fEND)
         trees = root.keys(cycle=False, filter_classname=_TREES)
@@ -112,7 +120,21 @@ def _read(data_format: str, file: File) -> dict[str, Any]:
             raise InputError(
                 f"{file.filename} has no tree {file.treename!r}: it has {has}; set --treename and --schema"
             )
-        return {"found": {file: (int(root[file.treename].num_entries), root.file.fUUID)}}
+        tree = root[file.treename]
+        return {"found": {file: (int(tree.num_entries), root.file.fUUID, *_content(tree, root.file.source.num_bytes))}}
+
+
+def _content(tree: Any, file_size: int) -> tuple[int, int]:
+    """Number of branches of a TTree or RNTuple, and their bytes without compression."""
+    if hasattr(tree, "uncompressed_bytes"):
+        return len(tree.keys(recursive=True)), int(tree.uncompressed_bytes)
+    return len(tree.field_records), _COMPRESSION * file_size
+
+
+def _parquet_content(parquet: Any) -> tuple[int, int]:
+    """Number of columns of a parquet file, and their bytes without compression."""
+    metadata = parquet._get_handle().metadata
+    return metadata.num_columns, sum(metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups))
 
 
 def _identifier(path: str) -> bytes:
