@@ -7,7 +7,7 @@ histogrammed, and written as a friend.
 from __future__ import annotations
 
 import argparse
-import logging
+import os
 import tempfile
 import threading
 import time
@@ -38,9 +38,8 @@ class Samples:
 
 def soak(paths: list[Path], chunksize: int, folder: Path, period: float = 1.0) -> Samples:
     """Run `tag_jets` with friends in chunks on a worker of its own process, and watch that from outside."""
-    from distributed import Client, LocalCluster
-
     import coffea_fm
+    from coffea_fm.running.clusters.table import dask_client
     from coffea_fm.running.execute import execute
     from coffea_fm.running.executors import make_executor
     from coffea_fm.running.friends import friends_of
@@ -52,12 +51,7 @@ def soak(paths: list[Path], chunksize: int, folder: Path, period: float = 1.0) -
     processor.taggers = {"FatJet": coffea_fm.load(BUNDLE)}
     friends = friends_of(processor, "scores", folder, keeps_parts=True)
     assert friends is not None
-    with (
-        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR) as cluster,
-        Client(cluster) as client,
-    ):
-        import os
-
+    with dask_client("local", {"memory": 0}, 1) as client:
         (pid,) = client.run(os.getpid).values()
         done, samples = threading.Event(), Samples()
         watch = threading.Thread(target=_watch, args=(pid, friends.parts, samples, done, period))
@@ -131,7 +125,7 @@ def main() -> None:
     """Measure, and write the table and the figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chunks", type=int, default=2000)
-    parser.add_argument("--chunksize", type=int, default=100)
+    parser.add_argument("--chunksize", type=int, default=30)
     parser.add_argument("--warm-up", type=int, default=200)
     parser.add_argument("--files", type=int, default=10)
     options = parser.parse_args()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from coffea_fm.errors import InputError
 from coffea_fm.files import atomic
 from coffea_fm.running.chunks import AUTO, GIVEN, ChunkSize
 from coffea_fm.running.headers import Header
-from coffea_fm.running.memory import COMFORTABLE, Need, check_memory, need_of, two_digits
+from coffea_fm.running.memory import Need, check_chunks, check_models, need_of, two_digits
 from coffea_fm.running.models import Model, models_of, tagged_collections
 from coffea_fm.running.reading import bytes_read
 from coffea_fm.running.workers import Workers, workers_of
@@ -31,7 +31,7 @@ OVERHEAD, MOST_OVERHEAD = 0.05, 0.2
 """Part of the time that chunks may cost; and at most, so that every worker has chunks."""
 ROUNDS = 4
 """Number of chunks for each worker, so that none waits long for the last."""
-LARGEST = 200_000
+LEAST, LARGEST = 100, 200_000
 READ = 1 / 3
 """Part of the bytes of an event that a processor reads, if it does not say which taggers it runs on what."""
 
@@ -77,21 +77,19 @@ def chunk_size(
         chosen = ChunkSize(given, GIVEN)
     largest = max(header.entries for header in filled)
     heaviest = max(filled, key=lambda header: header.size / header.entries)
-    whole = heaviest.size / heaviest.entries
-    read, is_certain = whole, False
-    if need_of(models, whole, workers.threads).of(min(chosen.events if chosen else LARGEST, largest)) > COMFORTABLE * (
-        workers.limit.size
-    ):
-        traced = bytes_read(heaviest, schema, tagged_collections(processor), executor)
-        read, is_certain = (READ * whole, False) if traced is None else (traced, True)
-    need = need_of(models, read, workers.threads)
+    need, is_certain = need_of(models, heaviest.size / heaviest.entries, workers.threads), False
+    check_models(need, workers)
+    if need.of(min(chosen.events if chosen else LARGEST, largest)) > need.comfortable(workers.limit.size):
+        read = bytes_read(heaviest, schema, tagged_collections(processor), executor)
+        need = replace(need, per_event=need.per_event * READ if read is None else read)
+        is_certain = read is not None
     if chosen is None:
         chosen = choose(filled, models, workers, need)
         if kept is not None:
             with atomic(kept) as path:
                 path.write_text(json.dumps(asdict(chosen)) + "\n")
     if is_certain:
-        check_memory(need, min(chosen.events, largest), workers)
+        check_chunks(need, min(chosen.events, largest), workers)
     return chosen
 
 
@@ -100,17 +98,17 @@ def choose(headers: Sequence[Header], models: Sequence[Model], workers: Workers,
     opening = CHUNK_SECONDS + BRANCH_SECONDS * sum(header.branches for header in headers) / len(headers)
     event = EVENT_SECONDS + sum(model.seconds for model in models)
     size = (1 / OVERHEAD - 1) * opening / event
-    because = f"a chunk costs about {opening:.1f} s, and an event {event * 1e3:.2g} ms"
+    because = f"opening one takes about {opening:.1f} s, and an event {event * 1e3:.2g} ms"
     if size > LARGEST:
         size, because = LARGEST, "larger ones would save nothing"
     even = sum(header.entries for header in headers) / (ROUNDS * workers.slots)
     if workers.slots > 1 and even < size:
         size = min(size, max(even, (1 / MOST_OVERHEAD - 1) * opening / event))
         because = f"{workers.slots} run at a time, and the last shall not wait for one"
-    fitting = need.most_events(COMFORTABLE * workers.limit.size)
+    fitting = max(LEAST, need.most_events(need.comfortable(workers.limit.size)))
     if fitting < size:
         size, because = fitting, f"a worker has {workers.limit}"
-    return ChunkSize(max(1, two_digits(size)), because)
+    return ChunkSize(two_digits(size), because)
 
 
 def _read(kept: Path) -> ChunkSize | None:

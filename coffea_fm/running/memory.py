@@ -18,7 +18,7 @@ SESSION = 45 * MIB
 COPIES = 2.6
 """Bytes in memory for each byte that is read from a file: what was decompressed, and arrays made from it."""
 COMFORTABLE = 0.7
-"""Part of the limit that a chosen chunk may fill: dask begins to spill there."""
+"""Part of what the libraries and models leave that a chosen chunk may fill: dask pauses a worker at 80% of its limit."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,10 @@ class Need:
         packed = min(events, PIECE) * self.per_event
         return self.fixed + round(self.threads * (events * COPIES * self.per_event + packed))
 
+    def comfortable(self, limit: int) -> float:
+        """Bytes that a worker with this limit may fill."""
+        return self.fixed + COMFORTABLE * (limit - self.fixed)
+
     def most_events(self, size: float) -> int:
         """The largest chunks that need no more than so many bytes; 0 if nothing fits."""
         left = (size - self.fixed) / (self.threads * max(self.per_event, 1e-3))
@@ -55,7 +59,22 @@ def need_of(models: Sequence[Model], per_event: float, threads: int) -> Need:
     return Need(LIBRARIES + sum(SESSION + 3 * model.size for model in models), per_event, threads)
 
 
-def check_memory(need: Need, events: int, workers: Workers) -> None:
+def check_models(need: Need, workers: Workers) -> None:
+    """Refuse workers that have no room for a chunk at all.
+
+    Raises
+    ------
+    InputError
+        If libraries and models alone need more than the limit.
+    """
+    if need.fixed >= workers.limit.size:
+        raise InputError(
+            f"a worker needs about {_gib(need.fixed)} for the libraries and models alone, and may use {workers.limit}: give "
+            "it more memory"
+        )
+
+
+def check_chunks(need: Need, events: int, workers: Workers) -> None:
     """Refuse chunks that do not fit into a worker.
 
     Parameters
@@ -74,16 +93,12 @@ def check_memory(need: Need, events: int, workers: Workers) -> None:
     limit = workers.limit
     if need.of(events) <= limit.size:
         return
-    fitting = two_digits(need.most_events(COMFORTABLE * limit.size))
-    if not fitting:
-        raise InputError(
-            f"a worker needs about {_gib(need.fixed)} for the libraries and models alone, and may use {limit}: give it "
-            f"more memory{'' if need.threads == 1 else ', or fewer threads'}"
-        )
+    fitting = two_digits(need.most_events(need.comfortable(limit.size)))
     at_a_time = "" if need.threads == 1 else f", {need.threads} at a time,"
+    smaller = f"use --chunksize {fitting} or auto" if fitting else "no chunk fits: use fewer threads"
     raise InputError(
         f"chunks of {events:,} events{at_a_time} need about {_gib(need.of(events))} in a worker, which may use {limit}: "
-        f"use --chunksize {fitting} or auto, or give it more memory"
+        f"{smaller}, or give it more memory"
     )
 
 
