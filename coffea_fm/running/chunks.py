@@ -10,6 +10,8 @@ from coffea_fm.names import counted
 
 AUTO: Literal["auto"] = "auto"
 GIVEN = "as given"
+KEPT = ".chunksize-*.json"
+"""Files in which a run keeps what ``auto`` chose: checkpoints and shards are named by the entries of their chunk."""
 
 
 @dataclass(frozen=True)

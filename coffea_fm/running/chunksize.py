@@ -14,7 +14,7 @@ from coffea.processor.executor import ExecutorBase
 
 from coffea_fm.errors import InputError
 from coffea_fm.files import atomic
-from coffea_fm.running.chunks import AUTO, GIVEN, ChunkSize
+from coffea_fm.running.chunks import AUTO, GIVEN, KEPT, ChunkSize
 from coffea_fm.running.headers import Header
 from coffea_fm.running.memory import Need, check_chunks, check_models, need_of, two_digits
 from coffea_fm.running.models import Model, models_of, tagged_collections
@@ -71,7 +71,7 @@ def chunk_size(
     if not filled:
         return ChunkSize(1 if given == AUTO else given, "there are no events")
     models, workers = models_of(processor, besides), workers_of(executor)
-    kept = folder / f"chunksize-{_key(processor, schema, models)}.json" if folder and given == AUTO else None
+    kept = folder / KEPT.replace("*", _key(processor, schema, models)) if folder and given == AUTO else None
     chosen = _read(kept) if kept else None
     if given != AUTO:
         chosen = ChunkSize(given, GIVEN)
@@ -119,7 +119,9 @@ def _read(kept: Path) -> ChunkSize | None:
         content = json.loads(kept.read_text())
         return ChunkSize(max(1, int(content["events"])), f"as before, by {kept}")
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{kept} is damaged, and holds the chunk size of an earlier run: give it as --chunksize") from error
+        raise InputError(
+            f"{kept} is damaged, and holds the chunk size of an earlier run: give it as --chunksize"
+        ) from error
 
 
 def _key(processor: ProcessorABC, schema: Any, models: Sequence[Model]) -> str:

@@ -62,7 +62,7 @@ def execute(
     chunksize : int or "auto"
         Approximate number of events per chunk.
     keep_in : Path, optional
-        Folder for the choice of ``auto``, for a run that goes on there; by default that of the checkpoints.
+        Folder for the choice of ``auto``, for a run that goes on there; by default none; that of the checkpoints comes first.
     checkpoints : path-like, optional
         Keep finished chunks in this folder, which the workers share, and take them from there.
     friends : Friends, optional

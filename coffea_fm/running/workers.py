@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from coffea.processor import DaskExecutor, FuturesExecutor
+from coffea.processor import DaskExecutor
 from coffea.processor.executor import ExecutorBase
 
 from coffea_fm.limits import MemoryLimit, memory_limit
+
+_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ def workers_of(executor: ExecutorBase) -> Workers:
     """The workers of an executor. A cluster without any counts as one worker like this process."""
     if isinstance(executor, DaskExecutor):
         return _of_dask(executor.client)
-    number = executor.workers if isinstance(executor, FuturesExecutor) else 1
+    number = getattr(executor, "workers", 1)
     return Workers(number, 1, memory_limit(sharing=number))
 
 
@@ -49,11 +52,13 @@ def _of_dask(client: Any) -> Workers:
     if not found:
         return Workers(1, 1, memory_limit())
     sharing = max(Counter(worker["host"] for worker in found.values()).values())
-    # one worker tells what its machine allows: asking a thousand of them would take longer than it is worth
-    limits = [client.submit(memory_limit, sharing, pure=False).result()]
-    limits += [
+    limits = [
         MemoryLimit(worker["memory_limit"], "the memory_limit of the dask worker")
         for worker in found.values()
         if worker["memory_limit"]
     ]
+    # one worker tells what its machine allows: asking a thousand of them would take longer than it is worth
+    with suppress(Exception):  # it went away: the chunks will find others
+        limits.append(client.submit(memory_limit, sharing, pure=False).result(timeout=_SECONDS))
+    limits = limits or [memory_limit(sharing)]
     return Workers(len(found), max(worker["nthreads"] for worker in found.values()), min(limits))
