@@ -3,7 +3,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test test-cluster lint docs benchmark-tokens benchmark-inference benchmark-memory benchmark-training benchmark-simulation benchmark-processor benchmark-variations benchmark-cascade benchmark-real-files benchmark-pretraining benchmark-hh4b benchmark-hh4b-analysis benchmark-triton fuzz
+.PHONY: demo test test-cluster lint docs benchmark-tokens benchmark-inference benchmark-memory benchmark-training benchmark-simulation benchmark-processor benchmark-variations benchmark-cascade benchmark-real-files benchmark-pretraining benchmark-hh4b benchmark-hh4b-analysis benchmark-triton fuzz benchmark-scaling
 
 demo: .venv/.demo  ## tag the shipped sample on a local dask cluster; needs no torch and no network
 	$(BIN)/coffea-fm demo
@@ -53,6 +53,11 @@ benchmark-variations: .venv/.test  ## ten systematic variations in units of the 
 
 benchmark-cascade: .venv/.test  ## small networks before a large one; JETS, LARGE and FIRST are simulated jets and bundles
 	$(ONE_THREAD) $(BIN)/python benchmarks/cascade/benchmark.py $(JETS) $(LARGE) $(FIRST)
+
+benchmark-scaling: .venv/.test  ## chunks, tasks, threads and workers on dask; memory predicted and measured; 2,000 chunks
+	$(ONE_THREAD) $(BIN)/python -W ignore benchmarks/cluster/scaling.py
+	$(ONE_THREAD) $(BIN)/python -W ignore benchmarks/cluster/memory.py
+	$(ONE_THREAD) $(BIN)/python -W ignore benchmarks/cluster/soak.py
 
 benchmark-real-files: .venv/.test  ## the kinematic tagger on every real file with constituents
 	$(BIN)/python benchmarks/real_files/tag_everything.py

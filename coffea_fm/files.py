@@ -141,13 +141,17 @@ def refuse_repeated(files: Mapping[str, Iterable[str]]) -> None:
 
 
 @contextmanager
-def removed_if_empty(folder: Path | None) -> Iterator[None]:
-    """Remove a folder if what should write to it fails before anything is written."""
+def removed_if_empty(folder: Path | None, besides: str = "") -> Iterator[None]:
+    """Remove a folder if what should write to it fails before anything is written, besides files of this pattern."""
     try:
         yield
     except BaseException:
         if folder is not None:
             with suppress(OSError):  # it is not empty, or not there
+                found = list(folder.iterdir())
+                if besides and all(path.match(besides) for path in found):
+                    for path in found:
+                        path.unlink()
                 folder.rmdir()
         raise
 

@@ -26,6 +26,7 @@ _TYPES: dict[str, Any] = {
     "workers": int | None,
     "checkpoints": Path | None,
     "performance_report": Path | None,
+    "chunksize": str,
     "skip_bad_files": bool,
     "quiet": bool,
 }

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from coffea_fm.errors import BundleError, InputError
-from coffea_fm.inference.providers import choose_providers, owned_threads
+from coffea_fm.inference.providers import choose_providers
+from coffea_fm.inference.threads import owned_threads
 
 Session = Any
 

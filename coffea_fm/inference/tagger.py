@@ -16,12 +16,12 @@ from coffea_fm.inference.answer import Answer
 from coffea_fm.inference.base import BaseTagger
 from coffea_fm.inference.chain import Chain
 from coffea_fm.inference.naming import named
-from coffea_fm.inference.providers import owned_threads
 from coffea_fm.inference.requests import check_request, named_outputs
 from coffea_fm.inference.reuse.recalled import answer_things
 from coffea_fm.inference.scoring import score_embedding
 from coffea_fm.inference.sessions import Session, session
 from coffea_fm.inference.things import Things
+from coffea_fm.inference.threads import owned_threads
 from coffea_fm.timing import LOADING, stage
 from coffea_fm.tokens import Level
 from coffea_fm.tokens.levels import without_ranges

@@ -16,6 +16,7 @@ from coffea_fm.evaluation.tagging import draw_tagging
 from coffea_fm.files import prepare_folder, removed_if_empty
 from coffea_fm.plots.style import Label, save
 from coffea_fm.running.accumulated import take_apart
+from coffea_fm.running.chunks import KEPT
 from coffea_fm.running.execute import execute
 from coffea_fm.running.friends import friends_of
 from coffea_fm.running.missing import to_fileset, write_missing
@@ -99,7 +100,7 @@ def _run(
     if folder is not None:
         prepare_folder(folder)
     beside = friends_of(instance, friends, folder, keeps_parts=settings.checkpoints is not None)
-    with removed_if_empty(folder), settings.executor() as executor:
+    with removed_if_empty(folder, KEPT), settings.executor() as executor:
         result = execute(
             instance,
             files,

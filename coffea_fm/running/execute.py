@@ -16,10 +16,13 @@ from typing import Any
 from coffea.processor import ProcessorABC, Runner
 from coffea.processor.accumulator import accumulate
 from coffea.processor.executor import WorkItem
+from coffea.util import coffea_console
 
 from coffea_fm.errors import CoffeaFMError, InputError, OutputError
 from coffea_fm.files import remove_temporary
 from coffea_fm.running.checkpoints.store import Checkpoints, chunk_name, open_checkpoints
+from coffea_fm.running.chunks import AUTO, parse_chunksize
+from coffea_fm.running.chunksize import chunk_size
 from coffea_fm.running.executors import TaskExecutor, without_tracebacks
 from coffea_fm.running.fileset import Fileset, file_format
 from coffea_fm.running.friends import Friends
@@ -47,7 +50,7 @@ def execute(
     schema: Any,
     executor: TaskExecutor,
     *,
-    chunksize: int = 100_000,
+    chunksize: int | str = AUTO,
     checkpoints: str | os.PathLike[str] | None = None,
     folder: Path | None = None,
     friends: Friends | None = None,
@@ -65,7 +68,7 @@ def execute(
         A NanoEvents schema class.
     executor : TaskExecutor
         From `coffea_fm.running.executors.make_executor`.
-    chunksize : int
+    chunksize : int or "auto"
         Approximate number of events per chunk.
     checkpoints : path-like, optional
         Keep finished chunks in this folder, which the workers share, and take them from there.
@@ -94,15 +97,21 @@ def execute(
         n_files = sum(len(dataset.files) for dataset in fileset.values())
         with watched(executor, "Reading headers", "file", [0] * n_files, quiet=quiet) as seen:
             headers, failed_files = read_headers(fileset, seen.executor, data_format)
-        by_name = {
-            chunk_name(chunk, header): chunk
-            for header in headers
-            for chunk in header.chunks(fileset[header.file.dataset], chunksize)
-        }
-        chunks = list(by_name.values())
         if not headers:
             first = next(iter(failed_files.values()), "it names none")
             raise InputError(f"no file of the fileset can be read; the first: {first}")
+        kept_in = identity.folder if checkpoints is not None and identity is not None else folder
+        size = chunk_size(
+            parse_chunksize(chunksize), processor, schema, headers, executor, besides=friends, folder=kept_in
+        )
+        if size.is_chosen:
+            coffea_console.print(str(size))
+        by_name = {
+            chunk_name(chunk, header): chunk
+            for header in headers
+            for chunk in header.chunks(fileset[header.file.dataset], size.events)
+        }
+        chunks = list(by_name.values())
         _log.info("%d chunks of %d files on %s", len(chunks), len(headers), type(executor).__name__)
         branches = readable_branches(schema) if data_format == "root" else {}
         label = hashlib.sha256("".join([identity.run if identity else "", *sorted(by_name)]).encode()).hexdigest()[:8]
@@ -137,6 +146,7 @@ def execute(
         seconds=time.perf_counter() - start,
         files=len({chunk.filename for chunk in chunks} - {chunk.filename for chunk in failed | lost}),
         chunks=len(processed) if chunks else 0,
+        chunksize=size,
         skipped={describe(item): why for item, why in (failed_files | failed).items()},
         events_skipped=sum(map(len, failed)),
         empty_files=[header.file.filename for header in headers if not header.entries],

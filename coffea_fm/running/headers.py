@@ -21,6 +21,8 @@ from coffea_fm.running.failures import refuse_truncated
 from coffea_fm.running.fileset import Dataset, Fileset, Steps
 
 _FOOTER = 65536
+_COMPRESSION = 3
+"""Bytes in memory for one in the file, roughly: an RNTuple does not say without reading all its pages."""
 _TREES = ["TTree", "ROOT::RNTuple", "ROOT::Experimental::RNTuple"]
 
 
@@ -49,12 +51,18 @@ class Header:
         UUID of the file; copies of a file have the same.
     state : tuple of int or str
         Sizes, and a hash of the footer where there is no UUID: a file that was written anew has others.
+    branches : int
+        Number of branches of the tree: opening a file takes time for each.
+    size : int
+        Bytes of all branches, not compressed.
     """
 
     file: File
     entries: int
     identifier: bytes
     state: tuple[int | str, ...] = ()
+    branches: int = 0
+    size: int = 0
 
     def chunks(self, dataset: Dataset, chunksize: int) -> list[WorkItem]:
         """Split into ranges of about equal size: all entries, or the steps of the fileset.
@@ -110,8 +118,8 @@ def _read(data_format: str, file: File) -> dict[str, Any]:
     """Number of entries and identifier of one file, read on a worker."""
     if data_format == "parquet":
         with ParquetFileContext(file.filename) as parquet:
-            state = _footer(file.filename)
-            return {"found": {file: (int(parquet.num_entries), _identifier(file.filename), state)}}
+            content = (_footer(file.filename), *_parquet_content(parquet))
+            return {"found": {file: (int(parquet.num_entries), _identifier(file.filename), *content)}}
     with uproot.open({file.filename: None}, timeout=60) as root:
         refuse_truncated(file.filename, root.file.source.num_bytes, root.file.fEND)
         trees = root.keys(cycle=False, filter_classname=_TREES)
@@ -122,8 +130,24 @@ def _read(data_format: str, file: File) -> dict[str, Any]:
             )
         tree = root[file.treename]
         zipped = tree.member("fZipBytes", none_if_missing=True) if hasattr(tree, "member") else None
-        state = (root.file.source.num_bytes, root.file.fEND, int(zipped or 0))
-        return {"found": {file: (int(tree.num_entries), root.file.fUUID, state)}}
+        size = root.file.source.num_bytes
+        content = ((size, root.file.fEND, int(zipped or 0)), *_content(tree, size))
+        return {"found": {file: (int(tree.num_entries), root.file.fUUID, *content)}}
+
+
+def _content(tree: Any, file_size: int) -> tuple[int, int]:
+    """Number of branches of a TTree or RNTuple, and their bytes without compression."""
+    if hasattr(tree, "uncompressed_bytes"):
+        return len(tree.keys(recursive=True)), int(tree.uncompressed_bytes)
+    return len(tree.field_records), _COMPRESSION * file_size
+
+
+def _parquet_content(parquet: Any) -> tuple[int, int]:
+    """Number of columns of a parquet file, and their bytes without compression."""
+    metadata = parquet._get_handle().metadata
+    return metadata.num_columns, sum(
+        metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups)
+    )
 
 
 def _identifier(path: str) -> bytes:

@@ -14,6 +14,7 @@ from typing import Any, TypedDict, TypeVar
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.files import prepare_folder
 from coffea_fm.names import nearest
+from coffea_fm.running.chunks import AUTO, parse_chunksize
 
 PathLike = str | os.PathLike[str]
 ClusterSettings = PathLike | Mapping[str, Any] | None
@@ -28,7 +29,7 @@ class RunKeywords(TypedDict, total=False):
     cluster: str
     cluster_config: ClusterSettings
     workers: int | None
-    chunksize: int
+    chunksize: int | str
     skip_bad_files: bool
     checkpoints: PathLike | None
     performance_report: PathLike | None
@@ -56,8 +57,9 @@ class RunOptions:
         YAML file of the cluster's settings, or the settings: memory, wall time, partition, ...
     workers : int, optional
         Number of processes on this machine, or of jobs; by default what `cluster_config` says, or 1.
-    chunksize : int
-        Approximate number of events per chunk.
+    chunksize : int or "auto"
+        Approximate number of events per chunk. ``auto`` chooses from the headers of the files, the models and the
+        workers; see `coffea_fm.running.chunksize`.
     skip_bad_files : bool
         Skip and count damaged files; otherwise the first one ends the run.
     checkpoints : path-like, optional
@@ -73,17 +75,16 @@ class RunOptions:
     cluster: str = _option("", "local, slurm, htcondor, gateway, or the address of a dask scheduler.")
     cluster_config: ClusterSettings = _option(None, "YAML file: memory, wall time, partition, ... of --cluster.")
     workers: int | None = _option(None, "Number of processes on this machine, or of jobs of --cluster.", 1)
-    chunksize: int = _option(100_000, "Approximate number of events per chunk.", 1)
+    chunksize: int | str = _option(AUTO, "Approximate number of events per chunk; auto chooses it.")
     skip_bad_files: bool = _option(False, "Skip and count damaged files.")
     checkpoints: PathLike | None = _option(None, "Folder for finished chunks, to resume an interrupted run.")
     performance_report: PathLike | None = _option(None, "HTML file for dask's performance report; needs --cluster.")
     quiet: bool = _option(False, "Do not show progress.")
 
     def __post_init__(self) -> None:
-        for name in ("workers", "chunksize"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise RecipeError(f"{name}={value}: must be at least 1")
+        object.__setattr__(self, "chunksize", parse_chunksize(self.chunksize))
+        if self.workers is not None and self.workers < 1:
+            raise RecipeError(f"workers={self.workers}: must be at least 1")
         if self.cluster:
             from coffea_fm.running.clusters.table import find_cluster
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from coffea_fm.names import counted
+from coffea_fm.running.chunks import ChunkSize
 from coffea_fm.running.missing import MissingEntries
 from coffea_fm.running.processed_files import ProcessedFile, to_fileset
 from coffea_fm.running.throughput.account import Throughput
@@ -33,6 +34,8 @@ class RunResult:
         Files that were read completely.
     chunks : int
         Processed chunks.
+    chunksize : ChunkSize, optional
+        How many events a chunk has, and why.
     skipped : dict of str to str
         Why a file, or a range of its entries, was left out.
     events_skipped : int
@@ -66,6 +69,7 @@ class RunResult:
     seconds: float
     files: int
     chunks: int
+    chunksize: ChunkSize | None = None
     skipped: dict[str, str] = field(default_factory=dict)
     events_skipped: int = 0
     empty_files: list[str] = field(default_factory=list)
@@ -94,6 +98,7 @@ class RunResult:
             "events_per_second": round(self.n_events / max(self.seconds, 1e-9), 1),
             "files": self.files,
             "chunks": self.chunks,
+            "chunksize": asdict(self.chunksize) if self.chunksize else None,
             "missing": [asdict(part) for part in self.missing],
             "events_missing": sum(part.events for part in self.missing),
             "empty_files": self.empty_files,
@@ -114,6 +119,7 @@ class RunResult:
         lines = [
             ", ".join((counted(self.n_events, "event"), counted(self.files, "file"), counted(self.chunks, "chunk"))),
             f"{self.seconds:.1f} s, {self.n_events / max(self.seconds, 1e-9):.0f} events/s",
+            *([str(self.chunksize)] if self.chunksize and self.chunksize.is_chosen else []),
             *(f"skipped: {reason}" for reason in self.skipped.values()),
         ]
         lines += [f"missing: {part}" for part in self.missing]

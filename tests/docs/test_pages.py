@@ -161,6 +161,7 @@ def run_blocks(page: Path, names: dict[str, object]) -> list[dict[str, object]]:
         "how-to/one-pass.md",
         "how-to/evaluate.md",
         "how-to/scale-factors.md",
+        "how-to/chunks.md",
         "how-to/clusters.md",
         "how-to/coming-from.md",
         "how-to/run.md",

@@ -26,6 +26,9 @@ KINDS: dict[str, type[ClusterConfig]] = {
     "htcondor": HTCondor,
     "gateway": Gateway,
 }
+PROFILE_CYCLE = "60s"
+"""Every second, a dask worker keeps a tree of what its tasks were calling, for an hour: with the deep stacks of awkward
+and uproot, 16 MiB a minute were measured. A tree a minute is enough for the profile of a report."""
 
 
 def find_cluster(cluster: str, settings: ClusterSettings = None) -> ClusterConfig:
@@ -81,5 +84,8 @@ def dask_client(cluster: str, settings: ClusterSettings = None, workers: int | N
     InputError
         If there is no scheduler, or no worker in time. The message says why.
     """
-    with find_cluster(cluster, settings).client(workers) as client:
+    import dask
+
+    found = find_cluster(cluster, settings)
+    with dask.config.set({"distributed.worker.profile.cycle": PROFILE_CYCLE}), found.client(workers) as client:
         yield client
