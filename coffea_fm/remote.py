@@ -6,17 +6,19 @@ import errno
 import os
 import re
 import socket
+from contextlib import suppress
 from enum import Enum
 from typing import Final
 
 import fsspec
+from fsspec.core import split_protocol
 
 SILENCE: Final = 60
 """Seconds without a byte after which a server is taken to be away."""
 _NETWORK_LIBRARIES = ("aiohttp", "requests", "urllib", "urllib3", "http", "botocore", "aiobotocore")
 _AWAY = re.compile(
     r"range requests|timed? ?out|unreachable|connection (refused|reset|error)|operation expired|socket (error|timeout)"
-    r"|invalid address|stream was broken|no servers are available|slow ?down|reduce your request rate"
+    r"|invalid address|stream was broken|on closed file|no servers are available|slow ?down|reduce your request rate"
     r"|\[(3007|3012|3014|3024|3034|3035)\]",
     re.IGNORECASE,
 )
@@ -102,6 +104,14 @@ def set_timeouts() -> None:
 
         timeout = ClientTimeout(total=None, sock_connect=SILENCE, sock_read=SILENCE)
         fsspec.config.conf["http"] = {"client_kwargs": {"timeout": timeout}}
+
+
+def forget_connections(url: str) -> None:
+    """Let the next attempt connect anew: file systems keep connections, and handles of files, that have failed."""
+    protocol = split_protocol(url)[0]
+    if protocol not in (None, "file", "memory"):
+        with suppress(ImportError, ValueError):  # no such plugin, or protocol: the next attempt says so
+            fsspec.get_filesystem_class(protocol).clear_instance_cache()
 
 
 def _status(error: BaseException) -> int:

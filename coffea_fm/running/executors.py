@@ -24,18 +24,17 @@ from rich.traceback import Traceback
 from coffea_fm.errors import CoffeaFMError, InputError
 from coffea_fm.logs import LOGGER, show_logs
 from coffea_fm.parent import end_with_parent
-from coffea_fm.running.failures import NetworkError, UnreadableFileError, explain
+from coffea_fm.running.failures import UnreadableFileError, explain
 from coffea_fm.running.progress import run_progress
-
-_ATTEMPTS = 3
+from coffea_fm.running.replicas import attempted
 
 
 @dataclass(frozen=True)
 class Told:
     """A function of one item (a file or a chunk) whose errors are one sentence.
 
-    Reading is tried three times, because remote storage can fail temporarily. An item that still cannot be read is
-    returned as ``{"failed": {item: sentence}}`` if `skip_unreadable`, and raises otherwise. All other errors raise.
+    Reading is tried again, see `coffea_fm.running.replicas.attempted`. An item that still cannot be read is returned
+    as ``{"failed": {item: sentence}}`` if `skip_unreadable`, and raises otherwise. All other errors raise.
     """
 
     function: Callable[[Any], Any]
@@ -46,19 +45,17 @@ class Told:
         """Call the function on a file or a chunk."""
         if self.log_level:  # also in a worker process
             show_logs(self.log_level)
-        for attempt in range(_ATTEMPTS):
-            try:
-                with _fewer_warnings(show=bool(self.log_level)):
-                    return self.function(item)
-            except Exception as error:  # noqa: BLE001
-                told = explain(error, _bare(item).filename, entries(_bare(item)))
-            if not isinstance(told, UnreadableFileError | NetworkError):
-                raise told
-            if attempt == _ATTEMPTS - 1 and isinstance(told, NetworkError):
-                raise told
-            if attempt == _ATTEMPTS - 1 and not self.skip_unreadable:
-                raise UnreadableFileError(f"{told}; use --skip-bad-files to run without it")
-        return {"failed": {_bare(item): str(told)}}
+        try:
+            with _fewer_warnings(show=bool(self.log_level)):
+                return attempted(self.function, item, _tell)
+        except UnreadableFileError as error:
+            if not self.skip_unreadable:
+                raise UnreadableFileError(f"{error}; use --skip-bad-files to run without it") from error
+            return {"failed": {item[0] if isinstance(item, tuple) else item: str(error)}}
+
+
+def _tell(error: Exception, item: Any) -> CoffeaFMError:
+    return explain(error, item.filename, entries(item))
 
 
 @contextmanager
@@ -68,11 +65,6 @@ def _fewer_warnings(*, show: bool) -> Iterator[None]:
         if not show:
             warnings.filterwarnings("ignore", "Skipping .* as it is not interpretable by Uproot", UserWarning)
         yield
-
-
-def _bare(item: Any) -> Any:
-    """The file or chunk: on dask, each item is a pair with the pickled processor."""
-    return item[0] if isinstance(item, tuple) else item
 
 
 def describe(item: Any) -> str:

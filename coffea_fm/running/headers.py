@@ -16,6 +16,7 @@ from coffea_fm.errors import InputError
 from coffea_fm.files import identity
 from coffea_fm.running.failures import refuse_truncated
 from coffea_fm.running.fileset import Dataset, Fileset, Steps
+from coffea_fm.running.replicas import REPLICAS
 
 _TREES = ["TTree", "ROOT::RNTuple", "ROOT::Experimental::RNTuple"]
 
@@ -25,11 +26,18 @@ class File:
     """A file of a dataset, and the tree in it.
 
     coffea's own class cannot be a key if a name contains non-ASCII characters.
+
+    Parameters
+    ----------
+    dataset, filename, treename : str
+    replicas : tuple of str
+        All places of the file, if there are several; `filename` is the first.
     """
 
     dataset: str
     filename: str
     treename: str
+    replicas: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,8 @@ class Header:
 
     def _item(self, dataset: Dataset, start: int, stop: int) -> WorkItem:
         file = self.file
-        about = (self.identifier, dict(dataset.metadata), dataset.preload)
+        places = {REPLICAS: file.replicas} if file.replicas else {}
+        about = (self.identifier, dict(dataset.metadata) | places, dataset.preload)
         return WorkItem(file.dataset, file.filename, file.treename, start, stop, *about)
 
 
@@ -91,7 +100,11 @@ def read_headers(fileset: Fileset, executor: ExecutorBase, data_format: str) -> 
     InputError
         If a file cannot be read and must not be skipped, does not contain the tree, or is a copy of another.
     """
-    files = [File(name, file, tree) for name, dataset in fileset.items() for file, tree in dataset.files.items()]
+    files = [
+        File(name, file, tree, dataset.replicas.get(file, ()))
+        for name, dataset in fileset.items()
+        for file, tree in dataset.files.items()
+    ]
     reader = executor.copy(desc="Reading headers", unit="file", function_name="get_metadata", compression=None)
     found, _ = reader(files, partial(_read, data_format), None)
     headers = [Header(file, *found["found"][file]) for file in files if file in found.get("found", {})]

@@ -12,6 +12,7 @@ from coffea.processor import ProcessorABC, column_accumulator
 
 from coffea_fm.running.friends import Friends
 from coffea_fm.running.merging import Merging
+from coffea_fm.running.replicas import REPLICAS
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Process:
 
     def __call__(self, events: Any) -> Merging | None:
         """The output of a chunk; what it has not yet read of the file is read now, before the file is closed."""
+        if REPLICAS in events.metadata:  # what is written is named by the place that the fileset gives first
+            events.metadata["filename"] = events.metadata[REPLICAS][0]
         if self.friends is not None and len(events):
             self.friends.write_part(events)  # first: a processor may replace collections by selections of them
         output = self.processor.process(events)
