@@ -13,8 +13,10 @@ from typing import Final
 import fsspec
 from fsspec.core import split_protocol
 
-SILENCE: Final = 60
-"""Seconds without a byte after which a server is taken to be away."""
+from coffea_fm.errors import RecipeError
+
+TIMEOUT: Final = "COFFEA_FM_TIMEOUT"
+_SECONDS: Final = 60
 _NETWORK_LIBRARIES = ("aiohttp", "requests", "urllib", "urllib3", "http", "botocore", "aiobotocore")
 _AWAY = re.compile(
     r"range requests|timed? ?out|unreachable|connection (refused|reset|error)|operation expired|socket (error|timeout)"
@@ -90,19 +92,34 @@ def may_pass(error: BaseException) -> bool:
     return status < 400 or status >= 500 or status in _TEMPORARY
 
 
-def set_timeouts() -> None:
-    """Take a server that is silent for `SILENCE` seconds to be away, unless fsspec's own configuration says otherwise.
+def timeout_seconds() -> int:
+    """Seconds after which a server that does not answer is taken to be away: ``COFFEA_FM_TIMEOUT``, 60 by default.
 
-    XRootD's own defaults are minutes; those of HTTP limit the whole transfer instead, however fast it is.
+    Raises
+    ------
+    RecipeError
+        If it is not a positive number.
     """
+    text = os.environ.get(TIMEOUT) or str(_SECONDS)
+    if not text.isdecimal() or int(text) < 1:
+        raise RecipeError(f"{TIMEOUT}={text!r}: give a whole number of seconds, such as {_SECONDS}")
+    return int(text)
+
+
+def set_timeouts() -> None:
+    """Give up servers that are silent, unless fsspec's own configuration, or that of XRootD, says otherwise.
+
+    By default, XRootD waits for many minutes, and HTTP limits the whole transfer instead, however fast it is.
+    """
+    seconds = timeout_seconds()
     for variable in ("XRD_CONNECTIONWINDOW", "XRD_STREAMTIMEOUT", "XRD_REQUESTTIMEOUT"):
-        os.environ.setdefault(variable, str(SILENCE))
+        os.environ.setdefault(variable, str(seconds))
     os.environ.setdefault("XRD_STREAMERRORWINDOW", "1")  # else a server that was away once is not asked again for long
-    fsspec.config.conf.setdefault("root", {}).setdefault("timeout", SILENCE)
+    fsspec.config.conf.setdefault("root", {}).setdefault("timeout", seconds)
     if "http" not in fsspec.config.conf:
         from aiohttp import ClientTimeout
 
-        timeout = ClientTimeout(total=None, sock_connect=SILENCE, sock_read=SILENCE)
+        timeout = ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds)
         fsspec.config.conf["http"] = {"client_kwargs": {"timeout": timeout}}
 
 

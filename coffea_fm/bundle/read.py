@@ -7,11 +7,12 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import PurePosixPath
+from typing import Any
 
 import fsspec
 
 from coffea_fm.errors import BundleError
-from coffea_fm.remote import Cause, cause_of, may_pass, set_timeouts
+from coffea_fm.remote import Cause, cause_of, forget_connections, may_pass, set_timeouts
 from coffea_fm.retries import tried
 
 MANIFEST = "manifest.json"
@@ -38,11 +39,12 @@ def reader(source: str) -> Read:
     """
     try:
         set_timeouts()
+        forget_connections(source)  # XRootD's keep files open, which may have been replaced
         files, path = fsspec.core.url_to_fs(source)
         if is_remote(source):
             files.invalidate_cache()  # the files may have been replaced since they were last listed
         if path.endswith(".zip"):
-            return _zip_reader(source, tried(lambda: files.cat_file(path), may_pass))
+            return _zip_reader(source, _whole(files, path))
         if not is_remote(source) and not files.isdir(path):
             what = "is not a folder or a .zip" if files.exists(path) else "does not exist"
             raise BundleError(f"cannot load the bundle {source}: it {what}; give the folder that holds {MANIFEST}")
@@ -55,7 +57,7 @@ def reader(source: str) -> Read:
 
     def read(name: str) -> bytes:
         try:
-            return bytes(tried(lambda: files.cat_file(f"{path.rstrip('/')}/{name}"), may_pass))
+            return _whole(files, f"{path.rstrip('/')}/{name}")
         except FileNotFoundError as error:
             raise _absent(source, name) from error
         except Exception as error:
@@ -64,6 +66,10 @@ def reader(source: str) -> Read:
             raise BundleError(f"cannot read {name} of the bundle {source}: {_reason(error, source)}") from error
 
     return read
+
+
+def _whole(files: Any, path: str) -> bytes:
+    return tried(lambda: bytes(files.cat_file(path, start=None, end=None)), may_pass)  # fsspec-xrootd wants all three
 
 
 def _zip_reader(source: str, data: bytes) -> Read:

@@ -15,6 +15,7 @@ from coffea.processor import ProcessorABC, Runner
 from coffea.processor.executor import ExecutorBase, WorkItem
 
 from coffea_fm.errors import CoffeaFMError, InputError
+from coffea_fm.remote import timeout_seconds
 from coffea_fm.running.checkpoints import Checkpoints, fingerprint
 from coffea_fm.running.executors import describe, progress_on_stderr
 from coffea_fm.running.fileset import Fileset, file_format
@@ -83,7 +84,14 @@ def execute(
             raise InputError(f"no file of the fileset can be read; the first: {first}")
         _log.info("%d chunks of %d files on %s", len(chunks), len(headers), type(executor).__name__)
         branches = readable_branches(schema) if data_format == "root" else {}
-        runner = Runner(executor=executor, schema=schema, format=data_format, savemetrics=True, checkpointer=kept)
+        runner = Runner(
+            executor=executor,
+            schema=schema,
+            format=data_format,
+            savemetrics=True,
+            checkpointer=kept,
+            xrootdtimeout=timeout_seconds(),
+        )
         process = Process(processor, friends)
         if chunks:
             out = runner.run(list(chunks), process, iteritems_options=branches)

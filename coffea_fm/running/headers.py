@@ -14,6 +14,7 @@ from coffea.processor.executor import ExecutorBase, ParquetFileContext, WorkItem
 
 from coffea_fm.errors import InputError
 from coffea_fm.files import identity
+from coffea_fm.remote import timeout_seconds
 from coffea_fm.running.failures import refuse_truncated
 from coffea_fm.running.fileset import Dataset, Fileset, Steps
 from coffea_fm.running.replicas import REPLICAS
@@ -117,7 +118,7 @@ def _read(data_format: str, file: File) -> dict[str, Any]:
     if data_format == "parquet":
         with ParquetFileContext(file.filename) as parquet:
             return {"found": {file: (int(parquet.num_entries), _identifier(file.filename))}}
-    with uproot.open({file.filename: None}, timeout=60) as root:
+    with uproot.open({file.filename: None}, timeout=timeout_seconds()) as root:
         refuse_truncated(file.filename, root.file.source.num_bytes, root.file.fEND)
         trees = root.keys(cycle=False, filter_classname=_TREES)
         if file.treename not in trees:
