@@ -6,13 +6,14 @@ import io
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
 
 import fsspec
 
 from coffea_fm.errors import BundleError
-from coffea_fm.remote import Cause, cause_of, forget_connections, may_pass, set_timeouts
+from coffea_fm.remote import Cause, cause_of, may_pass, set_timeouts
 from coffea_fm.retries import tried
 
 MANIFEST = "manifest.json"
@@ -39,10 +40,8 @@ def reader(source: str) -> Read:
     """
     try:
         set_timeouts()
-        forget_connections(source)  # XRootD's keep files open, which may have been replaced
-        files, path = fsspec.core.url_to_fs(source)
-        if is_remote(source):
-            files.invalidate_cache()  # the files may have been replaced since they were last listed
+        private = {"skip_instance_cache": True} if is_remote(source) else {}  # knows nothing of replaced files
+        files, path = fsspec.core.url_to_fs(source, **private)
         if path.endswith(".zip"):
             return _zip_reader(source, _whole(files, path))
         if not is_remote(source) and not files.isdir(path):
@@ -69,7 +68,14 @@ def reader(source: str) -> Read:
 
 
 def _whole(files: Any, path: str) -> bytes:
-    return tried(lambda: bytes(files.cat_file(path, start=None, end=None)), may_pass)  # fsspec-xrootd wants all three
+    def attempt() -> bytes:
+        try:
+            return bytes(files.cat_file(path, start=None, end=None))  # fsspec-xrootd wants all three
+        finally:
+            with suppress(Exception):
+                files.invalidate_cache(path)  # XRootD: closes the file, which may be replaced, or its connection broken
+
+    return tried(attempt, may_pass)
 
 
 def _zip_reader(source: str, data: bytes) -> Read:
