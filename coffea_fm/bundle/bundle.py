@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from coffea_fm.bundle.calibration import Calibration
 from coffea_fm.bundle.manifest import Manifest, canonical_hash
@@ -41,19 +41,6 @@ class Bundle:
     def bundle_checksum(self) -> str:
         """Checksum of the model and its measurements."""
         return canonical_hash([self.checksum, self.calibration.checksum])
-
-    def at_precision(self, precision: str) -> Bundle:
-        """The same model with the graphs of a variant, and its checksum.
-
-        Raises
-        ------
-        BundleError
-            If there is no such variant.
-        """
-        manifest = self.manifest.at_precision(precision)
-        graphs = {graph.name: self.variant_graphs.get(graph.file) for graph in manifest.graphs}
-        given = {name: data for name, data in graphs.items() if data is not None}
-        return replace(self, manifest=manifest, graphs=self.graphs | given, variant_graphs={})
 
     def graph_bytes(self, name: str) -> bytes:
         """The ONNX file of one graph."""

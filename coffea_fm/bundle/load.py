@@ -1,24 +1,24 @@
-"""Load a bundle: read it, verify it, and cache remote bundles locally."""
+"""Load a bundle: read it, verify it, and cache the files of remote ones."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache, partial
 from typing import Final
 
-import platformdirs
 from pydantic import ValidationError
 
 from coffea_fm.bundle.bundle import Bundle
+from coffea_fm.bundle.cache import Cache
 from coffea_fm.bundle.calibration import CALIBRATION, Calibration
 from coffea_fm.bundle.find import find_bundle
 from coffea_fm.bundle.graph import Graph
 from coffea_fm.bundle.manifest import SCHEMA_VERSION, Manifest
 from coffea_fm.bundle.read import MANIFEST, Read, is_remote, reader
-from coffea_fm.bundle.save import bundle_files, write_folder
-from coffea_fm.errors import BundleError, InputError, warn
+from coffea_fm.errors import BundleError
 from coffea_fm.untrusted.json_text import parse_json
 from coffea_fm.untrusted.onnx_graph import check_graph
 from coffea_fm.untrusted.refused import Refused
@@ -26,31 +26,47 @@ from coffea_fm.untrusted.refused import Refused
 MOST_JSON: Final = 16 * 2**20
 
 
-def load_bundle(path: str | os.PathLike[str], *, checksum: str | None = None, precision: str | None = None) -> Bundle:
+def load_bundle(
+    path: str | os.PathLike[str],
+    *,
+    checksum: str | None = None,
+    calibration: str | None = None,
+    precision: str | None = None,
+) -> Bundle:
     """Load a bundle and verify it.
 
     Parameters
     ----------
     path : path-like
-        A bare name, a folder, a ``.zip`` of it, or an fsspec URL of either; see `find_bundle`. Remote bundles are
-        cached in the user's cache folder.
+        A bare name, a folder, a ``.zip`` of it, or an fsspec URL of either; see `find_bundle`. The files of remote
+        bundles are cached on this host, see `coffea_fm.bundle.cache`.
     checksum : str, optional
-        Content hash that the bundle, or one of its variants, must have. A cached bundle with this hash is used without
-        network access.
+        Content hash that the bundle, or one of its variants, must have. Only the graphs of this one are then read.
+    calibration : str, optional
+        Content hash that its measurements must have. A cached bundle with both hashes is used without network access.
     precision : str, optional
         Load this variant of reduced precision, such as ``"fast"``.
 
     Raises
     ------
     BundleError
-        If the bundle is missing, incomplete, edited or damaged, has another checksum than `checksum`, or has a schema
-        version that this coffea-fm cannot read; or if it has no such variant.
+        If the bundle is missing, incomplete, edited or damaged, has another checksum than `checksum` or `calibration`,
+        or has a schema version that this coffea-fm cannot read; or if it has no such variant.
     """
     source = find_bundle(path)
-    remote = is_remote(source)
-    if remote and checksum is not None and (cached := _cached(checksum)) is not None:
-        return replace(cached, source=source)
-    read = reader(source)
+    load = partial(_assemble, source=source, checksum=checksum, calibration=calibration, precision=precision)
+    return _through_cache(load, source, checksum, calibration) if is_remote(source) else load(reader(source))
+
+
+def _assemble(
+    read: Read,
+    cache: Cache | None = None,
+    *,
+    source: str,
+    checksum: str | None,
+    calibration: str | None,
+    precision: str | None,
+) -> Bundle:
     manifest = _manifest(read(MANIFEST), source)
     variants = {variant.checksum: variant.name for variant in manifest.variants}
     precision = variants.get(checksum or "", precision)
@@ -59,18 +75,47 @@ def load_bundle(path: str | os.PathLike[str], *, checksum: str | None = None, pr
             f"the bundle {source} has the checksum {manifest.checksum[:12]} instead of {checksum[:12]}: "
             "it has been replaced; load it again, or restore the old one"
         )
-    calibration = _calibration(read(CALIBRATION), manifest, source)
-    cached = _cached(manifest.checksum) if remote else None
-    graphs = cached.graphs if cached else {graph.name: _graph(read, graph, source) for graph in manifest.graphs}
-    changed = [graph for variant in manifest.variants for graph in variant.graphs]
-    held = cached.variant_graphs if cached else {}
-    variant_graphs = {graph.file: held.get(graph.file) or _graph(read, graph, source) for graph in changed}
-    bundle = Bundle(manifest, graphs, source, calibration, variant_graphs)
-    if remote and (
-        cached is None or (cached.calibration, cached.manifest) != (calibration, manifest)
-    ):  # the same model may be measured again
-        _keep(bundle)
-    return bundle if precision is None else bundle.at_precision(precision)
+    measured = _calibration(read(CALIBRATION), manifest, source)
+    if calibration is not None and measured.checksum != calibration:
+        raise BundleError(
+            f"the model of the bundle {source} was measured again since it was loaded: its temperature and working "
+            "points may differ; load it again"
+        )
+    wanted = manifest if precision is None else manifest.at_precision(precision)
+    graphs = {graph.name: _kept_graph(read, graph, source, cache) for graph in wanted.graphs}
+    others = [graph for variant in manifest.variants for graph in variant.graphs if wanted is manifest and not checksum]
+    return Bundle(
+        wanted, graphs, source, measured, {graph.file: _kept_graph(read, graph, source, cache) for graph in others}
+    )
+
+
+def _through_cache(
+    load: Callable[[Read, Cache], Bundle], source: str, checksum: str | None, calibration: str | None
+) -> Bundle:
+    """Load a remote bundle: from the cache if its checksums are known, else once for all processes of this host.
+
+    Manifest and calibration are read from the server whenever their checksums are not known, so that a bundle that has
+    changed there is never taken from the cache.
+    """
+    cache = Cache.of_user()
+    names = {MANIFEST: f"{checksum}.{MANIFEST}", CALIBRATION: f"{calibration}.{CALIBRATION}"}
+
+    def kept(name: str) -> bytes:
+        data = cache.get(names[name]) if checksum and calibration and name in names else None
+        if data is None:
+            raise BundleError(f"{name} of the bundle {source} is not in the cache")
+        return data
+
+    with suppress(BundleError):
+        return load(kept, cache)
+    with cache.lock(source):
+        with suppress(BundleError):  # another process has downloaded it meanwhile
+            return load(kept, cache)
+        read = lru_cache(None)(reader(source))
+        bundle = load(read, cache)
+        cache.put(f"{bundle.checksum}.{MANIFEST}", read(MANIFEST))
+        cache.put(f"{bundle.calibration.checksum}.{CALIBRATION}", read(CALIBRATION))
+        return bundle
 
 
 def _manifest(data: bytes, source: str) -> Manifest:
@@ -129,20 +174,14 @@ def _graph(read: Read, graph: Graph, source: str) -> bytes:
     return data
 
 
-def _cache_folder(checksum: str) -> Path:
-    return platformdirs.user_cache_path("coffea-fm") / "bundles" / checksum
-
-
-def _cached(checksum: str) -> Bundle | None:
-    folder = _cache_folder(checksum)
-    try:
-        return load_bundle(folder, checksum=checksum) if folder.is_dir() else None
-    except BundleError:
-        return None
-
-
-def _keep(bundle: Bundle) -> None:
-    try:
-        write_folder(_cache_folder(bundle.checksum), bundle_files(bundle))
-    except InputError as error:
-        warn(f"the bundle {bundle.source} could not be cached: {error}")
+def _kept_graph(read: Read, graph: Graph, source: str, cache: Cache | None) -> bytes:
+    """The same, from the cache if it is there; only a verified graph is kept."""
+    if cache is None:
+        return _graph(read, graph, source)
+    kept = cache.get(graph.sha256)
+    if kept is not None:
+        with suppress(BundleError):  # damaged on disk
+            return _graph(lambda _name: kept, graph, source)
+    data = _graph(read, graph, source)
+    cache.put(graph.sha256, data)
+    return data

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 import fsspec
 
 from coffea_fm.errors import BundleError
+from coffea_fm.remote import Cause, cause_of, may_pass, set_timeouts
+from coffea_fm.retries import tried
 from coffea_fm.untrusted.archives import Archive
 from coffea_fm.untrusted.local_files import check_file, check_inside
 from coffea_fm.untrusted.refused import Refused
@@ -40,11 +43,11 @@ def reader(source: str) -> Read:
         large, or a link out of the bundle.
     """
     try:
-        files, path = fsspec.core.url_to_fs(source)
-        if is_remote(source):
-            files.invalidate_cache()  # the files may have been replaced since they were last listed
+        set_timeouts()
+        private = {"skip_instance_cache": True} if is_remote(source) else {}  # knows nothing of replaced files
+        files, path = fsspec.core.url_to_fs(source, **private)
         if path.endswith(".zip"):
-            return _zip_reader(source, files.cat_file(path))
+            return _zip_reader(source, _whole(files, path))
         if not is_remote(source) and not files.isdir(path):
             what = "is not a folder or a .zip" if files.exists(path) else "does not exist"
             raise BundleError(f"cannot load the bundle {source}: it {what}; give the folder that holds {MANIFEST}")
@@ -52,26 +55,35 @@ def reader(source: str) -> Read:
         raise
     except FileNotFoundError as error:
         raise BundleError(f"cannot load the bundle {source}: it does not exist; check the path") from error
-    except ImportError as error:
-        hub = "huggingface_hub is not installed: pip install 'coffea-fm[hub]'"
-        reason = hub if source.startswith("hf:") else _sentence(error)  # fsspec's names the package
-        raise BundleError(f"cannot load the bundle {source}: {reason}") from error
     except Exception as error:
-        raise BundleError(f"cannot load the bundle {source}: {_sentence(error)}; check the address") from error
+        raise BundleError(f"cannot load the bundle {source}: {_reason(error, source)}") from error
 
     def read(name: str) -> bytes:
         try:
             if not is_remote(source):
                 _check_local(source, Path(path), name)
-            return bytes(files.cat_file(f"{path.rstrip('/')}/{name}"))
+            return _whole(files, f"{path.rstrip('/')}/{name}")
         except FileNotFoundError as error:
             raise _absent(source, name) from error
         except BundleError:
             raise
         except Exception as error:
-            raise BundleError(f"cannot read {name} of the bundle {source}: {_sentence(error)}; try again") from error
+            if cause_of(error) is Cause.MISSING:
+                raise _absent(source, name) from error
+            raise BundleError(f"cannot read {name} of the bundle {source}: {_reason(error, source)}") from error
 
     return read
+
+
+def _whole(files: Any, path: str) -> bytes:
+    def attempt() -> bytes:
+        try:
+            return bytes(files.cat_file(path, start=None, end=None))  # fsspec-xrootd wants all three
+        finally:
+            with suppress(Exception):
+                files.invalidate_cache(path)  # XRootD: closes the file, which may be replaced, or its connection broken
+
+    return tried(attempt, may_pass)
 
 
 def _zip_reader(source: str, data: bytes) -> Read:
@@ -109,5 +121,17 @@ def _absent(source: str, name: str) -> BundleError:
     return BundleError(f"{name} is missing from the bundle {source}; copy the bundle again, or export it again")
 
 
-def _sentence(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(". ").splitlines()[0]
+def _reason(error: Exception, source: str) -> str:
+    """What happened, and what to do about it."""
+    happened = f"{type(error).__name__}: {error}".rstrip(". ").splitlines()[0]
+    match cause_of(error):
+        case Cause.PLUGIN if source.startswith("hf:"):
+            return "huggingface_hub is not installed: pip install 'coffea-fm[hub]'"
+        case Cause.PLUGIN:
+            return happened  # fsspec's own message names the package
+        case Cause.DENIED:
+            return f"{happened}; this account has no permission: {Cause.DENIED.value}"
+        case Cause.NETWORK:
+            return f"{happened}; the problem is the server or the network: {Cause.NETWORK.value}"
+        case _:
+            return f"{happened}; check the address"

@@ -64,4 +64,5 @@ def load(
         return load_remote(os.fspath(path), ship=ship, threads=threads)
     bundle = process_cache.keep(load_bundle(path, precision=None if precision == "full" else precision))
     carried = bundle if ship == "bytes" else None
-    return Tagger(bundle.source, bundle.checksum, carried, tuple(providers) if providers else None, threads)
+    chosen = tuple(providers) if providers else None
+    return Tagger(bundle.source, bundle.checksum, carried, chosen, threads, bundle.calibration.checksum)

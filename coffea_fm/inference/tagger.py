@@ -46,6 +46,8 @@ class Tagger(BaseTagger):
         Execution providers; by default those of the worker.
     threads : int, optional
         Number of threads; by default those of the worker.
+    measured : str
+        Checksum of the model's measurements. Workers refuse others than those that were loaded.
     """
 
     source: str
@@ -53,6 +55,7 @@ class Tagger(BaseTagger):
     carried: Bundle | None = field(default=None, compare=False, repr=False)
     providers: tuple[str, ...] | None = None
     threads: int | None = None
+    measured: str = field(default="", compare=False)
 
     @property
     def manifest(self) -> Manifest:
@@ -156,7 +159,7 @@ class Tagger(BaseTagger):
             return collect(jets, target, events=events, weight=weight, columns=columns)
 
     def __dask_tokenize__(self) -> tuple[object, ...]:
-        return (*super().__dask_tokenize__(), self.providers, self.threads)
+        return (*super().__dask_tokenize__(), self.providers, self.threads, self.measured)
 
     def __repr__(self) -> str:
         return f"Tagger({self.source!r}, checksum={self.checksum[:12]!r})"
@@ -178,7 +181,7 @@ class Tagger(BaseTagger):
     @property
     def _bundle(self) -> Bundle:
         with stage(LOADING):
-            return process_cache.find(self.source, self.checksum, self.carried)
+            return process_cache.find(self.source, self.checksum, self.measured, self.carried)
 
     def _session(self, graph: Graph) -> Session:
         with stage(LOADING):

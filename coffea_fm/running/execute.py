@@ -20,6 +20,7 @@ from coffea.util import coffea_console
 
 from coffea_fm.errors import CoffeaFMError, InputError, OutputError
 from coffea_fm.files import remove_temporary
+from coffea_fm.remote import timeout_seconds
 from coffea_fm.running.checkpoints.store import Checkpoints, chunk_name, open_checkpoints
 from coffea_fm.running.chunks import AUTO, parse_chunksize
 from coffea_fm.running.chunksize import chunk_size
@@ -119,7 +120,13 @@ def execute(
         if checkpoints is not None and identity is not None:
             identity.describe(processor, len(chunks))
             executor.checkpoints = identity
-        runner = Runner(executor=executor, schema=schema, format=data_format, savemetrics=True)
+        runner = Runner(
+            executor=executor,
+            schema=schema,
+            format=data_format,
+            savemetrics=True,
+            xrootdtimeout=timeout_seconds(),
+        )
         process = Process(processor, friends)
         unfinished = Unfinished(folder, identity) if folder is not None and identity is not None else None
         if chunks:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import re
-import socket
 import traceback
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -13,19 +10,13 @@ from pathlib import Path
 from textwrap import shorten
 
 from coffea_fm.errors import CoffeaFMError, InputError
+from coffea_fm.remote import Cause, cause, may_pass
 from coffea_fm.running.kinds import other_kind, starts_otherwise
 
 _LONGEST = 300
 """Maximum length of another library's message. Some messages of awkward contain whole array types."""
-_NETWORK = ("aiohttp", "requests", "urllib", "urllib3", "http")
-_UNREACHABLE = re.compile(
-    r"range requests|timed? ?out|unreachable|connection (refused|reset|error)|\[3012\]", re.IGNORECASE
-)
-_DENIED = re.compile(
-    r"permission denied|not authori[sz]ed|\[3010\]|auth failed|403, message|401, message", re.IGNORECASE
-)
-_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC)
 _UNSUPPORTED = {"UnknownInterpretation", "NotNumerical", "CannotBeStrided", "CannotBeAwkward", "NotImplementedError"}
+_EXTRAS = {"root": "xrootd", "roots": "xrootd", "xroot": "xrootd", "s3": "s3"}
 _READERS = ("uproot", "fsspec", "fsspec_xrootd", "pyarrow", "XRootD")
 
 
@@ -33,8 +24,16 @@ class UnreadableFileError(InputError):
     """A file is missing, truncated or damaged. Only such files may be skipped."""
 
 
+class MissingFileError(UnreadableFileError):
+    """There is no such file."""
+
+
 class NetworkError(InputError):
     """A server does not answer, or answers wrongly. The files are fine."""
+
+
+class RefusedError(NetworkError):
+    """A server answers, and refuses or cannot do what is asked: another attempt would fail, too."""
 
 
 class SetupError(InputError):
@@ -67,9 +66,9 @@ def explain(error: BaseException, file: str, entries: str = "") -> CoffeaFMError
     """
     where = f"{file}, {entries}" if entries else file
     chain = list(_causes(error))
-    for cause in chain:
-        if isinstance(cause, CoffeaFMError):
-            return cause if file in str(cause) else type(cause)(f"{cause} [{where}]")
+    for known in chain:
+        if isinstance(known, CoffeaFMError):
+            return known if file in str(known) else type(known)(f"{known} [{where}]")
     root = chain[-1]
     if isinstance(root, MemoryError) or any(getattr(cause, "errno", None) in _EXHAUSTED for cause in chain):
         return SetupError(f"cannot process {where}: {sentence(root)}; this machine has run out of it")
@@ -86,51 +85,42 @@ def explain(error: BaseException, file: str, entries: str = "") -> CoffeaFMError
 def _of_reading(chain: Sequence[BaseException], file: str, where: str) -> CoffeaFMError:
     """Explain why a file cannot be read. The file is called damaged only if there is no other explanation."""
     said = sentence(chain[-1])
-    for cause in chain:
-        if isinstance(cause, ImportError):
-            return SetupError(f"cannot read {where}: {sentence(cause)}; the file is fine: install the missing package")
-        if (
-            isinstance(cause, PermissionError)
-            or getattr(cause, "status", 0) in (401, 403)
-            or _DENIED.search(str(cause))
-        ):
+    for error in chain:
+        why, about = cause(error), sentence(error)
+        if why is Cause.PLUGIN:
+            return SetupError(f"cannot read {where}: {about}; the file is fine: {why.value}{_extra(file)}")
+        if why is Cause.DENIED:
             return SetupError(
-                f"cannot read {where}: {sentence(cause)}; this account has no permission to read the file: "
-                "renew its proxy or token, or ask for access"
+                f"cannot read {where}: {about}; this account has no permission to read the file: {why.value}"
             )
-        if isinstance(cause, MemoryError) or getattr(cause, "errno", None) in _EXHAUSTED:
-            return SetupError(f"cannot read {where}: {sentence(cause)}; this machine has run out of it")
-        if isinstance(cause, IsADirectoryError):
-            return InputError(f"{where} is a folder: give the files in it, or only the folder as the fileset")
-        if "Protocol not known" in str(cause):
-            return InputError(f"cannot read {where}: {sentence(cause)}; check the protocol of the URL")
-        if type(cause).__name__ in _UNSUPPORTED:
-            return InputError(
-                f"uproot cannot interpret the content of {where}: {sentence(cause)}; the file is not damaged"
-            )
-        if isinstance(cause, FileNotFoundError):
-            break
-        if _of_network(cause):
-            return NetworkError(
-                f"cannot read {where}: {sentence(cause)}; the problem is the server or the network: try again"
-            )
+        if why is Cause.EXHAUSTED:
+            return SetupError(f"cannot read {where}: {about}; {why.value}")
+        if why is Cause.FOLDER:
+            return InputError(f"{where} is a folder: {why.value}, or only the folder as the fileset")
+        if why is Cause.PROTOCOL:
+            return InputError(f"cannot read {where}: {about}; {why.value}")
+        if type(error).__name__ in _UNSUPPORTED:
+            return InputError(f"uproot cannot interpret the content of {where}: {about}; the file is not damaged")
+        if why is Cause.MISSING:
+            return MissingFileError(f"cannot read {where}: there is no such file; {why.value}")
+        if why is Cause.NETWORK and "range requests" not in about:
+            kind = NetworkError if may_pass(error) else RefusedError
+            return kind(f"cannot read {where}: {about}; the problem is the server or the network: {why.value}")
     if file.startswith("http") and serves_no_ranges(file):
-        return NetworkError(
+        return RefusedError(
             f"cannot read {where}: its server does not support byte ranges: download the file, or use another server"
         )
     if (other := other_kind(Path(file))) is not None:
         return InputError(f"{where} {other}")
-    if any(isinstance(cause, FileNotFoundError) for cause in chain):
-        return UnreadableFileError(f"cannot read {where}: there is no such file; check its path")
     if starts_otherwise(Path(file)):
         return UnreadableFileError(f"cannot read {where}: it does not start as a ROOT or parquet file does")
     return UnreadableFileError(f"cannot read {where}: {said}; the file is truncated or damaged")
 
 
-def _of_network(error: BaseException) -> bool:
-    return isinstance(error, ConnectionError | TimeoutError | socket.gaierror) or (
-        type(error).__module__.partition(".")[0] in _NETWORK or bool(_UNREACHABLE.search(str(error)))
-    )
+def _extra(file: str) -> str:
+    """The extra of coffea-fm that reads files of this protocol."""
+    extra = _EXTRAS.get(file.partition("://")[0])
+    return f", with pip install 'coffea-fm[{extra}]'" if extra else ""
 
 
 def serves_no_ranges(url: str) -> bool:

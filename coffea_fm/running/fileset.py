@@ -11,13 +11,13 @@ from typing import Any, Literal
 from coffea_fm.errors import RecipeError
 from coffea_fm.files import identity
 from coffea_fm.names import nearest
-from coffea_fm.running.locations import DataFile, expand
+from coffea_fm.running.locations import DataFile, expand, find_replicas
 
 Steps = tuple[tuple[int, int], ...]
 
 _RESERVED = {
     *("dataset", "filename", "treename", "entrystart", "entrystop", "fileuuid", "numentries", "uuid", "clusters"),
-    *("metadata", "preload"),
+    *("metadata", "preload", "replicas"),
 }
 _KEYS = ("files", "treename", "object_path", "metadata", "preload", "form", "compressed_form", "format", "did")
 _PARQUET = (".parquet", ".parq")
@@ -39,6 +39,8 @@ class Dataset:
         What the fileset says besides, and nothing reads, in sentences.
     preload : frozenset of str, optional
         Branches that coffea reads in one go before the first is asked for.
+    replicas : dict of str to tuple of str
+        All places of a file that is at several, by its first: they are tried in this order.
     """
 
     files: dict[str, str]
@@ -46,6 +48,7 @@ class Dataset:
     steps: dict[str, Steps] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
     preload: frozenset[str] | None = None
+    replicas: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 Fileset = dict[str, Dataset]
@@ -59,7 +62,8 @@ def parse_fileset(content: object, *, folder: Path, treename: str, where: str) -
     content : object
         Maps the name of each dataset to a list of files, or to a mapping with ``files``, ``treename`` and ``metadata``.
         ``files`` is a list, or maps each file to the name of its tree or to a mapping with ``object_path`` and
-        ``steps``. This is the format of coffea's Runner and of `coffea.dataset_tools.preprocess`.
+        ``steps``. This is the format of coffea's Runner and of `coffea.dataset_tools.preprocess`. A file that is at
+        several places is a list of them; in a mapping, ``replicas`` are the other places.
     folder : Path
         Folder of relative paths.
     treename : str
@@ -95,10 +99,11 @@ def check_fileset(fileset: Fileset, where: str) -> None:
             raise RecipeError(f"{where} has a dataset named {name!r}: use printable characters")
         for file, tree in dataset.files.items():
             steps = dataset.steps.get(file)
-            before = seen.setdefault((identity(file), tree), (name, file, steps))
-            if before[:2] != (name, file) and _overlap(before[2], steps):
-                also = f"as {before[1]} of the dataset {before[0]!r} and as {file} of {name!r}"
-                raise RecipeError(f"{where} names a file twice, {also}: its events would be counted twice")
+            for place in dataset.replicas.get(file, (file,)):
+                before = seen.setdefault((identity(place), tree), (name, file, steps))
+                if before[:2] != (name, file) and _overlap(before[2], steps):
+                    also = f"as {before[1]} of the dataset {before[0]!r} and as {file} of {name!r}"
+                    raise RecipeError(f"{where} names a file twice, {also}: its events would be counted twice")
 
 
 def file_format(fileset: Fileset) -> Literal["root", "parquet"]:
@@ -137,17 +142,24 @@ def _dataset(entry: object, folder: Path, treename: str, where: str) -> Dataset:
         raise RecipeError(f"{where} must be a list of files, or map each file to the name of its tree")
     found: dict[str, str] = {}
     steps: dict[str, Steps] = {}
-    for file in files:
+    replicas: dict[str, tuple[str, ...]] = {}
+    for given in files:
+        file, *others = given if isinstance(given, list | tuple) and given else [given]
         if not isinstance(file, str | os.PathLike):
             raise RecipeError(f"{where} names a file that is not a string: {file!r}")
         about = files[file] if isinstance(files, Mapping) else None
+        if isinstance(about, Mapping):
+            others = about.get("replicas") or []
+        if others:
+            places = find_replicas([os.fspath(file), *others], folder, where)
+            replicas[places[0]] = places
         for data in expand([os.fspath(file)], folder, where):
             if data.path in found:
                 raise RecipeError(f"{where} names {data.path} twice: its events would be counted twice")
             found[data.path] = _tree(about, data, treename)
             if isinstance(about, Mapping) and about.get("steps") is not None:
                 steps[data.path] = _steps(about["steps"], f"{where}, file {file}")
-    return Dataset(found, metadata, steps, tuple(unread), preload)
+    return Dataset(found, metadata, steps, tuple(unread), preload, replicas)
 
 
 def _preload(given: object, where: str) -> frozenset[str] | None:

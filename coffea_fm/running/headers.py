@@ -17,8 +17,10 @@ from coffea.processor.executor import ExecutorBase, ParquetFileContext, WorkItem
 
 from coffea_fm.errors import InputError
 from coffea_fm.files import identity
+from coffea_fm.remote import timeout_seconds
 from coffea_fm.running.failures import refuse_truncated
 from coffea_fm.running.fileset import Dataset, Fileset, Steps
+from coffea_fm.running.replicas import REPLICAS
 
 _FOOTER = 65536
 _COMPRESSION = 3
@@ -31,11 +33,18 @@ class File:
     """A file of a dataset, and the tree in it.
 
     coffea's own class cannot be a key if a name contains non-ASCII characters.
+
+    Parameters
+    ----------
+    dataset, filename, treename : str
+    replicas : tuple of str
+        All places of the file, if there are several; `filename` is the first.
     """
 
     dataset: str
     filename: str
     treename: str
+    replicas: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,8 @@ class Header:
 
     def _item(self, dataset: Dataset, start: int, stop: int) -> WorkItem:
         file = self.file
-        about = (self.identifier, dict(dataset.metadata), dataset.preload)
+        places = {REPLICAS: file.replicas} if file.replicas else {}
+        about = (self.identifier, dict(dataset.metadata) | places, dataset.preload)
         return WorkItem(file.dataset, file.filename, file.treename, start, stop, *about)
 
 
@@ -106,7 +116,11 @@ def read_headers(fileset: Fileset, executor: ExecutorBase, data_format: str) -> 
     InputError
         If a file cannot be read and must not be skipped, does not contain the tree, or is a copy of another.
     """
-    files = [File(name, file, tree) for name, dataset in fileset.items() for file, tree in dataset.files.items()]
+    files = [
+        File(name, file, tree, dataset.replicas.get(file, ()))
+        for name, dataset in fileset.items()
+        for file, tree in dataset.files.items()
+    ]
     reader = executor.copy(desc="Reading headers", unit="file", function_name="get_metadata", compression=None)
     found, _ = reader(files, partial(_read, data_format), None)
     headers = [Header(file, *found["found"][file]) for file in files if file in found.get("found", {})]
@@ -120,7 +134,7 @@ def _read(data_format: str, file: File) -> dict[str, Any]:
         with ParquetFileContext(file.filename) as parquet:
             content = (_footer(file.filename), *_parquet_content(parquet))
             return {"found": {file: (int(parquet.num_entries), _identifier(file.filename), *content)}}
-    with uproot.open({file.filename: None}, timeout=60) as root:
+    with uproot.open({file.filename: None}, timeout=timeout_seconds()) as root:
         refuse_truncated(file.filename, root.file.source.num_bytes, root.file.fEND)
         trees = root.keys(cycle=False, filter_classname=_TREES)
         if file.treename not in trees:

@@ -72,6 +72,23 @@ def expand(names: Iterable[str], folder: Path, where: str) -> list[DataFile]:
     return found
 
 
+def find_replicas(names: Iterable[object], folder: Path, where: str) -> tuple[str, ...]:
+    """All places of one file.
+
+    Raises
+    ------
+    RecipeError
+        If one of them is not text, or stands for several files.
+    """
+    places: list[str] = []
+    for name in names:
+        found = expand([name], folder, where) if isinstance(name, str) else []
+        if len(found) != 1:
+            raise RecipeError(f"{where} has a replica {name!r} that is not the path or URL of one file")
+        places.append(found[0].path)
+    return tuple(places)
+
+
 def files_in(folder: Path, where: str) -> list[Path]:
     """Find ROOT files in a folder and its subfolders, or parquet files if there are no ROOT files; skips hidden files.
 

@@ -13,6 +13,7 @@ from coffea.processor import ProcessorABC, column_accumulator
 
 from coffea_fm.running.friends import Friends
 from coffea_fm.running.merging import Merging
+from coffea_fm.running.replicas import REPLICAS
 from coffea_fm.running.throughput.measuring import times_reading
 from coffea_fm.timing import FILLING, LOADING, stage
 
@@ -42,6 +43,8 @@ class Process:
 
     def __call__(self, events: Any) -> Merging | None:
         """The output of a chunk; what it has not yet read of the file is read now, before the file is closed."""
+        if REPLICAS in events.metadata:  # what is written is named by the place that the fileset gives first
+            events.metadata["filename"] = events.metadata[REPLICAS][0]
         with stage(FILLING):
             times_reading(events)
             if self.friends is not None and len(events):

@@ -16,9 +16,8 @@ from coffea_fm.logs import LOGGER, show_logs
 from coffea_fm.running.checkpoints.sealed import SealError
 from coffea_fm.running.checkpoints.store import Checkpoints
 from coffea_fm.running.failures import NetworkError, SetupError, UnreadableFileError, explain
-from coffea_fm.timing import count_retry
+from coffea_fm.running.replicas import attempted
 
-_ATTEMPTS = 3
 _CIRCUMSTANCES = (UnreadableFileError, NetworkError, SetupError, OutputError)
 """Errors that are not of the user's code: the other chunks can be done, and this one later."""
 
@@ -42,7 +41,7 @@ class Task:
 class Told:
     """Does one task, and tells in one sentence what went wrong.
 
-    Reading is tried three times, because remote storage can fail temporarily. A file that still cannot be read gives
+    Reading is tried again, see `coffea_fm.running.replicas.attempted`. A file that still cannot be read gives
     ``{"failed": {item: sentence}}`` if `skip_unreadable`. A chunk that cannot be done for reasons that are not in the
     processor (damage, network, disk, memory) gives ``{"lost": {item: sentence}}``. All other errors raise.
     """
@@ -82,18 +81,11 @@ class Told:
         return {**output, "files": written} if written else output
 
     def _done(self, task: Task, given: Any) -> dict[str, Any]:
-        item = task.item
-        for attempt in range(_ATTEMPTS):
-            try:
-                with _fewer_warnings(show=bool(self.log_level)):
-                    return dict(self.function(given))
-            except Exception as error:
-                told = explain(error, item.filename, entries(item))
-            if not isinstance(told, UnreadableFileError | NetworkError):
-                break
-            if attempt < _ATTEMPTS - 1:
-                count_retry()
-        return self._not_done(item, told)
+        try:
+            with _fewer_warnings(show=bool(self.log_level)):
+                return attempted(self.function, given, _tell)
+        except CoffeaFMError as error:
+            return self._not_done(task.item, error)
 
     def _not_done(self, item: Any, told: CoffeaFMError) -> dict[str, Any]:
         if isinstance(told, UnreadableFileError):
@@ -103,6 +95,10 @@ class Told:
         if isinstance(told, _CIRCUMSTANCES) and isinstance(item, WorkItem):
             return {"lost": {item: str(told)}}
         raise told
+
+
+def _tell(error: Exception, item: Any) -> CoffeaFMError:
+    return explain(error, item.filename, entries(item))
 
 
 @contextmanager

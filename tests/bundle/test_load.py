@@ -50,34 +50,6 @@ def test_a_relative_path_becomes_absolute(folder: Path, monkeypatch: pytest.Monk
     assert load_bundle("small").source == str(folder)
 
 
-def test_a_remote_bundle_is_kept_and_found_by_checksum_without_the_network(memory: str, cache: Path) -> None:
-    first = load_bundle(memory)
-    assert [path.name for path in cache.iterdir()] == [first.checksum]
-    again = load_bundle("memory://gone/away", checksum=first.checksum)
-    assert again.graphs == first.graphs
-    assert again.source == "memory://gone/away"
-
-
-def test_a_remote_bundle_that_was_measured_again_is_the_same_model(
-    memory: str, cache: Path, folder: Path, graphs: dict[str, bytes]
-) -> None:
-    first = load_bundle(memory)
-    save_calibration(folder, Calibration(temperature=2.0))
-    fsspec.filesystem("memory").put(str(folder / "calibration.json"), "/remote/small/calibration.json")
-    again = load_bundle(memory)
-    assert (first.calibration.temperature, again.calibration.temperature) == (1.2, 2.0)
-    assert (again.checksum, again.graphs) == (first.checksum, graphs)
-    assert [path.name for path in cache.iterdir()] == [first.checksum]
-    assert load_bundle("memory://gone/away", checksum=first.checksum).calibration == again.calibration
-
-
-def test_a_damaged_cache_is_renewed(memory: str, cache: Path, graphs: dict[str, bytes]) -> None:
-    checksum = load_bundle(memory).checksum
-    (cache / checksum / "head.onnx").write_bytes(b"rubbish")
-    assert load_bundle(memory, checksum=checksum).graphs == graphs
-    assert (cache / checksum / "head.onnx").read_bytes() == graphs["head"]
-
-
 def test_a_local_bundle_is_not_copied_to_the_cache(folder: Path, cache: Path) -> None:
     load_bundle(folder)
     assert not cache.exists()
