@@ -76,7 +76,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("faults", nargs="*", default=list(FAULTS), help=", ".join(FAULTS))
     parser.add_argument("--runs", type=int, help="runs of each fault")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep", type=Path, help="folder for what the runs write, which is used again; removed otherwise")
+    parser.add_argument(
+        "--keep", type=Path, help="folder for what the runs write, which is used again; removed otherwise"
+    )
     given = parser.parse_args(arguments)
     random.seed(given.seed)
     folder = given.keep or Path(tempfile.mkdtemp(prefix="coffea-fm-faults-"))

@@ -70,7 +70,7 @@ def explain(error: BaseException, file: str, entries: str = "") -> CoffeaFMError
         if isinstance(known, CoffeaFMError):
             return known if file in str(known) else type(known)(f"{known} [{where}]")
     root = chain[-1]
-    if isinstance(root, MemoryError) or any(getattr(cause, "errno", None) in _EXHAUSTED for cause in chain):
+    if any(cause(each) is Cause.EXHAUSTED for each in chain):
         return SetupError(f"cannot process {where}: {sentence(root)}; this machine has run out of it")
     if any(map(_while_reading, chain)):
         return _of_reading(chain, file, where)

@@ -70,7 +70,7 @@ def tagged_collections(processor: object) -> dict[str, list[BaseTagger]]:
 
 def _model(tagger: Tagger) -> Model:
     manifest = tagger.manifest
-    bundle = process_cache.find(tagger.source, tagger.checksum, tagger.carried)
+    bundle = process_cache.find(tagger.source, tagger.checksum, tagger.measured, tagger.carried)
     size, seconds = 0, 0.0
     for graph in manifest.graphs:
         stored = len(bundle.graph_bytes(graph.name))

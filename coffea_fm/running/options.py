@@ -138,7 +138,9 @@ def _reported(path: PathLike | None) -> Iterator[None]:
         yield
         return
     if find_spec("bokeh") is None:
-        raise InputError("dask's performance report needs bokeh, here and where the scheduler runs: pip install 'coffea-fm[dashboard]'")
+        raise InputError(
+            "dask's performance report needs bokeh, here and where the scheduler runs: pip install 'coffea-fm[dashboard]'"
+        )
     import distributed
 
     report: Any = distributed.performance_report

@@ -214,7 +214,9 @@ def test_failures_of_servers(http: FileServer, cache: Path, faults: list[object]
     assert len([path for path in cache.iterdir() if len(path.name) == 64]) == 1  # the other graph, which is whole
 
 
-def test_a_silent_server_is_given_up(http: FileServer, monkeypatch: pytest.MonkeyPatch, graphs: dict[str, bytes]) -> None:
+def test_a_silent_server_is_given_up(
+    http: FileServer, monkeypatch: pytest.MonkeyPatch, graphs: dict[str, bytes]
+) -> None:
     monkeypatch.setenv(remote.TIMEOUT, "1")
     monkeypatch.setattr(remote.fsspec.config, "conf", {})
     http.faults["small/head.onnx"] += [1.5]

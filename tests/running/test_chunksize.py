@@ -25,7 +25,7 @@ SMALL = Model("a", 600_000, 0.6e-3)
 
 
 def header(entries: int, branches: int = 1500, name: str = "a.root", per_event: int = 10_000) -> Header:
-    return Header(File("a", name, "Events"), entries, b"", branches, entries * per_event)
+    return Header(File("a", name, "Events"), entries, b"", branches=branches, size=entries * per_event)
 
 
 def workers(number: int = 1, gib: float = 1000.0, threads: int = 1) -> Workers:

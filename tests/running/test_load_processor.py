@@ -7,7 +7,7 @@ import cloudpickle
 import pytest
 
 from coffea_fm.errors import RecipeError
-from coffea_fm.running.checkpoints import fingerprint
+from coffea_fm.running.checkpoints.store import fingerprint
 from coffea_fm.running.processors import as_processor, describe_options, load_processor
 from coffea_fm.schemas import NanoAODSchema
 
