@@ -171,5 +171,4 @@ class Watch:
         self.failure = sentence
         self._end.set()
         with suppress(Exception):  # what waits for its results in the main thread is told so
-            self.client.cancel(list(self.client.futures.values()), force=True)
             self.client.close(timeout=1)
