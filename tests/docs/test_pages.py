@@ -41,6 +41,8 @@ NOT_RUN = (  # here: the demo and real files have tests of their own, --install-
     "coffea-fm run tag_jets p8_ee_WW_ecm240_edm4hep.root",
     "coffea-fm run tag_jets JetClassII_example.parquet",
 )
+ELSEWHERE = re.compile("HOST|--cluster (slurm|htcondor|gateway)")
+"""Commands for which tests/cluster has batch systems."""
 PROCESSOR = """
 import awkward as ak
 from coffea.processor import ProcessorABC
@@ -145,7 +147,7 @@ def run_blocks(page: Path, names: dict[str, object]) -> list[dict[str, object]]:
                 if line.startswith("cp"):
                     _, _, source, copy = line.split()
                     shutil.copytree(source, copy)
-                elif not line.startswith(NOT_RUN) and "HOST" not in line:
+                elif not line.startswith(NOT_RUN) and not ELSEWHERE.search(line):
                     # a local dask cluster takes its seconds to start: tests/integration runs them
                     told += [call(words) for words in commands(line.replace("--cluster local --workers 2 ", ""))]
     return told

@@ -18,7 +18,7 @@ from pydantic import Field, field_validator, model_validator
 import coffea_fm
 from coffea_fm.errors import InputError
 from coffea_fm.running.clusters.base import Adaptive, ClusterConfig
-from coffea_fm.running.clusters.jobs import Jobs
+from coffea_fm.running.clusters.jobs import Jobs, named_apart
 from coffea_fm.running.clusters.watch import Watch
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -172,7 +172,7 @@ class Batch(ClusterConfig):
         number = workers or self.jobs
         client_class: Any = distributed.Client
         with (
-            JobQueueCluster(
+            named_apart(JobQueueCluster)(
                 job_cls=jobs.recorded(job_class), scheduler_options={"dashboard_address": ":0"}, **self.job_options()
             ) as cluster,
             client_class(cluster) as client,

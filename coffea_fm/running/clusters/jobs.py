@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,11 +15,16 @@ _TELLING = re.compile(r"error|cancelled|killed|exceed|no space|not found|denied|
 
 @dataclass
 class Submitted:
-    """One job: its name in dask, and its number in the batch system, or why the batch system refused it."""
+    """One job: its name in dask, and its number in the batch system, or why the batch system refused it.
+
+    `worked` is whether its worker has connected, `over` whether another job was submitted instead.
+    """
 
     name: str
     job_id: str = ""
     refusal: str = ""
+    worked: bool = False
+    over: bool = False
 
 
 @dataclass
@@ -26,6 +32,11 @@ class Jobs:
     """All jobs of a run, also those that have ended."""
 
     submitted: list[Submitted] = field(default_factory=list)
+
+    @property
+    def current(self) -> list[Submitted]:
+        """The jobs that are not over."""
+        return [job for job in self.submitted if not job.over]
 
     @property
     def refusal(self) -> str:
@@ -51,6 +62,20 @@ class Jobs:
                     job.job_id = self.job_id
 
         return Recorded
+
+
+def named_apart(cluster_class: Any) -> Any:
+    """A class of clusters like that one, in which no two jobs have the same name.
+
+    dask gives the name of a job that has ended to the next one, and closes that one for the loss of the first.
+    """
+    numbers = itertools.count()
+
+    class NamedApart(cluster_class):  # type: ignore[misc]
+        def _new_worker_name(self, worker_number: object) -> str:  # noqa: ARG002
+            return f"coffea-fm-{next(numbers)}"
+
+    return NamedApart
 
 
 def _answer(error: str) -> str:

@@ -42,7 +42,6 @@ class Watch:
         self.config, self.jobs, self.cluster, self.client, self.number = config, jobs, cluster, client, number
         self.failure = ""
         self._lost: list[tuple[Submitted, str]] = []
-        self._worked: set[str] = set()
         self._failed_starts = 0
         self._end = threading.Event()
 
@@ -105,7 +104,7 @@ class Watch:
         lonely_since = None
         while not self._end.wait(POLL):
             working = self._working()
-            absent = [job for job in self.jobs.submitted if job.name not in working]
+            absent = [job for job in self.jobs.current if job.name not in working]
             absent = [job for job in absent if job.name in self.cluster.worker_spec]  # not given back by dask itself
             states = self._states(absent)
             for job in absent:
@@ -128,7 +127,8 @@ class Watch:
         names = {str(worker["name"]) for worker in list(self.cluster.scheduler_info["workers"].values())}
         if self.config.workers_per_job > 1:
             names = {name.rpartition("-")[0] for name in names}
-        self._worked |= names
+        for job in self.jobs.current:
+            job.worked |= job.name in names
         return names
 
     def _states(self, jobs: list[Submitted]) -> dict[str, JobState]:
@@ -138,7 +138,7 @@ class Watch:
     def _replace(self, job: Submitted, state: JobState) -> None:
         why = self._describe(job, state)
         self._lost.append((job, why))
-        if job.name not in self._worked:
+        if not job.worked:
             self._failed_starts += 1
         if self._failed_starts >= _MOST_FAILED_STARTS and not self._working():
             return
@@ -146,6 +146,8 @@ class Watch:
         self._submit_instead_of(job)
 
     def _submit_instead_of(self, job: Submitted) -> None:
+        job.over = True
+
         def again() -> None:
             self.cluster.worker_spec.pop(job.name, None)
             if not self.config.adaptive:
@@ -169,5 +171,4 @@ class Watch:
         self.failure = sentence
         self._end.set()
         with suppress(Exception):  # what waits for its results in the main thread is told so
-            self.client.cancel(list(self.client.futures.values()), force=True)
             self.client.close(timeout=1)

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import cloudpickle
+import cloudpickle  # type: ignore[import-untyped]
 
 from coffea_fm.inference import load
-from coffea_fm.inference.tagger import Tagger
 from coffea_fm.running.clusters.table import dask_client
 from coffea_fm.running.doctor import examination
 from coffea_fm.running.doctor.comparison import compare, python
@@ -58,10 +57,7 @@ def doctor(
     InputError
         If there is no worker.
     """
-    source = ""
-    if bundle is not None:
-        tagger = load(bundle)
-        source = tagger.source if isinstance(tagger, Tagger) else os.fspath(bundle)
+    source = "" if bundle is None else load(bundle).source
     trees: dict[str, str] = {}
     for dataset in (as_fileset([os.fspath(file) for file in files], treename) if files else {}).values():
         trees |= dataset.files

@@ -88,7 +88,7 @@ def _memory_limit() -> int | None:
 
 
 def _resident() -> int:
-    import psutil
+    import psutil  # type: ignore[import-untyped]
 
     return int(psutil.Process().memory_info().rss)
 
@@ -121,7 +121,10 @@ def _things(level: Any, number: int) -> Any:
     def make(level: Any, number: int) -> Any:
         from coffea_fm.tokens.packed import Members, Packed
 
-        columns = [random.uniform(*(field.trained or field.plausible or (0, 1)), number) for field in level.fields]
+        columns = []
+        for field in level.fields:
+            low, high = field.trained or field.plausible or (0.0, 1.0)
+            columns.append(random.uniform(low, high, number))
         values = np.stack(columns, axis=1).astype(np.float32) if columns else np.zeros((number, 0), np.float32)
         members = {}
         for member in level.members:
