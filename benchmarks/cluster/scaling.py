@@ -24,22 +24,24 @@ HERE = Path(__file__).parent
 TASKS = 3000
 
 
-def overhead(folder: Path, repeats: int) -> tuple[str, dict[str, float]]:
+def overhead(folder: Path, events: int, repeats: int) -> tuple[str, dict[str, float]]:
     """CPU seconds of a worker against the size of its chunks."""
-    paths = enlarged(folder, 2, 4800)
+    paths = enlarged(folder, 2, events)
     rows, points = (
         ["| events in a chunk | chunks | CPU s | CPU s for a chunk | events/s of CPU |", "|---|---|---|---|---|"],
         [],
     )
     with cluster(1) as client:
-        tag(client, paths[:1], 1200)
-        for size in (150, 600, 2400, 4800):
+        tag(client, paths[:1], events)
+        for size in (events // 32, events // 8, events // 2, events):
             found = [cost(client, lambda size=size: tag(client, paths, size)) for _ in range(repeats)]
-            seconds, chunks = min(one.workers for one in found), 9600 // size
+            seconds, chunks = min(one.workers for one in found), 2 * events // size
             points.append((chunks, seconds))
-            rows.append(f"| {size:,} | {chunks} | {seconds:.1f} | {seconds / chunks:.3f} | {9600 / seconds:,.0f} |")
+            rows.append(
+                f"| {size:,} | {chunks} | {seconds:.1f} | {seconds / chunks:.3f} | {2 * events / seconds:,.0f} |"
+            )
     a_chunk, all_events = np.polyfit(*np.transpose(points), 1)
-    fitted = {"chunk": float(a_chunk), "event": float(all_events) / 9600}
+    fitted = {"chunk": float(a_chunk), "event": float(all_events) / (2 * events)}
     text = (
         f"A straight line through these: {fitted['chunk']:.3f} s for each chunk and {fitted['event'] * 1e3:.2f} ms for each event, "
         "in files of 44 branches."
@@ -64,28 +66,28 @@ def scheduler(repeats: int) -> tuple[str, dict[str, float]]:
     return text, {"task": cpu}
 
 
-def threads(folder: Path, repeats: int) -> str:
-    """CPU time of a worker with 1, 2 and 4 threads, chunks of 600 events; alternated."""
-    paths = enlarged(folder, 2, 4800)
+def threads(folder: Path, events: int, repeats: int) -> str:
+    """CPU time of a worker with 1, 2 and 4 threads, eight chunks a file; alternated."""
+    paths = enlarged(folder, 2, events)
     found: dict[int, list[float]] = {number: [] for number in (1, 2, 4)}
     for _ in range(repeats):
         for number, seconds in found.items():
             with cluster(1, number) as client:
-                tag(client, paths[:1], 600)
-                seconds.append(cost(client, lambda client=client: tag(client, paths, 600)).workers)
+                tag(client, paths[:1], events // 8)
+                seconds.append(cost(client, lambda client=client: tag(client, paths, events // 8)).workers)
     rows = ["| threads of the worker | CPU ms for an event | against one thread |", "|---|---|---|"]
     best = {number: min(seconds) for number, seconds in found.items()}
-    rows += [f"| {number} | {s / 9.6:.3f} | {s / best[1]:.2f} |" for number, s in best.items()]
+    rows += [f"| {number} | {s / events * 500:.3f} | {s / best[1]:.2f} |" for number, s in best.items()]
     return "\n".join(rows)
 
 
-def workers(folder: Path, repeats: int) -> str:
-    """Strong and weak scaling from one worker to two, in chunks of 1,200 events."""
-    paths = enlarged(folder, 4, 4800)
+def workers(folder: Path, events: int, repeats: int) -> str:
+    """Strong and weak scaling from one worker to two, four chunks a file."""
+    paths = enlarged(folder, 4, events)
     cases: dict[str, tuple[int, list[Path]]] = {
-        "19,200 events, 1 worker": (1, paths),
-        "19,200 events, 2 workers": (2, paths),
-        "38,400 events, 2 workers": (2, [*paths, *enlarged(folder / "more", 4, 4800)]),
+        f"{4 * events:,} events, 1 worker": (1, paths),
+        f"{4 * events:,} events, 2 workers": (2, paths),
+        f"{8 * events:,} events, 2 workers": (2, [*paths, *enlarged(folder, 8, events)[4:]]),
     }
     rows = [
         "| | wall s | CPU s of the workers | wall against one worker | CPU an event against one worker |",
@@ -94,8 +96,10 @@ def workers(folder: Path, repeats: int) -> str:
     first = None
     for name, (number, files) in cases.items():
         with cluster(number) as client:
-            tag(client, files[:2], 1200)
-            found = [cost(client, lambda client=client, files=files: tag(client, files, 1200)) for _ in range(repeats)]
+            tag(client, files[:2], events // 4)
+            found = [
+                cost(client, lambda client=client, files=files: tag(client, files, events // 4)) for _ in range(repeats)
+            ]
         wall, cpu = min(one.wall for one in found), min(one.workers for one in found) / len(files)
         first = first or (wall, cpu)
         rows.append(f"| {name} | {wall:.1f} | {cpu * len(files):.1f} | {wall / first[0]:.2f} | {cpu / first[1]:.2f} |")
@@ -110,17 +114,19 @@ def main() -> None:
     """Measure, calculate, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=3)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--events", type=int, default=4800, help="of a file")
+    options = parser.parse_args()
+    events, repeats = options.events, options.repeats
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         parts: list[tuple[str, Callable[[], Any]]] = [
-            ("What a chunk costs", lambda: overhead(folder, repeats)),
+            ("What a chunk costs", lambda: overhead(folder, events, repeats)),
             ("What a task costs the scheduler", lambda: scheduler(repeats)),
-            ("Bytes through the scheduler", lambda: transfers(folder)),
-            ("One worker with several threads", lambda: threads(folder, repeats)),
-            ("One worker to two", lambda: workers(folder, repeats)),
-            ("Reading the next chunk while this one is tagged", lambda: prefetch(folder, repeats)),
+            ("Bytes through the scheduler", lambda: transfers(folder, events)),
+            ("One worker with several threads", lambda: threads(folder, events, repeats)),
+            ("One worker to two", lambda: workers(folder, events, repeats)),
+            ("Reading the next chunk while this one is tagged", lambda: prefetch(folder, events // 4, repeats)),
         ]
         text, numbers = [], dict[str, float]()
         for title, measure in parts:

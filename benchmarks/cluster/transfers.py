@@ -22,12 +22,12 @@ from coffea_fm.running.sources import read_fileset
 from coffea_fm.schemas import PFNanoAODSchema
 
 
-def transfers(folder: Path) -> tuple[str, dict[str, float]]:
+def transfers(folder: Path, events: int) -> tuple[str, dict[str, float]]:
     """The table, and what the calculation needs of it."""
-    paths = enlarged(folder, 2, 4800)
+    paths = enlarged(folder, 2, events)
     fileset: Fileset = read_fileset(list(map(str, paths)))
     headers, _ = read_headers(fileset, make_executor(), "root")
-    item = headers[0].chunks(fileset[headers[0].file.dataset], 1200)[0]
+    item = headers[0].chunks(fileset[headers[0].file.dataset], events // 4)[0]
     processor: Any = load_processor("tag_jets", {"bundle": BUNDLE})
     by_path = _compressed(cloudpickle.dumps(processor))
     processor.tagger = coffea_fm.load(BUNDLE, ship="bytes")
@@ -37,7 +37,7 @@ def transfers(folder: Path) -> tuple[str, dict[str, float]]:
         {k: fileset[k] for k in list(fileset)[:1]},
         PFNanoAODSchema,
         make_executor(),
-        chunksize=4800,
+        chunksize=events,
         quiet=True,
     )
     output = _compressed(cloudpickle.dumps(Merging(result.output)))

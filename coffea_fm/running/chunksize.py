@@ -21,7 +21,7 @@ from coffea_fm.running.models import Model, models_of, tagged_collections
 from coffea_fm.running.reading import bytes_read
 from coffea_fm.running.workers import Workers, workers_of
 
-CHUNK_SECONDS = 0.15
+CHUNK_SECONDS = 0.2
 """Of a worker for each chunk, besides opening the file: unpickling, the scheduler, the result."""
 BRANCH_SECONDS = 0.5e-3
 """For each branch of a file, each time it is opened."""

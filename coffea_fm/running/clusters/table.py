@@ -85,6 +85,7 @@ def dask_client(cluster: str, settings: ClusterSettings = None, workers: int | N
         If there is no scheduler, or no worker in time. The message says why.
     """
     import dask
+    import distributed  # noqa: F401 - first: its defaults are loaded at import, and `set` restores what was there before
 
     found = find_cluster(cluster, settings)
     with dask.config.set({"distributed.worker.profile.cycle": PROFILE_CYCLE}), found.client(workers) as client:
