@@ -86,7 +86,7 @@ class Told:
             try:
                 with _fewer_warnings(show=bool(self.log_level)):
                     return dict(self.function(given))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001
                 told = explain(error, item.filename, entries(item))
             if not isinstance(told, UnreadableFileError | NetworkError):
                 break
