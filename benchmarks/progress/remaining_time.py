@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import coffea_fm
@@ -73,9 +72,10 @@ def recorded(files: list[str], keywords: dict[str, Any]) -> Recorder:
     recorders = []
 
     @contextmanager
-    def recording(_: RunState) -> Iterator[Recorder]:
+    def recording(state: RunState) -> Iterator[Recorder]:
         recorders.append(Recorder())
         yield recorders[-1]
+        recorders[-1].show(state.snapshot())
 
     watch._shown = recording
     with tempfile.TemporaryDirectory() as folder:

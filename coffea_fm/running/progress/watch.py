@@ -43,7 +43,12 @@ class Watched:
 
 @contextmanager
 def watched(
-    executor: ExecutorBase, title: str, unit: str, sizes: Sequence[int], *, quiet: bool = False,
+    executor: ExecutorBase,
+    title: str,
+    unit: str,
+    sizes: Sequence[int],
+    *,
+    quiet: bool = False,
 ) -> Iterator[Watched]:
     """Watch what an executor does, and show it on standard error.
 
