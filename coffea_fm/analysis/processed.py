@@ -52,7 +52,7 @@ def processed(sample: Sample, events: ak.Array) -> dict[str, float]:
 
 
 @lru_cache
-def _generated_by_event(filename: str, treename: str, uuid: str) -> float | None:
+def _generated_by_event(filename: str, treename: str, uuid: str) -> float | None:  # noqa: ARG001 - for the cache
     """Generated weights per event of a file; None if not stored. Each process reads a file only once."""
     if not filename or filename.endswith((".parquet", ".parq")):
         return None

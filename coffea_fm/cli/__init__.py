@@ -65,11 +65,11 @@ EXTRAS = {
 class Commands(typer.core.TyperGroup):
     """The group of commands: finds each by name and turns expected errors into one sentence."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """Names of the commands, in the order of the workflow."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> typer.core.TyperCommand | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> typer.core.TyperCommand | None:  # noqa: ARG002
         """The command of that name, imported now."""
         if cmd_name not in COMMANDS:
             return None
@@ -124,7 +124,7 @@ def _version(asked: bool) -> None:
 @main.callback()
 def _group(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each step.")] = False,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback prints it
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:

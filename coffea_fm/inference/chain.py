@@ -231,6 +231,6 @@ def _each(evaluate: Callable[[IntArray], None], buckets: Sequence[IntArray], thr
 
 
 @lru_cache
-def _pool(pid: int, threads: int) -> ThreadPoolExecutor:
+def _pool(pid: int, threads: int) -> ThreadPoolExecutor:  # noqa: ARG001 - a forked child has none of the threads
     """One thread pool for all tagging in this process, so that concurrent tasks share the worker's threads."""
     return ThreadPoolExecutor(threads, thread_name_prefix="coffea-fm")

@@ -81,7 +81,7 @@ def _onnxruntime() -> Any:
 
 
 def _renew_lock() -> None:
-    global _lock
+    global _lock  # noqa: PLW0603 - a lock held by another thread at the fork would never be released in the child
     _lock = threading.Lock()
 
 

@@ -54,7 +54,7 @@ def _all_methods() -> dict[str, type[MethodConfig]]:
             if kind in known:
                 raise ValueError(f"a method {kind!r} already exists")
             known[kind] = config
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 -- a broken package must not stop every training
             package = entry.dist.name if entry.dist else "another package"
             warn(f"the method {entry.name!r} of {package} ({entry.value}) is left out: {error}")
     return known
@@ -65,7 +65,7 @@ _BY_KIND = _all_methods()
 if TYPE_CHECKING:
     AnyMethodConfig = MethodConfig
 else:
-    AnyMethodConfig = Annotated[Union[tuple(_BY_KIND.values())], Field(discriminator="kind")]
+    AnyMethodConfig = Annotated[Union[tuple(_BY_KIND.values())], Field(discriminator="kind")]  # noqa: UP007
 
 
 def method_named(kind: object) -> type[MethodConfig] | None:

@@ -71,7 +71,7 @@ def draw_histograms(
                 figure_name = f"{name}_by_{comparison.name}"
                 figure = _figure(comparison, label, name.rpartition("/")[2], signals)
                 written += save(figure, folder / safe_path(figure_name))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - matplotlib and hist may raise anything for a user's histogram
             reason = " ".join(str(error).split()) or type(error).__name__
             failed[figure_name] = f"the figure {figure_name} could not be drawn: {reason[:200]}"
     return written, failed

@@ -124,7 +124,7 @@ class DaskTasks:
             return
         except CoffeaFMError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - what dask raises when workers and schedulers go away
             lost = self._blame(error, by_key)
         again = [task for task in tasks if task not in lost]
         if again and self._is_connected():

@@ -59,9 +59,9 @@ def expand(names: Iterable[str], folder: Path, where: str) -> list[DataFile]:
         if local is None:
             found.append(DataFile(path, tree))
             continue
-        absolute = Path(os.path.expanduser(folder / Path(local).expanduser())).absolute()
+        absolute = Path(os.path.expanduser(folder / Path(local).expanduser())).absolute()  # noqa: PTH111
         if has_magic(path) and not absolute.exists():
-            matches = sorted(glob(str(absolute)))
+            matches = sorted(glob(str(absolute)))  # noqa: PTH207 - absolute patterns
             if not matches:
                 raise RecipeError(f"{where}: no file matches {absolute}")
             found += [DataFile(matched, tree) for matched in matches]

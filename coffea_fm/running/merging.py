@@ -101,7 +101,7 @@ def _add(first: Any, second: Any) -> Any:
         return first
     try:
         return iadd(first, second)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - user types may raise anything
         kinds = " and ".join(dict.fromkeys(type(value).__name__ for value in (first, second)))
         reason = " ".join(str(error).split())[:200].rstrip(".")
         return NotAdded([first, second], f"{kinds} of two chunks cannot be added: {type(error).__name__}: {reason}")
@@ -116,7 +116,7 @@ def _copied(value: Any) -> Any:
                 copied[key] = _copied(part)  # not by update(), which adds in a Counter
             return copied
         return copy.deepcopy(value)
-    except Exception:
+    except Exception:  # noqa: BLE001 - user types may raise anything
         return value
 
 

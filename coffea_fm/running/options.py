@@ -70,15 +70,15 @@ class RunOptions:
         Do not show progress.
     """
 
-    schema: str | type = _option("PFNanoAODSchema", "NanoEvents schema of coffea-fm or coffea.")
+    schema: str | type = _option("PFNanoAODSchema", "NanoEvents schema of coffea-fm or coffea.")  # noqa: RUF009
     treename: str = _option("Events", "Name of the tree if the fileset has none.")
     cluster: str = _option("", "local, slurm, htcondor, gateway, or the address of a dask scheduler.")
-    cluster_config: ClusterSettings = _option(None, "YAML file: memory, wall time, partition, ... of --cluster.")
+    cluster_config: ClusterSettings = _option(None, "YAML file: memory, wall time, partition, ... of --cluster.")  # noqa: RUF009
     workers: int | None = _option(None, "Number of processes on this machine, or of jobs of --cluster.", 1)
     chunksize: int | str = _option(AUTO, "Approximate number of events per chunk; auto chooses it.")
     skip_bad_files: bool = _option(False, "Skip and count damaged files.")
-    checkpoints: PathLike | None = _option(None, "Folder for finished chunks, to resume an interrupted run.")
-    performance_report: PathLike | None = _option(None, "HTML file for dask's performance report; needs --cluster.")
+    checkpoints: PathLike | None = _option(None, "Folder for finished chunks, to resume an interrupted run.")  # noqa: RUF009
+    performance_report: PathLike | None = _option(None, "HTML file for dask's performance report; needs --cluster.")  # noqa: RUF009
     quiet: bool = _option(False, "Do not show progress.")
 
     def __post_init__(self) -> None:

@@ -47,7 +47,7 @@ class _Finish:
         """One step; what it raises is one line of the account, and the next step follows."""
         try:
             yield
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong here shall cost this step alone
             (self.failures if table is None else table)[name] = f"{name}: {sentence(error)}"
             _log.debug("%s failed", name, exc_info=error)
 

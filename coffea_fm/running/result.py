@@ -109,7 +109,7 @@ class RunResult:
             "written": self.written,
             "not_written": self.not_written,
             "failures": self.failures,
-            "throughput": self.throughput.summary(),
+            **({"throughput": self.throughput.summary()} if self.throughput.measured else {}),
             "processor": self.processor,
             "processed": to_fileset(self.processed),
         }

@@ -69,7 +69,7 @@ def write_root(path: Path, histograms: Mapping[str, BaseHist[Any]]) -> dict[str,
             try:
                 for key, value in root_objects(name, histogram).items():
                     file[key] = value
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - each kind of axis and storage fails in its own way
                 left_out[name] = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
     return left_out
 

@@ -118,7 +118,7 @@ class Cascade(CombinedTagger):
             self.output(name)
         return names
 
-    def _reads(self, names: tuple[str, ...]) -> tuple[Any, ...]:
+    def _reads(self, names: tuple[str, ...]) -> tuple[Any, ...]:  # noqa: ARG002 - the stage depends on the scores
         return super()._reads((SCORES,))
 
     def _answer(self, things: Things, names: tuple[str, ...]) -> Answer:

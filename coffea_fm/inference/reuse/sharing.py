@@ -109,7 +109,7 @@ def _varint(data: bytes, start: int) -> tuple[int, int]:
 
 
 def _forget() -> None:
-    global _lock
+    global _lock  # noqa: PLW0603 - a lock held by another thread at the fork would never be released in the child
     _lock = threading.RLock()
     _memories.clear()
 

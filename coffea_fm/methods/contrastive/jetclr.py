@@ -44,7 +44,7 @@ class JetCLRConfig(MethodConfig):
     projector: ProjectorConfig = ProjectorConfig()
     temperature: PositiveFloat = 0.1
 
-    def build(self, model: Model) -> JetCLR:
+    def build(self, model: Model) -> JetCLR:  # noqa: D102
         return JetCLR(self, model)
 
 
@@ -65,7 +65,7 @@ class JetCLR(Method):
         self.config = config
         self.projector = Projector(config.projector, model.backbone.dim)
 
-    def parts(
+    def parts(  # noqa: D102
         self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
     ) -> Iterator[Views]:
         versions = [

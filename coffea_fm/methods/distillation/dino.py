@@ -34,7 +34,7 @@ class DINOConfig(SelfDistillationConfig):
     subset: Subset = Subset()
     changes: Changes = (Rotation(), Reflection())
 
-    def build(self, model: Model) -> DINO:
+    def build(self, model: Model) -> DINO:  # noqa: D102
         return DINO(self, model)
 
 

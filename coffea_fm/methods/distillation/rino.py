@@ -35,7 +35,7 @@ class RINOConfig(SelfDistillationConfig):
     student_subjets: Counts = (8, 16, 32, 64)
     changes: Changes = ()
 
-    def build(self, model: Model) -> RINO:
+    def build(self, model: Model) -> RINO:  # noqa: D102
         return RINO(self, model)
 
 

@@ -36,7 +36,7 @@ class VQVAEConfig(VQTokenizerConfig, MethodConfig):  # type: ignore[misc]  # its
     several_groups: ClassVar = False
     alpha: PositiveFloat = 10.0
 
-    def build(self, model: Model) -> VQVAE:
+    def build(self, model: Model) -> VQVAE:  # noqa: D102
         return VQVAE(self, model)
 
 
@@ -75,7 +75,7 @@ class VQVAE(Method):
         loss = reconstruction + self.config.alpha * code_loss.sum(dim=1) / count
         return {"loss": loss, "reconstruction": reconstruction}
 
-    def finish_step(self, progress: float) -> None:
+    def finish_step(self, progress: float) -> None:  # noqa: ARG002
         """Replace idle codes."""
         self.model.codebook.replace_idle()
 

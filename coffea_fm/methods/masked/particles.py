@@ -54,7 +54,7 @@ class MaskedConfig(MethodConfig):
             raise ValueError("decoder: there is none if hidden particles are replaced; remove it, or set exclude: true")
         return self
 
-    def build(self, model: Model) -> MaskedParticleModelling:
+    def build(self, model: Model) -> MaskedParticleModelling:  # noqa: D102
         return MaskedParticleModelling(self, model)
 
 

@@ -89,7 +89,7 @@ class SelfDistillation(Method):
         """Make all views of the jets."""
         raise NotImplementedError
 
-    def parts(
+    def parts(  # noqa: D102
         self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
     ) -> Iterator[Views]:
         versions = self.versions(examples.packed, level, random)

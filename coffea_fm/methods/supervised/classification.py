@@ -26,7 +26,7 @@ class SupervisedConfig(MethodConfig):
     kind: Literal["supervised"] = "supervised"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
-    def build(self, model: Model) -> Supervised:
+    def build(self, model: Model) -> Supervised:  # noqa: D102
         return Supervised(self, model)
 
 

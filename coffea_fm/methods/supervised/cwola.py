@@ -44,7 +44,7 @@ class CwolaConfig(MethodConfig):
     signal: Annotated[tuple[str, ...], Field(min_length=1)]
     fractions: tuple[Fraction, Fraction]
 
-    def build(self, model: Model) -> Cwola:
+    def build(self, model: Model) -> Cwola:  # noqa: D102
         return Cwola(self, model)
 
 
@@ -62,7 +62,7 @@ class Cwola(Method):
         self.register_buffer("is_signal", torch.zeros(len(classes), dtype=torch.bool))
         self.register_buffer("class_weight", torch.ones(2))
 
-    def prepare(self, data: ShardDataset, seed: int) -> None:
+    def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002, D102
         for name in self.config.signal:
             if name not in data.classes:
                 raise RecipeError(f"method.signal: {name!r} is not a class of the shards: {', '.join(data.classes)}")
@@ -73,7 +73,7 @@ class Cwola(Method):
         wanted = sum(self.config.fractions) / 2
         self.class_weight.copy_(torch.tensor([(1 - wanted) / (1 - share), wanted / share]))
 
-    def parts(
+    def parts(  # noqa: D102
         self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
     ) -> Iterator[Batch]:
         signal = self.is_signal.numpy(force=True)[examples.columns["target"]]
@@ -86,7 +86,7 @@ class Cwola(Method):
         mixed = examples._replace(columns=examples.columns | {"mixture": mixture}, weight=weight)
         return super().parts(mixed, level, micro_tokens, device, random)
 
-    def forward(self, part: Batch) -> dict[str, Tensor]:
+    def forward(self, part: Batch) -> dict[str, Tensor]:  # noqa: D102
         logits = self.model(part.inputs).float()
         signal = logits[:, self.is_signal].logsumexp(dim=1) - logits[:, ~self.is_signal].logsumexp(dim=1)
         mixture = part.columns["mixture"]

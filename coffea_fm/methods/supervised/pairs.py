@@ -25,7 +25,7 @@ class PairClassificationConfig(MethodConfig):
     heads: ClassVar = {"jet": ("pairs",)}
     kind: Literal["pairs"] = "pairs"
 
-    def build(self, model: Model) -> PairClassification:
+    def build(self, model: Model) -> PairClassification:  # noqa: D102
         return PairClassification(model)
 
 

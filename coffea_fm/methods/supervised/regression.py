@@ -23,7 +23,7 @@ class RegressionConfig(MethodConfig):
     heads: ClassVar = {"jet": ("regression",)}
     kind: Literal["regression"] = "regression"
 
-    def build(self, model: Model) -> Regression:
+    def build(self, model: Model) -> Regression:  # noqa: D102
         return Regression(model)
 
 
@@ -48,7 +48,7 @@ class Regression(Method):
         """The model's head."""
         return cast("RegressionHead", self.model.head)
 
-    def prepare(self, data: ShardDataset, seed: int) -> None:
+    def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002
         """Compute mean and standard deviation of the targets on the training jets."""
         columns = data.scalars(*self.head.columns)
         numbers = np.stack([columns[name] for name in self.head.columns]).astype(np.float64)

@@ -19,7 +19,7 @@ class TokenClassificationConfig(MethodConfig):
     heads: ClassVar = {"jet": ("tokens",)}
     kind: Literal["tokens"] = "tokens"
 
-    def build(self, model: Model) -> TokenClassification:
+    def build(self, model: Model) -> TokenClassification:  # noqa: D102
         return TokenClassification(model)
 
 

@@ -57,7 +57,7 @@ class Stored(Backbone):
 
     places: Tensor
 
-    def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
+    def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:  # noqa: ARG002
         """Standardise a batch: of jets, or of the jets of events, whose vectors are the token vectors."""
         if not self.level.members:
             vectors = self._standardised(inputs.values, None) + not_finite(inputs)

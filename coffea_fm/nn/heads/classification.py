@@ -26,7 +26,7 @@ class ClassificationHeadConfig(HeadConfig):
     hidden: tuple[Width, ...] = ()
     dropout: float = 0.0
 
-    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> ClassificationHead:
+    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> ClassificationHead:  # noqa: ARG002
         """Build the head."""
         return ClassificationHead(self, level, dim, classes)
 

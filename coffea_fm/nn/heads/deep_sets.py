@@ -62,7 +62,7 @@ class DeepSets(EventHead):
         self.of_jet = nn.Sequential(*parts)
         self.of_event = layers(width, config.event_hidden, len(classes), config.dropout)
 
-    def logits(self, inputs: Tensor, jets: Tensor, mask: Tensor) -> Tensor:
+    def logits(self, inputs: Tensor, jets: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
         """Compute logits, [events, classes]."""
         vectors = self.of_jet(inputs).masked_fill(~mask.unsqueeze(-1), 0.0)
         logits: Tensor = self.of_event(vectors.sum(dim=1))

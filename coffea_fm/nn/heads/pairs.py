@@ -32,7 +32,7 @@ class PairHeadConfig(HeadConfig):
         """Token fields that only the loss needs."""
         return self.truth
 
-    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> PairHead:
+    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> PairHead:  # noqa: ARG002
         """Build the head."""
         return PairHead(self, level, dim)
 

@@ -31,7 +31,7 @@ class RegressionHeadConfig(HeadConfig):
     hidden: tuple[Width, ...] = ()
     dropout: float = 0.0
 
-    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> RegressionHead:
+    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> RegressionHead:  # noqa: ARG002
         """Build the head."""
         return RegressionHead(self, level, dim)
 

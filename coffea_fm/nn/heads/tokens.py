@@ -38,7 +38,7 @@ class TokenHeadConfig(HeadConfig):
         """Token fields that only the loss needs."""
         return (self.truth,)
 
-    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> TokenHead:
+    def build(self, level: Level, dim: int, classes: Classes = (), jet_head: object = None) -> TokenHead:  # noqa: ARG002
         """Build the head."""
         return TokenHead(self, level, dim)
 

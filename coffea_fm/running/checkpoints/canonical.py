@@ -112,24 +112,24 @@ def _parts(value: Any, canonical: Canonical, name: str) -> Iterable[bytes]:
 @_parts.register(bool)
 @_parts.register(int)
 @_parts.register(complex)
-def _(value: Any, canonical: Canonical, name: str) -> Iterable[bytes]:
+def _(value: Any, canonical: Canonical, name: str) -> Iterable[bytes]:  # noqa: ARG001
     return [repr(value).encode()]
 
 
 @_parts.register(float)
-def _(value: float, canonical: Canonical, name: str) -> Iterable[bytes]:
+def _(value: float, canonical: Canonical, name: str) -> Iterable[bytes]:  # noqa: ARG001
     return [struct.pack("<d", value)]
 
 
 @_parts.register(bytes)
 @_parts.register(bytearray)
-def _(value: bytes, canonical: Canonical, name: str) -> Iterable[bytes]:
+def _(value: bytes, canonical: Canonical, name: str) -> Iterable[bytes]:  # noqa: ARG001
     return [bytes(value)]
 
 
 @_parts.register(str)
 @_parts.register(PurePath)
-def _(value: str | PurePath, canonical: Canonical, name: str) -> Iterable[bytes]:
+def _(value: str | PurePath, canonical: Canonical, name: str) -> Iterable[bytes]:  # noqa: ARG001
     return [str(value).encode("utf-8", "surrogatepass"), content(value)]
 
 
@@ -161,7 +161,7 @@ def _(value: np.ndarray[Any, Any], canonical: Canonical, name: str) -> Iterable[
 
 
 @_parts.register(np.generic)
-def _(value: np.generic, canonical: Canonical, name: str) -> Iterable[bytes]:
+def _(value: np.generic, canonical: Canonical, name: str) -> Iterable[bytes]:  # noqa: ARG001
     return [value.dtype.str.encode(), value.tobytes()]
 
 
@@ -184,7 +184,7 @@ def _(value: Tagger, canonical: Canonical, name: str) -> Iterable[bytes]:
 
 
 @_parts.register(ModuleType)
-def _(value: ModuleType, canonical: Canonical, name: str) -> Iterable[bytes]:
+def _(value: ModuleType, canonical: Canonical, name: str) -> Iterable[bytes]:  # noqa: ARG001
     canonical.met.add(value.__name__)
     return [value.__name__.encode()]
 

@@ -45,7 +45,7 @@ class Address(ClusterConfig):
         return self
 
     @contextmanager
-    def client(self, workers: int | None) -> Iterator[Any]:
+    def client(self, workers: int | None) -> Iterator[Any]:  # noqa: ARG002 - the cluster has those that it has
         """Connect to the scheduler."""
         import distributed
 

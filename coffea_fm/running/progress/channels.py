@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from coffea_fm.running.progress.state import Workers
@@ -32,7 +33,7 @@ class Channel(ABC):
     def workers(self) -> Workers:
         """Who works now."""
 
-    def poll(self) -> None:
+    def poll(self) -> None:  # noqa: B027 - most channels need not
         """Receive what has come, where it does not come by itself."""
 
 
@@ -61,6 +62,7 @@ class Processes(Channel):
     def __init__(self, count: int) -> None:
         self._count = count
         self._read: dict[Path, int] = {}
+        self._lock = Lock()
 
     @contextmanager
     def open(self, receive: Report) -> Iterator[Report]:
@@ -77,14 +79,15 @@ class Processes(Channel):
 
     def poll(self) -> None:
         """Read the complete lines that were added."""
-        for path in self._folder.iterdir():
-            with path.open("rb") as file:
-                file.seek(self._read.get(path, 0))
-                lines = file.read()
-            complete = lines.rfind(b"\n") + 1
-            self._read[path] = self._read.get(path, 0) + complete
-            for line in lines[:complete].splitlines():
-                self._receive(Chunk(**json.loads(line)))
+        with self._lock:  # otherwise two threads could receive the same line
+            for path in self._folder.iterdir():
+                with path.open("rb") as file:
+                    file.seek(self._read.get(path, 0))
+                    lines = file.read()
+                complete = lines.rfind(b"\n") + 1
+                self._read[path] = self._read.get(path, 0) + complete
+                for line in lines[:complete].splitlines():
+                    self._receive(Chunk(**json.loads(line)))
 
 
 @dataclass(frozen=True)

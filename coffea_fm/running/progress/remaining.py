@@ -114,7 +114,9 @@ class Remaining:
 
 
 def _with_overdue(
-    line: tuple[float, float], costs: _Costs, running: Iterable[tuple[float, int]]
+    line: tuple[float, float],
+    costs: _Costs,
+    running: Iterable[tuple[float, int]],
 ) -> tuple[float, float]:
     """The same costs, scaled by what runs longer than expected: slow chunks are done last, and missing so far."""
     expected = line[0] * costs.chunks + line[1] * costs.events

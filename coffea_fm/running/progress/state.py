@@ -88,7 +88,11 @@ class RunState:
     """
 
     def __init__(
-        self, title: str, unit: str, sizes: Sequence[int], clock: Callable[[], float] = time.monotonic
+        self,
+        title: str,
+        unit: str,
+        sizes: Sequence[int],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.title, self.unit, self.clock = title, unit, clock
         self.workers = Workers()

@@ -43,7 +43,12 @@ class Watched:
 
 @contextmanager
 def watched(
-    executor: ExecutorBase, title: str, unit: str, sizes: Sequence[int], *, quiet: bool = False
+    executor: ExecutorBase,
+    title: str,
+    unit: str,
+    sizes: Sequence[int],
+    *,
+    quiet: bool = False,
 ) -> Iterator[Watched]:
     """Watch what an executor does, and show it on standard error.
 
@@ -85,7 +90,7 @@ def _follow(state: RunState, channel: Channel, display: Any, stop: Event) -> Non
         with suppress(Exception):  # a scheduler that restarts does not answer; the run itself says what is wrong
             state.workers = channel.workers()
             channel.poll()
-        if display is not None:
+        if display is not None and not stop.is_set():
             display.show(state.snapshot())
         if stop.wait(_REFRESH):
             return
@@ -123,7 +128,7 @@ class _Terminal:
     def __exit__(self, *error: object) -> None:
         self._live.stop()
 
-    def show(self, snapshot: Snapshot, *, last: bool = False) -> None:
+    def show(self, snapshot: Snapshot, *, last: bool = False) -> None:  # noqa: ARG002 - all look the same
         self._live.update(on_terminal(snapshot), refresh=True)
 
 

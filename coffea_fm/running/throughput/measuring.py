@@ -108,7 +108,11 @@ class Measured:
 
 
 def _chunk(
-    place: tuple[str, str, int, int], watch: Stopwatch, began: float, state: str = "done", nbytes: int = 0
+    place: tuple[str, str, int, int],
+    watch: Stopwatch,
+    began: float,
+    state: str = "done",
+    nbytes: int = 0,
 ) -> Chunk:
     return Chunk(
         *place,

@@ -58,7 +58,7 @@ def as_json(result: RunResult) -> dict[str, Any]:
 def render_throughput(result: RunResult) -> str:
     """The page as HTML."""
     loader = ChoiceLoader(
-        [PackageLoader("coffea_fm.running.throughput", "."), PackageLoader("coffea_fm.evaluation", ".")]
+        [PackageLoader("coffea_fm.running.throughput", "."), PackageLoader("coffea_fm.evaluation", ".")],
     )
     page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("page.html.jinja")
     measured = result.throughput

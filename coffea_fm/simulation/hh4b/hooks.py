@@ -71,7 +71,7 @@ class EventHooks(pythia8mc.UserHooks):  # type: ignore[misc]
         """Tell Pythia that the choice of hard processes is biased."""
         return self._flat and self._process.bias_power > 0
 
-    def biasSelectionBy(self, sigma: Any, phase_space: Any, in_event: bool) -> float:
+    def biasSelectionBy(self, sigma: Any, phase_space: Any, in_event: bool) -> float:  # noqa: ARG002
         """How much more often to choose this hard process."""
         ratio = phase_space.pTHat() / self._process.bias_scale
         self.selBias = (1 + ratio * ratio) ** (self._process.bias_power / 2)
@@ -82,7 +82,7 @@ class EventHooks(pythia8mc.UserHooks):  # type: ignore[misc]
         """Tell Pythia to show every hard process."""
         return True
 
-    def doVetoProcessLevel(self, process: Any) -> bool:
+    def doVetoProcessLevel(self, process: Any) -> bool:  # noqa: ARG002
         """Count the hard process; drop none."""
         self._tried += 1
         self._tried_weight += self._weight
@@ -98,7 +98,7 @@ class EventHooks(pythia8mc.UserHooks):  # type: ignore[misc]
         """Scale at which to check the shower, GeV."""
         return _SCALE
 
-    def doVetoPT(self, position: int, event: Any) -> bool:
+    def doVetoPT(self, position: int, event: Any) -> bool:  # noqa: ARG002
         """Whether to drop the event half-way through its shower."""
         self._two_b = _count_b_quarks(event) >= 2
         if self._process.needs_two_b and not self._two_b:

@@ -79,7 +79,7 @@ class Recipe(Config):
         if len(self.inputs.groups) > 1 and not method.several_groups:
             listed = ", ".join(self.inputs.groups)
             raise ValueError(f"inputs.groups: the method {method.kind} supports one group of tokens, not {listed}")
-        self.level
+        self.level  # noqa: B018 -- raises if names or numbers of the inputs are wrong
         return self
 
     @property

@@ -24,11 +24,11 @@ class _Start(Config):
         """Learning-rate factor of the backbone after a fraction `progress` of the training; 0 if frozen."""
         raise NotImplementedError
 
-    def head_factor(self, progress: float) -> float:
+    def head_factor(self, progress: float) -> float:  # noqa: ARG002
         """Learning-rate factor of everything else."""
         return 1.0
 
-    def layer_factor(self, layers_above: int) -> float:
+    def layer_factor(self, layers_above: int) -> float:  # noqa: ARG002
         """Additional learning-rate factor of a layer of the backbone."""
         return 1.0
 
@@ -44,7 +44,7 @@ class FrozenStart(_Start):
 
     mode: Literal["frozen"] = "frozen"
 
-    def backbone_factor(self, progress: float) -> float:
+    def backbone_factor(self, progress: float) -> float:  # noqa: ARG002
         """Never trained."""
         return 0.0
 
@@ -67,11 +67,11 @@ class FullStart(_Start):
     backbone_lr: PositiveFloat = 1.0
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
 
-    def backbone_factor(self, progress: float) -> float:
+    def backbone_factor(self, progress: float) -> float:  # noqa: ARG002
         """Always trained."""
         return self.backbone_lr
 
-    def head_factor(self, progress: float) -> float:
+    def head_factor(self, progress: float) -> float:  # noqa: ARG002
         """As configured."""
         return self.head_lr
 

@@ -34,7 +34,7 @@ class KMeansTargetConfig(TargetConfig):
     tokenizer: Path | None = None
     summary: NonNegativeFloat = 1.0
 
-    def build(self, around: Surroundings) -> CodeTarget:
+    def build(self, around: Surroundings) -> CodeTarget:  # noqa: D102
         if self.tokenizer is not None:
             return CodeTarget(load_tokenizer(self.tokenizer, around.level), around, self, fit=False)
         tokenizer = KMeansTokenizer(KMeansConfig(codes=self.codes, fields=around.fields), around.level)
@@ -55,7 +55,7 @@ class VQTargetConfig(TargetConfig):
     tokenizer: Path
     summary: NonNegativeFloat = 1.0
 
-    def build(self, around: Surroundings) -> CodeTarget:
+    def build(self, around: Surroundings) -> CodeTarget:  # noqa: D102
         return CodeTarget(load_tokenizer(self.tokenizer, around.level), around, self, fit=False)
 
 

@@ -29,7 +29,7 @@ class FlowTargetConfig(TargetConfig):
 
     width: PositiveInt = 128
 
-    def build(self, around: Surroundings) -> FlowTarget:
+    def build(self, around: Surroundings) -> FlowTarget:  # noqa: D102
         return FlowTarget(around.level, around.fields, around.dim, self)
 
 
@@ -56,7 +56,7 @@ class FlowTarget(Target):
         layers += [nn.Linear(config.width, config.width), nn.SiLU(), nn.Linear(config.width, len(names))]
         self.velocity = Readout(nn.Sequential(*layers))
 
-    def prepare(self, data: ShardDataset, seed: int) -> None:
+    def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002
         """Compute the quantiles of the fields."""
         self.fields.fit(data)
 

@@ -29,7 +29,7 @@ class IdentityTargetConfig(TargetConfig):
 
     weight: PositiveFloat = 0.3
 
-    def build(self, around: Surroundings) -> IdentityTarget:
+    def build(self, around: Surroundings) -> IdentityTarget:  # noqa: D102
         return IdentityTarget(around.level, around.dim, self.weight)
 
 

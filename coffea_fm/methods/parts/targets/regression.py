@@ -15,7 +15,7 @@ from coffea_fm.tokens import Level
 class RegressionTargetConfig(TargetConfig):
     """Settings of the regression target."""
 
-    def build(self, around: Surroundings) -> RegressionTarget:
+    def build(self, around: Surroundings) -> RegressionTarget:  # noqa: D102
         return RegressionTarget(around.level, around.fields, around.dim, self.weight)
 
 
@@ -37,7 +37,7 @@ class RegressionTarget(Target):
         self.fields = ParticleFields(level, names)
         self.numbers = Readout(nn.Linear(dim, len(names)))
 
-    def prepare(self, data: ShardDataset, seed: int) -> None:
+    def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002
         """Compute the quantiles of the fields."""
         self.fields.fit(data)
 

@@ -31,7 +31,7 @@ class Clustering(BaseChange):
     kind: Literal["clustering"] = "clustering"
     subjets: PositiveInt = 8
 
-    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: ARG002, D102
         return coarse(packed, level, (self.subjets,))[0]
 
 

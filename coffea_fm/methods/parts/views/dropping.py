@@ -25,7 +25,7 @@ class Dropping(BaseChange):
     kind: Literal["dropping"] = "dropping"
     probability: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
-    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: D102
         def without_soft(tokens: Members, group: Level) -> Members:
             pt = tokens.things.values[:, group.names.index("pt")]
             kept = random.random(len(pt)) >= self.probability * np.exp(-pt / SOFT_PT)

@@ -15,7 +15,7 @@ class Reflection(BaseChange):
 
     kind: Literal["reflection"] = "reflection"
 
-    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: D102
         sign_eta, sign_phi = random.choice((-1.0, 1.0), (2, len(packed)))
 
         def mirrored(tokens: Members, group: Level) -> Members:

@@ -27,7 +27,7 @@ class Resolution(BaseChange):
     kind: Literal["resolution"] = "resolution"
     width: PositiveFloat = 0.2
 
-    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: D102
         values = packed.values.copy()
         for quantity in ("pt", "mass"):
             columns = [level.names.index(name) for name in (quantity, f"{quantity}_raw") if name in level.names]

@@ -15,7 +15,7 @@ class Rotation(BaseChange):
 
     kind: Literal["rotation"] = "rotation"
 
-    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: D102
         angle = random.uniform(-np.pi, np.pi, len(packed))
         cosine, sine = np.cos(angle), np.sin(angle)
         return move_tokens(

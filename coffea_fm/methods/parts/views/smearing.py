@@ -29,7 +29,7 @@ class Smearing(BaseChange):
     kind: Literal["smearing"] = "smearing"
     strength: PositiveFloat = 0.1
 
-    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: D102
         def smeared(eta: Floats, phi: Floats, pt: FloatArray, _: IntArray) -> Coordinates:
             shift = random.normal(size=(2, len(pt))) * (self.strength / np.maximum(pt, SMALLEST_PT))
             return eta + shift[0], phi + shift[1]

@@ -31,7 +31,7 @@ class Splitting(BaseChange):
     kind: Literal["splitting"] = "splitting"
     probability: Annotated[float, Field(gt=0, le=1)] = 0.5
 
-    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: D102
         return change_tokens(packed, level.members[:1], lambda tokens, group: self._split(tokens, group, random))
 
     def _split(self, tokens: Members, group: Level, random: np.random.Generator) -> Members:

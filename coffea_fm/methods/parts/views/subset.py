@@ -31,7 +31,7 @@ class Subset(BaseChange):
             raise ValueError(f"keep {self.keep} has its larger fraction first; give the smaller one first")
         return self
 
-    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: D102
         fraction = random.uniform(*self.keep, len(packed))
 
         def some(tokens: Members, _: Level) -> Members:

@@ -30,7 +30,7 @@ class Translation(BaseChange):
     kind: Literal["translation"] = "translation"
     width: PositiveFloat = 1.0
 
-    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:
+    def __call__(self, packed: Packed, level: Level, random: np.random.Generator) -> Packed:  # noqa: D102
         shift_eta = random.uniform(-self.width, self.width, len(packed)).astype(np.float32)
         shift_phi = random.uniform(-np.pi, np.pi, len(packed)).astype(np.float32)
 
