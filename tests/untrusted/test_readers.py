@@ -198,7 +198,7 @@ def names(*parts: str) -> bytes:
     ],
 )
 def test_pickles_that_call_something_else_are_refused(parts):
-    with pytest.raises(Refused, match=r"it names|unknown transformation"):
+    with pytest.raises(Refused, match=r"it names|it calls something that it does not name"):
         loads(names(*parts))
 
 
@@ -207,8 +207,10 @@ def test_nothing_of_a_pickle_runs(tmp_path):
     with pytest.raises(Refused, match=r"which is not read from files"):
         load_output(tmp_path / "o.coffea")
 
+    marker = str(tmp_path / "ran")
+
     def function() -> None:  # cloudpickle stores its code
-        (tmp_path / "ran").touch()
+        open(marker, "w").close()  # noqa: PTH123, SIM115
 
     read = loads(cloudpickle.dumps({"f": function}))
     with pytest.raises(InputError, match=r"is not read from files"):
@@ -220,7 +222,7 @@ def test_nothing_of_a_pickle_runs(tmp_path):
 
 def test_classes_are_not_changed_by_a_pickle():
     # BUILD on a class would set its attributes
-    attack = b"\x80\x04chist.hist\nHist\n(N}\x8c\x04fill\x8c\x04evils\x86b."
+    attack = b"\x80\x04chist.hist\nHist\nN}\x8c\x04fill\x8c\x04evils\x86b."
     with pytest.raises(Refused, match=r"it changes a class"):
         loads(attack)
     assert callable(hist.Hist.fill)

@@ -13,7 +13,7 @@ import lz4.frame  # type: ignore[import-untyped]
 import numpy as np
 
 from coffea_fm.untrusted.local_files import read_file
-from coffea_fm.untrusted.pickles.allowed import allowed
+from coffea_fm.untrusted.pickles.allowed import CONVERSION, allowed
 from coffea_fm.untrusted.pickles.arrays import check_dtype_state
 from coffea_fm.untrusted.pickles.functions import FunctionLeftOut
 from coffea_fm.untrusted.pickles.histograms import check_histogram
@@ -36,7 +36,8 @@ class _Unpickler(pickle._Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         found = allowed(module, name)
-        self._named.append(found)
+        if (module, name) != CONVERSION:
+            self._named.append(found)
         return found
 
     def _check_callable(self, function: Any) -> None:
