@@ -249,8 +249,8 @@ CORRECTIONS = {
             "name": "sf", "version": 1, "description": "of 0123456789ab", "output": {"name": "w", "type": "real"},
             "inputs": [{"name": "pt", "type": "real"}, {"name": "systematic", "type": "string"}],
             "data": {"nodetype": "category", "input": "systematic", "content": [
-                {"key": "nominal", "value": {"nodetype": "binning", "input": "pt", "edges": [0, 100, 200], "content": [1.0, 1.1], "flow": "clamp"}},
-                {"key": "up", "value": {"nodetype": "multibinning", "inputs": ["pt"], "edges": [[0, 5, 10]], "content": [1.0, 1.1], "flow": "clamp"}},
+                {"key": "nominal", "value": {"nodetype": "binning", "input": "pt", "edges": [0.0, 100.0, 200.0], "content": [1.0, 1.1], "flow": "clamp"}},
+                {"key": "up", "value": {"nodetype": "multibinning", "inputs": ["pt"], "edges": [[0.0, 5.0, 10.0]], "content": [1.0, 1.1], "flow": "clamp"}},
                 {"key": "down", "value": {"nodetype": "formula", "expression": "x*2", "parser": "TFormula", "variables": ["pt"]}},
             ]},
         }
