@@ -19,7 +19,7 @@ _ACCUMULATORS: Final = frozenset(
     f"{kind}_accumulator" for kind in ("defaultdict", "dict", "list", "set", "value", "column")
 )
 _OWN: Final = {
-    "coffea_fm.running.merging": frozenset({"NotAdded", "Merging"}),
+    "coffea_fm.running.merging": frozenset({"NotAdded"}),  # not Merging, whose state is a pickle itself
     "coffea_fm.untrusted.pickles.functions": frozenset({"FunctionLeftOut"}),
 }
 
