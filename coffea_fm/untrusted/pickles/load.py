@@ -21,10 +21,11 @@ from coffea_fm.untrusted.refused import Refused
 
 MOST_BYTES: Final = 2**29
 """Of the unpacked pickle."""
-_DISPATCH: Final = pickle._Unpickler.dispatch
+_PythonUnpickler: Any = pickle._Unpickler  # its methods and its stack are not in typeshed
+_DISPATCH: Final = _PythonUnpickler.dispatch
 
 
-class _Unpickler(pickle._Unpickler):
+class _Unpickler(_PythonUnpickler):  # type: ignore[misc]
     """Python's own unpickler, whose C twin cannot be told which functions to call."""
 
     dispatch = dict(_DISPATCH)
