@@ -27,8 +27,9 @@ def read_npy(data: bytes) -> np.ndarray[Any, Any]:
         shape, _, dtype = read(file)
         if dtype.hasobject or dtype.fields or math.prod(shape) * dtype.itemsize != len(data) - file.tell():
             raise Refused("it has an array of Python objects, or of another size than it says")
-        return np.load(io.BytesIO(data), allow_pickle=False)
+        array: np.ndarray[Any, Any] = np.load(io.BytesIO(data), allow_pickle=False)
     except Refused:
         raise
     except Exception as error:  # the header is a Python literal, and is parsed as one
         raise Refused(f"it has a damaged array ({type(error).__name__})") from error
+    return array

@@ -49,7 +49,7 @@ class _BoundedLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """One value, with all below it; an alias counts as many as what it stands for."""
-        event: Any = self.peek_event()
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         anchor = event.anchor if isinstance(event, yaml.NodeEvent) else None
         before, self._nodes, self._depth = self._nodes, self._nodes + 1, self._depth + 1
         if isinstance(event, yaml.AliasEvent):

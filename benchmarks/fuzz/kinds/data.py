@@ -214,7 +214,8 @@ def prepare_friends(folder: Path) -> Path:
     with uproot.recreate(folder / "a.root") as file:
         file[KEY] = text
         one = ak.unflatten(np.ones(5, np.float32), counts)
-        file[TREE] = {"FatJet": ak.zip({"tiny_QCD": one, "tiny_e_0": one, "tiny_e_1": one})}
+        branches = {"FatJet": ak.zip({"tiny_QCD": one, "tiny_e_0": one, "tiny_e_1": one})}
+        file.mktree(TREE, {name: array.type.content for name, array in branches.items()}).extend(branches)
     (folder / "text.json").write_text(text)
     return folder
 
@@ -248,8 +249,8 @@ CORRECTIONS = {
             "name": "sf", "version": 1, "description": "of 0123456789ab", "output": {"name": "w", "type": "real"},
             "inputs": [{"name": "pt", "type": "real"}, {"name": "systematic", "type": "string"}],
             "data": {"nodetype": "category", "input": "systematic", "content": [
-                {"key": "nominal", "value": {"nodetype": "binning", "input": "pt", "edges": [0, 100, "inf"], "content": [1.0, 1.1], "flow": "clamp"}},
-                {"key": "up", "value": {"nodetype": "multibinning", "inputs": ["pt"], "edges": [{"n": 2, "low": 0, "high": 10}], "content": [1.0, 1.1], "flow": "clamp"}},
+                {"key": "nominal", "value": {"nodetype": "binning", "input": "pt", "edges": [0.0, 100.0, 200.0], "content": [1.0, 1.1], "flow": "clamp"}},
+                {"key": "up", "value": {"nodetype": "multibinning", "inputs": ["pt"], "edges": [[0.0, 5.0, 10.0]], "content": [1.0, 1.1], "flow": "clamp"}},
                 {"key": "down", "value": {"nodetype": "formula", "expression": "x*2", "parser": "TFormula", "variables": ["pt"]}},
             ]},
         }

@@ -99,7 +99,7 @@ _PARTS = [*FUNCTIONS, *"+-*/()<>=,.!&|^~%@[]{}'\"", "**", "//", "and", "or", "no
 
 
 def make_formula(_: None, rng: Rng, folder: Path) -> None:
-    parts = rng.choice(_PARTS, int(rng.integers(1, 25)))
+    parts = rng.choice(_PARTS, int(rng.integers(1, 8)))
     text = str(rng.choice(["", " "])).join(map(str, parts))
     (folder / "formula.txt").write_text(text)
 
@@ -107,7 +107,7 @@ def make_formula(_: None, rng: Rng, folder: Path) -> None:
 def load_formula(_: None, folder: Path) -> object:
     text = (folder / "formula.txt").read_text()
     definitions = {}
-    for index in range(20):
+    for index in range(int(2 + 10 * ("pt" in text))):
         definitions[f"d{index}"] = parse(
             text if index == 0 else f"abs(d{index - 1}) + d{index - 1}", "a formula", definitions
         )

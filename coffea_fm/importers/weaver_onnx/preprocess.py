@@ -111,12 +111,14 @@ class Preprocess(_Part):
         if not isinstance(given, dict) or "inputs" in given:
             return given
         names = given.get("input_names", [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError("input_names is not a list of names")
         missing = [name for name in names if name not in given]
         if missing:
             raise ValueError(f"input_names lists {', '.join(map(repr, missing))}, which the file does not describe")
         outputs = given.get("output_names")
         return {
-            "output_names": list(outputs) if outputs is not None else [],
+            "output_names": outputs if outputs is not None else [],
             "input_names": names,
             "inputs": {name: given[name] for name in names},
         }

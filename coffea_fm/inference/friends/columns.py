@@ -57,9 +57,11 @@ def with_friend(events: ak.Array, friend: str | os.PathLike[str], tagger: BaseTa
     metadata = read_friend_metadata(path)
     start, stop = _range(events, about, metadata.source, path)
     for model in _models(metadata, tagger, path):
+        if model.collection not in events.fields:
+            raise InputError(f"{path} is of {model.collection!r}, which these events do not have")
         jets = events[model.collection]
         for column, values in _read(path, model, start, stop).items():
-            if ak.any(ak.num(values) != ak.num(jets)):
+            if len(values) != len(jets) or ak.any(ak.num(values) != ak.num(jets)):
                 raise InputError(
                     f"the {model.collection} are not those of {path}: open the friend before jets are selected"
                 )
@@ -109,6 +111,15 @@ def _models(metadata: FriendMetadata, tagger: BaseTagger | None, path: Path) -> 
 
 
 def _read(path: Path, model: FriendModel, start: int, stop: int) -> dict[FriendColumn, ak.Array]:
+    """The columns of a model."""
+    try:
+        return _columns(path, model, start, stop)
+    except Exception as error:  # uproot and awkward raise whatever goes wrong in a damaged file
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"the friend file {path} is damaged ({reason}): write it again") from error
+
+
+def _columns(path: Path, model: FriendModel, start: int, stop: int) -> dict[FriendColumn, ak.Array]:
     if path.suffix == ".parquet":
         names = [column.name for column in model.columns]
         arrays = _from_parquet(path, names, start, stop)

@@ -6,10 +6,10 @@ import os
 import re
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Annotated, Literal
 
 import uproot
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coffea_fm.errors import InputError
 from coffea_fm.names import safe_name
@@ -39,7 +39,7 @@ class FriendColumn(BaseModel):
 
     name: str
     field: str
-    dim: int | None = None
+    dim: Annotated[int, Field(ge=1, le=100_000)] | None = None
 
     @property
     def branches(self) -> list[str]:

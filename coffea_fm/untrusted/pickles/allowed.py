@@ -15,21 +15,13 @@ from coffea_fm.untrusted.refused import Refused
 
 _BUILTINS: Final = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, slice, range)
 _HISTOGRAM_PACKAGES: Final = ("hist", "boost_histogram")
-_TRANSFORM: Final = re.compile(r"_[a-z]+_fn")
 _ACCUMULATORS: Final = frozenset(
     f"{kind}_accumulator" for kind in ("defaultdict", "dict", "list", "set", "value", "column")
 )
 _OWN: Final = {
-    "coffea_fm.running.merging": frozenset({"NotAdded", "Merging"}),
+    "coffea_fm.running.merging": frozenset({"NotAdded"}),  # not Merging, whose state is a pickle itself
     "coffea_fm.untrusted.pickles.functions": frozenset({"FunctionLeftOut"}),
 }
-
-
-def _transform(name: object) -> Any:
-    """A function that boost-histogram compiled, for axes in the logarithm."""
-    if not isinstance(name, str) or not _TRANSFORM.fullmatch(name):
-        raise Refused("it has an axis with an unknown transformation")
-    return import_module("boost_histogram.axis.transform")._internal_conversion(name)
 
 
 def _awkward(name: str) -> Callable[..., Any]:
@@ -51,6 +43,8 @@ _NUMPY: Final[dict[str, Any]] = {
 _NUMPY_MODULES: Final = frozenset(
     {"numpy", *(f"numpy.{core}.{part}" for core in ("core", "_core") for part in ("multiarray", "numeric"))}
 )
+CONVERSION: Final = ("boost_histogram.axis.transform", "_internal_conversion")
+"""What axes in the logarithm name, for boost-histogram itself to call, but nobody else."""
 _EXACT: Final[dict[tuple[str, str], Any]] = {
     **{("builtins", kind.__name__): kind for kind in _BUILTINS},
     **{
@@ -58,7 +52,6 @@ _EXACT: Final[dict[tuple[str, str], Any]] = {
         for kind in (collections.OrderedDict, collections.defaultdict, collections.Counter, collections.deque)
     },
     ("functools", "partial"): functools.partial,
-    ("boost_histogram.axis.transform", "_internal_conversion"): _transform,
 }
 _AWKWARD: Final = re.compile(r"unpickle_(array|record)_schema_[12]")
 
@@ -73,6 +66,8 @@ def allowed(module: str, name: str) -> Any:
     """
     if (module, name) in _EXACT:
         return _EXACT[module, name]
+    if (module, name) == CONVERSION:
+        return getattr(import_module(module), name)
     if module in _NUMPY_MODULES and name in _NUMPY:
         return _NUMPY[name]
     if module == "awkward._pickle" and _AWKWARD.fullmatch(name):

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import awkward as ak
 import numpy as np
-from numpy._core.multiarray import _reconstruct, scalar  # type: ignore[attr-defined]
+from numpy._core.multiarray import _reconstruct, scalar
 
 from coffea_fm.untrusted.refused import Refused
 

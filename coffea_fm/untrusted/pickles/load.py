@@ -13,7 +13,7 @@ import lz4.frame  # type: ignore[import-untyped]
 import numpy as np
 
 from coffea_fm.untrusted.local_files import read_file
-from coffea_fm.untrusted.pickles.allowed import allowed
+from coffea_fm.untrusted.pickles.allowed import CONVERSION, allowed
 from coffea_fm.untrusted.pickles.arrays import check_dtype_state
 from coffea_fm.untrusted.pickles.functions import FunctionLeftOut
 from coffea_fm.untrusted.pickles.histograms import check_histogram
@@ -21,10 +21,11 @@ from coffea_fm.untrusted.refused import Refused
 
 MOST_BYTES: Final = 2**29
 """Of the unpacked pickle."""
-_DISPATCH: Final = pickle._Unpickler.dispatch
+_PythonUnpickler: Any = pickle._Unpickler  # its methods and its stack are not in typeshed
+_DISPATCH: Final = _PythonUnpickler.dispatch
 
 
-class _Unpickler(pickle._Unpickler):
+class _Unpickler(_PythonUnpickler):  # type: ignore[misc]
     """Python's own unpickler, whose C twin cannot be told which functions to call."""
 
     dispatch = dict(_DISPATCH)
@@ -36,7 +37,8 @@ class _Unpickler(pickle._Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         found = allowed(module, name)
-        self._named.append(found)
+        if (module, name) != CONVERSION:
+            self._named.append(found)
         return found
 
     def _check_callable(self, function: Any) -> None:
