@@ -27,7 +27,7 @@ from coffea_fm.inference.combined.choosing import choose
 from coffea_fm.inference.combined.labelled import Labelled
 from coffea_fm.schemas import PFNanoAODSchema
 
-SIGNAL_SHARE, TIMED, TURNS = 0.01, 2000, 3
+SIGNAL_SHARE, TIMED, TURNS = 0.01, 1000, 3
 WORKING_POINTS = {"loose": 0.05, "medium": 0.01}
 KEEPS = (0.99, 0.995, 0.999)
 
@@ -137,7 +137,7 @@ def main() -> None:
     values = {tagger: discriminants(tagger, (signal, background), asked) for tagger in (large, *firsts)}
     made = {}
     for first in firsts:
-        for keep, point in [(keep, "medium") for keep in KEEPS] + [(0.999, "loose"), (0.999, None), (0.99, None)]:
+        for keep, point in [(keep, "medium") for keep in KEEPS] + [(0.999, "loose"), (0.999, None)]:
             choice = chosen(values[first], values[large], keep, point)
             made[f"{first.name}, {keep:g}, {point}"] = values[first], coffea_fm.Cascade(first, large, choice)
     fast = [variant.name for variant in large.manifest.variants]
