@@ -4,9 +4,8 @@ On a machine that has torch and a GPU but no registry, after `bring.py join`::
 
     PYTHONPATH=/tmp/site:. python3 benchmarks/gpu/measure.py --output $OUT
 
-``--dry-run`` goes through all of it on a CPU with few jets. A row that cannot run says why: half precision of the ONNX
-graphs does not load yet (an ``If`` in the graph). Stops starting new rows
-after ``--minutes``.
+``--dry-run`` goes through all of it on a CPU with few jets. A row that cannot run says why. Stops starting new rows after
+``--minutes``.
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ sys.path.append(str(ROOT / "benchmarks" / "inference"))
 
 import by_hand
 import ours
+from half import half
 from jets import load_jets
 
 from coffea_fm.bundle import load_bundle
@@ -41,28 +41,6 @@ from coffea_fm.tokens.pack import pack
 Row = tuple[str, str, str, str, str]
 HEAD = "| network | way | tokens of a batch | jets/s | largest difference to CPU |\n|---|---|---|---|---|\n"
 TENSORRT = "TensorrtExecutionProvider"
-KEPT_WHOLE = ("Log", "Sinh", "Cosh", "Sqrt", "Div", "Pow", "Reciprocal", "Sin", "Cos", "Clip", "ReduceSum")
-"""Operators of the physics of tokens and pairs, which half precision cannot hold."""
-
-
-def half(graph: bytes) -> bytes:
-    """A graph with its matrix products in half precision; inputs, outputs and features stay as they are."""
-    import onnx
-    from onnxruntime.transformers.float16 import convert_float_to_float16
-
-    proto = onnx.load_from_string(graph)
-    for index, node in enumerate(proto.graph.node):  # the converter names its casts after nodes and needs unique names
-        node.name = f"node{index}"
-    wide = sorted(
-        {node.op_type for node in proto.graph.node} - {"Gemm", "MatMul", "Gelu", "Softmax", "LayerNormalization"}
-    )
-    converted = convert_float_to_float16(proto, keep_io_types=True, op_block_list=[*wide, *KEPT_WHOLE])
-    first = {node.name: node for node in reversed(converted.graph.node)}  # it casts a weight once for each reader
-    kept = list(first.values())[::-1]
-    del converted.graph.node[:]
-    converted.graph.node.extend(kept)
-    return bytes(converted.SerializeToString())
-
 
 def by_onnxruntime(bundle: Any, packed: Any, options: argparse.Namespace) -> Iterator[Row]:
     """Our chain with each provider, batch and precision."""
