@@ -26,6 +26,7 @@ from distributed import Client, LocalCluster
 import coffea_fm
 from coffea_fm.bundle import load_bundle, save_bundle
 from coffea_fm.bundle.cache import FOLDER
+from coffea_fm.inference import process_cache, sessions
 from coffea_fm.schemas import PFNanoAODSchema
 from coffea_fm.shipped import shipped
 
@@ -98,28 +99,30 @@ def tag(tagger: Any, chunk: ak.Array) -> tuple[str, float]:
     return f"{mean:.6f}", time.time()
 
 
-def warm_up() -> None:
-    """What a worker does whatever the bundle: imports, and the first call of a small model."""
+def as_new() -> None:
+    """Bring a worker to where a new one is after its imports: it has called a small model, and knows no large one."""
     coffea_fm.load("jet-classifier-small")(jets())
+    process_cache._bundles.clear()
+    sessions._sessions.clear()
 
 
 def set_cache(folder: str) -> None:
     os.environ[FOLDER] = folder
 
 
-def measure(server: Server, source: str, caches: Sequence[Path], ship: str = "path") -> tuple[int, list[float]]:
+def measure(
+    client: Client, server: Server, source: str, caches: Sequence[Path], ship: str = "path"
+) -> tuple[int, list[float]]:
     """Bytes to the workers, and seconds to the first chunk of each. Worker i has the cache ``caches[i % len(caches)]``."""
-    with LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
-        client.wait_for_workers(WORKERS)
-        client.run(warm_up)
-        workers = list(client.scheduler_info(n_workers=-1)["workers"])
-        for index, worker in enumerate(workers):
-            client.run(set_cache, str(caches[index % len(caches)]), workers=[worker])
-        tagger = coffea_fm.load(source, ship=ship)  # type: ignore[arg-type]
-        chunk = client.scatter(jets(), broadcast=True)
-        sent, start = server.sent, time.time()
-        futures = [client.submit(tag, tagger, chunk, workers=[worker], pure=False) for worker in workers]
-        results = client.gather(futures)
+    workers = list(client.scheduler_info(n_workers=-1)["workers"])
+    client.run(as_new)
+    for index, worker in enumerate(workers):
+        client.run(set_cache, str(caches[index % len(caches)]), workers=[worker])
+    tagger = coffea_fm.load(source, ship=ship)  # type: ignore[arg-type]
+    chunk = client.scatter(jets(), broadcast=True)
+    sent, start = server.sent, time.time()
+    futures = [client.submit(tag, tagger, chunk, workers=[worker], pure=False) for worker in workers]
+    results = client.gather(futures)
     if len({score for score, _ in results}) != 1:
         raise RuntimeError(f"the workers disagree: {results}")
     return server.sent - sent, sorted(end - start for _, end in results)
@@ -127,7 +130,13 @@ def measure(server: Server, source: str, caches: Sequence[Path], ship: str = "pa
 
 def main() -> None:
     rows = []
-    with TemporaryDirectory() as name, slow_server(Path(name)) as server:
+    with (
+        TemporaryDirectory() as name,
+        slow_server(Path(name)) as server,
+        LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=None, memory_limit=0) as cluster,
+        Client(cluster) as client,
+    ):
+        client.wait_for_workers(WORKERS)
         folder = Path(name)
         large_bundle(folder / "large")
         source = f"{server.url}/large"
@@ -141,7 +150,7 @@ def main() -> None:
             ("1 host, the bundle already in its cache", [folder / "one"], "path"),
             ("inside the tagger, `ship='bytes'`: through the scheduler", [folder / "none"], "bytes"),
         ):
-            sent, seconds = measure(server, source, caches, ship)
+            sent, seconds = measure(client, server, source, caches, ship)
             rows.append(f"| {label} | {sent / 1e6:.1f} | {seconds[0]:.1f} | {seconds[-1]:.1f} |")
             print(rows[-1], flush=True)
     TABLE.write_text(
