@@ -3,12 +3,12 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test test-cluster lint docs benchmark-tokens benchmark-inference benchmark-memory benchmark-training benchmark-simulation benchmark-processor benchmark-variations benchmark-cascade benchmark-real-files benchmark-pretraining benchmark-hh4b benchmark-hh4b-analysis benchmark-triton fuzz benchmark-scaling
+.PHONY: demo test test-cluster lint docs benchmark-tokens benchmark-inference benchmark-memory benchmark-training benchmark-simulation benchmark-processor benchmark-variations benchmark-cascade benchmark-real-files benchmark-pretraining benchmark-hh4b benchmark-hh4b-analysis benchmark-triton fuzz benchmark-scaling xrootd-server benchmark-delivery
 
 demo: .venv/.demo  ## tag the shipped sample on a local dask cluster; needs no torch and no network
 	$(BIN)/coffea-fm demo
 
-test: .venv/.test .venv-dask-awkward/.test  ## everything but the long physics runs, in two processes
+test: .venv/.test .venv-dask-awkward/.test xrootd-server  ## everything but the long physics runs, in two processes
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 	.venv-dask-awkward/bin/python -m pytest tests/dask_mode
 
@@ -74,6 +74,14 @@ benchmark-hh4b-analysis: .venv/.test  ## the analysis to the limit, with several
 benchmark-triton: .venv/.test .venv-triton/.server  ## a bundle on a real Triton server; brings its binary, 420 MB
 	$(BIN)/python -W ignore benchmarks/triton/run.py .venv-triton
 
+benchmark-delivery: .venv/.test  ## a bundle of 100 MB on 8 dask workers: bytes moved, time to the first chunk
+	$(ONE_THREAD) $(BIN)/python benchmarks/cluster/bundle_delivery.py
+
+xrootd-server:  # Debian's; PyPI has the client only
+	@command -v xrootd >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	  && apt-get update --quiet=2 && apt-get install --yes --quiet=2 --no-install-recommends xrootd-server; } \
+	  || echo "There is no XRootD server: its tests are skipped. Install xrootd-server, or run make test as root."
+
 .venv/.pip:
 	$(PYTHON) -m venv .venv
 	$(PIP) install --constraint constraints.txt --upgrade pip
@@ -84,7 +92,7 @@ benchmark-triton: .venv/.test .venv-triton/.server  ## a bundle on a real Triton
 	touch $@
 
 .venv/.test: .venv/.demo
-	$(PIP) install --constraint constraints.txt --editable '.[cpu,gateway,hub,jobqueue,limit,train,simulate,triton]' --group test
+	$(PIP) install --constraint constraints.txt --editable '.[cpu,gateway,hub,jobqueue,limit,s3,simulate,train,triton,xrootd]' --group test
 	touch $@
 
 .venv/.cluster: .venv/.test

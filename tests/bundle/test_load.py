@@ -9,7 +9,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from coffea_fm.bundle import Calibration, Manifest, load_bundle, save_calibration
+from coffea_fm.bundle import Manifest, load_bundle
 from coffea_fm.errors import BundleError
 
 

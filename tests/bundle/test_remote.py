@@ -102,7 +102,7 @@ def test_xrootd_delivers_folders_and_archives(folder: Path, graphs: dict[str, by
         first = load_bundle(f"{server.url}//small")
         save_calibration(server.folder / "small", Calibration(temperature=2.0))
         assert load_bundle(f"{server.url}//small").calibration != first.calibration
-        with pytest.raises(BundleError, match="is not a bundle: it has no manifest.json"):
+        with pytest.raises(BundleError, match=r"is not a bundle: it has no manifest\.json"):
             load_bundle(f"{server.url}//none")
         (server.folder / "small" / "manifest.json").chmod(0)
         with pytest.raises(BundleError, match="renew its proxy or token"):
@@ -240,7 +240,7 @@ sys.stdin.read()
 """
 
 
-def test_the_least_recently_used_files_go_but_none_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_least_recently_used_files_go_but_none_in_use(tmp_path: Path) -> None:
     cache = Cache(tmp_path, 300)
     for age, name in enumerate(("new", "middle", "old", "used")):
         (tmp_path / name).write_bytes(bytes(100 if name != "new" else 50))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import sys
 import threading
 import zipfile
 from functools import partial
@@ -13,8 +14,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 import coffea_fm
+from coffea_fm import retries
 from coffea_fm.errors import InputError
-from coffea_fm.running.failures import NetworkError, SetupError, UnreadableFileError, explain
+from coffea_fm.running.failures import MissingFileError, NetworkError, SetupError, UnreadableFileError, explain
 
 
 def execute(processor, nano, bad, **options):
@@ -49,7 +51,7 @@ def without_ranges(nano):
         (
             "root://host.invalid//a.root",
             SetupError,
-            "fsspec-xrootd .* the file is fine: install the missing package",
+            r"the file is fine: install the missing package, with pip install 'coffea-fm\[xrootd\]'",
         ),
         ("s3://bucket/a.root", SetupError, "Install s3fs"),
         ("http://127.0.0.1:9/a.root", NetworkError, "the problem is the server or the network"),
@@ -57,7 +59,11 @@ def without_ranges(nano):
     ],
 )
 @pytest.mark.filterwarnings("ignore")
-def test_what_is_no_fault_of_a_file_is_never_skipped(processor, nano, url, kind, message):
+def test_what_is_no_fault_of_a_file_is_never_skipped(processor, nano, url, kind, message, monkeypatch):
+    for protocol, plugin in (("root", "fsspec_xrootd"), ("s3", "s3fs")):  # as where they are not installed
+        monkeypatch.setitem(sys.modules, plugin, None)
+        monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, protocol, raising=False)
+    monkeypatch.setattr(retries, "FIRST_WAIT", 0)
     with pytest.raises(kind, match=message) as raised:
         execute(processor, nano, url)
     assert not isinstance(raised.value, UnreadableFileError)
@@ -126,7 +132,7 @@ def test_damaged_and_absent_files_are_skipped(processor, nano, truncated, tmp_pa
         (TimeoutError("File timed out"), NetworkError),
         (ConnectionResetError(104, "Connection reset by peer"), NetworkError),
         (NotImplementedError("memberwise serialization"), InputError),
-        (OSError("[ERROR] Server responded with an error: [3011] No such file"), UnreadableFileError),
+        (OSError("[ERROR] Server responded with an error: [3011] No such file"), MissingFileError),
         (ValueError("not a ROOT file"), UnreadableFileError),
     ],
 )
