@@ -16,7 +16,7 @@ from typing import Any
 from coffea.processor import ProcessorABC, Runner
 from coffea.processor.accumulator import accumulate
 from coffea.processor.executor import WorkItem
-from coffea.util import coffea_console
+from rich.console import Console
 
 from coffea_fm.errors import CoffeaFMError, InputError, OutputError
 from coffea_fm.files import remove_temporary
@@ -105,8 +105,8 @@ def execute(
         size = chunk_size(
             parse_chunksize(chunksize), processor, schema, headers, executor, besides=friends, folder=kept_in
         )
-        if size.is_chosen:
-            coffea_console.print(str(size))
+        if size.is_chosen and not quiet:
+            Console(stderr=True).print(str(size), highlight=False)
         by_name = {
             chunk_name(chunk, header): chunk
             for header in headers

@@ -97,7 +97,7 @@ def _run(source: str) -> dict[str, Any]:
     import onnxruntime
 
     import coffea_fm
-    from coffea_fm.inference.providers import owned_threads
+    from coffea_fm.inference.threads import owned_threads
 
     tagger = coffea_fm.load(source)
     level, start = tagger.manifest.level, time.perf_counter()

@@ -7,6 +7,7 @@ import pytest
 from coffea.processor import IterativeExecutor, ProcessorABC, Runner
 
 import coffea_fm
+from coffea_fm import retries
 from coffea_fm.errors import InputError
 from coffea_fm.running.failures import NetworkError
 from coffea_fm.running.headers import File
@@ -77,6 +78,12 @@ def flaky(failures):
     return read
 
 
+@pytest.fixture
+def no_waits(monkeypatch):
+    monkeypatch.setattr(retries, "FIRST_WAIT", 0.0)
+
+
+@pytest.mark.usefixtures("no_waits")
 def test_retries_are_counted_and_reported():
     reports = []
     output = Measured(Told(flaky(2), skip_unreadable=False), reports.append)(Task(File("d", "a.root", "Events")))
@@ -87,8 +94,9 @@ def test_retries_are_counted_and_reported():
     ]
 
 
+@pytest.mark.usefixtures("no_waits")
 def test_what_fails_is_not_reported_as_done():
     reports = []
     with pytest.raises(InputError, match="dropped the connection"):
-        Measured(Told(flaky(3), skip_unreadable=False), reports.append)(Task(File("d", "a.root", "Events")))
+        Measured(Told(flaky(retries.ATTEMPTS), skip_unreadable=False), reports.append)(Task(File("d", "a.root", "Events")))
     assert [chunk.state for chunk in reports] == ["begun"]
