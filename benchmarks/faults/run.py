@@ -28,6 +28,8 @@ import coffea_fm.running.dask_tasks
 import coffea_fm.running.friend_files
 import coffea_fm.shards
 
+from coffea_fm.running.checkpoints.code import describe_code
+
 import scenes
 from processes import WORKERS
 from scenes import CHUNK, Outcome, Scene
@@ -76,12 +78,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("faults", nargs="*", default=list(FAULTS), help=", ".join(FAULTS))
     parser.add_argument("--runs", type=int, help="runs of each fault")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep", type=Path, help="folder for what the runs write, which is used again; removed otherwise")
+    parser.add_argument(
+        "--keep", type=Path, help="folder for what the runs write, which is used again; removed otherwise"
+    )
     given = parser.parse_args(arguments)
     random.seed(given.seed)
     folder = given.keep or Path(tempfile.mkdtemp(prefix="coffea-fm-faults-"))
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
+    describe_code([])  # remembered, and forked
     wanted = undisturbed(folder)
     summary = json.loads((wanted / "summary.json").read_text())
     pace = max(summary["seconds"] / summary["chunks"], 0.1)
