@@ -21,18 +21,16 @@ from pathlib import Path
 
 # imported before anything is forked, so that workers and clients start at once
 import distributed.chaos
+import scenes
 from coffea.processor import Runner
+from processes import WORKERS
+from scenes import CHUNK, Outcome, Scene
 
 import coffea_fm.cli.run
 import coffea_fm.running.dask_tasks
 import coffea_fm.running.friend_files
 import coffea_fm.shards
-
 from coffea_fm.running.checkpoints.code import describe_code
-
-import scenes
-from processes import WORKERS
-from scenes import CHUNK, Outcome, Scene
 
 HERE = Path(__file__).parent
 PRELOADED = (Runner, distributed.chaos, coffea_fm.cli.run)

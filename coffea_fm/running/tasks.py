@@ -82,7 +82,7 @@ class Told:
 
     def _done(self, task: Task, given: Any) -> dict[str, Any]:
         item = task.item
-        for attempt in range(_ATTEMPTS):
+        for _ in range(_ATTEMPTS):
             try:
                 with _fewer_warnings(show=bool(self.log_level)):
                     return dict(self.function(given))

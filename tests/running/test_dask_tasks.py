@@ -29,7 +29,9 @@ def client() -> Iterator[Any]:
     settings = {"distributed.scheduler.allowed-failures": 0, "distributed.worker.memory.terminate": False}
     with (
         dask.config.set(settings),
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50
+        ) as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client

@@ -145,7 +145,9 @@ def test_with_checkpoints_only_what_is_missing_is_done_again(own: Path) -> None:
 def test_temporary_trouble_costs_nothing(own: Path) -> None:
     """What could not be done is tried once more at the end."""
     text = PROCESSOR.replace("if place in trouble:", "if place in trouble and not (self.trouble / 'again').exists():")
-    text = text.replace("            raise OSError", "            (self.trouble / 'again').touch()\n            raise OSError")
+    text = text.replace(
+        "            raise OSError", "            (self.trouble / 'again').touch()\n            raise OSError"
+    )
     (own / "own.py").write_text(text)
     trouble(own, f0_15=errno.ENOSPC)
     code, summary, message, done = run(own, "out")

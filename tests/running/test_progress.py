@@ -3,13 +3,10 @@ from __future__ import annotations
 import re
 from io import StringIO
 
-import coffea.processor.executor
 import pytest
-from coffea.util import rich_bar
 from rich.console import Console
 
 from coffea_fm.running import progress
-from coffea_fm.running.executors import progress_on_stderr
 
 
 @pytest.mark.parametrize("total", [9, 123_456])
@@ -46,9 +43,3 @@ def test_a_single_chunk_has_a_speed(monkeypatch):
     before, after = console.file.getvalue().splitlines()
     assert before.rstrip().endswith("? chunk/s")
     assert after.rstrip().endswith(" 0.5 chunk/s")
-
-
-def test_the_bar_of_coffea_comes_back():
-    with progress_on_stderr(quiet=True):
-        assert coffea.processor.executor.rich_bar is progress.run_progress
-    assert coffea.processor.executor.rich_bar is rich_bar

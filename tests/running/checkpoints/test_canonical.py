@@ -34,6 +34,10 @@ def scaled(values):
     return 2 * values
 
 
+def above(cut):
+    return lambda pt: pt > cut
+
+
 PAIRS = {
     "numbers": (1, 2),
     "a number and a truth": (1, True),
@@ -58,7 +62,7 @@ PAIRS = {
     "a dataclass": (Cuts(), replace(Cuts(), pt=301.0)),
     "a set in a dataclass": (Cuts(), Cuts(names=frozenset("a"))),
     "lambdas": (lambda pt: pt > 3, lambda pt: pt > 4),
-    "closures": ((lambda cut: lambda pt: pt > cut)(3), (lambda cut: lambda pt: pt > cut)(4)),
+    "closures": (above(3), above(4)),
     "defaults": (lambda pt, cut=3: pt > cut, lambda pt, cut=4: pt > cut),
     "functions": (scaled, digest),
     "ufuncs": (np.add, np.subtract),
