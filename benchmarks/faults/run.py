@@ -66,7 +66,7 @@ FAULTS = {
     "full": Fault("the disk is full", partial(scenes.full, megabytes=3), 2),
     "read-only": Fault("the file system becomes read-only", scenes.read_only, 2),
     "denied": Fault("the folder of the shards denies writing", scenes.denied, 2),
-    "client": Fault("the command is killed with all of its state (SIGKILL)", partial(scenes.killed_client, times=50, life=20.0), 1),
+    "client": Fault("the command is killed with all of its state (SIGKILL)", partial(scenes.killed_client, times=50, life=4.0), 1),
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from coffea.processor.accumulator import accumulate
 from coffea.processor.executor import WorkItem
 
 from coffea_fm.errors import InputError
-from coffea_fm.running.dask_tasks import SUBMISSIONS, DaskTasks
+from coffea_fm.running.dask_tasks import FEWEST, DaskTasks
 from coffea_fm.running.process_pool import ProcessPool
 from coffea_fm.running.tasks import Task, Told
 
@@ -75,10 +75,10 @@ def test_a_chunk_that_kills_every_worker_is_given_up_and_no_other(client: Any, t
     told = Told(Deadly(tmp_path, always=3), skip_unreadable=False)
     total = added(DaskTasks(client, told, None).results(tasks()))
     assert total["events"] == dict.fromkeys(set(range(CHUNKS)) - {3}, 1)
-    ((item, why),) = total["lost"].items()
+    ((item, why),) = total["given up"].items()
     assert item.entrystart == 3
     assert why.startswith("f.root, entries 3 to 4: dask workers died repeatedly on it, most likely out of memory")
-    assert len((tmp_path / "3").read_text()) == SUBMISSIONS
+    assert FEWEST <= len((tmp_path / "3").read_text()) <= 2 * FEWEST
 
 
 def test_an_error_of_the_processor_ends_it(client: Any, tmp_path: Path) -> None:
@@ -99,5 +99,5 @@ def test_chunks_of_dead_processes_are_done_again(tmp_path: Path) -> None:
     told = Told(Deadly(tmp_path, once=(0, 7), always=9), skip_unreadable=False)
     total = dict(accumulate(ProcessPool(2).results(told, tasks())))
     assert total["events"] == dict.fromkeys(set(range(CHUNKS)) - {9}, 1)
-    assert [item.entrystart for item in total["lost"]] == [9]
-    assert "its worker process was killed, most likely out of memory" in next(iter(total["lost"].values()))
+    assert [item.entrystart for item in total["given up"]] == [9]
+    assert "its worker process was killed, most likely out of memory" in next(iter(total["given up"].values()))

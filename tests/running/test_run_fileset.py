@@ -59,7 +59,7 @@ def test_damage_inside_a_file_costs_only_its_chunks_and_they_are_counted(process
     assert result.events == {"damaged": 100}
     assert list(result.skipped) == [f"{damaged}, entries 100 to 200"]
     assert (result.files, result.events_skipped) == (0, 100)
-    with pytest.raises(IncompleteRunError, match="100 events of 1 file are missing: .*entries 100 to 200: ") as caught:
+    with pytest.raises(IncompleteRunError, match=r"100 events of 1 file are missing: .*entries 100 to 200: ") as caught:
         execute(processor, [damaged], chunksize=100)
     assert caught.value.result.events == {"damaged": 100}
 
