@@ -31,6 +31,7 @@ from .running.evaluate import compare as compare
 from .running.evaluate import evaluate as evaluate
 from .running.merge import merge as merge
 from .running.options import RunOptions as RunOptions
+from .running.result import IncompleteRunError as IncompleteRunError
 from .running.result import RunResult as RunResult
 from .running.skim import skim as skim
 from .running.throughput.account import Throughput as Throughput

@@ -16,9 +16,11 @@ class Dropping(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_HEAD(self) -> None:
+        """Headers alone."""
         self._answer(with_body=False)
 
     def do_GET(self) -> None:
+        """A file, or the range of it that is asked for."""
         self._answer(with_body=True)
 
     def _answer(self, *, with_body: bool) -> None:

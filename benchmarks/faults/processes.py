@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,10 +53,8 @@ def ended(child: int) -> int | None:
 
 def kill(child: int, how: int = signal.SIGKILL) -> None:
     """Send a signal to a child, if it is still there."""
-    try:
+    with suppress(ProcessLookupError):
         os.kill(child, how)
-    except ProcessLookupError:
-        pass
 
 
 def free_port() -> int:

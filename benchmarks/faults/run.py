@@ -21,16 +21,16 @@ from pathlib import Path
 
 # imported before anything is forked, so that workers and clients start at once
 import distributed.chaos
+import scenes
 from coffea.processor import Runner
+from processes import WORKERS
+from scenes import CHUNK, Outcome, Scene
 
 import coffea_fm.cli.run
 import coffea_fm.running.dask_tasks
 import coffea_fm.running.friend_files
 import coffea_fm.shards
-
-import scenes
-from processes import WORKERS
-from scenes import CHUNK, Outcome, Scene
+from coffea_fm.running.checkpoints.code import describe_code
 
 HERE = Path(__file__).parent
 PRELOADED = (Runner, distributed.chaos, coffea_fm.cli.run)
@@ -66,7 +66,7 @@ FAULTS = {
     "full": Fault("the disk is full", partial(scenes.full, megabytes=3), 2),
     "read-only": Fault("the file system becomes read-only", scenes.read_only, 2),
     "denied": Fault("the folder of the shards denies writing", scenes.denied, 2),
-    "client": Fault("the command is killed with all of its state (SIGKILL)", partial(scenes.killed_client, times=50, life=20.0), 1),
+    "client": Fault("the command is killed with all of its state (SIGKILL)", partial(scenes.killed_client, times=50, life=4.0), 1),
 }  # fmt: skip
 
 
@@ -84,6 +84,7 @@ def main(arguments: Sequence[str]) -> int:
     folder = given.keep or Path(tempfile.mkdtemp(prefix="coffea-fm-faults-"))
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
+    describe_code([])  # remembered, and forked
     wanted = undisturbed(folder)
     summary = json.loads((wanted / "summary.json").read_text())
     pace = max(summary["seconds"] / summary["chunks"], 0.1)

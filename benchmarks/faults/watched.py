@@ -30,10 +30,10 @@ class Watched(ProcessorABC):
         Folder of marks; a chunk whose first entry is a multiple of 280 takes much memory the first time.
     """
 
-    def __init__(self, shards: str, bundle: str = "jet-classifier-small", hungry: str = "") -> None:
+    def __init__(self, shards: str, bundle: str = "jet-classifier-kinematic", hungry: str = "") -> None:
         self.tagger = coffea_fm.load(bundle)
         self.taggers = {"FatJet": self.tagger}
-        self.collector = coffea_fm.collector(shards)
+        self.collector = coffea_fm.collector(shards, fields=("pt", "eta", "phi", "mass"))
         self.hungry = hungry
 
     def process(self, events: Any) -> dict[str, Any]:

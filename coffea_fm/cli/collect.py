@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from coffea_fm.cli.options import ProcessorOption, parse_options, with_run_options
-from coffea_fm.cli.output import Json, finish
+from coffea_fm.cli.output import Json, even_incomplete, finish
 
 
 @with_run_options(chunksize=50_000)
@@ -25,7 +25,10 @@ def collect(
     """Write labelled jets as training shards. Running it again with the same chunk size duplicates nothing."""
     import coffea_fm
 
-    result = coffea_fm.collect(fileset, output, processor=processor, options=parse_options(option), **run_options)
+    options = parse_options(option)
+    result = even_incomplete(
+        lambda: coffea_fm.collect(fileset, output, processor=processor, options=options, **run_options)
+    )
     shards = result.written["shards"]
     text = f"{result}\n{len(shards)} shards in {output}; next: coffea-fm pretrain or finetune RECIPE"
     finish(result, result.summary() | {"shards": shards}, text, as_json=as_json)

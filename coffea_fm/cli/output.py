@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +18,16 @@ Json = Annotated[bool, typer.Option("--json", help="Print only the summary, as J
 def show(summary: Mapping[str, Any], text: str, *, as_json: bool) -> None:
     """Print the summary on standard output: as JSON, or as text for a person."""
     print(json.dumps(summary, indent=2) if as_json else text)
+
+
+def even_incomplete(run: Callable[[], RunResult]) -> RunResult:
+    """The result of a run, also if some events are missing: `finish` says so."""
+    from coffea_fm.running.result import IncompleteRunError
+
+    try:
+        return run()
+    except IncompleteRunError as error:
+        return error.result
 
 
 def finish(result: RunResult, summary: Mapping[str, Any], text: str = "", *, as_json: bool) -> None:

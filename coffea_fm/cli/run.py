@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from coffea_fm.cli.options import ProcessorOption, parse_options, with_run_options
-from coffea_fm.cli.output import Json, finish
+from coffea_fm.cli.output import Json, even_incomplete, finish
 from coffea_fm.cli.processor_help import ProcessorHelp
 
 app = typer.Typer(add_completion=False)
@@ -33,5 +33,7 @@ def run(
     import coffea_fm
 
     options = parse_options(option)
-    result = coffea_fm.run(processor, fileset, output, options=options, friends=friends, plots=plots, **run_options)
+    result = even_incomplete(
+        lambda: coffea_fm.run(processor, fileset, output, options=options, friends=friends, plots=plots, **run_options)
+    )
     finish(result, result.summary(), as_json=as_json)

@@ -78,8 +78,12 @@ def run(
         If the fileset, the processor or an option is not valid; before anything runs.
     InputError
         If a file cannot be read, or the processor fails. What fails after the last chunk is in ``failures`` instead.
+    IncompleteRunError
+        If some chunks could not be done. What the others gave was written, and is in its ``result``; the same call
+        completes it.
     """
-    return _run(processor, fileset, output, options, RunOptions.of(keywords), friends=friends, plots=plots)
+    settings = RunOptions.of(keywords)
+    return _run(processor, fileset, output, options, settings, friends=friends, plots=plots).refuse_incomplete()
 
 
 def _run(
@@ -146,6 +150,8 @@ def collect(
     ------
     InputError
         If nothing was collected.
+    IncompleteRunError
+        As `run`.
     """
     folder = Path(output)
     keywords.setdefault("chunksize", 50_000)
@@ -159,7 +165,7 @@ def collect(
             "was left out, and the processor must write to the folder that its option 'folder' names"
         )
     _log.info("%d shards in %s", len(shards), folder)
-    return replace(result, written={**result.written, "shards": shards})
+    return replace(result, written={**result.written, "shards": shards}).refuse_incomplete()
 
 
 def demo(output: PathLike = "demo-output", *, workers: int = 2, quiet: bool = False) -> RunResult:

@@ -4,8 +4,9 @@ Results are merged in small groups as soon as there are enough for all workers, 
 takes with it what it is doing and the last results, and not an hour of them, as with a reduction that waits for all.
 
 dask gives a task up when four workers have died that had it (``allowed-failures: 3``), even if it was only in their
-queue. On a cluster with preemption that happens to innocent chunks. So such a chunk is submitted again, and given up
-after `SUBMISSIONS`: if one worker in four is taken away during a chunk, twelve in a row meet one chunk in 10 million.
+queue. On a cluster with preemption that happens to innocent chunks. So such a chunk is submitted again, until chance
+cannot explain it any more: if the share p of other submissions ended in the same way, k of them in a row have a
+probability of p to the power of k.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ from coffea_fm.running.merging import packed, unpacked
 from coffea_fm.running.tasks import Task, describe
 from coffea_fm.running.throughput.measuring import Measured
 
-SUBMISSIONS = 3
+FEWEST = 3
+MOST = 30
+CHANCE = 1e-4
+"""How often a chunk is submitted at least and at most, and the probability below which it is to blame itself."""
 LARGEST_GROUP = 20
 _RESTARTS = 10
 _POLL = 0.2
@@ -70,9 +74,10 @@ class DaskTasks:
         self._threads = 1
         self._killed: Counter[Task] = Counter()
         self._cancelled: Counter[Task] = Counter()
+        self._done = 0
 
     def results(self, tasks: Sequence[Task]) -> Iterator[dict[str, Any]]:
-        """What tasks gave, alone or several added up; a task that cannot be done is in ``lost`` of a result.
+        """What tasks gave, alone or several added up; a task that cannot be done is ``given up`` in a result.
 
         Raises
         ------
@@ -120,12 +125,15 @@ class DaskTasks:
         by_key = self._merges.pop(future) if future in self._merges else {future.key: self._chunks.pop(future)}
         tasks = list(by_key.values())
         try:
-            yield unpacked(future.result())
-            return
+            result = unpacked(future.result())
         except CoffeaFMError:
             raise
         except Exception as error:  # noqa: BLE001 - what dask raises when workers and schedulers go away
             lost = self._blame(error, by_key)
+        else:
+            self._done += len(tasks)
+            yield result
+            return
         again = [task for task in tasks if task not in lost]
         if again and self._is_connected():
             queue.update(self._submit(again))
@@ -134,7 +142,7 @@ class DaskTasks:
         for task, why in lost.items():
             if not hasattr(task.item, "entrystart"):
                 raise InputError(f"{describe(task.item)}: {why}")
-            yield {"lost": {task.item: f"{describe(task.item)}: {why}"}}
+            yield {"given up": {task.item: f"{describe(task.item)}: {why}"}}
 
     def _blame(self, error: Exception, by_key: Mapping[str, Task]) -> dict[Task, str]:
         """Tasks to give up, and why; the others were in bad company."""
@@ -145,7 +153,7 @@ class DaskTasks:
             _log.info("dask gave up: %s", error)
             self._killed.update([by_key[error.task]] if error.task in by_key else tasks)
             why = "dask workers died repeatedly on it, most likely out of memory: use a smaller --chunksize or more memory"
-            return {task: why for task in tasks if self._killed[task] >= SUBMISSIONS}
+            return {task: why for task in tasks if self._is_to_blame(task)}
         if isinstance(error, CancelledError):
             _log.info("the scheduler forgot %d chunks: %s", len(tasks), error)
             self._cancelled.update(tasks)
@@ -155,6 +163,15 @@ class DaskTasks:
                 if self._cancelled[task] > _RESTARTS
             }
         raise error
+
+    def _is_to_blame(self, task: Task) -> bool:
+        """Whether so many workers died on a task that the deaths of all others do not explain it."""
+        killed = self._killed[task]
+        if killed < FEWEST:
+            return False
+        others = self._killed.total() - killed
+        share = (others + 1) / (others + self._done + 2)
+        return not self._done or killed >= MOST or share**killed < CHANCE
 
     def _is_connected(self) -> bool:
         """Wait for a scheduler that restarts, for as long as the client does."""

@@ -49,7 +49,10 @@ class TaskExecutor(ExecutorBase):  # type: ignore[misc]
     report: Report | None = None
 
     def __call__(self, items: Iterable[Any], function: Callable[[Any], Any], accumulator: Any) -> Any:
-        """Do all tasks and add what they give. Those that circumstances prevented are tried once more at the end."""
+        """Do all tasks and add what they give. Those that circumstances prevented are tried once more at the end.
+
+        Not those that killed their workers, which would kill more of them.
+        """
         tasks = [Task(item, self.names.get(item, "")) for item in items]
         if not tasks:
             return accumulator, 0
@@ -60,6 +63,7 @@ class TaskExecutor(ExecutorBase):  # type: ignore[misc]
             again = self._added(told, [task for task in tasks if task.item in lost])
             lost = again.pop("lost", {})
             total = accumulate([again], total)
+        lost |= total.pop("given up", {})
         if lost:
             total["lost"] = lost
         return accumulate([total], accumulator), 0

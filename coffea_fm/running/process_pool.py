@@ -62,7 +62,7 @@ class ProcessPool:
         why = "its worker process was killed, most likely out of memory: use fewer --workers or a smaller --chunksize"
         if not hasattr(task.item, "entrystart"):
             raise InputError(f"{describe(task.item)}: {why}")
-        yield {"lost": {task.item: f"{describe(task.item)}: {why}"}}
+        yield {"given up": {task.item: f"{describe(task.item)}: {why}"}}
 
     def _once(
         self, workers: int, function: Callable[[Task], Any], tasks: Sequence[Task], undone: list[Task]

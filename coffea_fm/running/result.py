@@ -8,14 +8,34 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from coffea_fm.errors import InputError
 from coffea_fm.names import counted
 from coffea_fm.running.chunks import ChunkSize
-from coffea_fm.running.missing import MissingEntries
+from coffea_fm.running.missing import MissingEntries, in_words
 from coffea_fm.running.processed_files import ProcessedFile, to_fileset
 from coffea_fm.running.throughput.account import Throughput
 
 _EACH = 3
 """Files of a kind that are named one by one."""
+
+
+class IncompleteRunError(InputError):
+    """Some events could not be processed; what there is of the others was written, and is in ``result``.
+
+    Parameters
+    ----------
+    sentence : str
+        What is missing, and what to do.
+    result : RunResult
+        Of the events that were processed.
+    """
+
+    def __init__(self, sentence: str, result: RunResult) -> None:
+        super().__init__(sentence)
+        self.result = result
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return IncompleteRunError, (str(self), self.result)
 
 
 @dataclass(frozen=True)
@@ -113,6 +133,18 @@ class RunResult:
             "processor": self.processor,
             "processed": to_fileset(self.processed),
         }
+
+    def refuse_incomplete(self) -> RunResult:
+        """The same, if no events are missing.
+
+        Raises
+        ------
+        IncompleteRunError
+            If some are: nobody shall take a part for the whole by accident.
+        """
+        if self.missing:
+            raise IncompleteRunError(f"{in_words(self.missing, self.folder)}; the first: {self.missing[0]}", self)
+        return self
 
     def __str__(self) -> str:
         """The account of the run in a few lines."""

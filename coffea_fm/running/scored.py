@@ -18,7 +18,6 @@ from coffea_fm.inference import Tagger, load
 from coffea_fm.names import nearest
 from coffea_fm.running.commands import FilesetLike
 from coffea_fm.running.execute import execute
-from coffea_fm.running.missing import in_words
 from coffea_fm.running.options import PathLike, RunOptions
 from coffea_fm.running.predictions import Predict, common_classes, joined, predict_shards
 from coffea_fm.running.schemas import find_schema
@@ -154,9 +153,7 @@ def score(
             checkpoints=options.checkpoints,
             quiet=options.quiet,
         )
-    if result.missing:
-        raise InputError(f"{in_words(result.missing, None)}; the first: {result.missing[0]}")
-    output = dict(result.output)
+    output = dict(result.refuse_incomplete().output)
     left_out = dict(output.pop("left_out"))
     return _scored(names, known, {**joined([output]), "left_out": left_out}, result.skipped)
 

@@ -15,6 +15,7 @@ import coffea_fm
 from coffea_fm.errors import InputError
 from coffea_fm.names import KEY, safe_name
 from coffea_fm.running.failures import UnreadableFileError
+from coffea_fm.running.result import IncompleteRunError
 from coffea_fm.schemas import PFNanoAODSchema
 
 
@@ -58,8 +59,9 @@ def test_damage_inside_a_file_costs_only_its_chunks_and_they_are_counted(process
     assert result.events == {"damaged": 100}
     assert list(result.skipped) == [f"{damaged}, entries 100 to 200"]
     assert (result.files, result.events_skipped) == (0, 100)
-    with pytest.raises(UnreadableFileError, match="entries 100 to 200"):
+    with pytest.raises(IncompleteRunError, match=r"100 events of 1 file are missing: .*entries 100 to 200: ") as caught:
         execute(processor, [damaged], chunksize=100)
+    assert caught.value.result.events == {"damaged": 100}
 
 
 def test_absent_file(processor, nano, tmp_path):

@@ -18,7 +18,7 @@ from coffea.processor.executor import WorkItem
 from coffea_fm.files import atomic
 from coffea_fm.running.checkpoints.canonical import Canonical
 from coffea_fm.running.checkpoints.code import describe_code
-from coffea_fm.running.checkpoints.sealed import SealError, owner_key, owner_name, read_sealed, write_sealed
+from coffea_fm.running.checkpoints.sealed import owner_key, owner_name, read_sealed, write_sealed
 from coffea_fm.running.friends import Friends
 from coffea_fm.running.headers import Header
 

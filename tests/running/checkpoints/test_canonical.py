@@ -34,6 +34,10 @@ def scaled(values):
     return 2 * values
 
 
+def above(cut):
+    return lambda pt: pt > cut
+
+
 PAIRS = {
     "numbers": (1, 2),
     "a number and a truth": (1, True),
@@ -58,7 +62,7 @@ PAIRS = {
     "a dataclass": (Cuts(), replace(Cuts(), pt=301.0)),
     "a set in a dataclass": (Cuts(), Cuts(names=frozenset("a"))),
     "lambdas": (lambda pt: pt > 3, lambda pt: pt > 4),
-    "closures": ((lambda cut: lambda pt: pt > cut)(3), (lambda cut: lambda pt: pt > cut)(4)),
+    "closures": (above(3), above(4)),
     "defaults": (lambda pt, cut=3: pt > cut, lambda pt, cut=4: pt > cut),
     "functions": (scaled, digest),
     "ufuncs": (np.add, np.subtract),
@@ -81,8 +85,8 @@ def test_a_copy_has_the_same_digest(value):
 
 
 def test_what_is_shared_does_not_matter():
-    text = "".join(["long", "er"])
-    assert digest([text, text]) == digest([text, "".join(["long", "er"])])
+    part = ["long"]
+    assert digest([part, part]) == digest([part, list(part)])
 
 
 def test_cycles_end():
@@ -116,7 +120,7 @@ def test_a_tagger_counts_by_its_model_and_working_points(tmp_path):
 
 
 def test_what_has_no_content_is_refused_and_named():
-    with pytest.raises(RecipeError, match="'lock' of the processor holds a lock: .*create it in process"):
+    with pytest.raises(RecipeError, match=r"'lock' of the processor holds a lock: .*create it in process"):
         digest({"lock": threading.Lock()})
 
 

@@ -73,7 +73,7 @@ def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path, monkeypatch: p
     assert path.stat().st_mode & 0o777 == 0o600
     assert [file.name for file in path.parent.iterdir()] == ["key"]
     path.chmod(0o644)
-    with pytest.raises(InputError, match="other accounts can read .*: chmod 600"):
+    with pytest.raises(InputError, match=r"other accounts can read .*: chmod 600"):
         owner_key()
     path.chmod(0o600)
     path.write_bytes(b"short")
@@ -84,5 +84,5 @@ def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path, monkeypatch: p
 def test_a_key_that_cannot_be_made_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("COFFEA_FM_KEY", str(tmp_path / "file" / "key"))
-    with pytest.raises(InputError, match="cannot be used: .*; let COFFEA_FM_KEY name a file"):
+    with pytest.raises(InputError, match=r"cannot be used: .*; let COFFEA_FM_KEY name a file"):
         owner_key()

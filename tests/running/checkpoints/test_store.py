@@ -123,7 +123,7 @@ def test_a_chunk_whose_shard_is_gone_is_processed_again(tmp_path, nano):
 def test_what_has_no_content_is_refused(processor):
     instance = load_processor(str(processor))
     instance.lock = threading.Lock()
-    with pytest.raises(RecipeError, match="'lock' of .*CountJets holds a lock"):
+    with pytest.raises(RecipeError, match=r"'lock' of .*CountJets holds a lock"):
         fingerprint(instance, PFNanoAODSchema)
 
 
