@@ -133,7 +133,7 @@ def _content(tree: Any, file_size: int) -> tuple[int, int]:
 
 def _parquet_content(parquet: Any) -> tuple[int, int]:
     """Number of columns of a parquet file, and their bytes without compression."""
-    metadata = parquet._get_handle().metadata
+    metadata = parquet.filehandle.metadata
     return metadata.num_columns, sum(
         metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups)
     )
