@@ -76,7 +76,8 @@ def read_original(path: Path) -> Original:
     for value in given:
         if value.type.tensor_type.elem_type != TensorProto.FLOAT:
             number = value.type.tensor_type.elem_type
-            kind = dict(map(reversed, TensorProto.DataType.items())).get(number, f"of an unknown type ({number})")
+            names = {of_type: name for name, of_type in TensorProto.DataType.items()}
+            kind = names.get(number, f"of an unknown type ({number})")
             raise InputError(f"the input {value.name!r} of {path} is {kind}, but only float32 is supported")
     return Original(path, model, _shapes(given), _shapes(model.graph.output), sha256)
 
