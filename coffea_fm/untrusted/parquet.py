@@ -54,14 +54,10 @@ def read_row_groups(file: pq.ParquetFile, groups: Iterable[int], columns: Iterab
         If they are damaged, or larger than `MOST_AT_ONCE` when decoded, by what the file says.
     """
     chosen, names = list(groups), list(columns)
-    wanted = set(names)
-    size = 0
-    for index in chosen:
-        rows = file.metadata.row_group(index)
-        for column in map(rows.column, range(rows.num_columns)):
-            if column.path_in_schema.partition(".list.")[0] in wanted or column.path_in_schema in wanted:
-                size += max(column.total_uncompressed_size, _NUMBER * column.num_values, 0)
-        size += _NUMBER * rows.num_rows
+    try:
+        size = sum(_size(file.metadata.row_group(index), set(names)) for index in chosen)
+    except UnicodeDecodeError as error:
+        raise Refused("it has a column whose name is no text") from error
     if size > MOST_AT_ONCE:
         raise Refused(f"{len(chosen)} of its row groups would need more than {MOST_AT_ONCE >> 20} MiB")
     try:
@@ -70,6 +66,15 @@ def read_row_groups(file: pq.ParquetFile, groups: Iterable[int], columns: Iterab
     except (pa.ArrowException, OSError) as error:
         raise Refused(f"its columns are damaged ({_first_line(error)})") from error
     return table
+
+
+def _size(rows: pq.RowGroupMetaData, wanted: set[str]) -> int:
+    """Bytes that these columns of a row group say they need."""
+    size = _NUMBER * int(rows.num_rows)
+    for column in map(rows.column, range(rows.num_columns)):
+        if column.path_in_schema.partition(".list.")[0] in wanted or column.path_in_schema in wanted:
+            size += max(column.total_uncompressed_size, _NUMBER * column.num_values, 0)
+    return size
 
 
 def _first_line(error: Exception) -> str:

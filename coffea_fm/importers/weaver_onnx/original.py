@@ -75,7 +75,9 @@ def read_original(path: Path) -> Original:
     given = [value for value in model.graph.input if value.name not in constants]
     for value in given:
         if value.type.tensor_type.elem_type != TensorProto.FLOAT:
-            kind = TensorProto.DataType.Name(value.type.tensor_type.elem_type)
+            number = value.type.tensor_type.elem_type
+            names = {of_type: name for name, of_type in TensorProto.DataType.items()}
+            kind = names.get(number, f"of an unknown type ({number})")
             raise InputError(f"the input {value.name!r} of {path} is {kind}, but only float32 is supported")
     return Original(path, model, _shapes(given), _shapes(model.graph.output), sha256)
 
