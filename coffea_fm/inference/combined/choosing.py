@@ -84,7 +84,7 @@ def cascade(
     trial = Cascade(small, large, Choice(above, below, keep, None, source))  # whether they fit together
     point = _working_point(trial, working_point)
     labelled = of_jets(trial, point, data, is_signal) if isinstance(data, ak.Array) else of_shards(trial, point, data)
-    asked = replace(trial.choice, working_point=point and point.name)
+    asked = replace(trial.choice, working_point=None if point is None else point.name)
     return Cascade(small, large, choose(asked, labelled))
 
 
