@@ -42,6 +42,7 @@ Row = tuple[str, str, str, str, str]
 HEAD = "| network | way | tokens of a batch | jets/s | largest difference to CPU |\n|---|---|---|---|---|\n"
 TENSORRT = "TensorrtExecutionProvider"
 
+
 def by_onnxruntime(bundle: Any, packed: Any, options: argparse.Namespace) -> Iterator[Row]:
     """Our chain with each provider, batch and precision."""
     reference = _chain(bundle, bundle.graphs, "CPUExecutionProvider", None)(packed)

@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from rows import Measured, Network, measure, part, shipped
+from exported import NETWORKS
+from rows import Measured, Network, exported, measure, part, shipped
 
 from coffea_fm.files import atomic
 
@@ -76,6 +77,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         network, rate = part(Path(folder), options.jets, options.slow_jets)
         networks = [network, *(shipped(name, options.jets, options.slow_jets) for name in SHIPPED)]
+        for name in NETWORKS:
+            (Path(folder) / name).mkdir()
+            networks.append(exported(name, Path(folder) / name, options.jets, options.slow_jets, rate))
         measured = [(network, measure(network, options.turns)) for network in networks]
     print(write(measured, rate, options.jets, options.output))
 

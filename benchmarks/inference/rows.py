@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import awkward as ak
@@ -14,12 +14,14 @@ import numpy as np
 import ours
 import raw
 from arithmetic import flops, gemm_rate
+from exported import flops as operations
+from exported import make
 from jets import load_jets
 from memory import growth
 
-import coffea_fm
-from coffea_fm.bundle import load_bundle
+from coffea_fm.bundle import Bundle, load_bundle
 from coffea_fm.export.check import open_session
+from coffea_fm.inference import Tagger, load
 from coffea_fm.inference.chain import MULTIPLE, default_batch_tokens
 from coffea_fm.tokens import length_buckets
 from coffea_fm.tokens.padding import padded_length
@@ -96,10 +98,13 @@ def part(folder: Path, n_jets: int, n_slow: int) -> tuple[Network, float]:
 
 def shipped(name: str, n_jets: int, n_slow: int) -> Network:
     """A bundle of the zoo, whose raw columns are padded by hand."""
-    bundle = load_bundle(name)
+    return by_graph(load_bundle(name), load(name, threads=1), name, n_jets, n_slow)
+
+
+def by_graph(bundle: Bundle, tagger: Tagger, name: str, n_jets: int, n_slow: int) -> Network:
+    """The ways to run the graphs of a bundle."""
     sessions = {graph: open_session(data) for graph, data in bundle.graphs.items()}
     level = bundle.manifest.level
-    tagger = coffea_fm.load(name, threads=1)
     jets = load_jets(n_jets)
     flat = ak.flatten(jets)
     few = flat[:n_slow]
@@ -112,6 +117,17 @@ def shipped(name: str, n_jets: int, n_slow: int) -> Network:
         "(c) coffea-fm": (lambda: ours.tag(tagger, jets), n_jets),
     }
     return Network(name, ways, _filled(_lengths(flat), n_slow, default_batch_tokens(bundle.manifest, level)))
+
+
+def exported(name: str, folder: Path, n_jets: int, n_slow: int, rate: float) -> Network:
+    """A network of random weights, exported by us."""
+    model, wrapper, bundle = make(name, folder)
+    network = by_graph(bundle, load(folder / "bundle", threads=1), name, n_jets, n_slow)
+    flat = ak.flatten(load_jets(n_jets))
+    few = flat[:n_slow]
+    ways = {"(a) `coffea.ml_tools.torch_wrapper`, padded to 128": (lambda: np.asarray(wrapper(few)), n_slow)}
+    bound = rate * n_jets / operations(model, _lengths(flat))
+    return replace(network, ways=ways | network.ways, bound=bound)
 
 
 def measure(network: Network, turns: int) -> list[Measured]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from coffea_fm.nn.blocks.dropout import Dropout, dropout
+from coffea_fm.nn.blocks.dropout import Dropout, DropPath, dropout
 
 
 @pytest.mark.parametrize("shape", [(1000, 999), (7,), (0, 3)])
@@ -45,3 +45,11 @@ def test_nothing_outside_training() -> None:
     values = torch.randn(100)
     assert Dropout(0.5).eval()(values) is values
     assert Dropout(0.0)(values) is values
+
+
+def test_a_skipped_set_is_skipped_for_all_of_its_tokens() -> None:
+    torch.manual_seed(0)
+    sets, tokens = 40, 7
+    rows = DropPath(0.5)(torch.ones(tokens * sets, 3), sets).view(tokens, sets, 3)
+    assert torch.equal(rows, rows[:1].expand_as(rows))
+    assert set(rows.unique().tolist()) == {0.0, 2.0}
