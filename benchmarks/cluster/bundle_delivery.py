@@ -47,6 +47,7 @@ class Server:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def send(self, file: Any, data: bytes) -> None:
+        """Write to a client, at the speed of the link."""
         for start in range(0, len(data), PIECE):
             piece = data[start : start + PIECE]
             with self.lock:  # one link for everybody
