@@ -40,7 +40,9 @@ class Gateway:
         self.address = f"http://127.0.0.1:{outer}"
         settings = self.folder / "gateway.py"
         head = "from dask_gateway_server.options import Integer, Options\n"
-        settings.write_text(head + CONFIGURATION.format(inner=inner, outer=outer, folder=self.folder, python=sys.executable))
+        settings.write_text(
+            head + CONFIGURATION.format(inner=inner, outer=outer, folder=self.folder, python=sys.executable)
+        )
         bin_folder = Path(sys.executable).parent
         environment = {**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}"}
         with (self.folder / "gateway.log").open("wb") as log:
