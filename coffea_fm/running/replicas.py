@@ -47,7 +47,7 @@ def attempted(
     """
     set_timeouts()
     listed, *processor = item if isinstance(item, tuple) else (item,)
-    places = listed.usermeta.get(REPLICAS) if isinstance(listed, WorkItem) else listed.replicas
+    places = (listed.usermeta or {}).get(REPLICAS) if isinstance(listed, WorkItem) else listed.replicas
     places = places or (listed.filename,)
     for attempt in count():
         used = replace(listed, filename=places[attempt % len(places)])

@@ -12,6 +12,9 @@ from typer.testing import CliRunner
 
 from coffea_fm.cli import main
 
+# dask-gateway's own objects complain when they are collected after their event loop
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 @pytest.fixture(scope="module")
 def gateway(cluster_folder: Path) -> Iterator[Gateway]:

@@ -17,7 +17,6 @@ c.DaskGateway.authenticator_class = "dask_gateway_server.auth.SimpleAuthenticato
 c.DaskGateway.address = "127.0.0.1:{inner}"
 c.Proxy.address = "127.0.0.1:{outer}"
 c.LocalBackend.clusters_directory = "{folder}/clusters"
-c.DBBackendBase.db_url = "sqlite:///{folder}/gateway.sqlite"
 c.LocalClusterConfig.scheduler_cmd = ["{python}", "-m", "dask", "scheduler"]
 c.LocalClusterConfig.worker_cmd = ["{python}", "-m", "dask", "worker"]
 c.LocalClusterConfig.worker_cores = 1
@@ -41,8 +40,9 @@ class Gateway:
         self.address = f"http://127.0.0.1:{outer}"
         settings = self.folder / "gateway.py"
         head = "from dask_gateway_server.options import Integer, Options\n"
-        settings.write_text(head + CONFIGURATION.format(inner=inner, outer=outer, folder=self.folder, python=sys.executable))
-        (self.folder / "gateway.sqlite").unlink(missing_ok=True)
+        settings.write_text(
+            head + CONFIGURATION.format(inner=inner, outer=outer, folder=self.folder, python=sys.executable)
+        )
         bin_folder = Path(sys.executable).parent
         environment = {**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}"}
         with (self.folder / "gateway.log").open("wb") as log:

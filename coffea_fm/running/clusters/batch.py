@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 import sys
@@ -173,7 +174,10 @@ class Batch(ClusterConfig):
         client_class: Any = distributed.Client
         with (
             named_apart(JobQueueCluster)(
-                job_cls=jobs.recorded(job_class), scheduler_options={"dashboard_address": ":0"}, **self.job_options()
+                job_cls=jobs.recorded(job_class),
+                scheduler_options={"dashboard_address": ":0"},
+                silence_logs=logging.CRITICAL,
+                **self.job_options(),
             ) as cluster,
             client_class(cluster) as client,
             Watch(self, jobs, cluster, client, number).watching(),
