@@ -151,7 +151,7 @@ def _identity(
         return None
     try:
         return open_checkpoints(Path(checkpoints or folder or ""), processor, schema, friends)
-    except CoffeaFMError as error:
+    except Exception as error:  # objects of users may raise anything when they are described
         if checkpoints is not None:
             raise
         _log.info("an incomplete run cannot be completed later: %s", error)

@@ -67,15 +67,17 @@ class TaskExecutor(ExecutorBase):  # type: ignore[misc]
         return accumulate([total], accumulator), 0
 
     def _added(self, told: Told, tasks: Sequence[Task], title: str) -> dict[str, Any]:
-        total: Any = None
         with run_progress() as progress:
             bar = progress.add_task(title, total=len(tasks), unit=self.unit, disable=not self.status)
             progress.refresh()
-            for count, output in self.results(told, tasks):
-                total = accumulate([output], total)
-                progress.advance(bar, count)
-                progress.refresh()
-        return dict(total)
+
+            def outputs() -> Iterator[dict[str, Any]]:
+                for count, output in self.results(told, tasks):
+                    yield output
+                    progress.advance(bar, count)
+                    progress.refresh()
+
+            return dict(accumulate(outputs()))
 
     def results(self, told: Told, tasks: Sequence[Task]) -> Results:
         """Do tasks, each of which counts in exactly one of the results."""
