@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,21 @@ def execute(
         else:
             chunk = headers[0].nothing(fileset[headers[0].file.dataset])
             out = _run_on_nothing(runner, chunk, process, branches)
+    written_to = {Path(file).parent for file in out.get("files", ())}
+    for place in {*written_to, *filter(None, [folder, executor.checkpoints and executor.checkpoints.place])}:
+        remove_temporary(place, label)
+    result = _account(chunks, headers, out)
+    return replace(
+        result,
+        seconds=time.perf_counter() - start,
+        chunksize=size,
+        skipped={**{describe(file): why for file, why in failed_files.items()}, **result.skipped},
+        notes=[*_unread(fileset, headers, chunks), *result.notes],
+    )
+
+
+def _account(chunks: Sequence[WorkItem], headers: Sequence[Header], out: Mapping[str, Any]) -> RunResult:
+    """What became of every chunk."""
     failed: dict[WorkItem, str] = out.get("failed", {})
     lost: dict[WorkItem, str] = out.get("lost", {})
     processed: set[WorkItem] = out.get("processed", set())
@@ -144,24 +160,20 @@ def execute(
     events: Counter[str] = Counter()
     for chunk in sorted(processed, key=lambda item: item.dataset):
         events[chunk.dataset] += len(chunk)
-    written_to = {Path(file).parent for file in out.get("files", ())}
-    for place in {*written_to, *filter(None, [folder, executor.checkpoints and executor.checkpoints.place])}:
-        remove_temporary(place, label)
     return RunResult(
         output=out["out"].output,
         events=dict(events),
-        seconds=time.perf_counter() - start,
+        seconds=0.0,
         files=len({chunk.filename for chunk in chunks} - {chunk.filename for chunk in failed | lost}),
         chunks=len(processed) if chunks else 0,
-        chunksize=size,
-        skipped={describe(item): why for item, why in (failed_files | failed).items()},
+        skipped={describe(item): why for item, why in failed.items()},
         events_skipped=sum(map(len, failed)),
         empty_files=[header.file.filename for header in headers if not header.entries],
         processed=processed_files(headers, processed),
         missing=missing_entries(lost),
         throughput=out.get("throughput", Throughput()),
         columns=sorted({_BUFFER.sub("", name) for name in out["metrics"].get("columns", ())}),
-        notes=[*_unread(fileset, headers, chunks), *_of_checkpoints(out), *out.get("notes", ())],
+        notes=[*_of_checkpoints(out), *out.get("notes", ())],
     )
 
 
@@ -173,7 +185,7 @@ def _identity(
         return None
     try:
         return open_checkpoints(Path(checkpoints or folder or ""), processor, schema, friends)
-    except CoffeaFMError as error:
+    except Exception as error:  # objects of users may raise anything when they are described
         if checkpoints is not None:
             raise
         _log.info("an incomplete run cannot be completed later: %s", error)

@@ -69,10 +69,7 @@ class TaskExecutor(ExecutorBase):  # type: ignore[misc]
         return accumulate([total], accumulator), 0
 
     def _added(self, told: Measured, tasks: Sequence[Task]) -> dict[str, Any]:
-        total: Any = None
-        for output in self.results(told, tasks):
-            total = accumulate([output], total)
-        return dict(total)
+        return dict(accumulate(self.results(told, tasks)))
 
     def results(self, told: Measured, tasks: Sequence[Task]) -> Results:
         """Do tasks, each of which counts in exactly one of the results."""

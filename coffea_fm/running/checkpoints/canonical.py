@@ -24,6 +24,7 @@ from coffea_fm.errors import RecipeError
 from coffea_fm.inference import Tagger
 
 _LONGEST_PATH = 4096
+_LARGE = 1 << 30
 _FALLBACK = 4
 """Protocol of ``__reduce_ex__``."""
 
@@ -259,13 +260,19 @@ def _names(code: CodeType) -> list[str]:
 
 
 def content(name: str | os.PathLike[str]) -> bytes:
-    """Hash of the file of that name; of a bundle's manifest and calibration, for its folder; else nothing."""
+    """Hash of the file of that name; of a bundle's manifest and calibration, for its folder; else nothing.
+
+    A file of more than 1 GiB counts by its size and time.
+    """
     text = os.fspath(name)
     try:
         if not text or len(text) > _LONGEST_PATH or "\0" in text:
             return b""
         path = Path(text)
         if path.is_file():
+            state = path.stat()
+            if state.st_size > _LARGE:  # data rather than configuration: reading all of it would take too long
+                return _hash("large", f"{state.st_size} {state.st_mtime_ns}".encode())
             with path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").digest()
         if (path / "manifest.json").is_file():

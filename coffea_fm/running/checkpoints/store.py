@@ -15,7 +15,7 @@ from typing import Any
 from coffea.processor import ProcessorABC
 from coffea.processor.executor import WorkItem
 
-from coffea_fm.files import atomic
+from coffea_fm.files import atomic, identity
 from coffea_fm.running.checkpoints.canonical import Canonical
 from coffea_fm.running.checkpoints.code import describe_code
 from coffea_fm.running.checkpoints.sealed import owner_key, owner_name, read_sealed, write_sealed
@@ -151,14 +151,8 @@ def fingerprint(processor: ProcessorABC, schema: type, besides: object = None) -
 
 
 def chunk_name(item: WorkItem, header: Header) -> str:
-    """Hash of what a chunk is: the file (wherever it is), its entries, and what the fileset says of the dataset."""
-    about = (
-        item.dataset,
-        item.treename,
-        item.entrystart,
-        item.entrystop,
-        header.identifier,
-        header.state,
-        sorted((item.usermeta or {}).items()),
-    )
+    """Hash of what a chunk is: the file (wherever it is, if it has a UUID), its entries, and the metadata of its dataset."""
+    file = header.identifier if any(header.identifier) else identity(item.filename).encode()
+    place = (item.dataset, item.treename, item.entrystart, item.entrystop)
+    about = (*place, file, header.entries, header.state, sorted((item.usermeta or {}).items()))
     return Canonical().digest(about, f"the dataset {item.dataset!r}").hex()
