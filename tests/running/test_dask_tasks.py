@@ -62,7 +62,7 @@ class Deadly:
 
 
 def added(results: Any) -> dict[str, Any]:
-    return dict(accumulate(output for _, output in results))
+    return dict(accumulate(results))
 
 
 def test_chunks_of_dead_workers_are_done_again(client: Any, tmp_path: Path) -> None:
