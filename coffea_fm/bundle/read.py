@@ -43,9 +43,11 @@ def reader(source: str) -> Read:
         large, or a link out of the bundle.
     """
     try:
-        set_timeouts()
-        private = {"skip_instance_cache": True} if is_remote(source) else {}  # knows nothing of replaced files
-        files, path = fsspec.core.url_to_fs(source, **private)
+        if is_remote(source):
+            set_timeouts()
+            files, path = fsspec.core.url_to_fs(source, skip_instance_cache=True)  # knows nothing of replaced files
+        else:
+            files, path = fsspec.core.url_to_fs(source)
         if path.endswith(".zip"):
             return _zip_reader(source, _whole(files, path))
         if not is_remote(source) and not files.isdir(path):

@@ -88,7 +88,7 @@ def _of_reading(chain: Sequence[BaseException], file: str, where: str) -> Coffea
     for error in chain:
         why, about = cause(error), sentence(error)
         if why is Cause.PLUGIN:
-            return SetupError(f"cannot read {where}: {about}; the file is fine: {why.value}{_extra(file)}")
+            return SetupError(f"cannot read {where}: {about}; the file is fine: {why.value}{_extra(file, about)}")
         if why is Cause.DENIED:
             return SetupError(
                 f"cannot read {where}: {about}; this account has no permission to read the file: {why.value}"
@@ -117,10 +117,11 @@ def _of_reading(chain: Sequence[BaseException], file: str, where: str) -> Coffea
     return UnreadableFileError(f"cannot read {where}: {said}; the file is truncated or damaged")
 
 
-def _extra(file: str) -> str:
-    """The extra of coffea-fm that reads files of this protocol."""
+def _extra(file: str, about: str) -> str:
+    """The extra of coffea-fm that reads files of this protocol, if its plugin is what is missing."""
     extra = _EXTRAS.get(file.partition("://")[0])
-    return f", with pip install 'coffea-fm[{extra}]'" if extra else ""
+    plugin = any(word in about.lower() for word in ("fsspec", "filesystem", "s3fs", "xrootd"))
+    return f", with pip install 'coffea-fm[{extra}]'" if extra and plugin else ""
 
 
 def serves_no_ranges(url: str) -> bool:

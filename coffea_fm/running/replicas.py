@@ -10,6 +10,7 @@ from typing import Any, Final
 from coffea.processor.executor import WorkItem
 
 from coffea_fm.errors import CoffeaFMError
+from coffea_fm.files import local_path
 from coffea_fm.remote import forget_connections, set_timeouts
 from coffea_fm.retries import ATTEMPTS, wait
 from coffea_fm.running.failures import MissingFileError, NetworkError, RefusedError, SetupError, UnreadableFileError
@@ -45,10 +46,11 @@ def attempted(
     CoffeaFMError
         The error of the last attempt.
     """
-    set_timeouts()
     listed, *processor = item if isinstance(item, tuple) else (item,)
     places = (listed.usermeta or {}).get(REPLICAS) if isinstance(listed, WorkItem) else listed.replicas
     places = places or (listed.filename,)
+    if any(local_path(place) is None for place in places):
+        set_timeouts()
     for attempt in count():
         used = replace(listed, filename=places[attempt % len(places)])
         try:
