@@ -125,7 +125,7 @@ class ParticleTransformer(Backbone):
         rows = to_rows(vectors)
         for block in self.blocks:
             rows = block(rows, (n_sets, n_tokens), bias)
-        vectors = from_rows(rows, (n_sets, n_tokens))
+        vectors = from_rows(rows, (n_sets, n_tokens), self.dim)
         token = self.class_token.expand(n_sets, -1, -1)
         for block in self.class_blocks:
             token = cast("ParTLayer", block).attend(token, vectors, class_padding)

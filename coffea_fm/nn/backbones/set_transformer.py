@@ -131,7 +131,7 @@ class SetTransformer(Backbone):
         rows = to_rows(vectors)
         for block in self.blocks:
             rows = block(rows, (n_sets, n_tokens), bias)
-        vectors = from_rows(self.norm(rows), (n_sets, n_tokens))
+        vectors = from_rows(self.norm(rows), (n_sets, n_tokens), self.dim)
         token_vectors = vectors[:, self.config.registers :].masked_fill(~features.mask.unsqueeze(-1), 0.0)
         if self.config.embedding == "mean":
             learned = vectors[:, : self.config.registers].sum(dim=1)

@@ -51,13 +51,13 @@ def to_rows(vectors: Tensor) -> Tensor:
     Matrix products with weights are fastest on one matrix. With the tokens outermost, onnxruntime fuses the transposes of
     the attention into its products.
     """
-    return vectors.transpose(0, 1).reshape(-1, vectors.shape[-1])
+    return vectors.transpose(0, 1).flatten(0, 1)
 
 
-def from_rows(rows: Tensor, shape: tuple[int, int]) -> Tensor:
+def from_rows(rows: Tensor, shape: tuple[int, int], dim: int) -> Tensor:
     """Undo `to_rows`, for as many sets and tokens per set: [sets, tokens, dim]."""
     sets, tokens = shape
-    return rows.view(tokens, sets, rows.shape[-1]).transpose(0, 1)
+    return rows.view(tokens, sets, dim).transpose(0, 1)
 
 
 class Attention(nn.Module):

@@ -92,5 +92,5 @@ class EventTransformer(EventHead):
         rows = to_rows(vectors)
         for block in self.blocks:
             rows = block(rows, shape, bias)
-        logits: Tensor = self.classify(from_rows(self.norm(rows), shape)[:, 0])
+        logits: Tensor = self.classify(from_rows(self.norm(rows), shape, vectors.shape[2])[:, 0])
         return logits

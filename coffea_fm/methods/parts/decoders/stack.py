@@ -49,4 +49,4 @@ class Stack(nn.Module):
         rows = to_rows(vectors)
         for block in self.blocks:
             rows = block(rows, shape, bias)
-        return from_rows(self.norm(rows), shape)
+        return from_rows(self.norm(rows), shape, vectors.shape[2])
