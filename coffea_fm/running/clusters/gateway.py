@@ -52,8 +52,8 @@ class Gateway(ClusterConfig):
             raise RecipeError(
                 "--cluster gateway: no address is known; write 'address: https://...' to a --cluster-config"
             )
-        gateway = dask_gateway.Gateway(address, auth=self.auth)
-        with gateway, self._new_cluster(gateway) as cluster, cluster.get_client() as client:
+        gateway = dask_gateway.Gateway(address, auth=self.auth)  # it closes itself, and fails if that is done twice
+        with self._new_cluster(gateway) as cluster, cluster.get_client() as client:
             if self.adaptive:
                 cluster.adapt(**self.adaptive.model_dump())
             else:
