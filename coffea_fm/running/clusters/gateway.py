@@ -13,6 +13,9 @@ from coffea_fm.names import nearest
 from coffea_fm.running.clusters.base import Adaptive, ClusterConfig
 from coffea_fm.running.clusters.batch import need
 
+_KEPT: list[Any] = []
+"""dask-gateway closes what is collected, and prints a traceback if it is closed already: kept to the end of the process."""
+
 
 class Gateway(ClusterConfig):
     """Configuration of a dask-gateway.
@@ -53,7 +56,9 @@ class Gateway(ClusterConfig):
                 "--cluster gateway: no address is known; write 'address: https://...' to a --cluster-config"
             )
         gateway = dask_gateway.Gateway(address, auth=self.auth)
+        _KEPT.append(gateway)
         with gateway, self._new_cluster(gateway) as cluster, cluster.get_client() as client:
+            _KEPT.append(cluster)
             if self.adaptive:
                 cluster.adapt(**self.adaptive.model_dump())
             else:
