@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -135,6 +136,7 @@ def draw(samples: Samples, path: Path, warm_up: int) -> None:
 
 def main() -> None:
     """Measure, and write the table and the figure."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # also where a shell in the background ignores SIGINT
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chunks", type=int, default=2000)
     parser.add_argument("--chunksize", type=int, default=30)

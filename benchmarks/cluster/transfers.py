@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from coffea_fm.running.merging import Merging
 from coffea_fm.running.processors import load_processor
 from coffea_fm.running.sources import read_fileset
 from coffea_fm.schemas import PFNanoAODSchema
+
+_MERGED = 20
 
 
 def transfers(folder: Path, events: int) -> tuple[str, dict[str, float]]:
@@ -40,7 +43,12 @@ def transfers(folder: Path, events: int) -> tuple[str, dict[str, float]]:
         chunksize=events,
         quiet=True,
     )
-    output = _compressed(cloudpickle.dumps(Merging(result.output)))
+    pickled = cloudpickle.dumps(Merging(result.output))
+    output, start = _compressed(pickled), time.process_time()
+    total = Merging(result.output)
+    for _ in range(_MERGED):
+        total += cloudpickle.loads(pickled)
+    merge = (time.process_time() - start) / _MERGED
     chunk = len(pickle.dumps(item))
     rows = [
         "| | bytes | moves |",
@@ -50,7 +58,7 @@ def transfers(folder: Path, events: int) -> tuple[str, dict[str, float]]:
         f'| the processor with `ship="bytes"` | {by_bytes:,} | once a worker |',
         f"| the result of a chunk (histograms, counts), compressed | {output:,} | between workers, and to the client after merging |",
     ]
-    return "\n".join(rows), {"item": chunk, "processor": by_path, "bytes": by_bytes, "result": output}
+    return "\n".join(rows), {"item": chunk, "processor": by_path, "bytes": by_bytes, "result": output, "merge": merge}
 
 
 def _compressed(data: bytes) -> int:

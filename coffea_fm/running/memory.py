@@ -104,7 +104,7 @@ def check_chunks(need: Need, events: int, workers: Workers) -> None:
 
 def two_digits(number: float) -> int:
     """The largest number with two digits and zeros that is not larger."""
-    digits = 10 ** max(len(str(int(number))) - 2, 0)
+    digits: int = 10 ** max(len(str(int(number))) - 2, 0)
     return int(number) // digits * digits
 
 

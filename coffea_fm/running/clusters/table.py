@@ -26,9 +26,9 @@ KINDS: dict[str, type[ClusterConfig]] = {
     "htcondor": HTCondor,
     "gateway": Gateway,
 }
-PROFILE_CYCLE = "60s"
-"""Every second, a dask worker keeps a tree of what its tasks were calling, for an hour: with the deep stacks of awkward
-and uproot, 16 MiB a minute were measured. A tree a minute is enough for the profile of a report."""
+PROFILE_CYCLE = "1h"
+"""By default, a dask worker keeps a tree of what its tasks were calling for each second of an hour: with the deep stacks of
+awkward and uproot, 16 MiB a minute were measured, and 3 MiB with a tree a minute. One tree does not grow for long."""
 
 
 def find_cluster(cluster: str, settings: ClusterSettings = None) -> ClusterConfig:
