@@ -20,6 +20,7 @@ _RESERVED = {
     *("metadata", "preload", "replicas"),
 }
 _KEYS = ("files", "treename", "object_path", "metadata", "preload", "form", "compressed_form", "format", "did")
+_LONGEST_PATH, _LONGEST_NAME = 4000, 250
 _PARQUET = (".parquet", ".parq")
 
 
@@ -130,7 +131,10 @@ def _dataset(entry: object, folder: Path, treename: str, where: str) -> Dataset:
             raise RecipeError(f"{where} has no 'files': {nearest('files', map(str, entry), 'it has')}")
         files = entry["files"]
         treename = entry.get("treename") or entry.get("object_path") or treename
-        metadata = dict(entry.get("metadata") or {})
+        given = entry.get("metadata") or {}
+        if not isinstance(treename, str) or not isinstance(given, Mapping):
+            raise RecipeError(f"{where}: 'treename' must be text, and 'metadata' a mapping")
+        metadata = dict(given)
         preload = _preload(entry.get("preload"), where)
         for key in sorted(set(map(str, entry)) - set(_KEYS)):
             unread.append(
@@ -147,6 +151,7 @@ def _dataset(entry: object, folder: Path, treename: str, where: str) -> Dataset:
         file, *others = given if isinstance(given, list | tuple) and given else [given]
         if not isinstance(file, str | os.PathLike):
             raise RecipeError(f"{where} names a file that is not a string: {file!r}")
+        _check_path(os.fspath(file), where)
         about = files[file] if isinstance(files, Mapping) else None
         if isinstance(about, Mapping):
             others = about.get("replicas") or []
@@ -160,6 +165,14 @@ def _dataset(entry: object, folder: Path, treename: str, where: str) -> Dataset:
             if isinstance(about, Mapping) and about.get("steps") is not None:
                 steps[data.path] = _steps(about["steps"], f"{where}, file {file}")
     return Dataset(found, metadata, steps, tuple(unread), preload, replicas)
+
+
+def _check_path(path: str, where: str) -> None:
+    """Refuse what no file can be named, before the file system is asked."""
+    parts = path.split("/")
+    fits = path.isprintable() and len(path) <= _LONGEST_PATH and max(map(len, parts)) <= _LONGEST_NAME
+    if not fits or (parts[0].startswith("~") and os.path.expanduser(parts[0]) == parts[0]):  # noqa: PTH111 - Path raises
+        raise RecipeError(f"{where} names {path[:80]!r}, which cannot be the path of a file")
 
 
 def _preload(given: object, where: str) -> frozenset[str] | None:

@@ -35,9 +35,11 @@ def check_schema(schema: pa.Schema, level: Level, depth: int = 0, prefix: str = 
     Refused
         If a column is missing, or of another type.
     """
+    if len(set(schema.names)) < len(schema.names):
+        raise Refused("it has two columns of one name")
     for name in level.names:
         column = f"{prefix or f'{level.name}.'}{name}"
-        if schema.names.count(column) != 1:
+        if column not in schema.names:
             raise Refused(f"it has no column {column!r}")
         kind = schema.field(column).type
         for _ in range(depth):

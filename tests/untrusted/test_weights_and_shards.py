@@ -112,7 +112,7 @@ COLUMNS = {
     "no lists": (lambda t: other(t, "constituents.pt", pa.array([1.0] * 20)), "has no lists"),
     "text": (lambda t: other(t, "jet.eta", pa.array(["a"] * 20)), "holds no numbers"),
     "missing": (lambda t: t.drop_columns(["constituents.pt"]), "has no column 'constituents.pt'"),
-    "twice": (lambda t: t.append_column("jet.eta", t.column("jet.eta")), "has no column 'jet.eta'"),
+    "twice": (lambda t: t.append_column("jet.eta", t.column("jet.eta")), "two columns of one name"),
     "missing lists": (lambda t: other(t, "constituents.pt", pa.nulls(20, pa.list_(pa.float32()))), "other lengths"),
     "no target": (lambda t: t.drop_columns(["target"]), "has no column 'target'"),
     "a target of text": (lambda t: other(t, "target", pa.array(["a"] * 20)), "the range of the column 'target'"),

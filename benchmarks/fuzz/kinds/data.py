@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -177,8 +178,6 @@ def prepare_histograms(folder: Path) -> Path:
 
 
 def make_histograms(path: Path, rng: Rng, folder: Path) -> None:
-    import zipfile
-
     target = folder / "histograms.zip"
     if rng.random() < 0.4:
         target.write_bytes(mutate_bytes(path.read_bytes(), rng))

@@ -17,6 +17,7 @@ from coffea_fm.tokens.fields import Unit
 
 FOLDER: Final = Path(__file__).parents[1] / "mappings"
 _MOST_FAMILIES: Final = 8
+_LONGEST_PATH: Final = 200
 Padding = Literal["constant", "wrap"]
 
 
@@ -169,7 +170,9 @@ def _content(name: str, folder: Path, before: tuple[str, ...]) -> dict[str, Any]
     base = content.get("extends")
     if base is None:
         return content
-    return _merged(_content(str(base), path.parent, (*before, key)), content)
+    if not isinstance(base, str) or len(base) > _LONGEST_PATH or not base.isprintable():
+        raise RecipeError(f"the mapping {path} extends {str(base)[:80]!r}, which is no name of a file")
+    return _merged(_content(base, path.parent, (*before, key)), content)
 
 
 def _merged(base: MappingOf[str, Any], other: MappingOf[str, Any]) -> dict[str, Any]:

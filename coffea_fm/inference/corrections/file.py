@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from correctionlib.highlevel import open_auto
 
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.names import nearest
+from coffea_fm.untrusted.json_text import parse_json
 
 _CHECKSUM = re.compile(r"\b[0-9a-f]{64}\b")
 _SHORT_CHECKSUM = re.compile(r"_([0-9a-f]{12})$")
@@ -53,7 +53,8 @@ class CorrectionFile:
         """
         try:
             text = open_auto(os.fspath(path))
-            described = {each["name"]: each for each in json.loads(text)["corrections"]}
+            described = {each["name"]: each for each in parse_json(text)["corrections"]}
+            _check_formulas(list(described.values()))
             content = correctionlib.CorrectionSet.from_string(text)
         except FileNotFoundError as error:
             raise RecipeError(f"the file of corrections {path} does not exist: check its path") from error
@@ -98,6 +99,14 @@ class CorrectionFile:
         found = _CHECKSUM.search(text)
         short = _SHORT_CHECKSUM.search(name)
         return found[0] if found else short[1] if short else ""
+
+
+def _check_formulas(corrections: list[Any]) -> None:
+    """Refuse formulas of variables that are no names: correctionlib ends the process there."""
+    for node in _nodes(corrections):
+        variables = node.get("variables", [])
+        if not isinstance(variables, list) or not all(isinstance(variable, str) for variable in variables):
+            raise ValueError("a formula has variables that are no names")
 
 
 def _numbers(edges: Any) -> list[float]:

@@ -67,7 +67,7 @@ class PET2Config(AttentionConfig, BackboneConfig):
     @model_validator(mode="before")
     @classmethod
     def _fill_size(cls, given: dict[str, Any]) -> dict[str, Any]:
-        return SIZES.get(given.get("size", "small"), {}) | given
+        return SIZES.get(str(given.get("size", "small")), {}) | given
 
     def build(self, level: Level) -> PET2:
         """Build the network."""

@@ -66,7 +66,7 @@ class SetTransformerConfig(AttentionConfig, BackboneConfig):
     @model_validator(mode="before")
     @classmethod
     def _fill_size(cls, given: dict[str, Any]) -> dict[str, Any]:
-        return _SIZES.get(given.get("size", "small"), {}) | given
+        return _SIZES.get(str(given.get("size", "small")), {}) | given
 
     def build(self, level: Level) -> SetTransformer:
         """Build the network."""
