@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import fsspec  # type: ignore[import-untyped]
+import fsspec
 import uproot
 from coffea.processor.executor import ExecutorBase, ParquetFileContext, WorkItem
 
