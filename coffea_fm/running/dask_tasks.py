@@ -84,9 +84,10 @@ class DaskTasks:
         CoffeaFMError
             What the first task raised.
         """
-        from distributed import as_completed
+        import distributed
 
-        queue: Any = as_completed(self._submit(tasks), raise_errors=False)
+        as_completed: Any = distributed.as_completed
+        queue = as_completed(self._submit(tasks), raise_errors=False)
         try:
             for future in queue:
                 if future in self._chunks and future.status == "finished" and self._group > 1:
@@ -151,7 +152,7 @@ class DaskTasks:
         tasks = list(by_key.values())
         if isinstance(error, KilledWorker):
             _log.info("dask gave up: %s", error)
-            self._killed.update([by_key[error.task]] if error.task in by_key else tasks)
+            self._killed.update([by_key[str(error.task)]] if str(error.task) in by_key else tasks)
             why = "dask workers died repeatedly on it, most likely out of memory: use a smaller --chunksize or more memory"
             return {task: why for task in tasks if self._is_to_blame(task)}
         if isinstance(error, CancelledError):

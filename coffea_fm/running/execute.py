@@ -135,8 +135,9 @@ def execute(
         else:
             chunk = headers[0].nothing(fileset[headers[0].file.dataset])
             out = _run_on_nothing(runner, chunk, process, branches)
-    written_to = {Path(file).parent for file in out.get("files", ())}
-    for place in {*written_to, *filter(None, [folder, executor.checkpoints and executor.checkpoints.place])}:
+    kept_at = executor.checkpoints.place if executor.checkpoints else None
+    written_to = (Path(file).parent for file in out.get("files", ()))
+    for place in filter(None, {*written_to, folder, kept_at}):
         remove_temporary(place, label)
     result = _account(chunks, headers, out)
     return replace(
@@ -217,7 +218,7 @@ def _run(
         out.setdefault("remarks", []).append(f"{len(done)} of {len(by_name)} chunks are from the run before this one")
     if unfinished is not None:
         if out.get("lost"):
-            kept = {key: out[key] for key in ("out", "metrics", "files") if key in out}
+            kept: dict[str, Any] = {key: out[key] for key in ("out", "metrics", "files") if key in out}
             processed = out.get("processed", set())
             with suppress(OutputError):  # the disk is full: then the next run starts from the beginning
                 unfinished.write([name for name, chunk in by_name.items() if chunk in processed], kept)

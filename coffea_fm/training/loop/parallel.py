@@ -56,7 +56,7 @@ def launch(work: Callable[[Fabric], ResultT], processes: int, precision: Asked) 
                 "leave it out"
             )
         os.environ.update(launched.variables)
-        found = [TorchElasticEnvironment()]
+        found = TorchElasticEnvironment()
         fabric = make(devices=launched.local, num_nodes=launched.hosts, strategy=DDPStrategy(), plugins=found)
         fabric.launch()
         result = _guarded(fabric, work, local=launched.local)
