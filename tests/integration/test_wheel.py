@@ -74,21 +74,26 @@ print(sorted(path.name for path in shipped("processors", "hh4b").glob("limit*.ya
 
 def test_models_are_listed_and_what_stayed_behind_is_told(binaries: Path, tmp_path: Path) -> None:
     listed = json.loads(call(binaries / "coffea-fm", "models", "--json", cwd=tmp_path))["models"]
-    assert {model["name"] for model in listed} == {path.parent.name for path in ROOT.glob("exports/*/manifest.json")}
+    bundles = {path.parent.name for path in ROOT.glob("exports/*/manifest.json")}
+    assert {model["name"] for model in listed} == bundles - {"jet-classifier-small-pairs"}
     assert {model["checkpoint"] for model in listed} == {None}
     code = """
-from coffea_fm.bundle.find import find_checkpoint
+from coffea_fm.bundle.find import find_bundle, find_checkpoint
 from coffea_fm.errors import InputError
 from coffea_fm.shipped import shipped
-for ask in (lambda: find_checkpoint("jet-classifier-small"), lambda: shipped("samples", "hh4b")):
+pairs = "jet-classifier-small-pairs"
+asks = (lambda: find_checkpoint("jet-classifier-small"), lambda: find_bundle(pairs), lambda: shipped("samples", "hh4b"))
+for ask in asks:
     try:
         ask()
     except InputError as error:
         print(error)
 """
-    weights, sample = call(binaries / "python", "-c", code, cwd=tmp_path).splitlines()
+    weights, pairs, sample = call(binaries / "python", "-c", code, cwd=tmp_path).splitlines()
     assert "git clone https://github.com/coffea-fm/coffea-fm" in weights
     assert "models/jet-classifier-small/checkpoint" in weights
+    assert "not in the wheel" in pairs
+    assert "give exports/jet-classifier-small-pairs" in pairs
     assert "git clone https://github.com/coffea-fm/coffea-fm" in sample
 
 
