@@ -115,7 +115,7 @@ def execute(
         else:
             chunk = headers[0].nothing(fileset[headers[0].file.dataset])
             out = _run_on_nothing(runner, chunk, process, branches)
-    written_to = {Path(file).parent for file in out.get("files", ())}
+    written_to = {Path(file).parent for file, _ in out.get("files", ())}
     for place in {*written_to, *filter(None, [folder, executor.checkpoints and executor.checkpoints.place])}:
         remove_temporary(place, label)
     result = _account(chunks, headers, out)
