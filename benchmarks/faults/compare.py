@@ -35,8 +35,16 @@ class Comparison:
         return not (self.lost or self.twice or self.differences)
 
 
-def compare(found: Path, wanted: Path) -> Comparison:
-    """Compare histograms bin by bin, the cutflow, and the rows of all shards and friends."""
+def compare(found: Path, wanted: Path, *, keeps_parts: bool = False) -> Comparison:
+    """Compare histograms bin by bin, the cutflow, and the rows of all shards and friends.
+
+    Parameters
+    ----------
+    found, wanted : Path
+        Output folders.
+    keeps_parts : bool
+        Whether parts of friends stay, as they do with checkpoints.
+    """
     differences = []
     one, other = bins(found), bins(wanted)
     keys = one["entries"].keys() | other["entries"].keys()
@@ -48,12 +56,16 @@ def compare(found: Path, wanted: Path) -> Comparison:
     if _cutflow(found) != _cutflow(wanted):
         differences.append("cutflow")
     for kind, pattern in (("shard", "shards/*.parquet"), ("friend tree", "friends/**/*.parquet")):
-        names = [sorted(path.relative_to(run) for path in run.glob(pattern)) for run in (found, wanted)]
+        names = [
+            sorted(path.relative_to(run) for path in run.glob(pattern) if path.parent.name != ".parts")
+            for run in (found, wanted)
+        ]
         if names[0] != names[1]:
             differences.append(f"{kind}s: {len(names[0])} instead of {len(names[1])}")
         else:
             differences += [f"{kind} {name}" for name in names[0] if not _same_rows(found / name, wanted / name)]
-    rest = [path.name for path in found.rglob("*") if path.name.endswith(".tmp") or path.name == ".parts"]
+    rest = [path.name for path in found.rglob("*") if path.name.endswith(".tmp")]
+    rest += [".parts"] * (not keeps_parts and (found / "friends" / ".parts").exists())
     differences += [f"left behind: {name}" for name in rest]
     lost = int(sum(-part[part < 0].sum() for part in gap))
     return Comparison(lost, int(sum(part[part > 0].sum() for part in gap)), differences)
@@ -93,4 +105,4 @@ def _cutflow(run: Path) -> Any:
 
 
 def _same_rows(one: Path, other: Path) -> bool:
-    return bool(pq.read_table(one).equals(pq.read_table(other)))
+    return repr(pq.read_table(one).to_pydict()) == repr(pq.read_table(other).to_pydict())  # NaN equals NaN

@@ -27,6 +27,7 @@ from processes import WORKERS
 from scenes import CHUNK, Outcome, Scene
 
 import coffea_fm.cli.run
+import coffea_fm.running.commands
 import coffea_fm.running.dask_tasks
 import coffea_fm.running.friend_files
 import coffea_fm.shards

@@ -296,7 +296,7 @@ def killed_client(scene: Scene, times: int, life: float) -> Outcome:
                 end += LONGEST
             time.sleep(0.005)
     if code == 0:
-        scene.outcome.comparison = compare(scene.out, scene.wanted)
+        scene.outcome.comparison = compare(scene.out, scene.wanted, keeps_parts=True)
     scene.outcome.seconds = time.monotonic() - began
     return scene.outcome
 

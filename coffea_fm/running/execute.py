@@ -136,7 +136,7 @@ def execute(
             chunk = headers[0].nothing(fileset[headers[0].file.dataset])
             out = _run_on_nothing(runner, chunk, process, branches)
     kept_at = executor.checkpoints.place if executor.checkpoints else None
-    written_to = (Path(file).parent for file in out.get("files", ()))
+    written_to = (Path(file).parent for file, _ in out.get("files", ()))
     for place in filter(None, {*written_to, folder, kept_at}):
         remove_temporary(place, label)
     result = _account(chunks, headers, out)

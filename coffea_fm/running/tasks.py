@@ -77,9 +77,8 @@ class Told:
     def _done_noting_files(self, task: Task, given: Any) -> dict[str, Any]:
         with noting_files(self.run) as files:
             output = self._done(task, given)
-        if "processed" not in output:  # then what it wrote is of no use, and may be removed
-            return output
-        written = {str(file): file.stat().st_size for file in files if file.exists()}
+        # a set: sizes of a chunk that was tried twice would be added up
+        written = {(str(file), file.stat().st_size) for file in files if file.exists()}
         return {**output, "files": written} if written else output
 
     def _done(self, task: Task, given: Any) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Unfinished:
         except (FileNotFoundError, SealError) as error:
             _log.info("nothing is taken from an earlier run: %s", error)
             return set(), {}
-        if not done <= set(names) or not are_there(output.get("files", {})):
+        if not done <= set(names) or not are_there(output.get("files", ())):
             return set(), {}
         return done, output
 

@@ -7,7 +7,7 @@ import hmac
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ class Checkpoints:
             kept: dict[str, Any] = read_sealed(path, name=self.run + name, key=self.key)
         except FileNotFoundError:
             return None
-        if not are_there(kept.get("files", {})):
+        if not are_there(kept.get("files", ())):
             return None
         place = (item.filename, item.treename, item.entrystart, item.entrystop)
         if self.friends is not None and not self.friends.part(*place).exists():
@@ -99,9 +99,9 @@ class Checkpoints:
             path.write_text(json.dumps(about) + "\n")
 
 
-def are_there(files: Mapping[str, int]) -> bool:
+def are_there(files: Iterable[tuple[str, int]]) -> bool:
     """Whether the files that a processor wrote, such as shards, still have the sizes that they had."""
-    for file, size in files.items():
+    for file, size in files:
         path = Path(file)
         if not path.exists() or path.stat().st_size != size:
             _log.info("%s was written, and is not there any more", file)
