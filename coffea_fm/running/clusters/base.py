@@ -10,6 +10,10 @@ from pydantic import Field, model_validator
 
 from coffea_fm.config import Config
 
+PROFILE_CYCLE = "1h"
+"""By default, a dask worker keeps a tree of what its tasks were calling for each second of an hour: with the deep stacks of
+awkward and uproot, 16 MiB a minute were measured, and 3 MiB with a tree a minute. One tree does not grow for long."""
+
 
 class Adaptive(Config):
     """Bounds of a number of workers or jobs that follows the work: more while tasks wait, fewer while workers idle."""

@@ -18,7 +18,7 @@ from pydantic import Field, field_validator, model_validator
 
 import coffea_fm
 from coffea_fm.errors import InputError
-from coffea_fm.running.clusters.base import Adaptive, ClusterConfig
+from coffea_fm.running.clusters.base import PROFILE_CYCLE, Adaptive, ClusterConfig
 from coffea_fm.running.clusters.jobs import Jobs, named_apart
 from coffea_fm.running.clusters.watch import Watch
 
@@ -138,7 +138,8 @@ class Batch(ClusterConfig):
     def job_options(self) -> dict[str, Any]:
         """Arguments of dask-jobqueue's job class."""
         threads = self.cores // self.workers_per_job
-        exports = [f"export {name}={threads}" for name in _THREADS]
+        profile = f"export DASK_DISTRIBUTED__WORKER__PROFILE__CYCLE={PROFILE_CYCLE}"
+        exports = [*(f"export {name}={threads}" for name in _THREADS), profile]
         lifetime = [f"--lifetime {self.seconds * 9 // 10}", f"--lifetime-stagger {self.seconds // 20}"]
         return {
             "cores": self.cores,

@@ -12,7 +12,7 @@ from coffea_fm.config import config_error, read_yaml
 from coffea_fm.errors import RecipeError
 from coffea_fm.names import nearest
 from coffea_fm.running.clusters.address import Address
-from coffea_fm.running.clusters.base import ClusterConfig
+from coffea_fm.running.clusters.base import PROFILE_CYCLE, ClusterConfig
 from coffea_fm.running.clusters.gateway import Gateway
 from coffea_fm.running.clusters.htcondor import HTCondor
 from coffea_fm.running.clusters.local import Local
@@ -26,9 +26,6 @@ KINDS: dict[str, type[ClusterConfig]] = {
     "htcondor": HTCondor,
     "gateway": Gateway,
 }
-PROFILE_CYCLE = "1h"
-"""By default, a dask worker keeps a tree of what its tasks were calling for each second of an hour: with the deep stacks of
-awkward and uproot, 16 MiB a minute were measured, and 3 MiB with a tree a minute. One tree does not grow for long."""
 
 
 def find_cluster(cluster: str, settings: ClusterSettings = None) -> ClusterConfig:

@@ -39,6 +39,7 @@ def test_a_slurm_job_has_its_resources_environment_and_one_thread_a_core(tmp_pat
         "#SBATCH --constraint=fast",
         "module load gcc",
         "export OMP_NUM_THREADS=1",
+        "export DASK_DISTRIBUTED__WORKER__PROFILE__CYCLE=1h",
         "export OPENBLAS_NUM_THREADS=1",
     ):
         assert line in lines
