@@ -83,7 +83,7 @@ def content(own: Path, output: str) -> tuple[object, ...]:
     """All that a run wrote: bins, counts, rows."""
     entries = read_histograms(own / output / "histograms.zip")["entries"]
     bins = {name: entries[{"dataset": name}].values().tolist() for name in entries.axes["dataset"]}
-    paths = sorted((own / output / "friends").rglob("*.parquet"))
+    paths = sorted((own / output / "friends").glob("[!.]*/*.parquet"))  # not the parts, which checkpoints need
     friends = [(path.name, repr(pq.read_table(path).to_pydict())) for path in paths]  # NaN equals NaN
     return bins, json.loads((own / output / "cutflow.json").read_text()), friends
 
