@@ -15,7 +15,7 @@ from coffea_fm.errors import InputError
 from coffea_fm.evaluation.paired import Estimate, paired
 from coffea_fm.export.check import ExportError, open_session
 from coffea_fm.export.examples import spread_row_groups
-from coffea_fm.export.int8 import Recorder, folded, products, shared, to_int8, with_outputs
+from coffea_fm.export.int8 import Recorder, folded, products, to_int8, with_outputs
 from coffea_fm.inference.chain import Chain
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import Packed
@@ -122,7 +122,7 @@ def _convert(bundle: Bundle, packed: Packed) -> dict[str, bytes]:
     # One at a time, without padding: pairs of empty slots have values five times as large as those of tokens.
     one_by_one = Chain(bundle.manifest, lambda graph: sessions[graph.name], batch_tokens=1, multiple=1)
     one_by_one.run(packed, bundle.manifest.level, ("scores",))
-    return {name: to_int8(proto, shared(proto, sessions[name].ranges)) for name, proto in protos.items()}
+    return {name: to_int8(proto, sessions[name].ranges) for name, proto in protos.items()}
 
 
 def _measure(

@@ -76,24 +76,6 @@ def products(proto: ModelProto) -> list[NodeProto]:
     return [node for node in proto.graph.node if node.op_type == "Gemm" and _is_large(node, weights)]
 
 
-def shared(proto: ModelProto, ranges: Mapping[str, Range]) -> dict[str, Range]:
-    """The same ranges, with one for all products by the same weights.
-
-    A graph may run a layer in pieces of a batch. With a range for each piece, the answer for a jet would depend on the
-    piece that it comes into.
-    """
-    weights = {tensor.name: tensor for tensor in proto.graph.initializer}
-    inputs: dict[bytes, list[str]] = {}
-    for node in products(proto):
-        inputs.setdefault(numpy_helper.to_array(weights[node.input[1]]).tobytes(), []).append(node.input[0])
-    found = dict(ranges)
-    for names in inputs.values():
-        known = [ranges[name] for name in names if name in ranges]
-        if known:
-            found |= dict.fromkeys(names, (min(low for low, _ in known), max(high for _, high in known)))
-    return found
-
-
 def with_outputs(proto: ModelProto, names: Iterable[str]) -> bytes:
     """The same graph with more outputs."""
     copy = ModelProto()
