@@ -13,7 +13,7 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
-from coffea_fm.nn.blocks.attention import AttentionConfig, from_rows, padding_bias, to_rows
+from coffea_fm.nn.blocks.attention import AttentionConfig, padding_bias
 from coffea_fm.nn.blocks.pair_bias import PairBias
 from coffea_fm.nn.blocks.part_layer import ParTLayer, Version, norm_of
 from coffea_fm.nn.features.group import FeatureKind
@@ -122,10 +122,10 @@ class ParticleTransformer(Backbone):
         position = torch.arange(n_tokens, device=mask.device)
         own = position.unsqueeze(1) == position
         bias = self.pair_bias(features.momenta, mask) + padding.expand(-1, -1, n_tokens, -1).masked_fill(own, 0.0)
-        rows = to_rows(vectors)
+        rows = vectors.view(-1, self.dim)
         for block in self.blocks:
             rows = block(rows, (n_sets, n_tokens), bias)
-        vectors = from_rows(rows, (n_sets, n_tokens), self.dim)
+        vectors = rows.view(n_sets, n_tokens, self.dim)
         token = self.class_token.expand(n_sets, -1, -1)
         for block in self.class_blocks:
             token = cast("ParTLayer", block).attend(token, vectors, class_padding)

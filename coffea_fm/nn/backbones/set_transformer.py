@@ -9,7 +9,7 @@ from pydantic import model_validator
 from torch import nn
 
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
-from coffea_fm.nn.blocks.attention import AttentionConfig, from_rows, padding_bias, to_rows
+from coffea_fm.nn.blocks.attention import AttentionConfig, padding_bias
 from coffea_fm.nn.blocks.pair_bias import PairBias
 from coffea_fm.nn.blocks.transformer import Block
 from coffea_fm.nn.features.group import FeatureKind
@@ -128,10 +128,10 @@ class SetTransformer(Backbone):
             pairs = self.pair_bias(features.momenta, features.mask)
             bias = bias + nn.functional.pad(pairs, (self.config.registers, 0, self.config.registers, 0))
         n_sets, n_tokens = real.shape
-        rows = to_rows(vectors)
+        rows = vectors.view(-1, self.dim)
         for block in self.blocks:
             rows = block(rows, (n_sets, n_tokens), bias)
-        vectors = from_rows(self.norm(rows), (n_sets, n_tokens), self.dim)
+        vectors = self.norm(rows).view(n_sets, n_tokens, self.dim)
         token_vectors = vectors[:, self.config.registers :].masked_fill(~features.mask.unsqueeze(-1), 0.0)
         if self.config.embedding == "mean":
             learned = vectors[:, : self.config.registers].sum(dim=1)

@@ -45,21 +45,6 @@ def padding_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.zeros_like(mask, dtype=dtype).masked_fill(~mask, -math.inf)[:, None, None, :]
 
 
-def to_rows(vectors: Tensor) -> Tensor:
-    """The vectors of all sets, [sets, tokens, dim], as one matrix with all first tokens first: [tokens * sets, dim].
-
-    Matrix products with weights are fastest on one matrix. With the tokens outermost, onnxruntime fuses the transposes of
-    the attention into its products.
-    """
-    return vectors.transpose(0, 1).flatten(0, 1)
-
-
-def from_rows(rows: Tensor, shape: tuple[int, int], dim: int) -> Tensor:
-    """Undo `to_rows`, for as many sets and tokens per set: [sets, tokens, dim]."""
-    sets, tokens = shape
-    return rows.view(tokens, sets, dim).transpose(0, 1)
-
-
 class Attention(nn.Module):
     """Self-attention, or attention of one token to its set.
 
@@ -90,8 +75,8 @@ class Attention(nn.Module):
 
         Parameters
         ----------
-        rows : Tensor [tokens * sets, dim]
-            The vectors of all sets, from `to_rows`.
+        rows : Tensor [sets * tokens, dim]
+            The vectors of all sets as one matrix, the fastest layout for matrix products.
         shape : tuple of int
             Number of sets and of tokens per set.
         bias : Tensor [sets, heads or 1, tokens or 1, tokens]
@@ -101,7 +86,7 @@ class Attention(nn.Module):
 
         Returns
         -------
-        Tensor [tokens * sets, dim]
+        Tensor [sets * tokens, dim]
         """
         (query_weight, key_weight, value_weight), (query_bias, key_bias, value_bias) = self._projections()
         if torch.onnx.is_in_onnx_export():
@@ -118,7 +103,7 @@ class Attention(nn.Module):
         probability = self.dropout if self.training else 0.0
         query, key, value = (self._split(part, *shape) for part in (query, key, value))
         mixed = mix(query, key, value, bias.to(query.dtype), probability)
-        return self._project_out(mixed.permute(2, 0, 1, 3).reshape(-1, self.dim), scale)
+        return self._project_out(mixed.transpose(1, 2).reshape(-1, self.dim), scale)
 
     def gather(self, token: Tensor, vectors: Tensor, bias: Tensor, scale: Tensor | None = None) -> Tensor:
         """Let one token per set attend to the vectors of the set, without projecting the vectors.
@@ -165,7 +150,7 @@ class Attention(nn.Module):
         return linear(vectors, weight, bias)
 
     def _split(self, vectors: Tensor, sets: int, tokens: int) -> Tensor:
-        return vectors.view(tokens, sets, self.heads, self.dim // self.heads).permute(1, 2, 0, 3)
+        return vectors.view(sets, tokens, self.heads, self.dim // self.heads).transpose(1, 2)
 
     def _by_head(self, weight: Tensor) -> Tensor:
         return weight.view(self.heads, -1, self.dim)

@@ -28,11 +28,11 @@ class DropPath(nn.Module):
         self.probability = probability
 
     def forward(self, values: Tensor, n_sets: int) -> Tensor:
-        """Apply it in training mode to the rows of `n_sets` sets, one of each set after the other; the identity otherwise."""
+        """Apply it in training mode to the vectors of `n_sets` sets, one after the other; the identity otherwise."""
         if not self.training or self.probability == 0.0:
             return values
         kept = values.new_empty((n_sets, 1)).bernoulli_(1.0 - self.probability) / (1.0 - self.probability)
-        return (values.reshape(-1, n_sets, values.shape[-1]) * kept).view(values.shape)
+        return (values.reshape(n_sets, -1) * kept).view(values.shape)
 
 
 def dropout(values: Tensor, probability: float) -> Tensor:

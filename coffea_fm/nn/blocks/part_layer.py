@@ -70,7 +70,7 @@ class ParTLayer(nn.Module):
             self.feed_forward = nn.Sequential(norm_of(version, dim), gated, Dropout(dropout), last)
 
     def forward(self, rows: Tensor, shape: tuple[int, int], bias: Tensor) -> Tensor:
-        """Update the vectors of all sets, from `to_rows`."""
+        """Update the vectors of all sets, as one matrix; see `Attention`."""
         attended = self.attention(self.attention_norm(rows), shape, bias, self.attention_scale)
         return self._update(rows, attended, shape[0])
 

@@ -35,7 +35,7 @@ class Block(nn.Module):
             nn.init.normal_(update.weight, std=0.5 / math.sqrt(update.in_features * 2 * layers))
 
     def forward(self, rows: Tensor, shape: tuple[int, int], bias: Tensor) -> Tensor:
-        """Update the vectors of all sets, from `to_rows`."""
+        """Update the vectors of all sets, as one matrix; see `Attention`."""
         rows = rows + self.dropout(self.attention(self.attention_norm(rows), shape, bias))
         updated: Tensor = rows + self.dropout(self.feed_forward(rows))
         return updated

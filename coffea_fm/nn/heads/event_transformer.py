@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from coffea_fm.nn.blocks.attention import AttentionConfig, from_rows, padding_bias, to_rows
+from coffea_fm.nn.blocks.attention import AttentionConfig, padding_bias
 from coffea_fm.nn.blocks.pair_bias import PairBias
 from coffea_fm.nn.blocks.transformer import Block
 from coffea_fm.nn.heads.event import EventHead, EventHeadConfig, JetHeadConfig
@@ -89,8 +89,8 @@ class EventTransformer(EventHead):
             momenta = self.features.momenta(jets.masked_fill(~mask.unsqueeze(-1), 0.0))
             bias = bias + nn.functional.pad(self.pair_bias(momenta, mask), (1, 0, 1, 0))
         shape = vectors.shape[0], vectors.shape[1]
-        rows = to_rows(vectors)
+        rows = vectors.view(-1, vectors.shape[2])
         for block in self.blocks:
             rows = block(rows, shape, bias)
-        logits: Tensor = self.classify(from_rows(self.norm(rows), shape, vectors.shape[2])[:, 0])
+        logits: Tensor = self.classify(self.norm(rows).view(*shape, vectors.shape[2])[:, 0])
         return logits

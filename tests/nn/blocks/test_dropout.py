@@ -50,6 +50,6 @@ def test_nothing_outside_training() -> None:
 def test_a_skipped_set_is_skipped_for_all_of_its_tokens() -> None:
     torch.manual_seed(0)
     sets, tokens = 40, 7
-    rows = DropPath(0.5)(torch.ones(tokens * sets, 3), sets).view(tokens, sets, 3)
-    assert torch.equal(rows, rows[:1].expand_as(rows))
+    rows = DropPath(0.5)(torch.ones(sets * tokens, 3), sets).view(sets, tokens, 3)
+    assert torch.equal(rows, rows[:, :1].expand_as(rows))
     assert set(rows.unique().tolist()) == {0.0, 2.0}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from coffea_fm.nn.blocks.attention import AttentionConfig, from_rows, padding_bias, to_rows
+from coffea_fm.nn.blocks.attention import AttentionConfig, padding_bias
 from coffea_fm.nn.blocks.transformer import Block
 
 
@@ -46,7 +46,7 @@ class Stack(nn.Module):
         """
         bias = padding_bias(mask, vectors.dtype)
         shape = mask.shape[0], mask.shape[1]
-        rows = to_rows(vectors)
+        rows = vectors.view(-1, vectors.shape[2])
         for block in self.blocks:
             rows = block(rows, shape, bias)
-        return from_rows(self.norm(rows), shape, vectors.shape[2])
+        return self.norm(rows).view(*shape, vectors.shape[2])
