@@ -148,7 +148,11 @@ def main() -> None:
             ("1 host of 8 workers", [folder / "one"], "path"),
             ("1 host, the bundle already in its cache", [folder / "one"], "path"),
             ("2 hosts of 4 workers", [folder / "first", folder / "second"], "path"),
-            ("a cache for each worker, as if on 8 hosts", [folder / f"each{index}" for index in range(WORKERS)], "path"),
+            (
+                "a cache for each worker, as if on 8 hosts",
+                [folder / f"each{index}" for index in range(WORKERS)],
+                "path",
+            ),
             ("inside the tagger, `ship='bytes'`: through the scheduler", [folder / "none"], "bytes"),
         ):
             sent, seconds = measure(client, server, source, caches, ship)

@@ -49,7 +49,9 @@ def find_bundle(source: str | os.PathLike[str]) -> str:
     if path.exists():
         return str(path.absolute())
     if shipped_checkpoint(text):
-        raise BundleError(f"the bundle {text!r} is not in the wheel, to keep it small: {CLONE}, and give exports/{text}")
+        raise BundleError(
+            f"the bundle {text!r} is not in the wheel, to keep it small: {CLONE}, and give exports/{text}"
+        )
     near = close_name(text, known)
     meant = f"; did you mean {near!r}?" if near else "."
     raise BundleError(

@@ -98,5 +98,7 @@ def test_retries_are_counted_and_reported():
 def test_what_fails_is_not_reported_as_done():
     reports = []
     with pytest.raises(InputError, match="dropped the connection"):
-        Measured(Told(flaky(retries.ATTEMPTS), skip_unreadable=False), reports.append)(Task(File("d", "a.root", "Events")))
+        Measured(Told(flaky(retries.ATTEMPTS), skip_unreadable=False), reports.append)(
+            Task(File("d", "a.root", "Events"))
+        )
     assert [chunk.state for chunk in reports] == ["begun"]

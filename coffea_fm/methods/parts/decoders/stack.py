@@ -49,4 +49,5 @@ class Stack(nn.Module):
         rows = vectors.view(-1, vectors.shape[2])
         for block in self.blocks:
             rows = block(rows, shape, bias)
-        return self.norm(rows).view(*shape, vectors.shape[2])
+        updated: Tensor = self.norm(rows).view(*shape, vectors.shape[2])
+        return updated
