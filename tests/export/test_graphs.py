@@ -81,11 +81,8 @@ def test_same_network_same_bytes_and_mode_is_kept(tiny):
         SetTransformerConfig(size="tiny", pair_bias=True),
     ],
 )
-def test_transformers_have_fast_graphs(backbone):
+def test_transformers_have_no_branches(backbone):
     model = NetworkConfig(level=LEVEL, backbone=backbone).build()
     graph = onnx.load_from_string(make_graphs(model)["backbone"]).graph
     found = {node.op_type for node in graph.node}
-    assert not found & {"If", "Loop", "Sinh"}  # the first two also stop converters to half precision
-    # With the tokens outermost, onnxruntime fuses these transposes into the products; the last one is left.
-    fused = [list(node.attribute[0].ints) for node in graph.node if node.op_type == "Transpose"]
-    assert [1, 2, 3, 0] in fused or [1, 2, 0, 3] in fused
+    assert not found & {"If", "Loop"}  # they stop converters to half precision
