@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 import coffea_fm
 from coffea_fm.nn.batches import Examples
 from coffea_fm.shards import ShardDataset
+from coffea_fm.training.data.sampling import Position, Step
 from coffea_fm.training.loop.loop import Training
 from coffea_fm.training.loop.parallel import launch
 from coffea_fm.training.recipe.recipe import Recipe
@@ -63,7 +64,9 @@ def timed_steps(fabric: Fabric, recipe: Recipe, batch: int, steps: int, turn: in
         data = training.data
         examples = Examples.of(*data.read(data.row_groups), training.weights)
         order = np.random.default_rng(turn).permutation(data.n_sets)
-        parts = [examples.take(order[start : start + batch]) for start in range(0, (steps + warm_up) * batch, batch)]
+        starts = range(0, (steps + warm_up) * batch, batch)
+        mine = slice(fabric.global_rank, None, fabric.world_size)
+        parts = [Step(Position(), batch, examples.take(order[start : start + batch][mine])) for start in starts]
         for part in parts[:warm_up]:
             training.step(part, threading.Event())
         started = time.perf_counter()
