@@ -114,10 +114,10 @@ def test_a_bundle_that_changes_is_never_taken_from_the_cache(
 ) -> None:
     source = f"{http.url}/small"
     first = load_bundle(source)
-    save_bundle(folder, manifest, graphs | {"head": b"other bytes"}, "", Calibration(temperature=1.2))
+    save_bundle(folder, manifest, graphs | {"head": b"\x12\x0bother bytes"}, "", Calibration(temperature=1.2))
     second = load_bundle(source)
     assert (second.graphs["head"], second.checksum) != (first.graphs["head"], first.checksum)
-    assert pinned(source, second).graphs["head"] == b"other bytes"
+    assert pinned(source, second).graphs["head"] == b"\x12\x0bother bytes"
     assert pinned(source, first).graphs["head"] == b"head bytes"  # a run that goes on with what it began with
     http.gets.clear()
     with pytest.raises(BundleError, match="it has been replaced"):

@@ -85,6 +85,7 @@ def test_commands_are_those_of_the_architecture():
         "export-triton",
         "evaluate",
         "fileset",
+        "doctor",
         "run",
         "skim",
         "merge",
