@@ -79,14 +79,14 @@ def test_models_are_listed_and_what_stayed_behind_is_told(binaries: Path, tmp_pa
     assert {model["checkpoint"] for model in listed} == {None}
     code = """
 from coffea_fm.bundle.find import find_bundle, find_checkpoint
-from coffea_fm.errors import InputError
+from coffea_fm.errors import CoffeaFMError
 from coffea_fm.shipped import shipped
 pairs = "jet-classifier-small-pairs"
 asks = (lambda: find_checkpoint("jet-classifier-small"), lambda: find_bundle(pairs), lambda: shipped("samples", "hh4b"))
 for ask in asks:
     try:
         ask()
-    except InputError as error:
+    except CoffeaFMError as error:
         print(error)
 """
     weights, pairs, sample = call(binaries / "python", "-c", code, cwd=tmp_path).splitlines()
