@@ -24,7 +24,7 @@ import distributed.chaos
 import scenes
 from coffea.processor import Runner
 from processes import WORKERS
-from scenes import CHUNK, Outcome, Scene
+from scene import CHUNK, Outcome, Scene
 
 import coffea_fm.cli.run
 import coffea_fm.running.commands
