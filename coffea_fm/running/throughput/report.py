@@ -70,7 +70,7 @@ def render_throughput(result: RunResult) -> str:
         bars=_bars(measured),
         tables=[
             _stage_table(measured),
-            _part_table("Files, slowest first", "file", measured.files),
+            _part_table("Files, slowest first", "file", measured.files, _common_folder(measured.files)),
             _part_table("Workers, slowest first", "worker", measured.workers),
             _slowest_table(measured),
         ],
@@ -90,7 +90,7 @@ def _tiles(result: RunResult) -> dict[str, str]:
         "time of the workers": clock(measured.total.seconds),
         "workers": str(len(measured.workers)),
         "chunks": f"{result.chunks:,}",
-        "read from the files": f"{short(measured.total.nbytes)}B" if measured.total.nbytes >= 1e6 else "< 1MB",
+        "read from the files": f"{measured.total.nbytes / 1e6:,.1f} MB",
         "retries": str(measured.retries),
     }
 
@@ -115,9 +115,9 @@ def _stage_table(measured: Throughput) -> Table:
     return Table("Stages", ("stage", "what it is", "seconds of the workers", "share"), tuple(rows))
 
 
-def _part_table(title: str, kind: str, parts: Mapping[str, Part]) -> Table:
+def _part_table(title: str, kind: str, parts: Mapping[str, Part], folder: str = "") -> Table:
+    """Rows of files or workers; `folder` is left out of their names, and named below."""
     slowest = sorted(parts.items(), key=lambda item: item[1].rate)
-    folder = _common_folder(parts)
     rows = [
         (
             name.removeprefix(folder),
@@ -160,7 +160,7 @@ def _slowest_table(measured: Throughput) -> Table:
 
 
 def _bars(measured: Throughput) -> dict[str, Any]:
-    """The time line as bars of at most the same number."""
+    """The timeline as bars of at most the same number."""
     bins = measured.timeline.bins()
     if not bins:
         return {}

@@ -71,4 +71,4 @@ def test_a_run_of_which_nothing_was_measured_has_a_page(tmp_path):
     only_failed = Throughput.of(Chunk("d", "a.root", 0, 10, state="failed"))
     page, _ = write_throughput(RunResult({}, {}, 1.0, 0, 0, throughput=only_failed), tmp_path)
     assert json.loads(page.read_text())["workers_time"]["failed_chunks"] == 1
-    assert "Time line" not in (tmp_path / "throughput.html").read_text()
+    assert "Timeline" not in (tmp_path / "throughput.html").read_text()
