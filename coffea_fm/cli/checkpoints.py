@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffea_fm.cli.output import Json, show
+from coffea_fm.names import counted
 
 if TYPE_CHECKING:
     from coffea_fm.running.checkpoints.listing import KeptRun
@@ -43,10 +44,10 @@ def checkpoints(
         "bytes": total,
         "removed": clean,
     }
-    lines = [*map(_describe, runs), f"{len(runs)} runs, {total / 1e6:.1f} MB; {ending}"]
+    lines = [*map(_describe, runs), f"{counted(len(runs), 'run')}, {total / 1e6:.1f} MB; {ending}"]
     show(summary, "\n".join(lines) if runs else f"no checkpoints in {folder}", as_json=as_json)
 
 
 def _describe(run: KeptRun) -> str:
-    of_all = f"{run.chunks} of {run.expected} chunks, {run.bytes / 1e6:.1f} MB"
+    of_all = f"{run.chunks} of {counted(run.expected, 'chunk')}, {run.bytes / 1e6:.1f} MB"
     return f"{run.processor}: {of_all}, {run.age:.1f} days old, in {run.folder}"

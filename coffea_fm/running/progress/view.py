@@ -38,10 +38,9 @@ def _parts(snapshot: Snapshot) -> list[list[str]]:
 
 def _times(snapshot: Snapshot) -> str:
     elapsed = clock(snapshot.elapsed)
-    if snapshot.done == snapshot.total:
+    if snapshot.done == snapshot.total or snapshot.remaining is None:
         return elapsed
-    remaining = "?" if snapshot.remaining is None else clock(snapshot.remaining)
-    return f"{elapsed} < {remaining} left"
+    return f"{elapsed}, {clock(snapshot.remaining)} left"
 
 
 def _counts(snapshot: Snapshot) -> list[str]:

@@ -85,7 +85,7 @@ def test_a_log_has_few_lines(capsys):
             display.show(state.snapshot())
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Processing")]
     assert 10 <= len(lines) <= 50
-    assert lines[0] == "Processing: 0%, 0:00:10 < 2:46:30 left"
+    assert lines[0] == "Processing: 0%, 0:00:10, 2:46:30 left"
     assert lines[-1] == "Processing: 100%, 2:46:40"
 
 
