@@ -252,7 +252,7 @@ def ways() -> Iterator[tuple[str, Way]]:
     yield "static int8 of the blocks, GELU by tanh", static(pairs=False)
     yield "static int8 of all products", static(tanh=False)
     yield "**static int8 of all products, GELU by tanh (`fast`)**", static()
-    yield "the same, scales widened by padding (`fast` until now)", static(padding=True)
+    yield "`fast`, scales widened by padding", static(padding=True)
     yield "`fast`, scales from the percentile 99.99", clipped(0.9999)
     yield "`fast`, scales of the least squared error", least_error
     yield "`fast`, both factors signed", signed

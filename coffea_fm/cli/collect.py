@@ -9,9 +9,10 @@ import typer
 
 from coffea_fm.cli.options import ProcessorOption, parse_options, with_run_options
 from coffea_fm.cli.output import Json, even_incomplete, finish
+from coffea_fm.running.chunks import FILE_PER_CHUNK
 
 
-@with_run_options(chunksize=50_000)
+@with_run_options(chunksize=FILE_PER_CHUNK)
 def collect(
     fileset: Annotated[list[str], typer.Argument(help="Fileset as JSON, or the ROOT or parquet files themselves.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the shards.")],

@@ -10,11 +10,12 @@ import typer
 from coffea_fm.cli.options import ProcessorOption, parse_options, with_run_options
 from coffea_fm.cli.output import Json, finish
 from coffea_fm.errors import RecipeError
+from coffea_fm.running.chunks import FILE_PER_CHUNK
 
 Number = TypeVar("Number", int, float)
 
 
-@with_run_options(chunksize=50_000)
+@with_run_options(chunksize=FILE_PER_CHUNK)
 def skim(
     fileset: Annotated[list[str], typer.Argument(help="Fileset as JSON, or the ROOT or parquet files themselves.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for what is written.")],

@@ -53,8 +53,7 @@ class Recorder:
         results = self.session.run([*outputs, *self.names], arrays)
         for name, values in zip(self.names, results[len(outputs) :], strict=True):
             low, high = self.ranges.get(name, (0.0, 0.0))
-            # a jet with few constituents may leave a piece of the pair network without pairs
-            self.ranges[name] = (float(values.min(initial=low)), float(values.max(initial=high)))
+            self.ranges[name] = (min(low, float(values.min())), max(high, float(values.max())))
         return list(results[: len(outputs)])
 
 

@@ -35,6 +35,6 @@ def described_shape(name: str, expected: tuple[int, ...], found: Any) -> Iterato
         yield
     except (ValueError, TypeError, IndexError) as error:
         raise BundleError(
-            f"a graph of the bundle gives {name!r} in the shape {np.shape(found)}, and its manifest says {expected} for "
+            f"a graph of the bundle returns {name!r} in the shape {np.shape(found)}, but the manifest says {expected} for "
             "each thing: export or import the model again"
         ) from error

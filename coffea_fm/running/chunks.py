@@ -9,6 +9,8 @@ from coffea_fm.errors import RecipeError
 from coffea_fm.names import counted
 
 AUTO: Literal["auto"] = "auto"
+FILE_PER_CHUNK = 50_000
+"""Events in a chunk where each writes a file, which should not be small."""
 GIVEN = "as given"
 KEPT = ".chunksize-*.json"
 """Files in which a run keeps what ``auto`` chose: checkpoints and shards are named by the entries of their chunk."""

@@ -69,7 +69,7 @@ def chunk_size(
     """
     filled = [header for header in headers if header.entries]
     if not filled:
-        return ChunkSize(1 if given == AUTO else given, "there are no events")
+        return ChunkSize(1, "there are no events") if given == AUTO else ChunkSize(given, GIVEN)
     models, workers = models_of(processor, besides), workers_of(executor)
     kept = folder / KEPT.replace("*", _key(processor, schema, models)) if folder and given == AUTO else None
     chosen = _read(kept) if kept else None

@@ -16,7 +16,7 @@ from coffea_fm.evaluation.tagging import draw_tagging
 from coffea_fm.files import prepare_folder, removed_if_empty
 from coffea_fm.plots.style import Label, save
 from coffea_fm.running.accumulated import take_apart
-from coffea_fm.running.chunks import KEPT
+from coffea_fm.running.chunks import FILE_PER_CHUNK, KEPT
 from coffea_fm.running.execute import execute
 from coffea_fm.running.friends import friends_of
 from coffea_fm.running.missing import to_fileset, write_missing
@@ -65,7 +65,7 @@ def run(
         Draw the histograms.
     **keywords
         How it is run, see `RunOptions`: ``schema``, ``treename``, ``cluster``, ``cluster_config``, ``workers``, ``chunksize``,
-        ``skip_bad_files``, ``checkpoints``, ``quiet``.
+        ``skip_bad_files``, ``checkpoints``, ``performance_report``, ``quiet``.
 
     Returns
     -------
@@ -154,7 +154,7 @@ def collect(
         As `run`.
     """
     folder = Path(output)
-    keywords.setdefault("chunksize", 50_000)
+    keywords.setdefault("chunksize", FILE_PER_CHUNK)
     given = {"folder": str(folder.absolute()), **(options or {})}
     # arrays are parquet files, and would be taken for shards
     result = _run(processor, fileset, folder, given, RunOptions.of(keywords), arrays=False)

@@ -217,9 +217,9 @@ def _run(
         out = accumulate([out], before)
         out.setdefault("remarks", []).append(f"{len(done)} of {len(by_name)} chunks are from the run before this one")
     if unfinished is not None:
-        if out.get("lost"):
+        if out.get("lost") and out.get("processed"):
             kept: dict[str, Any] = {key: out[key] for key in ("out", "metrics", "files") if key in out}
-            processed = out.get("processed", set())
+            processed = out["processed"]
             with suppress(OutputError):  # the disk is full: then the next run starts from the beginning
                 unfinished.write([name for name, chunk in by_name.items() if chunk in processed], kept)
         else:

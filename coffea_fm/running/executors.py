@@ -122,7 +122,8 @@ def make_executor(*, workers: int = 1, client: Any = None, skip_unreadable: bool
     client : distributed.Client, optional
         The cluster to run on.
     skip_unreadable : bool
-        Skip and count files that cannot be read; otherwise the first one ends the run.
+        Skip and count files that cannot be read; otherwise a file whose header cannot be
+        read ends the run, and entries that cannot be read are missing.
     """
     if client is not None:
         return ClusterExecutor(client=client, skip_unreadable=skip_unreadable)

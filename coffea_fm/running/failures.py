@@ -71,7 +71,7 @@ def explain(error: BaseException, file: str, entries: str = "") -> CoffeaFMError
             return known if file in str(known) else type(known)(f"{known} [{where}]")
     root = chain[-1]
     if any(cause(each) is Cause.EXHAUSTED for each in chain):
-        return SetupError(f"cannot process {where}: {sentence(root)}; this machine has run out of it")
+        return SetupError(f"cannot process {where}: {sentence(root)}; {Cause.EXHAUSTED.value}")
     if any(map(_while_reading, chain)):
         return _of_reading(chain, file, where)
     if "missing event ID" in str(root):  # coffea's, of NanoAOD schemas
@@ -93,8 +93,6 @@ def _of_reading(chain: Sequence[BaseException], file: str, where: str) -> Coffea
             return SetupError(
                 f"cannot read {where}: {about}; this account has no permission to read the file: {why.value}"
             )
-        if why is Cause.EXHAUSTED:
-            return SetupError(f"cannot read {where}: {about}; {why.value}")
         if why is Cause.FOLDER:
             return InputError(f"{where} is a folder: {why.value}, or only the folder as the fileset")
         if why is Cause.PROTOCOL:

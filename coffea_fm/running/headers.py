@@ -134,7 +134,7 @@ def _read(data_format: str, file: File) -> dict[str, Any]:
         with ParquetFileContext(file.filename) as parquet:
             entries = int(parquet.num_entries)  # opens the file
             content = (_footer(file.filename), *_parquet_content(parquet))
-            return {"found": {file: (entries, _identifier(file.filename), *content)}}
+            return {"found": {file: (entries, _identifier((file.replicas or (file.filename,))[0]), *content)}}
     with uproot.open({file.filename: None}, timeout=timeout_seconds()) as root:
         refuse_truncated(file.filename, root.file.source.num_bytes, root.file.fEND)
         trees = root.keys(cycle=False, filter_classname=_TREES)

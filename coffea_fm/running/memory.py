@@ -95,7 +95,7 @@ def check_chunks(need: Need, events: int, workers: Workers) -> None:
         return
     fitting = two_digits(need.most_events(need.comfortable(limit.size)))
     at_a_time = "" if need.threads == 1 else f", {need.threads} at a time,"
-    smaller = f"use --chunksize {fitting} or auto" if fitting else "no chunk fits: use fewer threads"
+    smaller = f"use --chunksize {fitting}" if fitting else "no chunk fits: use fewer threads"
     raise InputError(
         f"chunks of {events:,} events{at_a_time} need about {_gib(need.of(events))} in a worker, which may use {limit}: "
         f"{smaller}, or give it more memory"

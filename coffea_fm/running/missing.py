@@ -15,6 +15,7 @@ from coffea_fm.files import atomic
 from coffea_fm.names import counted
 from coffea_fm.running.fileset import Fileset
 from coffea_fm.running.processed_files import joined
+from coffea_fm.running.tasks import describe
 
 MISSING = "missing.json"
 
@@ -65,7 +66,7 @@ def missing_entries(lost: Mapping[WorkItem, str]) -> list[MissingEntries]:
     for place, items in sorted(by_file.items()):
         first = min(items, key=lambda item: item.entrystart)
         ranges = joined((item.entrystart, item.entrystop) for item in items)
-        reason = lost[first].removeprefix(f"{first.filename}, entries {first.entrystart} to {first.entrystop}: ")
+        reason = lost[first].removeprefix(f"{describe(first)}: ")
         found.append(MissingEntries(*place, ranges, reason))
     return found
 
@@ -74,8 +75,12 @@ def to_fileset(missing: Iterable[MissingEntries], fileset: Fileset) -> dict[str,
     """A fileset of what is missing: the files with ``steps``, and the metadata of their datasets."""
     content: dict[str, Any] = {}
     for part in missing:
-        dataset = content.setdefault(part.dataset, {"files": {}, "metadata": dict(fileset[part.dataset].metadata)})
-        dataset["files"][part.file] = {"object_path": part.treename, "steps": part.ranges}
+        given = fileset[part.dataset]
+        preload = {"preload": sorted(given.preload)} if given.preload is not None else {}
+        dataset = content.setdefault(part.dataset, {"files": {}, "metadata": dict(given.metadata), **preload})
+        others = given.replicas.get(part.file, ())[1:]
+        replicas = {"replicas": list(others)} if others else {}
+        dataset["files"][part.file] = {"object_path": part.treename, "steps": part.ranges, **replicas}
     return content
 
 

@@ -61,7 +61,8 @@ class RunOptions:
         Approximate number of events per chunk. ``auto`` chooses from the headers of the files, the models and the
         workers; see `coffea_fm.running.chunksize`.
     skip_bad_files : bool
-        Skip and count damaged files; otherwise the first one ends the run.
+        Skip and count damaged files; otherwise a file whose header cannot be
+        read ends the run, and entries that cannot be read are missing.
     checkpoints : path-like, optional
         Folder for finished chunks; an interrupted run resumes from them.
     performance_report : path-like, optional

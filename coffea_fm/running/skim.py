@@ -17,6 +17,7 @@ from coffea_fm.analysis.sample import Sample
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.files import atomic
 from coffea_fm.names import nearest
+from coffea_fm.running.chunks import FILE_PER_CHUNK
 from coffea_fm.running.commands import FilesetLike, ProcessorLike, run
 from coffea_fm.running.options import PathLike, RunKeywords, RunOptions, shows_run_options
 from coffea_fm.running.outputs import write_summary
@@ -72,6 +73,7 @@ def skim(
     InputError
         If a collection is not there, or cannot be written; or if the skims are not where they should be at the end.
     """
+    keywords.setdefault("chunksize", FILE_PER_CHUNK)
     settings = RunOptions.of(keywords)
     if not issubclass(find_schema(settings.schema), NanoAODSchema | PFNanoAODSchema):
         raise RecipeError(f"only NanoAOD and PFNano files can be skimmed, and the schema is {settings.schema}")

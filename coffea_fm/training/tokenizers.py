@@ -15,6 +15,7 @@ from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokeni
 from coffea_fm.methods.parts.tokenizers.load import Tokenizer, TokenizerDescription, load_tokenizer
 from coffea_fm.nn.checkpoint import WEIGHTS, save_tensors
 from coffea_fm.shards import ShardDataset
+from coffea_fm.training.loop.launchers import launcher
 from coffea_fm.training.recipe.inputs import InputsConfig
 from coffea_fm.training.recipe.recipe import load_recipe
 from coffea_fm.training.recipe.sections import DataConfig
@@ -65,8 +66,12 @@ def make_tokenizer(
     Raises
     ------
     RecipeError
-        If the recipe is not that of a tokenizer.
+        If the recipe is not that of a tokenizer, or ``torchrun`` or ``srun`` has started several processes.
     """
+    if (launched := launcher(os.environ)) is not None:
+        raise RecipeError(
+            f"a tokenizer is made by one command, not by {launched.processes} processes of {launched.name}"
+        )
     if _is_kmeans(Path(recipe)):
         folder, validation = _fit(Path(recipe), Path(runs))
         finished = True

@@ -124,7 +124,7 @@ def opened_by_one(fabric: Fabric, folder: Path, recipe: Recipe) -> Iterator[None
             try:
                 stack.enter_context(locked(folder))
                 open_run(folder, recipe)
-            except RecipeError as error:
+            except (RecipeError, OSError) as error:
                 refused = str(error)
         refused = fabric.broadcast(refused)
         if refused:

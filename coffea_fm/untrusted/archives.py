@@ -112,7 +112,7 @@ def _check_kind(file: zipfile.ZipInfo) -> None:
     kind = stat.S_IFMT(mode)
     if kind and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         what = "a link" if stat.S_ISLNK(mode) else "a device or pipe"
-        raise Refused(f"{file.filename[:80]!r} in it is {what}, which is never followed")
+        raise Refused(f"{file.filename[:80]!r} in it is {what}, which is not allowed")
     if file.flag_bits & _ENCRYPTED:
         raise Refused("it is encrypted: unpack it, and give the folder")
     if file.compress_type not in _METHODS:

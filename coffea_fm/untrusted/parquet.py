@@ -57,7 +57,7 @@ def read_row_groups(file: pq.ParquetFile, groups: Iterable[int], columns: Iterab
     try:
         size = sum(_size(file.metadata.row_group(index), set(names)) for index in chosen)
     except UnicodeDecodeError as error:
-        raise Refused("it has a column whose name is no text") from error
+        raise Refused("it has a column whose name is not valid text") from error
     if size > MOST_AT_ONCE:
         raise Refused(f"{len(chosen)} of its row groups would need more than {MOST_AT_ONCE >> 20} MiB")
     try:

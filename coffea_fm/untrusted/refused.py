@@ -1,4 +1,4 @@
-"""The error of all readers of this room."""
+"""The error of all readers of this package."""
 
 from __future__ import annotations
 

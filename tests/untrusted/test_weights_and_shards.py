@@ -86,10 +86,10 @@ def checkpoint(tmp_path):
 def test_networks_are_not_built_beyond_their_weights(checkpoint, change):
     path = checkpoint / "config.json"
     content = json.loads(path.read_text())
-    content["network"]["backbone"] |= {"size": None} | change
+    content["network"]["backbone"] |= change
     path.write_text(json.dumps(content))
     start = time.process_time()
-    with pytest.raises(InputError, match=r"much larger than its weights|less than or equal|does not fit"):
+    with pytest.raises(InputError, match=r"much larger than its weights|less than or equal"):
         load_checkpoint(checkpoint)
     assert time.process_time() - start < 5
 
@@ -127,7 +127,7 @@ def test_columns_of_shards(shard, change, words):
 
 
 def test_shards_that_would_need_much_memory(shard):
-    """Ten million equal numbers are a few bytes in parquet."""
+    """Two million equal numbers are a few bytes in parquet."""
     table = pq.read_table(shard)
     many = pa.table(
         {name: pa.concat_arrays([table.column(name).combine_chunks().slice(0, 1)] * 3) for name in table.column_names}

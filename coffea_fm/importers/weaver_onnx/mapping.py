@@ -171,7 +171,7 @@ def _content(name: str, folder: Path, before: tuple[str, ...]) -> dict[str, Any]
     if base is None:
         return content
     if not isinstance(base, str) or len(base) > _LONGEST_PATH or not base.isprintable():
-        raise RecipeError(f"the mapping {path} extends {str(base)[:80]!r}, which is no name of a file")
+        raise RecipeError(f"the mapping {path} extends {str(base)[:80]!r}, which is not a file name")
     return _merged(_content(base, path.parent, (*before, key)), content)
 
 

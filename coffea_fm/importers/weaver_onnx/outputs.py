@@ -18,7 +18,6 @@ from coffea_fm.names import nearest
 _SUM = 1e-3
 _REGRESSED = "target_"
 """How weaver's training configurations name what is regressed."""
-_UNSAID = {"scores": OutputInfo()}
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def plan_outputs(
             f"mapping {name} is the one for this model"
         )
     plans = []
-    described = _by_default(names) if mapping.outputs == _UNSAID else mapping.outputs
+    described = mapping.outputs if "outputs" in mapping.model_fields_set else _by_default(names)
     for output, info in described.items():
         unknown = [column for column in info.columns if column not in where]
         if unknown:

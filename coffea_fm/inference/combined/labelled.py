@@ -60,7 +60,7 @@ def of_shards(trial: Cascade, point: WorkingPoint | None, folder: str | os.PathL
     from coffea_fm.shards import ShardDataset
 
     small, large, choice = trial.small, trial.large, trial.choice
-    if not isinstance(small, Tagger) or not isinstance(large, Tagger):
+    if not isinstance(small, Tagger) or (point is not None and not isinstance(large, Tagger)):
         raise InputError("only bundles can read shards: give labelled jets, data=jets, is_signal=...")
     level = small.chain.reads((SCORES,))
     dataset = ShardDataset(folder, without_ranges(level))
@@ -76,7 +76,7 @@ def of_shards(trial: Cascade, point: WorkingPoint | None, folder: str | os.PathL
         parts.append((discriminant_of(scores, small.classes, choice), signal, background))
     values, signal, background = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     accepted = signal.copy()
-    if point is not None:
+    if point is not None and isinstance(large, Tagger) and signal.any():
         accepted[signal] = _accepted(large, point, folder, kinds[0])
     return Labelled(values, signal, background, accepted)
 

@@ -102,11 +102,11 @@ class CorrectionFile:
 
 
 def _check_formulas(corrections: list[Any]) -> None:
-    """Refuse formulas of variables that are no names: correctionlib ends the process there."""
+    """Refuse formulas of variables that are not strings: correctionlib ends the process there."""
     for node in _nodes(corrections):
         variables = node.get("variables", [])
         if not isinstance(variables, list) or not all(isinstance(variable, str) for variable in variables):
-            raise ValueError("a formula has variables that are no names")
+            raise ValueError("a formula has variables that are not strings")
 
 
 def _numbers(edges: Any) -> list[float]:

@@ -58,7 +58,7 @@ def with_friend(events: ak.Array, friend: str | os.PathLike[str], tagger: BaseTa
     start, stop = _range(events, about, metadata.source, path)
     for model in _models(metadata, tagger, path):
         if model.collection not in events.fields:
-            raise InputError(f"{path} is of {model.collection!r}, which these events do not have")
+            raise InputError(f"{path} holds scores of {model.collection!r}, a collection that these events do not have")
         jets = events[model.collection]
         for column, values in _read(path, model, start, stop).items():
             if len(values) != len(jets) or ak.any(ak.num(values) != ak.num(jets)):

@@ -88,9 +88,9 @@ class EventTransformer(EventHead):
         if self.pair_bias is not None:
             momenta = self.features.momenta(jets.masked_fill(~mask.unsqueeze(-1), 0.0))
             bias = bias + nn.functional.pad(self.pair_bias(momenta, mask), (1, 0, 1, 0))
-        shape = vectors.shape[0], vectors.shape[1]
-        rows = vectors.view(-1, vectors.shape[2])
+        n_events, n_tokens, dim = vectors.shape
+        rows = vectors.reshape(-1, dim)
         for block in self.blocks:
-            rows = block(rows, shape, bias)
-        logits: Tensor = self.classify(self.norm(rows).view(*shape, vectors.shape[2])[:, 0])
+            rows = block(rows, (n_events, n_tokens), bias)
+        logits: Tensor = self.classify(self.norm(rows).view(n_events, n_tokens, dim)[:, 0])
         return logits

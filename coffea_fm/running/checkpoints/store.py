@@ -21,6 +21,7 @@ from coffea_fm.running.checkpoints.code import describe_code
 from coffea_fm.running.checkpoints.sealed import owner_key, owner_name, read_sealed, write_sealed
 from coffea_fm.running.friends import Friends
 from coffea_fm.running.headers import Header
+from coffea_fm.running.replicas import REPLICAS
 
 RUN = "run.json"
 SUFFIX = ".chunk"
@@ -154,5 +155,6 @@ def chunk_name(item: WorkItem, header: Header) -> str:
     """Hash of what a chunk is: the file (wherever it is, if it has a UUID), its entries, and the metadata of its dataset."""
     file = header.identifier if any(header.identifier) else identity(item.filename).encode()
     place = (item.dataset, item.treename, item.entrystart, item.entrystop)
-    about = (*place, file, header.entries, header.state, sorted((item.usermeta or {}).items()))
+    metadata = sorted((key, value) for key, value in (item.usermeta or {}).items() if key != REPLICAS)
+    about = (*place, file, header.entries, header.state, metadata)
     return Canonical().digest(about, f"the dataset {item.dataset!r}").hex()

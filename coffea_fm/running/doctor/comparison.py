@@ -68,6 +68,10 @@ def _plugins(here: list[str], there: list[str]) -> Finding:
 
 
 def _bundle(here: Seen, there: Seen) -> Iterator[Finding]:
+    if "error" in here:
+        advice = "it does not run here, so that scores cannot be compared"
+        yield Finding("bundle", here["error"], there.get("error", "loads"), "note", advice)
+        return
     if "error" in there:
         advice = "the workers must see the same file, or send the bundle along: coffea_fm.load(..., ship='bytes')"
         if there["error"].startswith("ModuleNotFoundError"):

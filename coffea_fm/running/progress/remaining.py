@@ -78,6 +78,10 @@ class Remaining:
         """Note that a worker has begun a chunk."""
         self._running[chunk.key] = now, chunk.events
 
+    def drop(self, chunk: Chunk) -> None:
+        """Note that a worker has given up a chunk, which is not finished."""
+        self._running.pop(chunk.key, None)
+
     def end(self, chunk: Chunk) -> None:
         """Note that a chunk is finished; the time since the chunk before on this worker is what it cost."""
         self._running.pop(chunk.key, None)

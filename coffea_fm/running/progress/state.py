@@ -117,6 +117,8 @@ class RunState:
                     self._remaining.begin(chunk, self.clock())
             elif chunk.state == "lost":
                 self._lost.add(chunk.key)
+                self._remaining.drop(chunk)
+                self._retries += chunk.retries
             elif chunk.key not in self._done:
                 self._done.add(chunk.key)
                 self._remaining.end(chunk)

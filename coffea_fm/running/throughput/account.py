@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from coffea_fm.names import counted
 from coffea_fm.running.throughput.chunk import Chunk
 from coffea_fm.running.throughput.timeline import Timeline
 from coffea_fm.timing import STAGES
@@ -83,7 +84,7 @@ class Throughput:
     failed, kept : Part
         Chunks that cannot be read, and those that were taken from checkpoints; in none of the others.
     repeated : int
-        Chunks that were processed again because a worker died.
+        Chunks that were processed again because a worker died, or because they could not be done before.
     """
 
     total: Part = field(default_factory=Part)
@@ -101,6 +102,7 @@ class Throughput:
         """That of one chunk."""
         made = cls()
         if chunk.state == "lost":  # it is tried again, and is missing from the output otherwise
+            made.failed.retries = chunk.retries
             return made
         if chunk.state != "done":
             (made.failed if chunk.state == "failed" else made.kept).fill(chunk)
@@ -164,7 +166,7 @@ class Throughput:
 
     def __repr__(self) -> str:
         share = ", ".join(f"{name} {part:.0%}" for name, part in self.shares().items())
-        return f"Throughput({self.total.events} events in {self.total.seconds:.1f} s of {len(self.workers)} workers: {share})"
+        return f"Throughput({self.total.events} events in {self.total.seconds:.1f} s of {counted(len(self.workers), 'worker')}: {share})"
 
 
 def shares(stages: Mapping[str, float]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Which rows of a block each process reads and trains on. No row is read by two, and the steps are those of one process."""
+"""Which rows of a block each process reads and trains on. No row is trained on by two, and the steps are those of one process."""
 
 from __future__ import annotations
 

@@ -52,8 +52,7 @@ def launch(work: Callable[[Fabric], ResultT], processes: int, precision: Asked) 
     if launched is not None:
         if processes > 1:
             raise RecipeError(
-                f"{launched.name} has started {launched.processes} processes, and --processes {processes} asks for more: "
-                "leave it out"
+                f"{launched.name} has started {launched.processes} processes: leave out --processes {processes}"
             )
         os.environ.update(launched.variables)
         found = TorchElasticEnvironment()

@@ -46,7 +46,7 @@ class _Checker:
             elif number == _MODEL_FUNCTION:
                 self._function(submessage(value))
             elif number == _MODEL_TRAINING:
-                raise Refused("it holds a training, not only a network: export the network alone")
+                raise Refused("it contains training information: export the network alone")
             elif number == _MODEL_METADATA and _key(value) in _REFUSED_METADATA:
                 raise Refused("its metadata set options of onnxruntime: export it without them")
 

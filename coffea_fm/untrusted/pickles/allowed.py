@@ -89,5 +89,5 @@ def _histogram_class(root: str, module: str, name: str) -> type:
     except (ImportError, AttributeError) as error:
         raise Refused(f"it names {module}.{name}, which does not exist here") from error
     if not isinstance(found, type) or found.__module__.partition(".")[0] != root:
-        raise Refused(f"it names {module}.{name}, which is no class of {root}")
+        raise Refused(f"it names {module}.{name}, which is not a class of {root}")
     return found

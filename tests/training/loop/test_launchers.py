@@ -46,7 +46,7 @@ def test_who_has_started_the_processes() -> None:
 def test_two_numbers_of_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in TORCHRUN.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(RecipeError, match="torchrun has started 4 processes, and --processes 2"):
+    with pytest.raises(RecipeError, match="torchrun has started 4 processes: leave out --processes 2"):
         launch(print, 2, "fp32")
 
 

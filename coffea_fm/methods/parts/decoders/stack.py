@@ -45,9 +45,8 @@ class Stack(nn.Module):
             True for real tokens; each set needs at least one.
         """
         bias = padding_bias(mask, vectors.dtype)
-        shape = mask.shape[0], mask.shape[1]
-        rows = vectors.view(-1, vectors.shape[2])
+        rows = vectors.flatten(0, 1)
         for block in self.blocks:
-            rows = block(rows, shape, bias)
-        updated: Tensor = self.norm(rows).view(*shape, vectors.shape[2])
+            rows = block(rows, tuple(mask.shape), bias)
+        updated: Tensor = self.norm(rows).view(vectors.shape)
         return updated
