@@ -153,7 +153,7 @@ def test_chunks_that_do_not_fit_are_refused_before_the_run(
     monkeypatch.setattr(chunksize, "workers_of", lambda _: workers(gib=(fixed + 2_000_000) / GIB))
     with pytest.raises(InputError, match=r"chunks of 3,000 events need about .* use --chunksize \d+") as caught:
         coffea_fm.run(holds, tmp_path / "a.root", chunksize=100_000, quiet=True)
-    fits = int(str(caught.value).partition("--chunksize ")[2].split()[0])
+    fits = int(str(caught.value).partition("--chunksize ")[2].split()[0].rstrip(","))
     assert 100 < fits < 3000
     assert coffea_fm.run(holds, tmp_path / "a.root", chunksize=fits, quiet=True).output["events"] == 3000
     auto = coffea_fm.run(holds, tmp_path / "a.root", chunksize="auto", quiet=True)

@@ -63,7 +63,7 @@ def test_the_summary_is_plain_and_it_pickles():
     assert summary["share"] == {"reading": 0.25, "filling": 0.75}
     assert (summary["events"], summary["seconds"], summary["events_per_second"]) == (10, 4.0, 2.5)
     assert pickle.loads(pickle.dumps(measured)) == measured
-    assert repr(measured) == "Throughput(10 events in 4.0 s of 1 workers: reading 25%, filling 75%)"
+    assert repr(measured) == "Throughput(10 events in 4.0 s of 1 worker: reading 25%, filling 75%)"
 
 
 def test_a_long_run_has_as_few_bins():
