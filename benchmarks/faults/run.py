@@ -35,6 +35,8 @@ from coffea_fm.running.checkpoints.code import describe_code
 
 HERE = Path(__file__).parent
 PRELOADED = (Runner, distributed.chaos, coffea_fm.cli.run)
+LIFE = 10.0
+"""Mean life of a worker, in chunks; its start takes about as long as four."""
 HEAD = "| fault | injected | runs | commands given | events lost | events counted twice | other differences | named exactly | seconds a run |\n|---|--:|--:|--:|--:|--:|---|---|--:|"
 
 
@@ -49,11 +51,11 @@ class Fault:
 
 FAULTS = {
     "none": Fault("none, on dask", partial(scenes.dying, mode="", life=0.0), 1),
-    "exit": Fault("workers die by `sys.exit`", partial(scenes.dying, mode="sys.exit", life=4.0), 2),
-    "graceful": Fault("workers leave gracefully", partial(scenes.dying, mode="graceful", life=4.0), 2),
-    "segfault": Fault("workers die by a segmentation fault", partial(scenes.dying, mode="segfault", life=4.0), 2),
-    "kill": Fault("workers are killed (SIGKILL)", partial(scenes.signalled, how=signal.SIGKILL, life=4.0), 3),
-    "terminate": Fault("workers are told to end (SIGTERM)", partial(scenes.signalled, how=signal.SIGTERM, life=4.0), 2),
+    "exit": Fault("workers die by `sys.exit`", partial(scenes.dying, mode="sys.exit", life=LIFE), 2),
+    "graceful": Fault("workers leave gracefully", partial(scenes.dying, mode="graceful", life=LIFE), 2),
+    "segfault": Fault("workers die by a segmentation fault", partial(scenes.dying, mode="segfault", life=LIFE), 2),
+    "kill": Fault("workers are killed (SIGKILL)", partial(scenes.signalled, how=signal.SIGKILL, life=LIFE), 3),
+    "terminate": Fault("workers are told to end (SIGTERM)", partial(scenes.signalled, how=signal.SIGTERM, life=LIFE), 2),
     "stop": Fault("a worker stops and goes on (SIGSTOP, SIGCONT)", partial(scenes.stopping, pause=5.0, every=5.0), 2),
     "silent": Fault(
         "a worker stops for so long that it is given up, and goes on",
@@ -87,8 +89,7 @@ def main(arguments: Sequence[str]) -> int:
     folder.chmod(0o755)
     describe_code([])  # remembered, and forked
     wanted = undisturbed(folder)
-    summary = json.loads((wanted / "summary.json").read_text())
-    pace = max(summary["seconds"] / summary["chunks"], 0.1)
+    pace = pace_on_dask(folder, wanted)
     lines, good = [], True
     for name in given.faults:
         fault = FAULTS[name]
@@ -123,6 +124,18 @@ def undisturbed(folder: Path) -> Path:
         raise SystemExit(f"the undisturbed run failed: see {place / 'client.log'}")
     print(f"undisturbed: {outcome.seconds:.1f} s, chunks of {CHUNK} events, {WORKERS} workers on dask", flush=True)
     return place / "out"
+
+
+def pace_on_dask(folder: Path, wanted: Path) -> float:
+    """Seconds that a chunk takes on a worker, with all that dask adds, if nothing is disturbed."""
+    place = folder / "pace"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    outcome = scenes.dying(Scene(place, wanted), "", 0.0)
+    chunks: int = json.loads((wanted / "summary.json").read_text())["chunks"]
+    pace = outcome.seconds * WORKERS / chunks
+    print(f"a chunk takes {pace:.2f} s on a worker", flush=True)
+    return pace
 
 
 def line(text: str, outcomes: Sequence[Outcome]) -> str:
