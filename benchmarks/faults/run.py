@@ -66,7 +66,7 @@ FAULTS = {
     "memory": Fault("a chunk exceeds the memory limit of its worker", scenes.hungry, 2),
     "scheduler": Fault("the scheduler is killed and restarts", partial(scenes.restarting, every=50), 2),
     "truncated": Fault("an input file is cut in half while it is read", scenes.truncated, 2),
-    "server": Fault("a server drops 5% of its answers half-way", partial(scenes.dropping, share=0.05), 2),
+    "server": Fault("a server drops 2% of its answers half-way", partial(scenes.dropping, share=0.02), 2),
     "full": Fault("the disk is full", partial(scenes.full, megabytes=3), 2),
     "read-only": Fault("the file system becomes read-only", scenes.read_only, 2),
     "denied": Fault("the folder of the shards denies writing", scenes.denied, 2),
