@@ -1,7 +1,7 @@
 """Disturb a run of two hundred chunks in every way, compare it event by event, and write the table: ``make benchmark-faults``.
 
 Each run tags, fills histograms, writes shards and friend trees over the three shipped samples in chunks of 14 events,
-on two dask workers that are replaced when they die. As root: file systems are mounted, and the rights of root dropped.
+on two dask workers that are replaced when they die. As root: file systems are mounted.
 """
 
 from __future__ import annotations
