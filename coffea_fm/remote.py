@@ -21,6 +21,8 @@ _NETWORK_LIBRARIES = ("aiohttp", "requests", "urllib", "urllib3", "http", "botoc
 _AWAY = re.compile(
     r"range requests|timed? ?out|unreachable|connection (refused|reset|error)|operation expired|socket (error|timeout)"
     r"|invalid address|stream was broken|on closed file|no servers are available|slow ?down|reduce your request rate"
+    # fsspec returns exceptions in place of bytes, and uproot slices them
+    r"|'(OS|Client\w*|Server\w*|Connection\w*|Timeout)Error' object is not subscriptable"
     r"|\[(3007|3012|3014|3024|3034|3035)\]",
     re.IGNORECASE,
 )

@@ -1,7 +1,7 @@
 """Disturb a run of two hundred chunks in every way, compare it event by event, and write the table: ``make benchmark-faults``.
 
 Each run tags, fills histograms, writes shards and friend trees over the three shipped samples in chunks of 14 events,
-on two dask workers that are replaced when they die. As root: file systems are mounted, and the rights of root dropped.
+on two dask workers that are replaced when they die. As root: file systems are mounted.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ FAULTS = {
     "memory": Fault("a chunk exceeds the memory limit of its worker", scenes.hungry, 2),
     "scheduler": Fault("the scheduler is killed and restarts", partial(scenes.restarting, every=50), 2),
     "truncated": Fault("an input file is cut in half while it is read", scenes.truncated, 2),
-    "server": Fault("a server drops 5% of its answers half-way", partial(scenes.dropping, share=0.05), 2),
+    "server": Fault("a server drops 2% of its answers half-way", partial(scenes.dropping, share=0.02), 2),
     "full": Fault("the disk is full", partial(scenes.full, megabytes=3), 2),
     "read-only": Fault("the file system becomes read-only", scenes.read_only, 2),
     "denied": Fault("the folder of the shards denies writing", scenes.denied, 2),
