@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from coffea_fm.untrusted.local_files import check_file
+from coffea_fm.untrusted.parquet_footer import check_footer
 from coffea_fm.untrusted.refused import Refused
 
 MOST_BYTES: Final = 2**40
@@ -28,7 +29,7 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     Raises
     ------
     Refused
-        If it is not one, or its footer is larger than the file or than `MOST_METADATA`.
+        If it is not one, its footer is larger than the file or than `MOST_METADATA`, or contradicts itself.
     OSError
         If it cannot be read.
     """
@@ -36,9 +37,11 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     with path.open("rb") as file:
         file.seek(max(size - _TAIL, 0))
         tail = file.read(_TAIL)
-    footer = int.from_bytes(tail[:4], "little")
-    if tail[4:] != b"PAR1" or footer > min(MOST_METADATA, size - _TAIL):
-        raise Refused("it does not end as parquet files do")
+        footer = int.from_bytes(tail[:4], "little")
+        if tail[4:] != b"PAR1" or footer > min(MOST_METADATA, size - _TAIL):
+            raise Refused("it does not end as parquet files do")
+        file.seek(size - _TAIL - footer)
+        check_footer(file.read(footer))
     try:
         return pq.ParquetFile(path, thrift_string_size_limit=MOST_METADATA, thrift_container_size_limit=_MOST_CONTAINER)
     except pa.ArrowException as error:
