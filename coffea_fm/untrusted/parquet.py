@@ -44,6 +44,8 @@ def open_parquet(path: Path) -> pq.ParquetFile:
         check_footer(file.read(footer))
     try:
         return pq.ParquetFile(path, thrift_string_size_limit=MOST_METADATA, thrift_container_size_limit=_MOST_CONTAINER)
+    except UnicodeDecodeError as error:
+        raise Refused("it has a column whose name is not valid text") from error
     except pa.ArrowException as error:
         raise Refused(f"its description is damaged ({_first_line(error)})") from error
 

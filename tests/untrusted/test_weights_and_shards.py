@@ -179,6 +179,7 @@ FOOTERS = {
     "elements that cannot be missing": (first(ELEMENT, b"\x15\x08\x25\x00\x18\x07element"), "other levels"),
     "elements that are repeated": (first(ELEMENT, b"\x15\x08\x25\x04\x18\x07element"), "other levels"),
     "an unknown repetition": (first(ELEMENT, b"\x15\x08\x25\x12\x18\x07element"), "neither required nor optional"),
+    "a name that is no text": (first(b"constituents.pt", b"constituents\xff\xfft"), "whose name is not valid text"),
     "another type": (first(ELEMENT, b"\x15\x0a\x25\x02\x18\x07element"), "another type than its schema"),
     "short bounds": (first(BOUNDS, b"\x18\x03abc\x18\x04"), "bounds of another size"),
     "long bounds": (first(BOUNDS, b"\x18\x05abcde\x18\x04"), "bounds of another size"),
