@@ -20,7 +20,7 @@ from coffea.processor.executor import WorkItem
 from rich.console import Console
 
 from coffea_fm.errors import CoffeaFMError, InputError, OutputError
-from coffea_fm.files import remove_temporary
+from coffea_fm.files import remove_temporary, start_of
 from coffea_fm.remote import timeout_seconds
 from coffea_fm.running.checkpoints.store import Checkpoints, chunk_name, open_checkpoints
 from coffea_fm.running.chunks import AUTO, parse_chunksize
@@ -116,8 +116,9 @@ def execute(
         chunks = list(by_name.values())
         _log.info("%d chunks of %d files on %s", len(chunks), len(headers), type(executor).__name__)
         branches = readable_branches(schema) if data_format == "root" else {}
-        label = hashlib.sha256("".join([identity.run if identity else "", *sorted(by_name)]).encode()).hexdigest()[:8]
-        executor = executor.copy(run=label, names={chunk: name for name, chunk in by_name.items()})
+        name = hashlib.sha256("".join([identity.run if identity else "", *sorted(by_name)]).encode()).hexdigest()[:8]
+        start_name = start_of(name)
+        executor = executor.copy(run=start_name, names={chunk: name for name, chunk in by_name.items()})
         if checkpoints is not None and identity is not None:
             identity.describe(processor, len(chunks))
             executor.checkpoints = identity
@@ -138,7 +139,7 @@ def execute(
     kept_at = executor.checkpoints.place if executor.checkpoints else None
     written_to = (Path(file).parent for file, _ in out.get("files", ()))
     for place in filter(None, {*written_to, folder, kept_at}):
-        remove_temporary(place, label)
+        remove_temporary(place, start_name)
     result = _account(chunks, headers, out)
     return replace(
         result,
