@@ -17,7 +17,6 @@ from typing import Any
 from coffea.processor import ProcessorABC, Runner
 from coffea.processor.accumulator import accumulate
 from coffea.processor.executor import WorkItem
-from rich.console import Console
 
 from coffea_fm.errors import CoffeaFMError, InputError, OutputError
 from coffea_fm.files import remove_temporary, start_of
@@ -106,8 +105,7 @@ def execute(
         size = chunk_size(
             parse_chunksize(chunksize), processor, schema, headers, executor, besides=friends, folder=kept_in
         )
-        if size.is_chosen and not quiet:
-            Console(stderr=True).print(str(size), highlight=False)
+        _log.info("%s", size)
         by_name = {
             chunk_name(chunk, header): chunk
             for header in headers

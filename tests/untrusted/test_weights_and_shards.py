@@ -17,7 +17,7 @@ from coffea_fm.errors import InputError
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
 from coffea_fm.nn.checkpoint import NetworkConfig, load_checkpoint, load_tensors, save_checkpoint, save_tensors
 from coffea_fm.shards import ShardDataset, Source, write_shard
-from coffea_fm.untrusted.safetensors_header import MOST_HEADER, read_header
+from coffea_fm.untrusted.safetensors_header import MOST_HEADER
 
 
 def tensor(dtype="F32", shape=(2,), place=(0, 8)):
@@ -68,7 +68,6 @@ def test_what_we_write_is_read(tmp_path):
         "half": torch.ones(3).bfloat16(),
     }
     save_tensors(tmp_path / "w.safetensors", tensors, {"seen": 3})
-    assert read_header(tmp_path / "w.safetensors").shapes["a"] == (3, 2)
     read, about = load_tensors(tmp_path / "w.safetensors")
     assert about == {"seen": 3}
     assert all(torch.equal(read[name], tensor) for name, tensor in tensors.items())
