@@ -14,6 +14,7 @@ import distributed
 import pytest
 from coffea.processor.accumulator import accumulate
 from coffea.processor.executor import WorkItem
+from warm_workers import warm_workers
 
 from coffea_fm.errors import InputError
 from coffea_fm.running.dask_tasks import FEWEST, MOST, DaskTasks, _why_killed
@@ -22,6 +23,12 @@ from coffea_fm.running.process_pool import ProcessPool
 from coffea_fm.running.tasks import Task, Told
 
 CHUNKS = 12
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm() -> Iterator[None]:
+    with warm_workers():
+        yield
 
 
 @pytest.fixture(scope="module")
