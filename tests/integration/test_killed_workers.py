@@ -137,7 +137,8 @@ def test_collected_shards_are_not_duplicated(folder: Path) -> None:
 def test_a_chunk_that_kills_every_worker_alone_is_missing(
     folder: Path, cluster: list[str], reason: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["run", f"{folder / 'tag_jets.py'}:Disturbed", "-O", f"bundle={folder / 'counting'}", "--workers", "2"]
+    in_process = ["run", f"{folder / 'tag_jets.py'}:Disturbed", "-O", f"bundle={folder / 'counting'}", "--no-plots"]
+    command = [*in_process, "--workers", "2"]
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
         code, summary, message = invoke(folder, command, "out", "always", *cluster)
     assert code == 1
@@ -147,7 +148,6 @@ def test_a_chunk_that_kills_every_worker_alone_is_missing(
     assert (summary["events"], summary["chunks"], summary["events_missing"]) == (330, 11, 30)
     assert message.startswith("coffea-fm: failed: 30 events of 1 file are missing")
     assert "Traceback" not in "".join(capfd.readouterr())
-    in_process = ["run", f"{folder / 'tag_jets.py'}:Disturbed", "-O", f"bundle={folder / 'counting'}"]
     code, summary, _ = invoke(folder, in_process, "out", "nobody")
     assert (code, summary["events"], summary["missing"]) == (0, 360, [])
 
