@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
 from enum import Enum
 from typing import Final
@@ -77,12 +78,14 @@ def cause_of(error: BaseException) -> Cause | None:
 
 def first_cause(error: BaseException | None) -> tuple[Cause, BaseException] | None:
     """Why an exception was raised, with the one of its causes that says so."""
+    return next(((found, each) for each in causes(error) if (found := cause(each)) is not None), None)
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception, then what caused it, back to the first."""
     while error is not None:
-        found = cause(error)
-        if found is not None:
-            return found, error
+        yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return None
 
 
 def may_pass(error: BaseException) -> bool:
