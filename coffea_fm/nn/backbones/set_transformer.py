@@ -161,7 +161,7 @@ class SetTransformer(Backbone):
                 )
             self.places = LearnedPositions(maximum, config.dim)
         if config.embedding == "attention":
-            self.readout = AttentionPooling(config.dim, config.heads)
+            self.readout: nn.Module = AttentionPooling(config.dim, config.heads)
         elif config.embedding == "layers":
             self.readout = LayerMix(config.layers, config.registers, config.dim)
 
