@@ -108,7 +108,7 @@ def vectors(network: SetTransformer, examples: Examples) -> tuple[Floats, Floats
 
 def mixed(found: Floats, target: Targets, parts: Parts) -> float:
     """Accuracy of a line on the read-out ``layers``, whose weights are learned with a line on the training jets."""
-    train, validation, test = parts
+    train = parts[0]
     given, classes = torch.from_numpy(found[train]), torch.from_numpy(target[train])
     torch.manual_seed(0)
     mix = LayerMix(found.shape[1], found.shape[2] - 1, found.shape[3])
