@@ -118,13 +118,13 @@ def mixed(found: Floats, target: Targets, parts: Parts) -> float:
     optimizer = torch.optim.AdamW([*mix.parameters(), *line.parameters()], lr=RATE, weight_decay=0.1)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     for _ in range(STEPS):
-        loss = torch.nn.functional.cross_entropy(line(mix(given)), classes)
+        loss = torch.nn.functional.cross_entropy(line(mix.mix(given)), classes)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
     with torch.no_grad():
-        vectors = mix(torch.from_numpy(found)).numpy()
+        vectors = mix.mix(torch.from_numpy(found)).numpy()
         weights = mix.logits.flatten().softmax(dim=0).view(mix.logits.shape)
     print("weights, mean and registers of each block:", weights.numpy().round(2).tolist(), flush=True)
     return accuracy(vectors, target, parts)

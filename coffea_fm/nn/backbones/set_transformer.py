@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from pydantic import model_validator
@@ -13,7 +13,7 @@ from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacemen
 from coffea_fm.nn.blocks.attention import AttentionConfig, causal_bias, padding_bias
 from coffea_fm.nn.blocks.pair_bias import PairBias
 from coffea_fm.nn.blocks.positions import LearnedPositions, Positions, Rotation, sinusoidal
-from coffea_fm.nn.blocks.readout import AttentionPooling, Embedding, LayerMix, summaries
+from coffea_fm.nn.blocks.readout import Embedding, Encoded, build_readout, summaries
 from coffea_fm.nn.blocks.transformer import Block
 from coffea_fm.nn.features.group import FeatureKind
 from coffea_fm.nn.features.level import Features
@@ -98,26 +98,6 @@ class SetTransformerConfig(AttentionConfig, BackboneConfig):
         return SetTransformer(self, level)
 
 
-class Encoded(NamedTuple):
-    """Vectors after the last layer.
-
-    Attributes
-    ----------
-    registers : Tensor [things, registers, dim]
-    tokens : Tensor [things, all tokens, dim]
-        0 in empty slots.
-    mask : Tensor, bool [things, all tokens]
-        True where there is a token.
-    blocks : tuple of Tensor [things, registers + all tokens, dim]
-        Output of each block, where it is asked for.
-    """
-
-    registers: Tensor
-    tokens: Tensor
-    mask: Tensor
-    blocks: tuple[Tensor, ...] = ()
-
-
 class SetTransformer(Backbone):
     """Self-attention among the tokens of a jet and a few register tokens.
 
@@ -160,10 +140,7 @@ class SetTransformer(Backbone):
                     "backbone.positions: learned ones have a vector for each position; set inputs.max_tokens"
                 )
             self.places = LearnedPositions(maximum, config.dim)
-        if config.embedding == "attention":
-            self.readout: nn.Module = AttentionPooling(config.dim, config.heads)
-        elif config.embedding == "layers":
-            self.readout = LayerMix(config.layers, config.registers, config.dim)
+        self.readout = build_readout(config.embedding, config.dim, config.heads, config.layers, config.registers)
 
     def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
         """Embed a batch of jets.
@@ -177,12 +154,11 @@ class SetTransformer(Backbone):
         encoded = self.encode(inputs, replace, blocks=self.config.embedding == "layers")
         n_first = inputs.members[self.level.members[0].name].mask.shape[1]
         first = encoded.tokens[:, :n_first] if len(self.level.members) > 1 else encoded.tokens
-        return BackboneOutput(self._pooled(encoded) + not_finite(inputs), first)
+        return BackboneOutput(self.readout(encoded) + not_finite(inputs), first)
 
     def summaries(self, inputs: Inputs) -> Tensor:
         """Means and registers of all blocks, [things, layers, 1 + registers, dim], to see where the information is."""
-        encoded = self.encode(inputs, blocks=True)
-        return summaries(encoded.blocks, self._real(encoded.mask), self.config.registers)
+        return summaries(self.encode(inputs, blocks=True))
 
     def encode(
         self,
@@ -215,7 +191,7 @@ class SetTransformer(Backbone):
         more = [self.embed_others[name](features.tokens[name]) for name in others]
         registers = self.registers + self.embed_jet(features.jet).unsqueeze(1)
         vectors = torch.cat((registers, tokens, *more), dim=1)
-        real = self._real(features.mask)
+        real = nn.functional.pad(features.mask, (self.config.registers, 0), value=True)
         bias = padding_bias(real, vectors.dtype)
         if self.pair_bias is not None:
             pairs = self.pair_bias(features.momenta, features.mask)
@@ -236,25 +212,7 @@ class SetTransformer(Backbone):
     def groups_by_depth(self) -> tuple[tuple[str, ...], ...]:
         """The input embedding, each block, and the final norm with what pools."""
         blocks = ((f"blocks.{index}",) for index in range(self.config.layers))
-        return self._by_depth((*blocks, ("norm", "readout") if hasattr(self, "readout") else ("norm",)))
-
-    def _real(self, mask: Tensor) -> Tensor:
-        return nn.functional.pad(mask, (self.config.registers, 0), value=True)
-
-    def _pooled(self, encoded: Encoded) -> Tensor:
-        """The embedding, [things, dim]."""
-        registers, tokens, mask, blocks = encoded
-        if self.config.embedding == "register":
-            return registers[:, 0]
-        if self.config.embedding == "mean":
-            number = mask.sum(dim=1, keepdim=True) + self.config.registers
-            return (registers.sum(dim=1) + tokens.sum(dim=1)) / number
-        real = self._real(mask)
-        if self.config.embedding == "attention":
-            pooled: Tensor = self.readout(torch.cat((registers, tokens), dim=1), real)
-            return pooled
-        mixed: Tensor = self.readout(summaries(blocks, real, self.config.registers))
-        return mixed
+        return self._by_depth((*blocks, ("norm", "readout")))
 
     def _placed(self, tokens: Tensor, n_all: int, place: Tensor | None) -> tuple[Tensor, Rotation | None]:
         """Tokens of the first group with their positions, and rotations of all vectors."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,28 +12,58 @@ from coffea_fm.nn.blocks.attention import Attention, padding_bias
 Embedding = Literal["register", "mean", "attention", "layers"]
 
 
+class Encoded(NamedTuple):
+    """What an encoder computes of registers and tokens.
+
+    Attributes
+    ----------
+    registers : Tensor [things, registers, dim]
+    tokens : Tensor [things, all tokens, dim]
+        0 in empty slots.
+    mask : Tensor, bool [things, all tokens]
+        True where there is a token.
+    blocks : tuple of Tensor [things, registers + all tokens, dim]
+        Output of each block, where it is asked for.
+    """
+
+    registers: Tensor
+    tokens: Tensor
+    mask: Tensor
+    blocks: tuple[Tensor, ...] = ()
+
+    @property
+    def real(self) -> Tensor:
+        """True for registers and real tokens, bool [things, registers + all tokens]."""
+        return nn.functional.pad(self.mask, (self.registers.shape[1], 0), value=True)
+
+
 def mean(vectors: Tensor, real: Tensor) -> Tensor:
     """Mean over the real vectors, [sets, dim], of vectors [sets, n, dim]; `real` is [sets, n], one of them at least."""
     return vectors.masked_fill(~real.unsqueeze(-1), 0.0).sum(dim=1) / real.sum(dim=1, keepdim=True)
 
 
-def summaries(blocks: Sequence[Tensor], real: Tensor, registers: int) -> Tensor:
-    """Means and registers of the output of each block.
-
-    Parameters
-    ----------
-    blocks : sequence of Tensor [sets, registers + tokens, dim]
-    real : Tensor, bool [sets, registers + tokens]
-        True for registers and real tokens.
-    registers : int
-
-    Returns
-    -------
-    Tensor [sets, blocks, 1 + registers, dim]
-        The mean first.
-    """
-    parts = [torch.cat((mean(block, real).unsqueeze(1), block[:, :registers]), dim=1) for block in blocks]
+def summaries(encoded: Encoded) -> Tensor:
+    """Mean and registers of the output of each block, the mean first: [things, blocks, 1 + registers, dim]."""
+    real, registers = encoded.real, encoded.registers.shape[1]
+    parts = [torch.cat((mean(block, real).unsqueeze(1), block[:, :registers]), dim=1) for block in encoded.blocks]
     return torch.stack(parts, dim=1)
+
+
+class FirstRegister(nn.Module):
+    """The first register."""
+
+    def forward(self, encoded: Encoded) -> Tensor:
+        """Read it out, [things, dim]."""
+        return encoded.registers[:, 0]
+
+
+class Mean(nn.Module):
+    """The mean over registers and real tokens."""
+
+    def forward(self, encoded: Encoded) -> Tensor:
+        """Pool: [things, dim]."""
+        total = encoded.registers.sum(dim=1) + encoded.tokens.sum(dim=1)
+        return total / encoded.real.sum(dim=1, keepdim=True)
 
 
 class AttentionPooling(nn.Module):
@@ -47,16 +76,19 @@ class AttentionPooling(nn.Module):
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
+        self.mean = Mean()
         self.query = nn.Parameter(0.02 * torch.randn(1, 1, dim))
         self.attention = Attention(dim, heads)
         nn.init.zeros_(self.attention.project_out.weight)
         nn.init.zeros_(self.attention.project_out.bias)
 
-    def forward(self, vectors: Tensor, real: Tensor) -> Tensor:
-        """Pool vectors [sets, n, dim]; `real` is bool [sets, n]."""
+    def forward(self, encoded: Encoded) -> Tensor:
+        """Pool: [things, dim]."""
+        vectors = torch.cat((encoded.registers, encoded.tokens), dim=1)
         query = self.query.expand(vectors.shape[0], -1, -1)  # len would be a constant in an exported graph
-        found = self.attention.gather(query, vectors, padding_bias(real, vectors.dtype)[:, 0])
-        return mean(vectors, real) + found[:, 0]
+        found = self.attention.gather(query, vectors, padding_bias(encoded.real, vectors.dtype)[:, 0])
+        pooled: Tensor = self.mean(encoded) + found[:, 0]
+        return pooled
 
 
 class LayerMix(nn.Module):
@@ -74,8 +106,25 @@ class LayerMix(nn.Module):
         self.standardise = nn.LayerNorm(dim, elementwise_affine=False)
         self.logits = nn.Parameter(torch.zeros(blocks, 1 + registers))
 
-    def forward(self, found: Tensor) -> Tensor:
-        """Mix summaries [sets, blocks, 1 + registers, dim]: [sets, dim]."""
+    def forward(self, encoded: Encoded) -> Tensor:
+        """Pool: [things, dim]."""
+        return self.mix(summaries(encoded))
+
+    def mix(self, found: Tensor) -> Tensor:
+        """Mix summaries [things, blocks, 1 + registers, dim]: [things, dim]."""
         weights = self.logits.flatten().softmax(dim=0)
         mixed: Tensor = weights @ self.standardise(found).flatten(1, 2)
         return mixed
+
+
+def build_readout(kind: Embedding, dim: int, heads: int, blocks: int, registers: int) -> nn.Module:
+    """Build the read-out of that name."""
+    match kind:
+        case "register":
+            return FirstRegister()
+        case "mean":
+            return Mean()
+        case "attention":
+            return AttentionPooling(dim, heads)
+        case "layers":
+            return LayerMix(blocks, registers, dim)
