@@ -8,6 +8,7 @@ from pydantic import Field
 
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
 from coffea_fm.nn.backbones.lgatr import LGATrConfig, LGATrSlimConfig
+from coffea_fm.nn.backbones.lloca import LLoCaConfig
 from coffea_fm.nn.backbones.particle_net import ParticleNetConfig
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
 from coffea_fm.nn.backbones.pet2 import PET2Config
@@ -18,6 +19,7 @@ AnyBackboneConfig = Annotated[
     # One line per backbone.
     LGATrConfig
     | LGATrSlimConfig
+    | LLoCaConfig
     | ParticleNetConfig
     | ParticleTransformerConfig
     | PET2Config
