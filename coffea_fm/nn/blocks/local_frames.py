@@ -60,7 +60,7 @@ class LocalFrames(nn.Module):
         senders, of_sender, present = vectors.particles, self.sender(vectors.scalars), neighbours
         if self.references is not None:
             senders = torch.cat((vectors.references, senders), dim=1)
-            of_sender = torch.cat((self.references.expand(len(senders), -1, -1), of_sender), dim=1)
+            of_sender = torch.cat((self.references.expand(senders.shape[0], -1, -1), of_sender), dim=1)
             present = nn.functional.pad(present, (len(self.references), 0), value=True)
         products = torch.log(inner(vectors.particles, senders).clamp(min=_SMALLEST)).to(of_sender.dtype)
         pairs = self.receiver(vectors.scalars).unsqueeze(2) + of_sender.unsqueeze(1)

@@ -79,7 +79,7 @@ class MinkowskiFeatures(nn.Module):
     def forward(self, inputs: Inputs) -> FourVectors:
         """Compute the inputs of a batch."""
         found = self.frame(inputs)
-        references = self.references.expand(len(found.mask), -1, -1)
+        references = self.references.expand(found.mask.shape[0], -1, -1)
         return FourVectors(found.exact_momenta() / UNIT, references, found.scalars[..., self.first :], found.mask)
 
 
