@@ -84,7 +84,7 @@ def test_nothing_of_a_replaced_token_enters(network, jets):
     assert (changed - network(inputs).embedding).abs().max() > 1e-4
 
 
-def test_invalid_settings_are_named(level):
+def test_invalid_settings_are_named():
     with pytest.raises(ValueError, match="a head of width 8 has no room for 3 four-vectors"):
         LLoCaConfig(**{**LLOCA, "vectors": 3})
     bare = jet_level((token_level("constituents", ("pt", "eta", "phi")),), ("pt", "eta", "phi"))
