@@ -26,8 +26,8 @@ from coffea_fm.export.check import open_session
 from coffea_fm.nn.checkpoint import load_checkpoint
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import Packed, array_names, pad
+from coffea_fm.training import pretrain
 from coffea_fm.training.recipe.recipe import Recipe
-from coffea_fm.training.train import train
 
 LABELS_OF_CHOICE = 1000
 REFERENCE = "set-transformer"
@@ -89,7 +89,7 @@ def trained(study: Study, asked: dict[str, Any], name: str, labels: int, seed: i
         "data": {part: str(shards / part) for part in ("train", "validation")},
     }
     started = time.process_time()
-    result = train(Recipe.model_validate(content), study.work / "equivariant", show_progress=False)
+    result = pretrain(Recipe.model_validate(content), study.work / "equivariant", show_progress=False)
     seconds = time.process_time() - started
     model, _ = load_checkpoint(result.folder / "best")
     test = figures(predict(study, model, "test"), target_of(study, "test"))
@@ -134,7 +134,9 @@ def boosted(packed: Packed, data: ShardDataset) -> Packed:
     (name,) = packed.members
     members = packed.members[name]
     things = replace(members.things, values=moved(members.things.values, data.level.members[0].names))
-    return replace(packed, values=moved(packed.values, data.level.names), members={name: replace(members, things=things)})
+    return replace(
+        packed, values=moved(packed.values, data.level.names), members={name: replace(members, things=things)}
+    )
 
 
 def moved(values: np.ndarray[Any, Any], names: tuple[str, ...]) -> np.ndarray[Any, Any]:
@@ -154,12 +156,15 @@ def moved(values: np.ndarray[Any, Any], names: tuple[str, ...]) -> np.ndarray[An
 def table(asked: dict[str, Any], rows: dict[str, Any], costs: dict[str, Any]) -> str:
     """All numbers as Markdown."""
     heads = " | ".join(f"{labels:,} labels" for labels in asked["labels"])
+    about = (
+        "Accuracy in percent on the test jets of the study after training from scratch, mean and standard deviation over "
+        f"{asked['seeds']} sets of labels. Time: CPU time of the exported backbone in units of that of `{REFERENCE}`, median "
+        f"of alternated runs of {TIMED_JETS} jets. Shift: largest change of the exported embedding (random weights) after a "
+        f"boost by {BOOST} along the beam and a rotation about it, in units of the spread of the embeddings.\n"
+    )
     lines = [
         "# Lorentz-equivariant networks\n",
-        "Accuracy in percent on the test jets of the study after training from scratch, mean and standard deviation over "
-        f"{asked['seeds']} sets of labels. Time: CPU time of the exported backbone in units of that of `{REFERENCE}`, median of "
-        f"alternated runs of {TIMED_JETS} jets. Shift: largest change of the exported embedding (random weights) after a boost by "
-        f"{BOOST} along the beam and a rotation about it, in units of the spread of the embeddings.\n",
+        about,
         f"| network | parameters | {heads} | time | jets per CPU second | shift |",
         "|---|---:|" + "---:|" * (len(asked["labels"]) + 3),
     ]

@@ -139,7 +139,7 @@ def test_a_bundle_gives_the_same_scores(teacher: Path, data: ShardDataset, shard
     np.testing.assert_allclose(of_checkpoint["teacher_embedding"], of_bundle["teacher_embedding"], atol=1e-3)
 
 
-def test_what_cannot_teach_is_refused(teacher: Path, tmp_path: Path) -> None:
+def test_what_cannot_teach_is_refused(tmp_path: Path) -> None:
     other = save_teacher(tmp_path / "other", network((*CLASSES, "third")))
     with pytest.raises(RecipeError, match="has the classes narrow, wide, third, and the shards have narrow, wide"):
         student(other)

@@ -12,7 +12,7 @@ from random_weights import spread_weights
 from coffea_fm.errors import RecipeError
 from coffea_fm.nn.backbones import Replacement
 from coffea_fm.nn.backbones.lloca import LLoCaConfig
-from coffea_fm.nn.backbones.pelican import PelicanConfig
+from coffea_fm.nn.backbones.pelican import PairLayer, PelicanConfig
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.tokens import jet_level, pad, token_level
 
@@ -90,3 +90,30 @@ def test_invalid_settings_are_named():
     bare = jet_level((token_level("constituents", ("pt", "eta", "phi")),), ("pt", "eta", "phi"))
     with pytest.raises(RecipeError, match="constituents fields mass, charge"):
         LLoCaConfig().build(bare)
+
+
+def test_a_layer_of_pairs_has_every_linear_map_that_commutes_with_permutations():
+    """Pairs of pairs, {i, j} and {k, l}, have 9 orbits under permutations, so there are 9 independent maps."""
+    n, dim = 6, 3
+    layer = PairLayer(dim).double()
+    pairs = torch.randn(3, n, n, dim, dtype=torch.float64)  # of one, sum and trace are the same up to a factor
+    pairs = pairs + pairs.transpose(1, 2)
+    diagonal = torch.eye(n, dtype=torch.float64).unsqueeze(-1)
+    present = torch.ones(3, n, n, 1, dtype=torch.float64)
+    result = layer(pairs, present, diagonal)
+    torch.testing.assert_close(result, result.transpose(1, 2))
+    order = torch.randperm(n)
+    permuted = layer(pairs[:, order][:, :, order], present, diagonal)
+    torch.testing.assert_close(permuted, result[:, order][:, :, order])
+
+    def maps(weights: torch.Tensor) -> torch.Tensor:
+        """Output channel 0 of input channel 0 with these weights of its sums."""
+        of_pair, of_sums = torch.zeros(dim, dim).double(), torch.zeros(2 * dim, 4 * dim).double()
+        of_pair = of_pair.index_put((torch.tensor([0]), torch.tensor([0])), weights[:1])
+        rows, columns = torch.tensor([0, 0, 0, 0, dim, dim, dim, dim]), torch.arange(0, 4 * dim, dim).repeat(2)
+        of_sums = of_sums.index_put((rows, columns), weights[1:])
+        changed = {"of_pair.weight": of_pair, "of_sums.weight": of_sums}
+        return torch.func.functional_call(layer, changed, (pairs, present, diagonal))[..., 0].flatten()
+
+    jacobian = torch.autograd.functional.jacobian(maps, torch.zeros(9, dtype=torch.float64))
+    assert torch.linalg.matrix_rank(jacobian) == 9
