@@ -15,7 +15,9 @@ from coffea_fm.nn.sizes import Count, Width
 from coffea_fm.tokens import Level
 
 _SCALES = (1e-6, 1e-4, 1e-2, 1.0, 1e2)
-"""Products d enter as ln(1 + d / scale), in units of (20 GeV)²."""
+"""Products d enter as logarithms of 1 + d / scale, in units of (20 GeV)²."""
+_FACTOR = 0.2
+"""It scales these logarithms to order one."""
 _TYPICAL = 40.0
 """Sums over particles are divided by this number, so that they keep the number of particles."""
 
@@ -74,8 +76,9 @@ class Pelican(Backbone):
         self.to_diagonal = nn.Linear(config.dim, config.dim)
         self.layers = nn.ModuleList(PairLayer(config.dim) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.dim)
-        self.read_tokens = nn.Linear(2 * config.dim, config.dim)
-        self.read_jet = nn.Linear(2 * config.dim, config.dim)
+        self.read_tokens, self.read_jet = (
+            nn.Sequential(nn.LayerNorm(2 * config.dim), nn.Linear(2 * config.dim, config.dim)) for _ in range(2)
+        )
 
     def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
         """Embed a batch of jets. Neither the momentum nor the scalars of a replaced token enter."""
@@ -95,7 +98,7 @@ class Pelican(Backbone):
             tokens = torch.cat((self.references.expand(tokens.shape[0], -1, -1), tokens), dim=1)
             mask = nn.functional.pad(mask, (self.n_references, 0), value=True)
         products = inner(momenta, momenta).clamp(min=0.0).unsqueeze(-1).to(tokens.dtype)
-        products = torch.log1p(products / products.new_tensor(_SCALES))
+        products = _FACTOR * torch.log1p(products / products.new_tensor(_SCALES))
         present = (mask.unsqueeze(1) & mask.unsqueeze(2)).unsqueeze(-1).to(tokens.dtype)
         place = torch.arange(mask.shape[1], device=mask.device)
         diagonal = (place.unsqueeze(0) == place.unsqueeze(1)).unsqueeze(-1).to(tokens.dtype)

@@ -10,6 +10,8 @@ from coffea_fm.nn.blocks.minkowski import FourVectors, inner
 
 _SMALLEST = 1e-12
 """Smallest argument of a logarithm; invariants are in units of (20 GeV)²."""
+_OFFSET, _FACTOR = -7.0, 0.25
+"""They scale logarithms of products to order one."""
 _SLOWEST = 1e-4
 """Two axes need a relative velocity of this: a jet of one particle, say, has no direction in its rest frame."""
 _LIGHTEST = 1e-4
@@ -38,7 +40,7 @@ class LocalFrames(nn.Module):
         self.receiver = nn.Linear(n_scalars, hidden)
         self.sender = nn.Linear(n_scalars, hidden, bias=False)
         self.references = nn.Parameter(torch.randn(n_references, hidden)) if n_references else None
-        self.product = nn.Parameter(0.3 * torch.randn(hidden))
+        self.product = nn.Parameter(torch.randn(hidden))
         self.logits = nn.Linear(hidden, 3, bias=False)
 
     def forward(self, vectors: FourVectors, neighbours: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,6 +65,7 @@ class LocalFrames(nn.Module):
             of_sender = torch.cat((self.references.expand(senders.shape[0], -1, -1), of_sender), dim=1)
             present = nn.functional.pad(present, (len(self.references), 0), value=True)
         products = torch.log(inner(vectors.particles, senders).clamp(min=_SMALLEST)).to(of_sender.dtype)
+        products = (products - _OFFSET) * _FACTOR
         pairs = self.receiver(vectors.scalars).unsqueeze(2) + of_sender.unsqueeze(1)
         logits = self.logits(gelu(pairs + products.unsqueeze(-1) * self.product)).permute(0, 3, 1, 2)
         # Not minus infinity: a jet without neighbours would give NaN.
