@@ -52,7 +52,7 @@ class Scene:
     wanted : Path
         Output of the undisturbed run.
     pace : float
-        Seconds that the undisturbed run took for a chunk: all other times are given in these, so that the machine's
+        Seconds that a chunk takes on a worker of dask: all other times are given in these, so that the machine's
         speed does not matter.
     files : list of str
         Inputs.

@@ -88,8 +88,8 @@ def hungry(scene: Scene) -> Outcome:
     marks = scene.folder / "marks"
     marks.mkdir()
     settings = scene.folder / "cluster.yaml"
-    settings.write_text("kind: local\nworkers: 2\nmemory: 700 MB\n")
-    scene.options += ["-O", f"hungry={marks}", "--cluster-config", str(settings)]
+    settings.write_text("kind: local\nworkers: 2\nmemory: 1 GB\n")
+    scene.options += ["-O", f"hungry={marks}", "--cluster", "local", "--cluster-config", str(settings)]
     outcome = scene.until_complete(None, lambda _: None)
     outcome.injected = len(list(marks.iterdir()))
     return outcome
