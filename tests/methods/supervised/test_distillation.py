@@ -150,7 +150,7 @@ def test_what_cannot_teach_is_refused(tmp_path: Path) -> None:
 
 def test_the_loss_falls_and_the_teacher_is_in_no_file(teacher: Path, make_recipe: MakeRecipe, tmp_path: Path) -> None:
     method = {"kind": "distillation", "teacher": str(teacher), "soft": 1.0, "embedding": 0.1}
-    result = pretrain(make_recipe(method=method, training={"seen": 4000}), tmp_path / "runs", show_progress=False)
+    result = pretrain(make_recipe(method=method, training={"seen": 2500}), tmp_path / "runs", show_progress=False)
     with (result.folder / "log.csv").open() as file:
         losses = [float(row["validation_divergence"]) for row in csv.DictReader(file) if row["validation_divergence"]]
     assert losses[-1] < 0.7 * losses[0]

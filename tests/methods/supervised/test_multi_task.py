@@ -84,7 +84,7 @@ def test_the_losses_fall_and_the_model_is_a_tagger(
     make_recipe: Callable[..., Recipe], shards: Path, tmp_path: Path
 ) -> None:
     recipe = make_recipe(
-        method={"kind": "multi-task", "masked": MASKED, "regression": REGRESSION}, training={"seen": 3000, "lr": 1e-2}
+        method={"kind": "multi-task", "masked": MASKED, "regression": REGRESSION}, training={"seen": 2000, "lr": 1e-2}
     )
     result = pretrain(recipe, tmp_path / "runs", show_progress=False)
     with (result.folder / "log.csv").open() as file:
