@@ -91,6 +91,8 @@ def trained(study: Study, asked: dict[str, Any], name: str, labels: int, seed: i
     started = time.process_time()
     result = pretrain(Recipe.model_validate(content), study.work / "equivariant", show_progress=False)
     seconds = time.process_time() - started
+    if not result.finished:
+        raise SystemExit(f"the training of {name} was interrupted: start again to go on")
     model, _ = load_checkpoint(result.folder / "best")
     test = figures(predict(study, model, "test"), target_of(study, "test"))
     return {"validation": result.metrics, "seen": result.seen, "cpu_seconds": seconds, "test": test}

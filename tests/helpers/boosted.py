@@ -36,9 +36,7 @@ def transformed(packed: Packed, level: Level, matrix: np.ndarray) -> Packed:
     members = packed.members[name]
     tokens = members.things.values.copy()
     _transform(tokens, level.members[0].names, matrix)
-    return Packed(
-        values, packed.missing, {name: type(members)(members.counts, Packed(tokens, members.things.missing))}
-    )
+    return Packed(values, packed.missing, {name: type(members)(members.counts, Packed(tokens, members.things.missing))})
 
 
 def lorentz(rapidity: tuple[float, float, float], angles: tuple[float, float, float]) -> np.ndarray:

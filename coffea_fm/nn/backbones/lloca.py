@@ -52,7 +52,9 @@ class LLoCaConfig(AttentionConfig, BackboneConfig):
     @model_validator(mode="after")
     def _vectors_fit(self) -> LLoCaConfig:
         if 4 * self.vectors > self.dim // self.heads:
-            raise ValueError(f"vectors: a head of width {self.dim // self.heads} has no room for {self.vectors} four-vectors")
+            raise ValueError(
+                f"vectors: a head of width {self.dim // self.heads} has no room for {self.vectors} four-vectors"
+            )
         return self
 
     def build(self, level: Level) -> LLoCa:

@@ -99,7 +99,9 @@ def orthonormal_frames(vectors: Tensor) -> Tensor:
     mass = torch.sqrt(energy.square() - squared)
     gamma, velocity = energy / mass, space / mass
     turned = velocity.unsqueeze(-1) * velocity.unsqueeze(-2) / (1 + gamma.unsqueeze(-1))
-    boost = torch.cat((-velocity.unsqueeze(-1), turned + torch.eye(3, dtype=turned.dtype, device=turned.device)), dim=-1)
+    boost = torch.cat(
+        (-velocity.unsqueeze(-1), turned + torch.eye(3, dtype=turned.dtype, device=turned.device)), dim=-1
+    )
     first, second = (boost @ vector.unsqueeze(-1) for vector in others)
     scales = [gamma * vector[..., :1] - (velocity * vector[..., 1:]).sum(dim=-1, keepdim=True) for vector in others]
     x = _normalised(first.squeeze(-1), scales[0])

@@ -52,7 +52,10 @@ def test_frames_and_attention_agree_with_the_package():
     vectors = momenta(2, 6, 3)
     frames = orthonormal_frames(vectors)
     theirs = orthogonalize(vectors)
-    theirs = theirs * torch.where(torch.linalg.det(theirs) < 0, -1.0, 1.0)[..., None, None] ** torch.tensor([0, 0, 0, 1])[:, None]
+    theirs = (
+        theirs
+        * torch.where(torch.linalg.det(theirs) < 0, -1.0, 1.0)[..., None, None] ** torch.tensor([0, 0, 0, 1])[:, None]
+    )
     torch.testing.assert_close(frames, theirs, atol=1e-6, rtol=0)
 
     ours = FramedAttention(dim=16, heads=2, vectors=1).double()
@@ -81,4 +84,6 @@ def test_hidden_particles_do_not_enter_the_frames_of_others():
     again, of_jet_again = predict(vectors._replace(particles=changed), known.expand(3, 5))
     torch.testing.assert_close(again[:, known], frames[:, known])
     torch.testing.assert_close(of_jet_again, of_jet)
-    assert (predict(vectors._replace(particles=changed), torch.ones(3, 5, dtype=torch.bool))[1] - of_jet).abs().max() > 1e-3
+    assert (
+        predict(vectors._replace(particles=changed), torch.ones(3, 5, dtype=torch.bool))[1] - of_jet
+    ).abs().max() > 1e-3
