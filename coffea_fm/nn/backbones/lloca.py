@@ -12,7 +12,7 @@ from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacemen
 from coffea_fm.nn.blocks.attention import AttentionConfig, padding_bias
 from coffea_fm.nn.blocks.framed_attention import FramedBlock
 from coffea_fm.nn.blocks.local_frames import LocalFrames, inverse
-from coffea_fm.nn.blocks.minkowski import FourVectors, MinkowskiFeatures, Symmetry
+from coffea_fm.nn.features.minkowski import FourVectors, MinkowskiFeatures, Symmetry
 from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
 from coffea_fm.nn.sizes import Count, Width
 from coffea_fm.tokens import Level

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
-from coffea_fm.nn.blocks.minkowski import FourVectors, MinkowskiFeatures, Symmetry, inner
+from coffea_fm.nn.features.minkowski import FourVectors, MinkowskiFeatures, Symmetry, inner
 from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
 from coffea_fm.nn.sizes import Count, Width
 from coffea_fm.tokens import Level

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from coffea_fm.nn.blocks.minkowski import FourVectors, inner
+from coffea_fm.nn.features.minkowski import FourVectors, inner
 
 _SMALLEST = 1e-12
 """Smallest argument of a logarithm; invariants are in units of (20 GeV)²."""

@@ -6,7 +6,7 @@ from boosted import lorentz
 
 from coffea_fm.nn.blocks.framed_attention import FramedAttention
 from coffea_fm.nn.blocks.local_frames import LocalFrames, inverse, orthonormal_frames
-from coffea_fm.nn.blocks.minkowski import FourVectors, inner
+from coffea_fm.nn.features.minkowski import FourVectors, inner
 
 METRIC = torch.diag(torch.tensor([1.0, -1.0, -1.0, -1.0], dtype=torch.float64))
 
