@@ -38,8 +38,8 @@ class DistillationConfig(MethodConfig):
     heads: ClassVar = {"jet": ("classification",)}
     kind: Literal["distillation"] = "distillation"
     teacher: str
-    temperature: PositiveFloat = 2.0
-    soft: Annotated[float, Field(ge=0, le=1)] = 0.9
+    temperature: PositiveFloat = 1.0
+    soft: Annotated[float, Field(ge=0, le=1)] = 0.5
     embedding: NonNegativeFloat = 0.0
 
     def build(self, model: Model) -> Distillation:  # noqa: D102
