@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from coffea_fm.config import Config
-from coffea_fm.nn.batches import Examples, padded_batches
+from coffea_fm.nn.batches import Columns, Examples, padded_batches
 from coffea_fm.nn.model import Model
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import Level
@@ -65,6 +65,14 @@ class Method(nn.Module):
 
     def prepare(self, data: ShardDataset, seed: int) -> None:
         """Set buffers from the training data, once, before the first step of a run."""
+
+    def columns(self, data: ShardDataset, cache: Path) -> Columns:  # noqa: ARG002
+        """Compute numbers once for each example, [n_examples, ...], to be read as further columns; none by default.
+
+        It is called at every start of a run, so expensive ones belong into the folder `cache`, which all runs in the
+        same parent folder share.
+        """
+        return {}
 
     def parts(
         self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator

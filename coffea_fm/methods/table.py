@@ -19,6 +19,8 @@ from coffea_fm.methods.masked.particles import MaskedConfig
 from coffea_fm.methods.method import MethodConfig
 from coffea_fm.methods.supervised.classification import SupervisedConfig
 from coffea_fm.methods.supervised.cwola import CwolaConfig
+from coffea_fm.methods.supervised.distillation import DistillationConfig
+from coffea_fm.methods.supervised.multi_task import MultiTaskConfig
 from coffea_fm.methods.supervised.pairs import PairClassificationConfig
 from coffea_fm.methods.supervised.regression import RegressionConfig
 from coffea_fm.methods.supervised.tokens import TokenClassificationConfig
@@ -28,8 +30,10 @@ GROUP = "coffea_fm.methods"
 METHODS: tuple[type[MethodConfig], ...] = (
     CwolaConfig,
     DINOConfig,
+    DistillationConfig,
     JetCLRConfig,
     MaskedConfig,
+    MultiTaskConfig,
     PairClassificationConfig,
     RegressionConfig,
     RINOConfig,

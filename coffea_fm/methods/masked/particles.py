@@ -67,7 +67,7 @@ class MaskedParticleModelling(Method):
     model : Model
     """
 
-    metrics: ClassVar = ("loss", "particle", "id")
+    metrics: ClassVar[tuple[str, ...]] = ("loss", "particle", "id")
 
     def __init__(self, config: MaskedConfig, model: Model) -> None:
         super().__init__(model)

@@ -14,15 +14,12 @@ from coffea_fm.nn.blocks.lorentz_vectors import slim_block
 from coffea_fm.nn.blocks.multivectors import equi_linear, geometric_block
 from coffea_fm.nn.features.group import FeatureKind
 from coffea_fm.nn.features.jet_frame import JetFrame
+from coffea_fm.nn.features.minkowski import REFERENCES, UNIT
 from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
 from coffea_fm.nn.sizes import Count, Width
 from coffea_fm.tokens import Level
 
-_UNIT = 20.0
-"""Momenta are in units of this, in GeV."""
-_REFERENCES = ((1.0, 0.0, 0.0, 1.0), (1.0, 0.0, 0.0, -1.0), (1.0, 0.0, 0.0, 0.0))
-"""Both beams and the time axis: they break the symmetry of the network to that of a collider."""
-_FIRST = 1 + len(_REFERENCES)
+_FIRST = 1 + len(REFERENCES)
 """Index of the first particle: a global token and the references are before it."""
 _NEVER = -1e9
 """Attention logit of padding; the exponential is exactly 0."""
@@ -122,14 +119,14 @@ class LorentzBackbone(Backbone):
         features: FeatureKind = config.features
         self.features = JetFrame(level, features)
         references = torch.zeros(_FIRST, 4)
-        references[1:] = torch.tensor(_REFERENCES)
+        references[1:] = torch.tensor(REFERENCES)
         self.register_buffer("references", references, persistent=False)
 
     def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
         """Embed a batch of jets. Of a replaced token, neither the momentum nor the scalars enter."""
         found = self.features(inputs)
         sets = found.mask.shape[0]
-        momenta = torch.cat((self.references.expand(sets, -1, -1), found.momenta / _UNIT), dim=1)
+        momenta = torch.cat((self.references.expand(sets, -1, -1), found.momenta / UNIT), dim=1)
         # The last scalar marks the global token.
         scalars = nn.functional.pad(found.scalars, (0, 1, _FIRST, 0))
         scalars[:, 0, -1] = 1.0

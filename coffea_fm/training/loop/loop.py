@@ -78,6 +78,7 @@ class Training:
             self.averaged.load_state_dict(self.method.state_dict())
         if keeps_embeddings(model, recipe):
             self.data, self.validation = (self.embedded(data) for data in (self.data, self.validation))
+        self.data, self.validation = (self.extended(data) for data in (self.data, self.validation))
         self.logs = Logs(folder, self.method.metrics, self.progress.step) if fabric.is_global_zero else None
 
     def embedded(self, data: ShardDataset) -> EmbeddedShards:
@@ -86,6 +87,12 @@ class Training:
             cache = self.folder.parent / "embeddings"
             vectors = embed_shards(self.method.model, data.whole(), cache=cache, device=self.fabric.device)
         return EmbeddedShards(data, vectors)
+
+    def extended(self, data: ShardDataset) -> ShardDataset:
+        """Add the columns that the method computes once."""
+        with self.fabric.rank_zero_first():
+            columns = self.method.columns(data, self.folder.parent / "columns")
+        return data.with_columns(columns) if columns else data
 
     def run(self, stop: threading.Event, bar: Bar) -> None:
         """Train until finished or asked to stop."""

@@ -12,8 +12,10 @@ from random_weights import spread_weights
 
 from coffea_fm.nn.backbones import AnyBackboneConfig
 from coffea_fm.nn.backbones.lgatr import LGATrConfig, LGATrSlimConfig
+from coffea_fm.nn.backbones.lloca import LLoCaConfig
 from coffea_fm.nn.backbones.particle_net import ParticleNetConfig
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
+from coffea_fm.nn.backbones.pelican import PelicanConfig
 from coffea_fm.nn.backbones.pet2 import PET2Config
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
 
@@ -44,6 +46,11 @@ CONFIGS = {
     "pet2-time": PET2Config(**PET, features="identified", time=True),
     "lgatr-slim": LGATrSlimConfig(dim=12, vectors=4, layers=2, heads=2),
     "lgatr-slim-kinematic": LGATrSlimConfig(dim=12, vectors=4, layers=1, heads=2, features="kinematic"),
+    **{
+        f"lloca-{symmetry}": LLoCaConfig(dim=16, heads=2, layers=2, vectors=1, frames=8, symmetry=symmetry)
+        for symmetry in ("beam", "lorentz")
+    },
+    **{f"pelican-{symmetry}": PelicanConfig(dim=8, layers=2, symmetry=symmetry) for symmetry in ("beam", "lorentz")},
     "lgatr": LGATrConfig(dim=8, vectors=4, layers=2, heads=2),
 }
 WITHOUT_TOKENS = {"stored"}
