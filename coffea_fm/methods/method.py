@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from coffea_fm.config import Config
 from coffea_fm.nn.batches import Examples, padded_batches
+from coffea_fm.nn.inputs import Inputs
 from coffea_fm.nn.model import Model
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import Level
@@ -66,6 +68,20 @@ class Method(nn.Module):
     def prepare(self, data: ShardDataset, seed: int) -> None:
         """Set buffers from the training data, once, before the first step of a run."""
 
+    def constants(self) -> Mapping[str, Callable[[Inputs], Tensor]]:
+        """Numbers of each token that stay the same for the whole run, as functions of the inputs; by default none.
+
+        Each maps a padded batch to integers [things, tokens]. They are computed once per jet and kept with it, and reach
+        the method as known outputs of the tokens, int32 [things, tokens, 1]. If the training augments its jets, they
+        are missing from its batches.
+        """
+        return {}
+
+    @property
+    def smallest_part(self) -> int | None:
+        """Number of padded tokens that a part has at least; None, which selects the default, if there are batch norms."""
+        return None if any(isinstance(module, _BatchNorm) for module in self.modules()) else 0
+
     def parts(
         self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
     ) -> Iterator[Any]:
@@ -78,7 +94,7 @@ class Method(nn.Module):
         Batch or Views
             Anything that `forward` accepts and that holds the weights of its examples as ``weight``.
         """
-        return padded_batches(examples, level, micro_tokens, device, random)
+        return padded_batches(examples, level, micro_tokens, device, random, self.smallest_part)
 
     def forward(self, part: Any) -> dict[str, Tensor]:
         """Compute each metric for each example, float32 [n]."""
