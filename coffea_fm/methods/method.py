@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from coffea_fm.config import Config
 from coffea_fm.nn.batches import Examples, padded_batches
@@ -77,11 +76,6 @@ class Method(nn.Module):
         """
         return {}
 
-    @property
-    def smallest_part(self) -> int | None:
-        """Number of padded tokens that a part has at least; None, which selects the default, if there are batch norms."""
-        return None if any(isinstance(module, _BatchNorm) for module in self.modules()) else 0
-
     def parts(
         self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
     ) -> Iterator[Any]:
@@ -94,7 +88,7 @@ class Method(nn.Module):
         Batch or Views
             Anything that `forward` accepts and that holds the weights of its examples as ``weight``.
         """
-        return padded_batches(examples, level, micro_tokens, device, random, self.smallest_part)
+        return padded_batches(examples, level, micro_tokens, device, random)
 
     def forward(self, part: Any) -> dict[str, Tensor]:
         """Compute each metric for each example, float32 [n]."""

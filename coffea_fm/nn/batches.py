@@ -73,7 +73,6 @@ def padded_batches(
     micro_tokens: int,
     device: Device = "cpu",
     random: np.random.Generator | None = None,
-    smallest: int | None = None,
 ) -> Iterator[Batch]:
     """Group examples by length and pad each group.
 
@@ -90,15 +89,13 @@ def padded_batches(
     random : numpy.random.Generator, optional
         Shuffles the groups. Otherwise the longest come first, and the running statistics of batch norms would be
         dominated by the short jets at the end.
-    smallest : int, optional
-        See `cheapest_groups`.
 
     Yields
     ------
     Batch
         Each example is in exactly one batch.
     """
-    groups = _groups(examples.packed, level, micro_tokens, smallest)
+    groups = _groups(examples.packed, level, micro_tokens)
     if random is not None:
         groups = [groups[index] for index in random.permutation(len(groups))]
     for rows in groups:
@@ -135,9 +132,9 @@ def column_tensors(columns: Columns, device: Device = "cpu") -> dict[str, Tensor
     }
 
 
-def _groups(packed: Packed, level: Level, micro_tokens: int, smallest: int | None) -> list[IntArray]:
+def _groups(packed: Packed, level: Level, micro_tokens: int) -> list[IntArray]:
     if not any(member.members for member in level.members):
-        return cheapest_groups(packed.n_tokens, micro_tokens, smallest=smallest)
+        return cheapest_groups(packed.n_tokens, micro_tokens)
     ends = np.cumsum(packed.n_tokens)
     places = np.arange(0, ends[-1] if len(ends) else 0, NESTED * micro_tokens)[1:]
     return [rows for rows in np.split(np.arange(len(ends)), np.searchsorted(ends, places)) if len(rows)]

@@ -16,9 +16,7 @@ JETS_MULTIPLE = 8
 _FORBIDDEN = 1e9
 
 
-def cheapest_groups(
-    lengths: IntArray, micro_tokens: int, multiple: int = 8, *, smallest: int | None = None
-) -> list[IntArray]:
+def cheapest_groups(lengths: IntArray, micro_tokens: int, multiple: int = 8) -> list[IntArray]:
     """Group jets by length to minimise the padded tokens plus a fixed cost per group.
 
     Greedy buckets leave a small remainder, and pad every jet that shares a bucket with a long one. Dynamic programming
@@ -29,13 +27,10 @@ def cheapest_groups(
     lengths : int64 array of shape [n_sets]
         Number of tokens of each jet.
     micro_tokens : int
-        Maximum number of padded tokens in a group, unless eight jets already exceed it.
+        Maximum number of padded tokens in a group, unless eight jets already exceed it. A group has at least a quarter
+        of it where possible, because batch norms need many tokens at once.
     multiple : int
         Padded lengths are rounded up to a multiple of this.
-    smallest : int, optional
-        Number of padded tokens that a group has at least, where possible. By default a quarter of `micro_tokens`,
-        because batch norms need many tokens at once. Other networks take 0: a quarter leaves steps of few jets with
-        one or two groups, which are half padding.
 
     Returns
     -------
@@ -43,7 +38,6 @@ def cheapest_groups(
         Indices of the jets in each group, longest jets first; each jet is in exactly one group. The size of every
         group but the first is a multiple of eight.
     """
-    smallest = micro_tokens // 4 if smallest is None else smallest
     order = np.argsort(-lengths, kind="stable")
     padded = padded_length(lengths[order], multiple)
     n_sets = len(order)
@@ -52,10 +46,10 @@ def cheapest_groups(
     starts = [0, *range((n_sets - 1) % JETS_MULTIPLE + 1, n_sets, JETS_MULTIPLE)] if n_sets else []
     for start in reversed(starts):
         most = max(JETS_MULTIPLE, micro_tokens // int(padded[start]))
-        fewest = (n_sets - start - 1) % JETS_MULTIPLE + 1
-        sizes = np.arange(fewest, min(most, n_sets - start) + 1, JETS_MULTIPLE)
+        smallest = (n_sets - start - 1) % JETS_MULTIPLE + 1
+        sizes = np.arange(smallest, min(most, n_sets - start) + 1, JETS_MULTIPLE)
         tokens = sizes * padded[start]
-        costs = GROUP_COST + tokens + np.where(tokens < smallest, _FORBIDDEN, 0.0) + cost[start + sizes]
+        costs = GROUP_COST + tokens + np.where(tokens < micro_tokens / 4, _FORBIDDEN, 0.0) + cost[start + sizes]
         best = int(costs.argmin())
         cost[start], end[start] = costs[best], start + sizes[best]
     groups = []

@@ -50,10 +50,3 @@ def test_no_small_rest(lengths: list[int]) -> None:
     groups = cheapest_groups(array, 480)
     if len(groups) > 1:
         assert min(len(group) * padded_length(array[group].max()) for group in groups) >= 120
-
-
-def test_few_jets_are_less_than_half_padding_if_groups_may_be_small() -> None:
-    lengths = np.clip(np.random.default_rng(0).normal(22, 9, 50), 1, 70).astype(np.int64)
-    anyhow, at_least = (cheapest_groups(lengths, 4096, smallest=smallest) for smallest in (0, None))
-    assert cost(anyhow, lengths) < 0.9 * cost(at_least, lengths)
-    assert sorted(np.concatenate(anyhow)) == list(range(50))

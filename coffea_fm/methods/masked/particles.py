@@ -95,7 +95,7 @@ class MaskedParticleModelling(Method):
         self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
     ) -> Iterator[MaskedJets]:
         """Hide particles, and group jets by the number of visible ones."""
-        return masked_parts(examples, level, self.hidden, micro_tokens, device, random, self.smallest_part)
+        return masked_parts(examples, level, self.hidden, micro_tokens, device, random)
 
     def forward(self, part: MaskedJets) -> dict[str, Tensor]:
         """Loss of each jet, and its contributions from the particle type and from all other targets."""

@@ -94,11 +94,10 @@ def masked_parts(
     micro_tokens: int,
     device: torch.device,
     random: np.random.Generator,
-    smallest: int | None = None,
 ) -> Iterator[MaskedJets]:
-    """Group jets by their number of visible particles, and hide the others; see `cheapest_groups`."""
+    """Group jets by their number of visible particles, at most `micro_tokens` per group, and hide the others."""
     lengths = examples.packed.n_tokens
-    for rows in cheapest_groups(lengths - hidden_count(lengths, fraction), micro_tokens, smallest=smallest):
+    for rows in cheapest_groups(lengths - hidden_count(lengths, fraction), micro_tokens):
         part = examples.take(rows)
         arrays = pad(part.packed, level)
         hidden = choose_hidden(arrays[f"{only_member(level).name}_mask"], fraction, random)
