@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from coffea_fm.config import Config
 from coffea_fm.nn.batches import Columns, Examples, padded_batches
+from coffea_fm.nn.inputs import Inputs
 from coffea_fm.nn.model import Model
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import Level
@@ -71,6 +72,15 @@ class Method(nn.Module):
 
         It is called at every start of a run, so expensive ones belong into the folder `cache`, which all runs in the
         same parent folder share.
+        """
+        return {}
+
+    def constants(self) -> Mapping[str, Callable[[Inputs], Tensor]]:
+        """Numbers of each token that stay the same for the whole run, as functions of the inputs; by default none.
+
+        Each maps a padded batch to integers [things, tokens]. They are computed once per jet and kept with it, and reach
+        the method as known outputs of the tokens, int32 [things, tokens, 1]. If the training augments its jets, they
+        are missing from its batches.
         """
         return {}
 

@@ -62,5 +62,5 @@ def write_jetclass(path: Path, jets: ak.Array) -> None:
         **{f"label_{name}": label == index for index, name in enumerate(JET_CLASSES)},
         **{f"jet_{name}": quantise(values) for name, values in scalars.items()},
     }
-    with uproot.recreate(path, compression=uproot.LZMA(6)) as file:
+    with uproot.recreate(path, compression=uproot.LZMA(1)) as file:
         file.mktree("tree", tree)

@@ -18,6 +18,7 @@ from coffea_fm.nn.batches import Examples
 from coffea_fm.nn.blocks.low_rank import merged_state
 from coffea_fm.nn.checkpoint import save_checkpoint
 from coffea_fm.shards import ShardDataset
+from coffea_fm.training.data.constants import ShardsWithConstants
 from coffea_fm.training.data.datasets import datasets
 from coffea_fm.training.data.embeddings import EmbeddedShards, embed_shards
 from coffea_fm.training.data.sampling import Step, Stream, batches, generator
@@ -79,6 +80,7 @@ class Training:
         if keeps_embeddings(model, recipe):
             self.data, self.validation = (self.embedded(data) for data in (self.data, self.validation))
         self.data, self.validation = (self.extended(data) for data in (self.data, self.validation))
+        self.keep_constants()
         self.logs = Logs(folder, self.method.metrics, self.progress.step) if fabric.is_global_zero else None
 
     def embedded(self, data: ShardDataset) -> EmbeddedShards:
@@ -93,6 +95,14 @@ class Training:
         with self.fabric.rank_zero_first():
             columns = self.method.columns(data, self.folder.parent / "columns")
         return data.with_columns(columns) if columns else data
+
+    def keep_constants(self) -> None:
+        """Keep the constants of the method with the jets; augmented jets have others in each step."""
+        constants = self.method.constants()
+        if constants:
+            self.validation = ShardsWithConstants(self.validation, constants, self.fabric.device)
+            if not self.recipe.training.augmentation.changes:
+                self.data = ShardsWithConstants(self.data, constants, self.fabric.device)
 
     def run(self, stop: threading.Event, bar: Bar) -> None:
         """Train until finished or asked to stop."""

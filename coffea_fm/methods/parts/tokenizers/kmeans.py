@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
 from pydantic import PositiveInt
 from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor, nn
+from torch.nn.functional import pad as padded
 
 from coffea_fm.config import Config
 from coffea_fm.methods.parts.tokenizers.fields import DEFAULT_FIELDS, FITTED_JETS, FieldName, ParticleFields
@@ -17,6 +19,10 @@ from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import Level, pad
 
 BATCH = 16384
+ROWS = 256
+"""Vectors compared at once on a CPU: their distances to a thousand centres fit into its second-level cache."""
+NEIGHBOURS = 32
+"""Centres compared at once: torch finds the smallest of many numbers ten times faster than its index."""
 
 
 class KMeansConfig(Config):
@@ -85,6 +91,16 @@ def nearest(vectors: Tensor, centres: Tensor) -> Tensor:
     centres : Tensor [centres, dim]
     """
     with torch.autocast(vectors.device.type, enabled=False):
-        rows, centres = vectors.float().reshape(-1, vectors.shape[-1]), centres.float()
-        offsets = centres.square().sum(dim=1) / 2
-        return torch.addmm(offsets, rows, centres.T, alpha=-1).argmin(dim=1).view(vectors.shape[:-1])
+        rows = vectors.float().reshape(-1, vectors.shape[-1])
+        table = padded(centres.float(), (0, 0, 0, -len(centres) % NEIGHBOURS))
+        offsets = table.square().sum(dim=1) / 2
+        offsets[len(centres) :] = math.inf
+        chunks = rows.split(ROWS if rows.device.type == "cpu" else BATCH)
+        return torch.cat([_nearest(chunk, table, offsets) for chunk in chunks]).view(vectors.shape[:-1])
+
+
+def _nearest(rows: Tensor, table: Tensor, offsets: Tensor) -> Tensor:
+    distances = torch.addmm(offsets, rows, table.T, alpha=-1).view(len(rows), len(table) // NEIGHBOURS, NEIGHBOURS)
+    block = distances.amin(dim=2).argmin(dim=1)
+    within = distances[torch.arange(len(rows), device=rows.device), block].argmin(dim=1)
+    return block * NEIGHBOURS + within

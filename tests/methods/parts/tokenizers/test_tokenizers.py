@@ -54,8 +54,9 @@ def test_known_usage() -> None:
     assert code_usage(counts).perplexity == pytest.approx(np.prod(shares**-shares))
 
 
-def test_nearest() -> None:
-    vectors, centres = torch.randn(4, 30, 5) + 3, torch.randn(20, 5) + 3
+@pytest.mark.parametrize("number", [1, 20, 32, 70])
+def test_nearest(number: int) -> None:
+    vectors, centres = torch.randn(4, 130, 5) + 3, torch.randn(number, 5) + 3
     with torch.autocast("cpu", torch.bfloat16):
         got = nearest(vectors, centres)
     assert torch.equal(got, torch.cdist(vectors, centres.expand(4, -1, -1)).argmin(dim=2))
