@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import awkward as ak
 import numpy as np
+import uproot
 from numpy.typing import NDArray
 
 from coffea_fm.arrays import IntArray
 from coffea_fm.kinematics import wrap
 from coffea_fm.simulation.truth import RESONANCE, pairs
+from coffea_fm.simulation.variations import NUMBERS
+
+PAIRING = ("pair", "variation")
+"""Columns of jets that were simulated several times: the number of the jet, and that of the simulation."""
 
 LARGEST_DISTANCE = 0.4
 """Largest distance in (eta, phi) between two simulations of a jet: half of its radius."""
@@ -45,9 +53,7 @@ def varied_jets(nominal: ak.Array, varied: ak.Array, number: int) -> ak.Array:
 def partners(nominal: ak.Array, varied: ak.Array) -> IntArray:
     """Row of the nominal jet of each varied jet, int64 [n]; -1 without one."""
     left, right = pairs(ak.to_numpy(varied.event), ak.to_numpy(nominal.event))
-    eta, phi = (
-        ak.to_numpy(varied[axis])[left] - ak.to_numpy(nominal[axis])[right] for axis in ("eta", "phi")
-    )
+    eta, phi = (ak.to_numpy(varied[axis])[left] - ak.to_numpy(nominal[axis])[right] for axis in ("eta", "phi"))
     distance = np.hypot(eta, wrap(phi))
     same = (hard_particle(varied)[left] == hard_particle(nominal)[right]) & (distance < LARGEST_DISTANCE)
     left, right, distance = left[same], right[same], distance[same]
@@ -67,3 +73,15 @@ def hard_particle(jets: ak.Array) -> NDArray[np.int64]:
     pdg_id, status = (ak.to_numpy(ak.flatten(jets.hard[name])) for name in ("pdg_id", "status"))
     rows = np.where(matched >= 0, np.cumsum(counts) - counts + matched, 0)
     return np.where((matched >= 0) & (status[rows] == RESONANCE), pdg_id[rows], 0)
+
+
+def count_partners(paths: Iterable[Path]) -> dict[str, float]:
+    """Fraction of the nominal jets in these files that each variation has a jet for."""
+    counts = np.zeros(len(NUMBERS), np.int64)
+    for path in paths:
+        with uproot.open(path) as file:
+            tree = file["Events"] if "Events" in file else file["tree"]
+            (column,) = tree.keys(filter_name="*Jet_variation", recursive=False) or ("jet_variation",)
+            found = ak.to_numpy(ak.flatten(tree[column].array(), axis=None))
+        counts += np.bincount(found, minlength=len(counts))
+    return {name: counts[number] / counts[0] for name, number in NUMBERS.items() if number and counts[number]}

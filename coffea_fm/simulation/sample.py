@@ -18,8 +18,8 @@ from coffea_fm.simulation.jets import RADIUS, Jets, cluster
 from coffea_fm.simulation.pairing import varied_jets
 from coffea_fm.simulation.processes import PROCESSES
 from coffea_fm.simulation.records import candidate_records, hard_records
+from coffea_fm.simulation.resimulation import Variation
 from coffea_fm.simulation.truth import hard_particles, match
-from coffea_fm.simulation.variations import Variation
 
 MAX_ETA = 2.0
 
