@@ -18,6 +18,9 @@ from coffea_fm.classes import CLASSES_OF_LABEL
 from coffea_fm.schemas.collections import collection_of
 from coffea_fm.shards.collect import FIELDS, JET
 
+MOST = 8
+"""Largest number of simulations of a jet that the method ``rs3l`` reads."""
+
 
 class CollectResimulations(ProcessorABC):  # type: ignore[misc]
     """Write one row for each simulated jet: all its simulations, as a list of jets.
@@ -36,8 +39,6 @@ class CollectResimulations(ProcessorABC):  # type: ignore[misc]
         Fields of the constituents and of the jets to keep.
     max_tokens : int
         Number of constituents to keep, by descending pT.
-    simulations : int
-        Number of simulations to keep of each jet.
     """
 
     def __init__(
@@ -48,7 +49,6 @@ class CollectResimulations(ProcessorABC):  # type: ignore[misc]
         fields: Sequence[str] = FIELDS,
         jet: Sequence[str] = JET,
         max_tokens: int = 128,
-        simulations: int = 8,
     ) -> None:
         self.collect = event_collector(
             folder,
@@ -56,7 +56,7 @@ class CollectResimulations(ProcessorABC):  # type: ignore[misc]
             collection=collection,
             order="stored",
             minimum=2,
-            maximum=simulations,
+            maximum=MOST,
             features=(),
             fields=fields,
             jet=jet,
