@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import awkward as ak
 import numpy as np
 
+from coffea_fm.arrays import IntArray
+from coffea_fm.errors import InputError
 from coffea_fm.simulation.events import Events
 from coffea_fm.simulation.hard_events import HardEvent, Replay
 from coffea_fm.simulation.pythia import BEAM_ENERGY, flat_events, start
 from coffea_fm.simulation.variations import NUMBERS, VARIATIONS
 
+TRIES = 10
 _UNCHANGED = ("LesHouches:matchInOut = off", "LesHouches:setQuarkMass = 0", "LesHouches:setLeptonMass = 0")
 
 
@@ -44,11 +47,30 @@ class Variation:
         seed = int(source.generate_state(1)[0] % 900_000_000) + 1
         self._pythia = start(settings, seed, None, f"the variation {name}", self._replay)
 
-    def events(self, hard_events: Sequence[HardEvent]) -> Events:
-        """Shower each hard process once."""
-        batches = []
-        for hard in hard_events:
-            # One at a time: if a shower fails, Pythia asks for the next event, and gets the same again.
+    def shower(self, hard_events: Sequence[HardEvent]) -> tuple[Events, IntArray]:
+        """Shower each hard process once.
+
+        Returns
+        -------
+        events : Events
+            Without those that Pythia could not shower in `TRIES` attempts.
+        numbers : int64 array of shape [n_events]
+            Index of the hard process of each event.
+
+        Raises
+        ------
+        InputError
+            If Pythia could not shower any.
+        """
+        batches, numbers = [], []
+        for number, hard in enumerate(hard_events):
             self._replay.event = hard
-            batches.append(self._pythia.nextBatch(1))
-        return flat_events(ak.concatenate(batches))
+            for _ in range(TRIES):
+                batch = self._pythia.nextBatch(1)  # empty after a failure
+                if len(batch):
+                    batches.append(batch)
+                    numbers.append(number)
+                    break
+        if not batches:
+            raise InputError("Pythia could not shower any of the hard processes again: check the Pythia settings")
+        return flat_events(ak.concatenate(batches)), np.array(numbers, np.int64)

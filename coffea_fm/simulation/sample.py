@@ -94,7 +94,9 @@ def _with_variations(
 ) -> ak.Array:
     parts = [ak.with_field(nominal, np.zeros(len(nominal), np.int32), "variation")]
     for variation in again:
-        varied = _labelled_jets(variation.events(hard_events), label, pt_range, variation.random)
+        events, numbers = variation.shower(hard_events)
+        varied = _labelled_jets(events, label, pt_range, variation.random)
+        varied = ak.with_field(varied, numbers[ak.to_numpy(varied.event)], "event")
         parts.append(varied_jets(nominal, varied, variation.number))
     together = ak.concatenate(parts)
     return together[np.argsort(ak.to_numpy(together.event), kind="stable")]

@@ -41,7 +41,7 @@ def again(hard: tuple[Events, list[HardEvent]]) -> dict[str, tuple[Events, list[
         read: list[HardEvent] = []
         parts = []
         for event in hard[1]:
-            parts.append(variation.events([event]))
+            parts.append(variation.shower([event])[0])
             read.append(HardEvent.of(variation._pythia.process))
         found[name] = _joined(parts), read
     return found
@@ -99,6 +99,17 @@ def test_a_failed_shower_does_not_shift_the_hard_processes(hard: tuple[Events, l
     assert hard_events_of(events, [extra, hard_events[0], extra, *hard_events[1:]]) == hard_events
     with pytest.raises(InputError, match="not announced"):
         hard_events_of(events, hard_events[1:])
+
+
+def test_hard_processes_that_cannot_be_showered_are_left_out(hard: tuple[Events, list[HardEvent]]) -> None:
+    first = hard[1][0]
+    colours = tuple(particle._replace(colours=(77, 0)) for particle in first.particles)
+    broken = first._replace(particles=colours)
+    events, numbers = Variation("seed", NO_MPI, (1, 8, 0)).shower([broken, first, broken, hard[1][1]])
+    assert numbers.tolist() == [1, 3]
+    np.testing.assert_allclose(events.pz[events.offsets[:-1] + 3], [hard.incoming[0] for hard in hard[1][:2]])
+    with pytest.raises(InputError, match="could not shower any"):
+        Variation("seed", NO_MPI, (1, 8, 0)).shower([broken])
 
 
 @pytest.fixture(scope="module")
