@@ -87,9 +87,9 @@ def write_rows(folder: Path, data: ShardDataset, rows: np.ndarray) -> None:
     write_shard(path, packed.take(rows), data.level, columns=kept, classes=data.classes, source=source)
 
 
-def recipe_of(name: str, **sections: Any) -> Recipe:
+def recipe_of(shipped: str, **sections: Any) -> Recipe:
     """A shipped recipe with some sections changed."""
-    content: dict[str, Any] = read_yaml(ROOT / "models" / name / "recipe.yaml", "recipe")
+    content: dict[str, Any] = read_yaml(ROOT / "models" / shipped / "recipe.yaml", "recipe")
     content["backbone"] |= BACKBONE
     for section, changes in sections.items():
         content[section] = {**content[section], **changes} if isinstance(changes, dict) else changes
@@ -123,11 +123,11 @@ def judge(work: Path, name: str, seed: int, seen: int) -> dict[str, Any]:
     test, of_test = embeddings_of(checkpoint, work / "shards" / "test-all")
     measured = [of_test[column] for column in ("target", "pair", "variation")]
     order = np.random.default_rng([seed, 17]).permutation(len(vectors))
-    for labels in (number for number in PROBED if number <= len(vectors)):
+    for labels in sorted({min(number, len(vectors)) for number in PROBED}):
         parts = [(vectors[rows], columns["target"][rows]) for rows in np.split(order[:labels], [round(0.8 * labels)])]
         scores = linear_probe(*parts[0], *parts[1], test)
         found["probe"].append(shifts(np.log(scores[:, 1] + 1e-9) - np.log(scores[:, 0] + 1e-9), *measured))
-    for labels in (number for number in TUNED if number <= len(vectors)):
+    for labels in sorted({min(number, len(vectors)) for number in TUNED}):
         found["fine-tuned"].append(shifts(fine_tuned(work, name, checkpoint, order[:labels], seed, seen), *measured))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=1))
