@@ -36,7 +36,7 @@ from coffea_fm.training.recipe.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ("QCD", "Hbb")
-PARTS = {"train": (31, 4000), "validation": (32, 500), "test": (33, 2500)}
+PARTS = {"train": (31, 3500), "validation": (32, 500), "test": (33, 2000)}
 """Seed and nominal jets of each class."""
 METHODS = {"rs3l": ("rs3l", "pairs"), "jetclr": ("jetclr", "nominal"), "jetclr-all": ("jetclr", "all")}
 """Recipe and shards of each encoder."""
@@ -92,7 +92,7 @@ def recipe_of(shipped: str, **sections: Any) -> Recipe:
     content: dict[str, Any] = read_yaml(ROOT / "models" / shipped / "recipe.yaml", "recipe")
     content["backbone"] |= BACKBONE
     for section, changes in sections.items():
-        content[section] = {**content[section], **changes} if isinstance(changes, dict) else changes
+        content[section] = {**content.get(section, {}), **changes} if isinstance(changes, dict) else changes
     return Recipe.model_validate(content)
 
 
