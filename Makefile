@@ -68,6 +68,9 @@ benchmark-pretraining: .venv/.test  ## what each pretraining buys: hours; goes o
 benchmark-readouts: .venv/.test  ## a line on each block and register of mpm-v2 and of a random encoder; ARGS="--data FOLDER --jets N"
 	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/readouts.py $(ARGS)
 
+benchmark-resimulation: .venv/.test  ## does pretraining on re-simulated pairs make scores depend less on the simulation? 20 minutes
+	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/resimulation.py --table benchmarks/pretraining/resimulation.md
+
 benchmark-hh4b: .venv/.test  ## HH -> 4b with and without pretrained jets: four hours; goes on where it was
 	$(ONE_THREAD) $(BIN)/python benchmarks/hh4b/run.py
 
