@@ -13,8 +13,10 @@ from pydantic import Field
 from coffea_fm.errors import warn
 from coffea_fm.methods.contrastive.jetclr import JetCLRConfig
 from coffea_fm.methods.distillation.dino import DINOConfig
+from coffea_fm.methods.distillation.dino_ibot import DINOiBOTConfig
 from coffea_fm.methods.distillation.rino import RINOConfig
 from coffea_fm.methods.generative.vq_vae import VQVAEConfig
+from coffea_fm.methods.joint_embedding.jepa import JEPAConfig
 from coffea_fm.methods.masked.particles import MaskedConfig
 from coffea_fm.methods.method import MethodConfig
 from coffea_fm.methods.supervised.classification import SupervisedConfig
@@ -28,6 +30,8 @@ GROUP = "coffea_fm.methods"
 METHODS: tuple[type[MethodConfig], ...] = (
     CwolaConfig,
     DINOConfig,
+    DINOiBOTConfig,
+    JEPAConfig,
     JetCLRConfig,
     MaskedConfig,
     PairClassificationConfig,

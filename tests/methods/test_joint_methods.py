@@ -100,9 +100,9 @@ def test_teacher_temperature_and_centre() -> None:
     for progress, temperature in ((0.0, 0.1), (0.25, 0.3), (0.5, 0.5), (1.0, 0.5)):
         method.progress.fill_(progress)
         method.centre.fill_(0.0)
-        torch.testing.assert_close(method.targets(logits), torch.softmax(logits / temperature, dim=2))
+        torch.testing.assert_close(method.targets(logits, method.centre), torch.softmax(logits / temperature, dim=2))
         torch.testing.assert_close(method.centre, 0.1 * logits.mean(dim=(0, 1)))
-    shifted = method.eval().targets(logits)
+    shifted = method.eval().targets(logits, method.centre)
     torch.testing.assert_close(shifted, torch.softmax((logits - method.centre) / 0.5, dim=2))
     torch.testing.assert_close(method.centre, 0.1 * logits.mean(dim=(0, 1)))
 

@@ -55,7 +55,7 @@ def coarse(packed: Packed, level: Level, counts: Sequence[int]) -> list[Packed]:
     """
     group = only_member(level)
     tokens = packed.members[group.name]
-    momenta = _momenta(tokens, group)
+    momenta = four_momenta(tokens, group)
     falling = np.unique(np.asarray(counts, dtype=np.int64))[::-1].copy()
     labels = exclusive_subjets(momenta, tokens.offsets, falling)
     views = {
@@ -65,7 +65,8 @@ def coarse(packed: Packed, level: Level, counts: Sequence[int]) -> list[Packed]:
     return [views[count] for count in counts]
 
 
-def _momenta(tokens: Members, group: Level) -> DoubleArray:
+def four_momenta(tokens: Members, group: Level) -> DoubleArray:
+    """px, py, pz and E of tokens, float64 [n_tokens, 4]."""
     pt, eta, phi, mass = (
         tokens.things.values[:, group.names.index(name)].astype(np.float64) for name in ("pt", "eta", "phi", "mass")
     )
