@@ -14,6 +14,7 @@ from random_jets import LEVEL, random_jets
 from coffea_fm.classes import JET_CLASSES
 from coffea_fm.methods.contrastive.jetclr import JetCLRConfig
 from coffea_fm.methods.distillation.dino import DINOConfig
+from coffea_fm.methods.distillation.dino_ibot import DINOiBOTConfig
 from coffea_fm.methods.distillation.rino import RINOConfig
 from coffea_fm.methods.method import Method
 from coffea_fm.methods.parts.self_distillation import SelfDistillation
@@ -31,8 +32,9 @@ METHODS: list[dict[str, Any]] = [
     {"kind": "jetclr"},
     {"kind": "rino", "prototypes": 32},
     {"kind": "dino", "prototypes": 32, "balance": "centring"},
+    {"kind": "dino-ibot", "prototypes": 32, "balance": "centring"},
 ]
-CONFIGS = (JetCLRConfig(), RINOConfig(prototypes=16), DINOConfig(prototypes=16))
+CONFIGS = (JetCLRConfig(), RINOConfig(prototypes=16), DINOConfig(prototypes=16), DINOiBOTConfig(prototypes=16))
 
 
 def method_and_part(config: Any, jets: int = 40) -> tuple[Method, Views]:
@@ -143,7 +145,7 @@ def test_training_falls_and_resumes_to_the_same_bits(
         assert torch.equal(tensor, theirs[name]), name
 
 
-@pytest.mark.parametrize("name", ["jetclr", "rino", "dino"])
+@pytest.mark.parametrize("name", ["jetclr", "rino", "dino", "dino-ibot"])
 def test_shipped_recipe(name: str) -> None:
     recipe = load_recipe(shipped("models", name) / "recipe.yaml")
     model = recipe.network(JET_CLASSES).build()
