@@ -35,7 +35,7 @@ SUBJETS: dict[str, Any] = {"hidden": {"patches": {"kind": "subjets", "subjets": 
 BLOCKS: dict[str, Any] = {
     "hidden": {"patches": {"kind": "neighbours", "size": 3}, "choice": "block"},
     "loss": "smooth-l1",
-    "told": "order",
+    "predictor": {"dim": 8, "heads": 2, "told": "order"},
 }
 CASES = {"particles": PARTICLES, "subjets": SUBJETS, "blocks": BLOCKS}
 SMALL = {"predictor": {"dim": 8, "heads": 2}}
@@ -94,7 +94,7 @@ def test_the_predictor_reads_hidden_particles_only_through_what_it_is_told(case:
     output = method.model.backbone(group.jets.visible.inputs)
     predicted = method.predictor(*output, group)
     moved = method.predictor(*output, group._replace(centre=group.centre + 0.1))
-    assert torch.allclose(predicted, moved) == (method.config.told == "order")
+    assert torch.allclose(predicted, moved) == (method.config.predictor.told == "order")
     several = (group.mask.sum(dim=1) > 1).nonzero()[0, 0]
     assert not torch.allclose(predicted[several, 0], predicted[several, 1])
 
@@ -278,7 +278,7 @@ def test_a_run_that_collapses_says_so(
     [
         ({"hidden": {"fraction": 1.0}}, "method.hidden.fraction"),
         ({"hidden": {"patches": {"kind": "subjet"}}}, "did you mean 'subjets'"),
-        ({"told": "both"}, "method.told"),
+        ({"predictor": {"told": "both"}}, "method.predictor.told"),
     ],
 )
 def test_wrong_recipes_are_refused(make_recipe: MakeRecipe, change: dict[str, Any], message: str) -> None:

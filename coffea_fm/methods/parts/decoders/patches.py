@@ -14,7 +14,17 @@ from coffea_fm.methods.parts.patches.position import PositionVectors
 from coffea_fm.nn.backbones import Backbone
 from coffea_fm.nn.inputs import only_member
 
-Told = Literal["position", "order"]
+
+class PatchPredictorConfig(DecoderConfig):
+    """Size of a predictor of patches, and what it knows of a hidden one.
+
+    Parameters
+    ----------
+    told : {"position", "order"}
+        Its η and φ, or its place among the hidden patches of the jet by pT.
+    """
+
+    told: Literal["position", "order"] = "position"
 
 
 class PatchPredictor(nn.Module):
@@ -27,24 +37,22 @@ class PatchPredictor(nn.Module):
     ----------
     backbone : Backbone
         The encoder.
-    config : DecoderConfig
-        Size of the decoder.
-    told : {"position", "order"}
+    config : PatchPredictorConfig
     """
 
-    def __init__(self, backbone: Backbone, config: DecoderConfig, told: Told) -> None:
+    def __init__(self, backbone: Backbone, config: PatchPredictorConfig) -> None:
         super().__init__()
-        self.told = told
+        self.told = config.told
         self.project = nn.Linear(backbone.dim, config.dim)
         self.stack = Stack(config)
         self.project_out = nn.Linear(config.dim, backbone.dim)
-        if told == "position":
+        if config.told == "position":
             self.query = nn.Parameter(0.02 * torch.randn(config.dim))
             self.position = PositionVectors(config.dim)
             return
         most = only_member(backbone.level).maximum
         if most is None:
-            raise RecipeError("told: order learns a vector for each patch: set inputs.max_tokens")
+            raise RecipeError("predictor.told: order learns a vector for each patch: set inputs.max_tokens")
         self.places = nn.Parameter(0.02 * torch.randn(most, config.dim))
 
     def forward(self, embedding: Tensor, vectors: Tensor, part: PatchedJets) -> Tensor:

@@ -37,5 +37,6 @@ def covariance(vectors: Tensor) -> Tensor:
     Tensor, float32 []
     """
     deviations = vectors - vectors.mean(dim=0)
-    matrix = deviations.T @ deviations / max(len(vectors) - 1, 1)
+    with torch.autocast(vectors.device.type, enabled=False):
+        matrix = deviations.T @ deviations / max(len(vectors) - 1, 1)
     return (matrix.square().sum() - matrix.diagonal().square().sum()) / vectors.shape[1]
