@@ -32,7 +32,7 @@ METHODS: list[dict[str, Any]] = [
     {"kind": "jetclr"},
     {"kind": "rino", "prototypes": 32},
     {"kind": "dino", "prototypes": 32, "balance": "centring"},
-    {"kind": "dino-ibot", "prototypes": 32, "balance": "centring"},
+    {"kind": "dino-ibot", "prototypes": 32},
 ]
 CONFIGS = (JetCLRConfig(), RINOConfig(prototypes=16), DINOConfig(prototypes=16), DINOiBOTConfig(prototypes=16))
 
