@@ -8,6 +8,7 @@ import pytest
 import torch
 from random_jets import COLUMN, LEVEL, random_jets
 
+from coffea_fm.errors import RecipeError
 from coffea_fm.kinematics import wrap
 from coffea_fm.methods.parts.masked_jets import hidden_count
 from coffea_fm.methods.parts.patches.hiding import HiddenPatches
@@ -16,7 +17,7 @@ from coffea_fm.methods.parts.patches.patched_jets import patched_steps
 from coffea_fm.methods.parts.patches.position import PositionVectors, relative_positions
 from coffea_fm.methods.parts.views.clustering import four_momenta
 from coffea_fm.nn.batches import Examples
-from coffea_fm.tokens import Members, Packed
+from coffea_fm.tokens import Members, Packed, jet_level, token_level
 
 PARTITIONS: list[Partition] = [
     ParticlePatches(),
@@ -170,3 +171,9 @@ def test_position_vectors_are_waves_of_eta_and_phi() -> None:
     angles = np.concatenate([2 * np.pi * x / lengths for x in (0.1, -0.4)])
     waves = torch.tensor(np.concatenate((np.sin(angles), np.cos(angles))), dtype=torch.float32)
     torch.testing.assert_close(vectors(torch.tensor([[0.1, -0.4]]))[0], vectors.linear(waves), rtol=1e-4, atol=1e-4)
+
+
+def test_clustering_without_masses_is_refused(packed: Packed) -> None:
+    level = jet_level((token_level("constituents", ("pt", "eta", "phi"), minimum=1),), ("pt", "eta", "phi"))
+    with pytest.raises(RecipeError, match=r"add mass to inputs\.fields"):
+        SubjetPatches()(packed, level)
