@@ -16,8 +16,10 @@ from coffea_fm.methods.contrastive.moco import MoCoConfig
 from coffea_fm.methods.contrastive.rs3l import RS3LConfig
 from coffea_fm.methods.contrastive.swav import SwAVConfig
 from coffea_fm.methods.distillation.dino import DINOConfig
+from coffea_fm.methods.distillation.dino_ibot import DINOiBOTConfig
 from coffea_fm.methods.distillation.rino import RINOConfig
 from coffea_fm.methods.generative.vq_vae import VQVAEConfig
+from coffea_fm.methods.joint_embedding.jepa import JEPAConfig
 from coffea_fm.methods.masked.particles import MaskedConfig
 from coffea_fm.methods.method import MethodConfig
 from coffea_fm.methods.supervised.classification import SupervisedConfig
@@ -34,6 +36,8 @@ METHODS: tuple[type[MethodConfig], ...] = (
     CwolaConfig,
     DINOConfig,
     DistillationConfig,
+    DINOiBOTConfig,
+    JEPAConfig,
     JetCLRConfig,
     MaskedConfig,
     MultiTaskConfig,

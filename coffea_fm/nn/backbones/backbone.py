@@ -38,8 +38,8 @@ class Replacement(NamedTuple):
     ----------
     where : Tensor, bool [things, tokens]
         Tokens of the first group to replace.
-    vector : Tensor [dim]
-        The replacement.
+    vector : Tensor [dim] or [things, tokens, dim]
+        The replacement, the same for all tokens or one for each.
     """
 
     where: Tensor

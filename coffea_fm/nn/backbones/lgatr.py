@@ -132,7 +132,10 @@ class LorentzBackbone(Backbone):
         scalars[:, 0, -1] = 1.0
         hidden = None
         if replace is not None:
-            hidden = Replacement(nn.functional.pad(replace.where, (_FIRST, 0)), replace.vector)
+            each = replace.vector.expand(*replace.where.shape, -1)
+            hidden = Replacement(
+                nn.functional.pad(replace.where, (_FIRST, 0)), nn.functional.pad(each, (0, 0, _FIRST, 0))
+            )
         mask = nn.functional.pad(found.mask, (_FIRST, 0), value=True)
         bias = torch.zeros_like(mask, dtype=scalars.dtype).masked_fill(~mask, _NEVER)[:, None, None, :]
         with torch.autocast(inputs.values.device.type, enabled=False):  # invariants of momenta cancel
@@ -225,7 +228,7 @@ class LGATr(LorentzBackbone):
         vectors, rows = equi_linear(self.linear_in, multivectors, scalars.flatten(0, 1))
         if hidden is not None:
             where = hidden.where.reshape(-1, 1)
-            rows = torch.where(where, hidden.vector.to(rows.dtype), rows)
+            rows = torch.where(where, hidden.vector.flatten(0, 1).to(rows.dtype), rows)
             vectors = vectors.masked_fill(where, 0.0)
         for block in self.blocks:
             vectors, rows = geometric_block(block, vectors, rows, (sets, tokens), bias)

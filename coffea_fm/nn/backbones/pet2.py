@@ -151,7 +151,7 @@ class PET2(Backbone):
         found = self.features(inputs)
         tokens, real = self._tokens(found.kinematics, found.identity, found.track, found.mask), found.mask
         if replace is not None:
-            stand_in = replace.vector.view(self.config.class_tokens, -1).mean(dim=0).to(tokens.dtype)
+            stand_in = torch.stack(replace.vector.chunk(self.config.class_tokens, dim=-1)).mean(dim=0).to(tokens.dtype)
             tokens = torch.where(replace.where.unsqueeze(-1), stand_in, tokens)
         sets, first = real.shape[0], self.config.class_tokens
         parts, reals = [self.class_tokens.expand(sets, -1, -1)], [real.new_ones(sets, first)]

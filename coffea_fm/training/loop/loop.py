@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from coffea_fm.errors import RecipeError
+from coffea_fm.errors import RecipeError, warn
 from coffea_fm.methods.parts.views import augment
 from coffea_fm.nn.batches import Examples
 from coffea_fm.nn.blocks.low_rank import merged_state
@@ -31,6 +31,7 @@ from coffea_fm.training.loop.adaptation import (
     start_from,
     starting_point,
 )
+from coffea_fm.training.loop.collapse import has_collapsed
 from coffea_fm.training.loop.ema import averaged_copy, update_average
 from coffea_fm.training.loop.evaluation import metrics_of_parts, validation_metrics
 from coffea_fm.training.loop.logs import Bar, Logs
@@ -200,12 +201,22 @@ class Training:
         config, progress = self.recipe.training, self.progress
         means = validation_metrics(self.averaged, self.validation, self.weights, config, self.fabric)
         self.log({f"validation_{name}": value for name, value in means.items()}, bar)
+        if self.logs and self.collapsed(means):
+            warn(
+                f"the embeddings of {self.recipe.name} have collapsed: those of different {self.data.level.name}s are nearly "
+                "the same (embedding_rank and embedding_spread in log.csv), whatever the loss says. Lower training.lr, slow "
+                "down the teacher, or hold the embeddings apart with a term of the method"
+            )
         if not progress.best or means["loss"] < progress.best["loss"]:
             progress.best, progress.stale = means, 0
             self.keep("best", means)
         else:
             progress.stale += 1
             progress.finished |= config.patience is not None and progress.stale >= config.patience
+
+    def collapsed(self, metrics: dict[str, float]) -> bool:
+        """Whether an encoder that is trained without a head has collapsed; with few classes, a head may want that."""
+        return self.method.model.head is None and has_collapsed(metrics)
 
     def save(self) -> None:
         """Write ``last/``: the state to resume from, and the averaged weights as a checkpoint."""

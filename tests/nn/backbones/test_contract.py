@@ -10,7 +10,7 @@ import torch
 from padded_jets import cut, with_tokens
 from random_weights import spread_weights
 
-from coffea_fm.nn.backbones import AnyBackboneConfig
+from coffea_fm.nn.backbones import AnyBackboneConfig, Replacement
 from coffea_fm.nn.backbones.lgatr import LGATrConfig, LGATrSlimConfig
 from coffea_fm.nn.backbones.lloca import LLoCaConfig
 from coffea_fm.nn.backbones.particle_net import ParticleNetConfig
@@ -82,6 +82,18 @@ def test_permutation_of_tokens_permutes_vectors_only(network, jets):
         return
     torch.testing.assert_close(after.embedding, before.embedding, atol=2e-5, rtol=0)
     torch.testing.assert_close(after.token_vectors, before.token_vectors[:, order], atol=2e-5, rtol=0)
+
+
+def test_a_replacement_is_one_vector_or_one_for_each_token(network, jets):
+    inputs = jets([7, 3])
+    where = torch.zeros_like(inputs.tokens.mask)
+    where[0, 1], where[0, 4], where[1, 0] = True, True, True
+    vector = torch.randn(network.dim)
+    each = vector.repeat(*where.shape, 1)
+    same = network(inputs, Replacement(where, vector)).token_vectors
+    torch.testing.assert_close(network(inputs, Replacement(where, each)).token_vectors, same)
+    each[0, 4] *= -1.0
+    assert not torch.allclose(network(inputs, Replacement(where, each)).token_vectors[0], same[0])
 
 
 @pytest.mark.parametrize("content", [math.nan, math.inf])
