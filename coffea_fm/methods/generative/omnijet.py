@@ -1,4 +1,4 @@
-"""OmniJet-α (arXiv:2403.05618): predict the code of the next particle from the codes of those before it."""
+"""OmniJet-alpha (arXiv:2403.05618): predict the code of the next particle from the codes of those before it."""
 
 from __future__ import annotations
 
@@ -58,8 +58,14 @@ class OmniJet(Generator):
         super().__init__(config, model, tokenizer, types=False)
         backbone = model.backbone
         if not isinstance(backbone, CodeTransformer) or not isinstance(tokenizer, VQTokenizer):
-            raise RecipeError("the method omnijet needs backbone.kind: code-transformer, and a tokenizer of kind vq-vae")
-        made = {"encoder": tokenizer.backbone.config, "codes": tokenizer.n_codes, "latent": tokenizer.codebook.config.latent}
+            raise RecipeError(
+                "the method omnijet needs backbone.kind: code-transformer, and a tokenizer of kind vq-vae"
+            )
+        made = {
+            "encoder": tokenizer.backbone.config,
+            "codes": tokenizer.n_codes,
+            "latent": tokenizer.codebook.config.latent,
+        }
         for key, theirs in made.items():
             if (ours := getattr(backbone.config, key)) != theirs:
                 raise RecipeError(f"backbone.{key} is {ours}, but that of the tokenizer {config.tokenizer} is {theirs}")

@@ -1,4 +1,4 @@
-"""The backbone of OmniJet-α (arXiv:2403.05618): a causal transformer that reads particles as codes."""
+"""The backbone of OmniJet-alpha (arXiv:2403.05618): a causal transformer that reads particles as codes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from coffea_fm.tokens import Level
 
 
 class CodeTransformerConfig(AttentionConfig, BackboneConfig):
-    """Architecture of a code transformer; the defaults are those of OmniJet-α.
+    """Architecture of a code transformer; the defaults are those of OmniJet-alpha.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class CodeTransformerConfig(AttentionConfig, BackboneConfig):
 class CodeTransformer(Backbone):
     """The frozen encoder of a VQ-VAE turns particles into codes, and a causal transformer reads the codes in order.
 
-    A learned start vector stands before the first particle. As in the public code of OmniJet-α there are no position
+    A learned start vector stands before the first particle. As in the public code of OmniJet-alpha there are no position
     vectors: causal attention knows the place of a particle from what it can see. The blocks are pre-norm. The
     embedding is the mean of all output vectors, including that of the start.
 

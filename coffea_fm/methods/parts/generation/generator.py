@@ -85,9 +85,7 @@ class Generator(Method):
         return generated_level(self.tokenizer, self.longest, types=self.types)
 
     @torch.no_grad()
-    def generate(
-        self, jets: Inputs, classes: Tensor | None, config: SamplingConfig, random: torch.Generator
-    ) -> Packed:
+    def generate(self, jets: Inputs, classes: Tensor | None, config: SamplingConfig, random: torch.Generator) -> Packed:
         """Generate one jet for each of these."""
         logits, kinds = self.steps(jets, classes)
         codes = sample(len(jets.values), self.longest, logits, kinds, config, random)
