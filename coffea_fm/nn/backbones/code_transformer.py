@@ -64,6 +64,7 @@ class CodeTransformer(Backbone):
     """
 
     config: CodeTransformerConfig
+    ordered = True
     table: Tensor
 
     def __init__(self, config: CodeTransformerConfig, level: Level) -> None:
@@ -71,7 +72,7 @@ class CodeTransformer(Backbone):
         self.config, self.level, self.dim, self.reads_pairs = config, level, config.dim, False
         self.encoder = SetTransformer(config.encoder, level).requires_grad_(False)
         self.to_latent = nn.Linear(config.encoder.dim, config.latent).requires_grad_(False)
-        self.register_buffer("table", torch.zeros(config.codes, config.latent))
+        self.register_buffer("table", torch.randn(config.codes, config.latent))
         self.embed = nn.Embedding(config.codes, config.dim)
         nn.init.normal_(self.embed.weight, std=0.02)
         self.start = nn.Parameter(0.02 * torch.randn(config.dim))
@@ -109,7 +110,7 @@ class CodeTransformer(Backbone):
         condition : Tensor [jets, dim], optional
             Added to the start vector.
         """
-        vectors = torch.cat((self.starts(len(vectors), condition).unsqueeze(1), vectors), dim=1)
+        vectors = torch.cat((self.starts(vectors.shape[0], condition).unsqueeze(1), vectors), dim=1)
         real = nn.functional.pad(mask, (1, 0), value=True)
         bias = padding_bias(real, vectors.dtype) + causal_bias(1, mask.shape[1], vectors)
         rows = vectors.view(-1, self.dim)
