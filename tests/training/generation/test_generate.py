@@ -36,7 +36,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     train(folder, "codes", ENCODER, {"kind": "vq-vae", "fields": MOMENTA, "codebook": {"codes": 32, "latent": 3}})
-    code = {"kind": "code-transformer", "dim": 16, "layers": 1, "heads": 2, "encoder": ENCODER, "codes": 32, "latent": 3}
+    code = {
+        "kind": "code-transformer",
+        "dim": 16,
+        "layers": 1,
+        "heads": 2,
+        "encoder": ENCODER,
+        "codes": 32,
+        "latent": 3,
+    }
     train(folder, "omni", code, {"kind": "omnijet", "classes": 2, "tokenizer": str(folder / "runs" / "codes" / "best")})
     causal = {"kind": "set-transformer", "dim": 16, "layers": 1, "heads": 2, "causal": True, "embedding": "mean"}
     fields = [*MOMENTA, "d0", "d0_error", "dz", "dz_error"]
