@@ -63,8 +63,9 @@ def draw_generated(
 
 
 def _shapes(name: str, values: Mapping[str, DoubleArray]) -> dict[str, Bins]:
-    """Histograms of one observable, normalised to unit area, binned where nearly all reference jets are."""
-    low, high = np.nanquantile(values["reference"], [0.005, 0.99])
+    """Histograms of one observable, divided by all jets, in the range where nearly all jets of each sample are."""
+    ends = np.array([np.nanquantile(jets, [0.01, 0.99]) for jets in values.values()])
+    low, high = ends[:, 0].min(), ends[:, 1].max()
     step = _round((high - low) / _BINS)
     shift = 0.0
     if name == "multiplicity":  # whole numbers are in the middle of bins
