@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from coffea_fm.config import Config
@@ -71,6 +72,10 @@ class Backbone(nn.Module):
     def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
         """Embed a batch of things."""
         raise NotImplementedError
+
+    def undecided(self, inputs: Inputs) -> Tensor:
+        """Things whose output depends on rounding, bool [things]: none, unless a backbone makes discrete choices."""
+        return inputs.values.new_zeros(len(inputs.values), dtype=torch.bool)
 
     def groups_by_depth(self) -> tuple[tuple[str, ...], ...]:
         """Names of all modules and parameters, grouped by depth and starting at the inputs.
