@@ -71,6 +71,9 @@ benchmark-readouts: .venv/.test  ## a line on each block and register of mpm-v2 
 benchmark-resimulation: .venv/.test  ## does pretraining on re-simulated pairs make scores depend less on the simulation? 20 minutes
 	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/resimulation.py --table benchmarks/pretraining/resimulation.md
 
+benchmark-generation: .venv/.test  ## generated jets beside real ones: an hour or two; goes on where it was
+	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/generation.py
+
 benchmark-hh4b: .venv/.test  ## HH -> 4b with and without pretrained jets: four hours; goes on where it was
 	$(ONE_THREAD) $(BIN)/python benchmarks/hh4b/run.py
 

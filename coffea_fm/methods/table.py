@@ -18,6 +18,10 @@ from coffea_fm.methods.contrastive.swav import SwAVConfig
 from coffea_fm.methods.distillation.dino import DINOConfig
 from coffea_fm.methods.distillation.dino_ibot import DINOiBOTConfig
 from coffea_fm.methods.distillation.rino import RINOConfig
+from coffea_fm.methods.generative.joint import JointConfig
+from coffea_fm.methods.generative.mpm_causal import MPMCausalConfig
+from coffea_fm.methods.generative.next_token import NextTokenConfig
+from coffea_fm.methods.generative.omnijet import OmniJetConfig
 from coffea_fm.methods.generative.vq_vae import VQVAEConfig
 from coffea_fm.methods.joint_embedding.jepa import JEPAConfig
 from coffea_fm.methods.masked.particles import MaskedConfig
@@ -39,9 +43,13 @@ METHODS: tuple[type[MethodConfig], ...] = (
     DINOiBOTConfig,
     JEPAConfig,
     JetCLRConfig,
+    JointConfig,
     MaskedConfig,
     MultiTaskConfig,
     MoCoConfig,
+    MPMCausalConfig,
+    NextTokenConfig,
+    OmniJetConfig,
     PairClassificationConfig,
     RegressionConfig,
     RINOConfig,

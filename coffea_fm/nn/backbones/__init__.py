@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
+from coffea_fm.nn.backbones.code_transformer import CodeTransformerConfig
 from coffea_fm.nn.backbones.lgatr import LGATrConfig, LGATrSlimConfig
 from coffea_fm.nn.backbones.lloca import LLoCaConfig
 from coffea_fm.nn.backbones.particle_net import ParticleNetConfig
@@ -18,7 +19,8 @@ from coffea_fm.nn.backbones.stored import StoredConfig
 
 AnyBackboneConfig = Annotated[
     # One line per backbone.
-    LGATrConfig
+    CodeTransformerConfig
+    | LGATrConfig
     | LGATrSlimConfig
     | LLoCaConfig
     | ParticleNetConfig

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from coffea_fm.config import Config
@@ -60,6 +61,8 @@ class Backbone(nn.Module):
         Whether it uses features of pairs of tokens. These include pairs with replaced tokens.
     new : frozenset of str
         Names of parameters that the checkpoint did not have from which it was loaded.
+    ordered : bool
+        Whether the order of the tokens of a thing matters.
     """
 
     new: frozenset[str] = frozenset()
@@ -67,10 +70,15 @@ class Backbone(nn.Module):
     level: Level
     dim: int
     reads_pairs: bool
+    ordered: bool = False
 
     def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
         """Embed a batch of things."""
         raise NotImplementedError
+
+    def undecided(self, inputs: Inputs) -> Tensor:
+        """Things whose output depends on rounding, bool [things]: none, unless a backbone makes discrete choices."""
+        return inputs.values.new_zeros(len(inputs.values), dtype=torch.bool)
 
     def groups_by_depth(self) -> tuple[tuple[str, ...], ...]:
         """Names of all modules and parameters, grouped by depth and starting at the inputs.

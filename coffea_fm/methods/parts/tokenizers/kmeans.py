@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import torch
 from pydantic import PositiveInt
 from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor, nn
-from torch.nn.functional import pad as padded
 
 from coffea_fm.config import Config
 from coffea_fm.methods.parts.tokenizers.fields import DEFAULT_FIELDS, FITTED_JETS, FieldName, ParticleFields
 from coffea_fm.methods.parts.tokenizers.sample import sample_jets
+from coffea_fm.nn.blocks.nearest import nearest
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import Level, pad
 
 BATCH = 16384
-ROWS = 256
-"""Vectors compared at once on a CPU: their distances to a thousand centres fit into its second-level cache."""
-NEIGHBOURS = 32
-"""Centres compared at once: torch finds the smallest of many numbers ten times faster than its index."""
 
 
 class KMeansConfig(Config):
@@ -58,6 +53,7 @@ class KMeansTokenizer(nn.Module):
 
     def __init__(self, config: KMeansConfig, level: Level) -> None:
         super().__init__()
+        self.config = config
         self.level = level
         self.n_codes = config.codes
         self.fields = ParticleFields(level, config.fields)
@@ -76,31 +72,11 @@ class KMeansTokenizer(nn.Module):
         """Code of each particle, int64 [jets, tokens]."""
         return nearest(self.fields(inputs), self.centres)
 
+    @torch.no_grad()
+    def decode(self, codes: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002 -- particles are decoded one by one
+        """Scaled fields of the particles with these codes, int64 [jets, tokens]: float32 [jets, tokens, fields]."""
+        return self.centres[codes]
+
     def reconstruct(self, inputs: Inputs) -> Tensor:
         """Reconstruct the scaled fields from the codes, float32 [jets, tokens, fields]."""
         return self.centres[self.codes(inputs)]
-
-
-@torch.no_grad()
-def nearest(vectors: Tensor, centres: Tensor) -> Tensor:
-    """Index of the nearest centre of each vector, int64 [...], always computed in single precision.
-
-    Parameters
-    ----------
-    vectors : Tensor [..., dim]
-    centres : Tensor [centres, dim]
-    """
-    with torch.autocast(vectors.device.type, enabled=False):
-        rows = vectors.float().reshape(-1, vectors.shape[-1])
-        table = padded(centres.float(), (0, 0, 0, -len(centres) % NEIGHBOURS))
-        offsets = table.square().sum(dim=1) / 2
-        offsets[len(centres) :] = math.inf
-        chunks = rows.split(ROWS if rows.device.type == "cpu" else BATCH)
-        return torch.cat([_nearest(chunk, table, offsets) for chunk in chunks]).view(vectors.shape[:-1])
-
-
-def _nearest(rows: Tensor, table: Tensor, offsets: Tensor) -> Tensor:
-    distances = torch.addmm(offsets, rows, table.T, alpha=-1).view(len(rows), len(table) // NEIGHBOURS, NEIGHBOURS)
-    block = distances.amin(dim=2).argmin(dim=1)
-    within = distances[torch.arange(len(rows), device=rows.device), block].argmin(dim=1)
-    return block * NEIGHBOURS + within

@@ -18,9 +18,10 @@ from typer.testing import CliRunner
 from coffea_fm.cli import main
 from coffea_fm.errors import RecipeError
 from coffea_fm.methods.parts.tokenizers.inspection import code_usage
-from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer, nearest
+from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
 from coffea_fm.methods.parts.tokenizers.load import load_tokenizer
 from coffea_fm.methods.parts.tokenizers.vq import VQTokenizer
+from coffea_fm.nn.blocks.nearest import nearest
 from coffea_fm.nn.checkpoint import load_tensors
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.shards import ShardDataset
