@@ -14,6 +14,7 @@ from coffea_fm.errors import warn
 from coffea_fm.methods.contrastive.jetclr import JetCLRConfig
 from coffea_fm.methods.distillation.dino import DINOConfig
 from coffea_fm.methods.distillation.rino import RINOConfig
+from coffea_fm.methods.flow.ssfm import SSFMConfig
 from coffea_fm.methods.generative.vq_vae import VQVAEConfig
 from coffea_fm.methods.masked.particles import MaskedConfig
 from coffea_fm.methods.method import MethodConfig
@@ -33,6 +34,7 @@ METHODS: tuple[type[MethodConfig], ...] = (
     PairClassificationConfig,
     RegressionConfig,
     RINOConfig,
+    SSFMConfig,
     SupervisedConfig,
     TokenClassificationConfig,
     VQVAEConfig,

@@ -11,7 +11,7 @@ from coffea_fm.errors import RecipeError
 from coffea_fm.methods.parts.decoders.masked import Predicted
 from coffea_fm.methods.parts.masked_jets import MaskedJets
 from coffea_fm.methods.parts.targets.target import Readout, Surroundings, Target, TargetConfig
-from coffea_fm.nn.inputs import only_member
+from coffea_fm.nn.inputs import Inputs, only_member
 from coffea_fm.tokens import Level
 
 KINDS = (-211, -13, -11, 11, 13, 22, 130, 211)
@@ -33,15 +33,14 @@ class IdentityTargetConfig(TargetConfig):
         return IdentityTarget(around.level, around.dim, self.weight)
 
 
-class IdentityTarget(Target):
-    """Cross-entropy of a linear classifier of particle type and charge.
+class ParticleKinds(nn.Module):
+    """Index in `KINDS` of the type of each particle.
 
     Parameters
     ----------
     level : Level
-    dim : int
-        Width of the vectors.
-    weight : float
+    reader : str
+        Who needs the field, for the error message.
 
     Raises
     ------
@@ -51,17 +50,37 @@ class IdentityTarget(Target):
 
     kinds: Tensor
 
-    def __init__(self, level: Level, dim: int, weight: float) -> None:
-        super().__init__(weight)
+    def __init__(self, level: Level, reader: str) -> None:
+        super().__init__()
         names = only_member(level).names
         if "pdgId" not in names:
-            raise RecipeError("method.targets.id needs the field pdgId: add it to inputs.fields")
+            raise RecipeError(f"{reader} needs the field pdgId: add it to inputs.fields")
         self._column = names.index("pdgId")
         self.register_buffer("kinds", torch.tensor(KINDS, dtype=torch.float32), persistent=False)
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Index of each particle, int64 [jets, tokens]."""
+        kind = inputs.tokens.values[..., self._column].contiguous()
+        return torch.searchsorted(self.kinds, kind).clamp(max=len(KINDS) - 1)
+
+
+class IdentityTarget(Target):
+    """Cross-entropy of a linear classifier of particle type and charge.
+
+    Parameters
+    ----------
+    level : Level
+    dim : int
+        Width of the vectors.
+    weight : float
+    """
+
+    def __init__(self, level: Level, dim: int, weight: float) -> None:
+        super().__init__(weight)
+        self.kinds = ParticleKinds(level, "method.targets.id")
         self.logits = Readout(nn.Linear(dim, len(KINDS)))
 
     def forward(self, predicted: Predicted, part: MaskedJets) -> Tensor:
         """Loss of each hidden particle, float32 [n_hidden]."""
-        kind = part.of_hidden(part.hidden.inputs.tokens.values[..., self._column].contiguous())
-        index = torch.searchsorted(self.kinds, kind).clamp(max=len(KINDS) - 1)
+        index = part.of_hidden(self.kinds(part.hidden.inputs))
         return cross_entropy(self.logits(predicted.vectors), index, reduction="none")
