@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from coffea_fm.bundle.find import find_checkpoint
@@ -17,8 +18,8 @@ from coffea_fm.training.recipe.start import FrozenStart, LowRankStart, StartConf
 
 _BACKBONE = "model.backbone."
 _JET_HEAD = "model.head.jet_head."
-_FREE = "dropout"
-"""Backbone setting that may differ from the checkpoint, because it does not affect the outputs."""
+_FREE = {"dropout", "feature_drop"}
+"""Backbone settings that may differ from the checkpoint, because they do not affect the outputs."""
 
 
 class Part(NamedTuple):
@@ -44,10 +45,13 @@ class StartingPoint(NamedTuple):
         The trained network.
     jet_head : JetHeadConfig or None
         Architecture and classes of its head, if it predicts jet scores.
+    folder : Path
+        The checkpoint.
     """
 
     model: Model
     jet_head: JetHeadConfig | None
+    folder: Path
 
 
 def starting_point(recipe: Recipe) -> StartingPoint | None:
@@ -73,8 +77,8 @@ def starting_point(recipe: Recipe) -> StartingPoint | None:
             )
     head = trained.head
     if trained.level.name == "event" or not isinstance(head, ClassificationHeadConfig):
-        return StartingPoint(model, None)
-    return StartingPoint(model, JetHeadConfig(config=head, classes=trained.classes))
+        return StartingPoint(model, None, folder)
+    return StartingPoint(model, JetHeadConfig(config=head, classes=trained.classes), folder)
 
 
 def start_from(model: Model, recipe: Recipe, start: StartingPoint | None) -> None:
@@ -147,6 +151,6 @@ def _compared(recipe: Recipe, trained: NetworkConfig) -> Iterator[tuple[str, str
         yield "inputs", "fields", left.names, right.names
         yield "inputs", "max_tokens", left.maximum, right.maximum
         yield "inputs", "order", left.order, right.order
-    mine, before = (backbone.model_dump(exclude={_FREE}) for backbone in (recipe.backbone, trained.backbone))
+    mine, before = (backbone.model_dump(exclude=_FREE) for backbone in (recipe.backbone, trained.backbone))
     for key in {**before, **mine}:
         yield "backbone", key, mine.get(key), before.get(key)

@@ -67,6 +67,8 @@ class Training:
         model = self.network.build()
         start_from(model, recipe, start)
         self.method = recipe.method.build(model).to(fabric.device)
+        if start is not None:
+            self.method.start_from(start.folder)
         self.averaged = averaged_copy(self.method)
         part = partial(part_of, model=model, start=recipe.start)
         self.optimizer = build_optimizer(self.method, config.lr, config.weight_decay, part)

@@ -23,11 +23,11 @@ def test_the_path_goes_from_numbers_to_noise() -> None:
 
 
 def test_the_exact_velocity_leads_noise_back_to_the_numbers() -> None:
-    """For Gaussian distributions the way back is the linear map x = 2 + 0.5 ε; the error falls as the step squared."""
+    """For Gaussian distributions the way back is the linear map x = 2 + 0.5 ε; the error falls at least as the step squared."""
     noise = torch.randn(1000, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    errors = [float((integrate(gaussian_velocity, noise, steps) - (2 + 0.5 * noise)).abs().max()) for steps in (20, 40)]
-    assert errors[1] < 2e-3
-    assert 3 < errors[0] / errors[1] < 5
+    errors = [float((integrate(gaussian_velocity, noise, steps) - (2 + 0.5 * noise)).abs().max()) for steps in (5, 10)]
+    assert errors[0] < 5e-3
+    assert errors[1] < errors[0] / 4
 
 
 def test_a_regression_to_the_mean_velocity_finds_the_exact_one() -> None:
