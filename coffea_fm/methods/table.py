@@ -15,6 +15,10 @@ from coffea_fm.methods.contrastive.jetclr import JetCLRConfig
 from coffea_fm.methods.distillation.dino import DINOConfig
 from coffea_fm.methods.distillation.rino import RINOConfig
 from coffea_fm.methods.flow.ssfm import SSFMConfig
+from coffea_fm.methods.generative.joint import JointConfig
+from coffea_fm.methods.generative.mpm_causal import MPMCausalConfig
+from coffea_fm.methods.generative.next_token import NextTokenConfig
+from coffea_fm.methods.generative.omnijet import OmniJetConfig
 from coffea_fm.methods.generative.vq_vae import VQVAEConfig
 from coffea_fm.methods.masked.particles import MaskedConfig
 from coffea_fm.methods.method import MethodConfig
@@ -30,7 +34,11 @@ METHODS: tuple[type[MethodConfig], ...] = (
     CwolaConfig,
     DINOConfig,
     JetCLRConfig,
+    JointConfig,
     MaskedConfig,
+    MPMCausalConfig,
+    NextTokenConfig,
+    OmniJetConfig,
     PairClassificationConfig,
     RegressionConfig,
     RINOConfig,
