@@ -14,6 +14,8 @@ from coffea_fm.errors import warn
 from coffea_fm.methods.contrastive.jetclr import JetCLRConfig
 from coffea_fm.methods.distillation.dino import DINOConfig
 from coffea_fm.methods.distillation.rino import RINOConfig
+from coffea_fm.methods.flow.jets import JetFlowConfig
+from coffea_fm.methods.flow.omnilearn import OmniLearnConfig
 from coffea_fm.methods.flow.ssfm import SSFMConfig
 from coffea_fm.methods.generative.joint import JointConfig
 from coffea_fm.methods.generative.mpm_causal import MPMCausalConfig
@@ -34,11 +36,13 @@ METHODS: tuple[type[MethodConfig], ...] = (
     CwolaConfig,
     DINOConfig,
     JetCLRConfig,
+    JetFlowConfig,
     JointConfig,
     MaskedConfig,
     MPMCausalConfig,
     NextTokenConfig,
     OmniJetConfig,
+    OmniLearnConfig,
     PairClassificationConfig,
     RegressionConfig,
     RINOConfig,

@@ -58,8 +58,14 @@ class OmniJet(Generator):
         super().__init__(config, model, tokenizer, types=False)
         backbone = model.backbone
         if not isinstance(backbone, CodeTransformer) or not isinstance(tokenizer, VQTokenizer):
-            raise RecipeError("the method omnijet needs backbone.kind: code-transformer, and a tokenizer of kind vq-vae")
-        made = {"encoder": tokenizer.backbone.config, "codes": tokenizer.n_codes, "latent": tokenizer.codebook.config.latent}
+            raise RecipeError(
+                "the method omnijet needs backbone.kind: code-transformer, and a tokenizer of kind vq-vae"
+            )
+        made = {
+            "encoder": tokenizer.backbone.config,
+            "codes": tokenizer.n_codes,
+            "latent": tokenizer.codebook.config.latent,
+        }
         for key, theirs in made.items():
             if (ours := getattr(backbone.config, key)) != theirs:
                 raise RecipeError(f"backbone.{key} is {ours}, but that of the tokenizer {config.tokenizer} is {theirs}")
@@ -75,10 +81,7 @@ class OmniJet(Generator):
 
     def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002
         """Check the number of classes."""
-        if self.n_classes not in (0, len(data.classes)):
-            raise RecipeError(
-                f"method.classes is {self.n_classes}, but {data.folder} has {len(data.classes)}: {', '.join(data.classes)}"
-            )
+        self.check_classes(data)
 
     def condition(self, classes: Tensor | None) -> Tensor | None:
         """Vectors of classes, int64 [jets], to be added to the start; 0 for -1, and without conditioning."""

@@ -14,7 +14,7 @@ import torch
 from coffea_fm.arrays import DoubleArray, IntArray
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.files import atomic, prepare_folder
-from coffea_fm.methods.parts.generation.generator import Generator
+from coffea_fm.methods.parts.generation.base import JetGenerator
 from coffea_fm.methods.parts.generation.sampling import SamplingConfig
 from coffea_fm.nn.inputs import Inputs, only_member
 from coffea_fm.plots.style import SIMULATION, Label, save
@@ -110,7 +110,7 @@ def generate(
 
 
 def _generated(
-    method: Generator, real: RealJets | None, n_jets: int, config: SamplingConfig
+    method: JetGenerator, real: RealJets | None, n_jets: int, config: SamplingConfig
 ) -> tuple[Packed, IntArray]:
     """Generated jets and their classes, batch by batch."""
     random = torch.Generator().manual_seed(config.seed)
@@ -127,7 +127,7 @@ def _generated(
     return Packed.concatenate(parts), target
 
 
-def _at_the_origin(method: Generator, n_jets: int) -> Inputs:
+def _at_the_origin(method: JetGenerator, n_jets: int) -> Inputs:
     """Jets without particles whose axis is eta = 0, phi = 0."""
     level = method.model.backbone.level
     return Inputs(
@@ -136,7 +136,7 @@ def _at_the_origin(method: Generator, n_jets: int) -> Inputs:
 
 
 def _write(
-    folder: Path, packed: Packed, target: IntArray, method: Generator, classes: tuple[str, ...], *, labelled: bool
+    folder: Path, packed: Packed, target: IntArray, method: JetGenerator, classes: tuple[str, ...], *, labelled: bool
 ) -> None:
     columns = {"target": target if labelled else np.zeros_like(target)}
     source = Source(dataset="generated", file=str(folder.resolve()), start=0, stop=len(packed))
@@ -152,7 +152,7 @@ def _write(
 
 def _compared(
     folder: Path,
-    method: Generator,
+    method: JetGenerator,
     real: RealJets,
     packed: Packed,
     target: IntArray,
@@ -163,14 +163,15 @@ def _compared(
     level = method.generated_level()
     massless = not (method.types and "mass" in only_member(real.level).names)  # the same for all
     reference = observables(real.reference, real.level, massless=massless)
-    decoded = Packed.concatenate([method.decoded(jets) for jets in real.batches()])
-    samples = {
-        "real": observables(real.packed, real.level, massless=massless),
-        "decoded": observables(decoded, level, massless=massless),
-        "generated": observables(packed, level, massless=massless),
-    }
+    samples = {"real": observables(real.packed, real.level, massless=massless)}
+    decoded = [part for part in map(method.decoded, real.batches()) if part is not None]
+    if decoded:
+        samples["decoded"] = observables(Packed.concatenate(decoded), level, massless=massless)
+    samples["generated"] = observables(packed, level, massless=massless)
     targets = {"real": real.target, "decoded": real.target, "generated": target}
-    parts: dict[str, tuple[Mapping[str, DoubleArray], dict[str, dict[str, DoubleArray]]]] = {"all": (reference, samples)}
+    parts: dict[str, tuple[Mapping[str, DoubleArray], dict[str, dict[str, DoubleArray]]]] = {
+        "all": (reference, samples)
+    }
     if method.n_classes or method.of_jets:
         for at, name in enumerate(classes):
             of = {key: of_class(jets, targets[key], at) for key, jets in samples.items()}
@@ -188,4 +189,3 @@ def _compared(
         tables = "\n\n".join(f"## {name} jets\n\n{part.table()}" for name, part in comparisons.items())
         temporary.write_text(tables + "\n", encoding="utf-8")
     return comparisons
-
