@@ -67,6 +67,8 @@ class JetFlow(JetGenerator):
 
     of_jets = True
     config: FlowConfig
+    mean: Tensor
+    width: Tensor
 
     def __init__(self, config: FlowConfig, model: Model, n_classes: int) -> None:
         super().__init__(config, model)
