@@ -15,6 +15,9 @@ from coffea_fm.tokens import Packed
 CONFIGS = {
     "set": SetTransformerConfig(size="tiny"),
     "set-pairs": SetTransformerConfig(size="tiny", pair_bias=True),
+    "set-causal-rotary": SetTransformerConfig(size="tiny", embedding="mean", causal=True, positions="rotary"),
+    "set-sinusoidal": SetTransformerConfig(size="tiny", positions="sinusoidal"),
+    "set-learned": SetTransformerConfig(size="tiny", positions="learned"),
     "part": ParticleTransformerConfig(dim=16, embed=(16,), pair_hidden=(8,), layers=2, class_layers=1, heads=2),
     "part-3": ParticleTransformerConfig(
         dim=16, embed=(16,), pair_hidden=(8,), layers=2, class_layers=1, heads=2, version=3, pair_activation=False
