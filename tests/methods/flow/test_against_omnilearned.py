@@ -44,7 +44,9 @@ def part() -> Batch:
     return Batch(inputs, {"target": label}, torch.ones(len(LENGTHS)))
 
 
-def test_the_velocity_and_the_noised_logits_are_those_of_the_package(method: OmniLearn, part: Batch, flags: str) -> None:
+def test_the_velocity_and_the_noised_logits_are_those_of_the_package(
+    method: OmniLearn, part: Batch, flags: str
+) -> None:
     found = method.backbone.features(part.inputs)
     label, time, numbers = draws(tuple(found.kinematics.shape))
     mixed, _ = flow(found.kinematics, method.noise(numbers, found.mask), time[:, None, None])
