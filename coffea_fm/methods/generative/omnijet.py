@@ -1,4 +1,4 @@
-"""OmniJet-α (arXiv:2403.05618): predict the code of the next particle from the codes of those before it."""
+"""OmniJet-alpha (arXiv:2403.05618): predict the code of the next particle from the codes of those before it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class OmniJet(Generator):
         backbone.adopt(tokenizer.backbone.state_dict(), tokenizer.to_latent.state_dict(), tokenizer.codebook.table())
         self.n_classes = config.classes
         self.head = ParticleHead(backbone.dim, tokenizer.n_codes + 1, types=False)
-        self.classes = nn.Embedding(config.classes + 1, backbone.dim, padding_idx=config.classes)
+        self.classes = nn.Parameter(0.02 * torch.randn(config.classes, backbone.dim))
 
     @property
     def backbone(self) -> CodeTransformer:
@@ -87,8 +87,7 @@ class OmniJet(Generator):
         """Vectors of classes, int64 [jets], to be added to the start; 0 for -1, and without conditioning."""
         if classes is None or self.n_classes == 0:
             return None
-        vectors: Tensor = self.classes(torch.where(classes < 0, self.n_classes, classes))
-        return vectors
+        return self.classes[classes.clamp(min=0)].masked_fill((classes < 0).unsqueeze(1), 0.0)
 
     def forward(self, part: Batch) -> dict[str, Tensor]:
         """Loss of each jet."""

@@ -1,4 +1,4 @@
-"""The backbone of OmniJet-α (arXiv:2403.05618): a causal transformer that reads particles as codes."""
+"""The backbone of OmniJet-alpha (arXiv:2403.05618): a causal transformer that reads particles as codes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from coffea_fm.tokens import Level
 
 
 class CodeTransformerConfig(AttentionConfig, BackboneConfig):
-    """Architecture of a code transformer; the defaults are those of OmniJet-α.
+    """Architecture of a code transformer; the defaults are those of OmniJet-alpha.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class CodeTransformerConfig(AttentionConfig, BackboneConfig):
 class CodeTransformer(Backbone):
     """The frozen encoder of a VQ-VAE turns particles into codes, and a causal transformer reads the codes in order.
 
-    A learned start vector stands before the first particle. As in the public code of OmniJet-α there are no position
+    A learned start vector stands before the first particle. As in the public code of OmniJet-alpha there are no position
     vectors: causal attention knows the place of a particle from what it can see. The blocks are pre-norm. The
     embedding is the mean of all output vectors, including that of the start.
 
@@ -64,6 +64,7 @@ class CodeTransformer(Backbone):
     """
 
     config: CodeTransformerConfig
+    ordered = True
     table: Tensor
 
     def __init__(self, config: CodeTransformerConfig, level: Level) -> None:
@@ -71,7 +72,7 @@ class CodeTransformer(Backbone):
         self.config, self.level, self.dim, self.reads_pairs = config, level, config.dim, False
         self.encoder = SetTransformer(config.encoder, level).requires_grad_(False)
         self.to_latent = nn.Linear(config.encoder.dim, config.latent).requires_grad_(False)
-        self.register_buffer("table", torch.zeros(config.codes, config.latent))
+        self.register_buffer("table", torch.randn(config.codes, config.latent))
         self.embed = nn.Embedding(config.codes, config.dim)
         nn.init.normal_(self.embed.weight, std=0.02)
         self.start = nn.Parameter(0.02 * torch.randn(config.dim))
@@ -109,7 +110,7 @@ class CodeTransformer(Backbone):
         condition : Tensor [jets, dim], optional
             Added to the start vector.
         """
-        vectors = torch.cat((self.starts(len(vectors), condition).unsqueeze(1), vectors), dim=1)
+        vectors = torch.cat((self.starts(vectors.shape[0], condition).unsqueeze(1), vectors), dim=1)
         real = nn.functional.pad(mask, (1, 0), value=True)
         bias = padding_bias(real, vectors.dtype) + causal_bias(1, mask.shape[1], vectors)
         rows = vectors.view(-1, self.dim)

@@ -114,10 +114,8 @@ def _generated(
 ) -> tuple[Packed, IntArray]:
     """Generated jets and their classes, batch by batch."""
     random = torch.Generator().manual_seed(config.seed)
-    if real is None:
-        target = np.arange(n_jets) * max(method.n_classes, 1) // n_jets
-    else:
-        target = np.resize(real.target, n_jets)
+    alike = np.arange(n_jets) * max(method.n_classes, 1) // n_jets
+    target = alike if real is None else np.resize(real.target, n_jets)
     parts = []
     for start in range(0, n_jets, config.batch_size):
         rows = np.arange(start, min(start + config.batch_size, n_jets))
@@ -175,9 +173,9 @@ def _compared(
     if method.n_classes or method.of_jets:
         for at, name in enumerate(classes):
             of = {key: of_class(jets, targets[key], at) for key, jets in samples.items()}
-            own = of_class(reference, real.reference_target, at)
-            if min(len(jets["pt"]) for jets in (own, *of.values())) >= _ENOUGH:
-                parts[name] = (own, of)
+            alike = of_class(reference, real.reference_target, at)
+            if min(len(jets["pt"]) for jets in (alike, *of.values())) >= _ENOUGH:
+                parts[name] = (alike, of)
     comparisons = {name: Comparison.of(own, of) for name, (own, of) in parts.items()}
     for name, (own, of) in parts.items():
         text = f"{'all' if name == 'all' else name} jets"

@@ -59,7 +59,7 @@ class Constituents(NamedTuple):
 
     def sums(self, values: DoubleArray) -> DoubleArray:
         """Sum over the constituents of each jet."""
-        return np.bincount(self.jets, values, minlength=len(self.offsets) - 1)
+        return np.bincount(self.jets, values, minlength=len(self.offsets) - 1).astype(np.float64)
 
 
 def observables(packed: Packed, level: Level, *, massless: bool = False) -> dict[str, DoubleArray]:
@@ -86,7 +86,7 @@ def n_subjettiness(jets: Constituents, axes: int) -> DoubleArray:
     """
     label = exclusive_subjets(jets.momenta, jets.offsets, np.array([axes]))[0]
     subjets, which = np.unique(label, return_inverse=True)
-    momenta = np.stack([np.bincount(which, part) for part in jets.momenta.T], axis=1)
+    momenta = np.stack([np.bincount(which, part) for part in jets.momenta.T], axis=1).astype(np.float64)
     pt, y, phi = _cylindrical(jets.momenta)
     _, axis_y, axis_phi = _cylindrical(momenta)
     of_jet = jets.jets[subjets]
@@ -131,8 +131,10 @@ def _cylindrical(momenta: DoubleArray) -> tuple[DoubleArray, DoubleArray, Double
 
 def _distance(y: DoubleArray, phi: DoubleArray, other_y: DoubleArray, other_phi: DoubleArray) -> DoubleArray:
     turn = np.abs(phi - other_phi)
-    return np.hypot(y - other_y, np.minimum(turn, 2 * np.pi - turn))
+    distance: DoubleArray = np.hypot(y - other_y, np.minimum(turn, 2 * np.pi - turn))
+    return distance
 
 
 def _ratio(above: DoubleArray, below: DoubleArray) -> DoubleArray:
-    return np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
+    ratio: DoubleArray = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
+    return ratio

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
@@ -22,7 +24,7 @@ class CachedSequence:
 
     def __init__(self, backbone: CodeTransformer, starts: Tensor) -> None:
         self.backbone, self.starts = backbone, starts
-        self.past: dict[Block, Past] = {}
+        self.past: dict[int, Past] = {}
         self.alive = torch.arange(len(starts))
 
     def __call__(self, codes: Tensor, alive: Tensor) -> Tensor:
@@ -37,8 +39,8 @@ class CachedSequence:
         kept = torch.searchsorted(self.alive, alive)
         self.alive = alive
         rows = self.backbone.embed(codes[:, -1]) if codes.shape[1] else self.starts[alive]
-        for block in self.backbone.blocks:
-            past = self.past.get(block)
-            rows, self.past[block] = append(block, rows, past and (past[0][kept], past[1][kept]))
+        for at, block in enumerate(self.backbone.blocks):
+            past = self.past.get(at)
+            rows, self.past[at] = append(cast("Block", block), rows, past and (past[0][kept], past[1][kept]))
         result: Tensor = self.backbone.norm(rows)
         return result

@@ -123,5 +123,3 @@ def _sums(rows: dict[str, np.ndarray], mask: Tensor) -> FloatArray:
     mass = np.sqrt(np.maximum(e**2 - z**2 - pt**2, 0.0))
     result: FloatArray = np.stack((pt, np.arcsinh(z / pt), np.arctan2(y, x), mass), axis=1).astype(np.float32)
     return result
-
-

@@ -85,10 +85,8 @@ def sample(
 
     A jet without particles cannot be sampled, because there are none in the data.
     """
-    grown = Codes(
-        *(torch.zeros(n_jets, longest, dtype=torch.int64) for _ in range(2)),
-        torch.zeros(n_jets, longest, dtype=torch.bool),
-    )
+    empty = torch.zeros(n_jets, longest, dtype=torch.int64)
+    grown = Codes(empty, empty.clone(), empty.bool())
     alive = torch.arange(n_jets)
     for place in range(longest):
         found = logits(Codes(*(part[alive, :place] for part in grown)), alive)
