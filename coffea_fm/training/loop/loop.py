@@ -71,7 +71,9 @@ class Training:
             self.method.start_from(start.folder)
         self.averaged = averaged_copy(self.method)
         part = partial(part_of, model=model, start=recipe.start)
-        self.optimizer = build_optimizer(self.method, config.lr, config.weight_decay, part)
+        self.optimizer = build_optimizer(
+            self.method, config.lr, config.weight_decay, part, kind=config.optimizer, betas=config.betas
+        )
         fresh = Progress(fingerprint=self.data.fingerprint)
         self.progress = restore_state(folder, fresh, self.method, self.averaged, self.optimizer)
         if self.progress.step == 0:
