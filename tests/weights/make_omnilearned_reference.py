@@ -71,7 +71,7 @@ def flow(network: PET2, found: OmniLearnedOutput) -> dict[str, np.ndarray]:
     """Velocity, logits and losses at given times and with given noise."""
     x = found.kinematics
     label, time, numbers = draws(x.shape)
-    with mock.patch("torch.randn_like", lambda _: numbers):
+    with mock.patch("torch.randn_like", return_value=numbers):
         z, v, weight = perturb(x, time)
     body = network.body(z, None, found.identity, found.track, time)
     outputs = {

@@ -64,19 +64,21 @@ def generate(
     batch_size: int = 1000,
     label: Label = SIMULATION,
 ) -> Generated:
-    """Generate jets with a trained next-token model.
+    """Generate jets with a trained model.
 
     Parameters
     ----------
     checkpoint : path-like
-        Folder such as ``runs/NAME/best``, trained by the method ``omnijet``, ``next-token`` or ``joint``.
+        Folder such as ``runs/NAME/best``, trained by the method ``omnijet``, ``next-token``, ``joint``, ``omnilearn`` or
+        ``jet-flow``.
     output : path-like
         Folder for the shards; it must not hold any.
     n_jets : int
     data : path-like, optional
-        Folder of shards with real jets. Half of them give their classes, and for ``next-token`` and ``joint`` their
-        momenta, to the generated ones; the generated jets are compared with the other half. Without it, a network
-        that knows classes generates the same number of each.
+        Folder of shards with real jets. Half of them give their classes to the generated ones. For ``next-token`` and
+        ``joint`` they also give their momenta, and for ``omnilearn`` and ``jet-flow`` all but the momenta of their
+        particles. The generated jets are compared with the other half. Without it, a network that knows classes
+        generates the same number of each.
     temperature, top_k, seed, batch_size
         See `coffea_fm.methods.parts.generation.sampling.SamplingConfig`. The same seed and batch size give the same
         jets.
