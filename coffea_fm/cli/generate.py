@@ -12,7 +12,9 @@ from coffea_fm.cli.output import Json, show
 
 
 def generate(
-    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of a method that generates, such as runs/omnijet/best.")],
+    checkpoint: Annotated[
+        Path, typer.Argument(help="Checkpoint of a method that generates, such as runs/omnijet/best.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the shards.")],
     jets: Annotated[int, typer.Option(min=1, help="Number of jets.")] = 10_000,
     data: Annotated[
