@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from coffea_fm.errors import InputError
-from coffea_fm.methods.flow.jets import MEAN, JetFlow, JetFlowConfig
+from coffea_fm.methods.flow.jets import JetFlow, JetFlowConfig
+from coffea_fm.methods.parts.generation.flow import MEAN
 from coffea_fm.nn.backbones.pet2 import PET2
 from coffea_fm.nn.checkpoint import NetworkConfig
 from coffea_fm.nn.heads.classification import ClassificationHeadConfig

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from coffea_fm.methods.flow.jets import FlowConfig, JetFlow
+from coffea_fm.methods.parts.generation.flow import FlowConfig, FlowGenerator
 from coffea_fm.nn.batches import Batch
 from coffea_fm.nn.model import Model
 
@@ -22,7 +22,7 @@ class OmniLearnConfig(FlowConfig):
         return OmniLearn(self, model)
 
 
-class OmniLearn(JetFlow):
+class OmniLearn(FlowGenerator):
     """Sum of three losses: classes of jets, their flow, and classes of jets on their way to noise.
 
     The body runs twice, at time 0 and at a time t, uniform between 0 and 1, of the flow. The third loss has the weight

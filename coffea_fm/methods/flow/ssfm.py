@@ -52,10 +52,9 @@ class SSFM(Method):
     """Mean squared error of the velocity of the hidden particles, with the momentum and mass of the jet as context.
 
     No paper describes it; this follows the public code JetSSL-Lite, by authors of MPM v2 (arXiv:2409.12589). The encoder
-    sees the visible particles only. The decoder moves all hidden particles of a jet together, at one time: they attend
-    to each other and to the encoder's output. The scaled fields and the one-hot particle type of each are one vector x,
-    mixed with noise ε to ``(1 - t) x + t ε``; the velocity is ``ε - x``. Here the decoder reads the embedding and the
-    vectors of the particles, instead of all registers.
+    sees the visible particles only. The decoder moves all hidden particles of a jet together: they attend to each other
+    and to the encoder's output (here, its embedding and the vectors of the particles). The scaled fields and the one-hot
+    type of each are one vector x, mixed with noise ε to ``(1 - t) x + t ε``; the velocity is ``ε - x``.
 
     Parameters
     ----------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from coffea_fm.bundle.find import find_checkpoint
@@ -45,13 +44,10 @@ class StartingPoint(NamedTuple):
         The trained network.
     jet_head : JetHeadConfig or None
         Architecture and classes of its head, if it predicts jet scores.
-    folder : Path
-        The checkpoint.
     """
 
     model: Model
     jet_head: JetHeadConfig | None
-    folder: Path
 
 
 def starting_point(recipe: Recipe) -> StartingPoint | None:
@@ -77,8 +73,8 @@ def starting_point(recipe: Recipe) -> StartingPoint | None:
             )
     head = trained.head
     if trained.level.name == "event" or not isinstance(head, ClassificationHeadConfig):
-        return StartingPoint(model, None, folder)
-    return StartingPoint(model, JetHeadConfig(config=head, classes=trained.classes), folder)
+        return StartingPoint(model, None)
+    return StartingPoint(model, JetHeadConfig(config=head, classes=trained.classes))
 
 
 def start_from(model: Model, recipe: Recipe, start: StartingPoint | None) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
+from coffea_fm.bundle.find import find_checkpoint
 from coffea_fm.errors import RecipeError
 from coffea_fm.methods.parts.views import augment
 from coffea_fm.nn.batches import Examples
@@ -67,8 +68,8 @@ class Training:
         model = self.network.build()
         start_from(model, recipe, start)
         self.method = recipe.method.build(model).to(fabric.device)
-        if start is not None:
-            self.method.start_from(start.folder)
+        if recipe.start is not None and recipe.start.checkpoint is not None:
+            self.method.start_from(find_checkpoint(recipe.start.checkpoint))
         self.averaged = averaged_copy(self.method)
         part = partial(part_of, model=model, start=recipe.start)
         self.optimizer = build_optimizer(

@@ -17,6 +17,7 @@ import coffea_fm
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.methods.flow.jets import JetFlow, JetFlowConfig
 from coffea_fm.methods.flow.omnilearn import OmniLearn, OmniLearnConfig
+from coffea_fm.methods.parts.generation.flow import FlowGenerator
 from coffea_fm.methods.parts.generation.sampling import SamplingConfig
 from coffea_fm.nn.backbones.pet2 import PET2Config
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
@@ -176,7 +177,7 @@ def real(trained: Path) -> list[tuple[int, Packed]]:
     return [(int(columns["target"][0]), packed) for packed, columns in data]
 
 
-def generated(method: JetFlow, wide: int, packed: Packed, seed: int = 0) -> np.ndarray:
+def generated(method: FlowGenerator, wide: int, packed: Packed, seed: int = 0) -> np.ndarray:
     """ln pT of generated particles."""
     classes, random = torch.full((len(packed),), wide), torch.Generator().manual_seed(seed)
     made = method.generate(padded(packed, method.backbone.level, 0), classes, SamplingConfig(), random)
