@@ -16,7 +16,7 @@ from coffea_fm.methods.parts.decoders.cross import CrossDecoder
 from coffea_fm.methods.parts.decoders.stack import DecoderConfig
 from coffea_fm.methods.parts.flow_matching import flow, logistic_normal_times
 from coffea_fm.methods.parts.masked_jets import MaskedJets, masked_parts
-from coffea_fm.methods.parts.targets.identity import KINDS, ParticleKinds
+from coffea_fm.methods.parts.targets.identity import KINDS, kind_column, kinds_of
 from coffea_fm.methods.parts.tokenizers.fields import DEFAULT_FIELDS, FieldName, ParticleFields
 from coffea_fm.nn.batches import Examples
 from coffea_fm.nn.inputs import Inputs
@@ -66,7 +66,7 @@ class SSFM(Method):
         super().__init__(model)
         self.hidden = config.hidden
         level, dim = model.backbone.level, model.backbone.dim
-        self.fields, self.kinds = ParticleFields(level, config.fields), ParticleKinds(level, "method.kind: ssfm")
+        self.fields, self._column = ParticleFields(level, config.fields), kind_column(level, "method.kind: ssfm")
         self.decoder = CrossDecoder(len(config.fields) + len(KINDS), dim, config.decoder)
 
     def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002
@@ -81,7 +81,8 @@ class SSFM(Method):
 
     def numbers(self, inputs: Inputs) -> Tensor:
         """What flows: the scaled fields of each particle and its one-hot type, float32 [jets, tokens, numbers]."""
-        return torch.cat((self.fields(inputs), one_hot(self.kinds(inputs), len(KINDS)).float()), dim=-1)
+        kinds = kinds_of(inputs, self._column)
+        return torch.cat((self.fields(inputs), one_hot(kinds, len(KINDS)).float()), dim=-1)
 
     def velocity(self, part: MaskedJets, mixed: Tensor, time: Tensor) -> Tensor:
         """Predict the velocity of the hidden particles at mixed numbers [jets, hidden, numbers] and times [jets]."""

@@ -70,8 +70,8 @@ class CodeTransformer(Backbone):
     def __init__(self, config: CodeTransformerConfig, level: Level) -> None:
         super().__init__()
         self.config, self.level, self.dim, self.reads_pairs = config, level, config.dim, False
-        self.encoder = SetTransformer(config.encoder, level).requires_grad_(False)
-        self.to_latent = nn.Linear(config.encoder.dim, config.latent).requires_grad_(False)
+        self.encoder = SetTransformer(config.encoder, level)
+        self.to_latent = nn.Linear(config.encoder.dim, config.latent)
         self.register_buffer("table", torch.randn(config.codes, config.latent))
         self.embed = nn.Embedding(config.codes, config.dim)
         nn.init.normal_(self.embed.weight, std=0.02)
@@ -81,11 +81,19 @@ class CodeTransformer(Backbone):
             for _ in range(config.layers)
         )
         self.norm = nn.LayerNorm(config.dim)
+        self.requires_grad_()
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode, but keep the encoder in evaluation mode."""
         super().train(mode)
         self.encoder.eval()
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Set whether parameters are trained; what makes the codes never is."""
+        super().requires_grad_(requires_grad)
+        for part in (self.encoder, self.to_latent):
+            part.requires_grad_(False)
         return self
 
     def adopt(self, encoder: dict[str, Any], to_latent: dict[str, Any], table: Tensor) -> None:

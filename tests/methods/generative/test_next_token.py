@@ -137,7 +137,11 @@ def test_the_backbone_has_the_codes_of_the_tokenizer(omnijet: OmniJet, jets: Inp
     codes = omnijet.backbone.codes(jets)
     assert torch.equal(codes[mask], omnijet.tokenizer.codes(jets)[mask])
     assert len(codes[mask].unique()) > 4
-    assert not any(parameter.requires_grad for parameter in omnijet.backbone.encoder.parameters())
+    backbone = omnijet.backbone.requires_grad_(True)
+    frozen = {name.partition(".")[0] for name, parameter in backbone.named_parameters() if not parameter.requires_grad}
+    assert frozen == {"encoder", "to_latent"}
+    assert not backbone.train().encoder.training
+    backbone.eval()
 
 
 @torch.no_grad()

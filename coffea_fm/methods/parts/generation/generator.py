@@ -11,8 +11,9 @@ from torch import Tensor
 from coffea_fm.errors import RecipeError
 from coffea_fm.methods.parts.generation.base import JetGenerator, JetGeneratorConfig
 from coffea_fm.methods.parts.generation.decoding import as_packed, generated_level, particles
-from coffea_fm.methods.parts.generation.head import ParticleHead, kinds_of
+from coffea_fm.methods.parts.generation.head import ParticleHead
 from coffea_fm.methods.parts.generation.sampling import Codes, Kinds, Logits, SamplingConfig, sample
+from coffea_fm.methods.parts.targets.identity import kinds_of
 from coffea_fm.methods.parts.tokenizers.load import Tokenizer, save_tokenizer
 from coffea_fm.nn.inputs import Inputs, only_member
 from coffea_fm.nn.model import Model

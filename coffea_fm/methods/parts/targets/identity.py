@@ -33,35 +33,30 @@ class IdentityTargetConfig(TargetConfig):
         return IdentityTarget(around.level, around.dim, self.weight)
 
 
-class ParticleKinds(nn.Module):
-    """Index in `KINDS` of the type of each particle.
+def kind_column(level: Level, reader: str) -> int:
+    """Index of the field ``pdgId`` of the particles.
 
     Parameters
     ----------
     level : Level
     reader : str
-        Who needs the field, for the error message.
+        Who needs it, for the error message.
 
     Raises
     ------
     RecipeError
-        If the inputs have no ``pdgId``.
+        If the inputs have no such field.
     """
+    names = only_member(level).names
+    if "pdgId" not in names:
+        raise RecipeError(f"{reader} needs the field pdgId: add it to inputs.fields")
+    return names.index("pdgId")
 
-    kinds: Tensor
 
-    def __init__(self, level: Level, reader: str) -> None:
-        super().__init__()
-        names = only_member(level).names
-        if "pdgId" not in names:
-            raise RecipeError(f"{reader} needs the field pdgId: add it to inputs.fields")
-        self._column = names.index("pdgId")
-        self.register_buffer("kinds", torch.tensor(KINDS, dtype=torch.float32), persistent=False)
-
-    def forward(self, inputs: Inputs) -> Tensor:
-        """Index of each particle, int64 [jets, tokens]."""
-        kind = inputs.tokens.values[..., self._column].contiguous()
-        return torch.searchsorted(self.kinds, kind).clamp(max=len(KINDS) - 1)
+def kinds_of(inputs: Inputs, column: int) -> Tensor:
+    """Index of the type of each particle in `KINDS`, int64 [jets, tokens]."""
+    kinds = torch.tensor(KINDS, dtype=torch.float32, device=inputs.values.device)
+    return torch.searchsorted(kinds, inputs.tokens.values[..., column].float().contiguous()).clamp(max=len(KINDS) - 1)
 
 
 class IdentityTarget(Target):
@@ -77,10 +72,10 @@ class IdentityTarget(Target):
 
     def __init__(self, level: Level, dim: int, weight: float) -> None:
         super().__init__(weight)
-        self.kinds = ParticleKinds(level, "method.targets.id")
+        self._column = kind_column(level, "method.targets.id")
         self.logits = Readout(nn.Linear(dim, len(KINDS)))
 
     def forward(self, predicted: Predicted, part: MaskedJets) -> Tensor:
         """Loss of each hidden particle, float32 [n_hidden]."""
-        index = part.of_hidden(self.kinds(part.hidden.inputs))
+        index = part.of_hidden(kinds_of(part.hidden.inputs, self._column))
         return cross_entropy(self.logits(predicted.vectors), index, reduction="none")
