@@ -33,7 +33,6 @@ class SSFMConfig(MethodConfig):
     hidden : float
         Fraction of the particles of a jet to hide. At least one particle is hidden and at least one is visible.
     decoder : DecoderConfig
-        Size of the decoder.
     fields : tuple of str
         Fields that flow, besides the particle type.
     """
@@ -51,10 +50,9 @@ class SSFMConfig(MethodConfig):
 class SSFM(Method):
     """Mean squared error of the velocity of the hidden particles, with the momentum and mass of the jet as context.
 
-    No paper describes it; this follows the public code JetSSL-Lite, by authors of MPM v2 (arXiv:2409.12589). The encoder
-    sees the visible particles only. The decoder moves all hidden particles of a jet together: they attend to each other
-    and to the encoder's output (here, its embedding and the vectors of the particles). The scaled fields and the one-hot
-    type of each are one vector x, mixed with noise ε to ``(1 - t) x + t ε``; the velocity is ``ε - x``.
+    It follows the public code JetSSL-Lite, by authors of MPM v2 (arXiv:2409.12589). The encoder sees the visible particles
+    only. In the decoder, hidden particles attend to each other and to the encoder's output. The scaled fields and the
+    one-hot type of each are one vector x, mixed with noise ε to ``(1 - t) x + t ε``; the velocity is ``ε - x``.
 
     Parameters
     ----------
@@ -65,9 +63,9 @@ class SSFM(Method):
     def __init__(self, config: SSFMConfig, model: Model) -> None:
         super().__init__(model)
         self.hidden = config.hidden
-        level, dim = model.backbone.level, model.backbone.dim
+        level = model.backbone.level
         self.fields, self._column = ParticleFields(level, config.fields), kind_column(level, "method.kind: ssfm")
-        self.decoder = CrossDecoder(len(config.fields) + len(KINDS), dim, config.decoder)
+        self.decoder = CrossDecoder(len(config.fields) + len(KINDS), model.backbone.dim, config.decoder)
 
     def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002
         """Compute the quantiles of the fields."""
@@ -81,8 +79,8 @@ class SSFM(Method):
 
     def numbers(self, inputs: Inputs) -> Tensor:
         """What flows: the scaled fields of each particle and its one-hot type, float32 [jets, tokens, numbers]."""
-        kinds = kinds_of(inputs, self._column)
-        return torch.cat((self.fields(inputs), one_hot(kinds, len(KINDS)).float()), dim=-1)
+        types = one_hot(kinds_of(inputs, self._column), len(KINDS)).float()
+        return torch.cat((self.fields(inputs), types), dim=-1)
 
     def velocity(self, part: MaskedJets, mixed: Tensor, time: Tensor) -> Tensor:
         """Predict the velocity of the hidden particles at mixed numbers [jets, hidden, numbers] and times [jets]."""
