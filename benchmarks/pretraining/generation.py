@@ -23,7 +23,9 @@ from coffea_fm.training.tokenizers import make_tokenizer
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=HERE / "work", help="folder of all that is not committed")
-    parser.add_argument("--shards", type=Path, help="folder with train, validation and test, instead of simulating them")
+    parser.add_argument(
+        "--shards", type=Path, help="folder with train, validation and test, instead of simulating them"
+    )
     parser.add_argument("--study", type=Path, default=HERE / "generation.yaml")
     parser.add_argument("--output", type=Path, default=HERE, help="folder of tables and figures")
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
@@ -37,7 +39,9 @@ def main() -> None:
     for name, content in study["models"].items():
         method = {"tokenizer": str(tokenizer)} if content["method"]["kind"] == "omnijet" else {}
         recipe = content | {"method": content["method"] | method}
-        result = coffea_fm.pretrain(made(recipe, name, shards), work, processes=arguments.processes, show_progress=False)
+        result = coffea_fm.pretrain(
+            made(recipe, name, shards), work, processes=arguments.processes, show_progress=False
+        )
         if not result.finished:
             raise SystemExit(f"the training of {name} was interrupted: start the benchmark again to go on")
         sections.append(f"# {name}\n\n{judged(result.best, work / 'jets' / name, study['jets'], shards / 'test')}")

@@ -20,7 +20,6 @@ from coffea_fm.methods.generative.mpm_causal import MPMCausalConfig
 from coffea_fm.methods.generative.next_token import NextTokenConfig
 from coffea_fm.methods.generative.omnijet import OmniJet, OmniJetConfig
 from coffea_fm.methods.parts.generation.continuous import Continuous
-from coffea_fm.methods.parts.generation.head import next_codes
 from coffea_fm.methods.parts.generation.sampling import Codes, SamplingConfig
 from coffea_fm.methods.parts.masked_jets import MaskedJets, choose_hidden
 from coffea_fm.methods.parts.tokenizers.load import save_tokenizer
@@ -205,7 +204,9 @@ def test_generated_particles_are_read_as_they_are_decoded(next_token: Continuous
     assert any(np.allclose(part, row[0, columns].numpy(), atol=1e-5) for part in written)
     assert np.isfinite(packed.values).all()
     again = next_token.generate(jets, None, SamplingConfig(), torch.Generator().manual_seed(3))
-    np.testing.assert_array_equal(packed.members["constituents"].things.values, again.members["constituents"].things.values)
+    np.testing.assert_array_equal(
+        packed.members["constituents"].things.values, again.members["constituents"].things.values
+    )
 
 
 @torch.no_grad()

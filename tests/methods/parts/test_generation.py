@@ -95,7 +95,9 @@ def test_jets_end_where_the_end_is_sampled() -> None:
     found = sample(n, 200, logits, None, SamplingConfig(), generator())
     lengths = found.mask.sum(dim=1)
     assert lengths.min() >= 1
-    assert float(lengths.float().mean()) == pytest.approx(1 / probability, abs=5 * math.sqrt(0.95) / probability / n**0.5)
+    assert float(lengths.float().mean()) == pytest.approx(
+        1 / probability, abs=5 * math.sqrt(0.95) / probability / n**0.5
+    )
     assert (found.mask[:, 1:] <= found.mask[:, :-1]).all()  # no particle after the end
     assert (found.codes < END).all()
     alive = [number for _, number in calls]
@@ -105,7 +107,7 @@ def test_jets_end_where_the_end_is_sampled() -> None:
 
 
 def test_a_seed_gives_the_same_jets() -> None:
-    def logits(codes: Codes, alive: torch.Tensor) -> torch.Tensor:
+    def logits(_codes: Codes, alive: torch.Tensor) -> torch.Tensor:
         return PROBABILITIES.log().repeat(len(alive), 1)
 
     def kinds(codes: torch.Tensor) -> torch.Tensor:

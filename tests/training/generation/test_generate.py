@@ -36,7 +36,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     train(folder, "codes", ENCODER, {"kind": "vq-vae", "fields": MOMENTA, "codebook": {"codes": 32, "latent": 3}})
-    code = {"kind": "code-transformer", "dim": 16, "layers": 1, "heads": 2, "encoder": ENCODER, "codes": 32, "latent": 3}
+    code = {
+        "kind": "code-transformer",
+        "dim": 16,
+        "layers": 1,
+        "heads": 2,
+        "encoder": ENCODER,
+        "codes": 32,
+        "latent": 3,
+    }
     train(folder, "omni", code, {"kind": "omnijet", "classes": 2, "tokenizer": str(folder / "runs" / "codes" / "best")})
     causal = {"kind": "set-transformer", "dim": 16, "layers": 1, "heads": 2, "causal": True, "embedding": "mean"}
     fields = [*MOMENTA, "d0", "d0_error", "dz", "dz_error"]
@@ -142,6 +150,21 @@ def test_a_loaded_generator_is_the_trained_one(folder: Path) -> None:
         assert torch.equal(weights, method.model.state_dict()[name])
     table = method.tokenizer.codebook.table()
     torch.testing.assert_close(method.backbone.table, table)
+
+
+def test_a_network_that_reads_codes_is_fine_tuned_and_exported(folder: Path, tmp_path: Path) -> None:
+    """It reads raw constituents, and what makes its codes does not change."""
+    recipe = yaml.safe_load((folder / "runs" / "omni" / "recipe.yaml").read_text())
+    recipe |= {"name": "tagger", "method": {"kind": "supervised"}, "head": {"kind": "classification"}}
+    recipe["start"] = {"mode": "full", "checkpoint": str(best(folder, "omni"))}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    tuned = coffea_fm.finetune(tmp_path / "recipe.yaml", tmp_path, show_progress=False).best
+    (before, _), (after, _) = load_checkpoint(best(folder, "omni")), load_checkpoint(tuned)
+    ours, theirs = after.backbone.state_dict(), before.backbone.state_dict()
+    frozen = {name for name in theirs if name.startswith(("encoder.", "to_latent.", "table"))}
+    assert {name for name in theirs if torch.equal(ours[name], theirs[name])} == frozen
+    coffea_fm.export(tuned, tmp_path / "bundle", data=folder / "validation")
+    assert set(coffea_fm.load(tmp_path / "bundle").outputs) >= {"scores", "embedding"}
 
 
 def test_what_cannot_be_generated_says_why(folder: Path, tmp_path: Path) -> None:

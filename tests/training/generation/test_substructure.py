@@ -17,7 +17,9 @@ def jets_of(*jets: list[tuple[float, float, float]]) -> Constituents:
     rows = np.zeros((sum(map(len, jets)), len(LEVEL.members[0].names)), dtype=np.float32)
     rows[:, :3] = [particle for jet in jets for particle in jet]
     counts = np.array([len(jet) for jet in jets])
-    packed: Packed = packed_jets(rows, counts, np.zeros((len(rows), 4), dtype=bool), np.ones((len(jets), 4), np.float32))
+    packed: Packed = packed_jets(
+        rows, counts, np.zeros((len(rows), 4), dtype=bool), np.ones((len(jets), 4), np.float32)
+    )
     return Constituents.of(packed, LEVEL)
 
 
@@ -51,7 +53,10 @@ def test_three_equal_particles() -> None:
 def test_energy_correlations_are_sums_over_pairs_and_triplets() -> None:
     rng = np.random.default_rng(0)
     listed = [
-        [(float(rng.exponential(10)) + 0.5, float(rng.normal(0, 0.3)), float(rng.normal(3, 0.3))) for _ in range(length)]
+        [
+            (float(rng.exponential(10)) + 0.5, float(rng.normal(0, 0.3)), float(rng.normal(3, 0.3)))
+            for _ in range(length)
+        ]
         for length in (2, 5, 9, 17)
     ]
     found = d2(jets_of(*listed))
@@ -60,9 +65,7 @@ def test_energy_correlations_are_sums_over_pairs_and_triplets() -> None:
         z = [particle[0] / total for particle in jet]
         r = [[distance(a, b) for b in jet] for a in jet]
         e2 = sum(z[i] * z[j] * r[i][j] for i, j in combinations(range(len(jet)), 2))
-        e3 = sum(
-            z[i] * z[j] * z[k] * r[i][j] * r[j][k] * r[i][k] for i, j, k in combinations(range(len(jet)), 3)
-        )
+        e3 = sum(z[i] * z[j] * z[k] * r[i][j] * r[j][k] * r[i][k] for i, j, k in combinations(range(len(jet)), 3))
         assert value == pytest.approx(e3 / e2**3, rel=1e-4, abs=1e-9)
 
 

@@ -33,7 +33,8 @@ def generated_level(tokenizer: Tokenizer, longest: int, *, types: bool) -> Level
     RecipeError
         If the codes do not contain the momentum.
     """
-    absent = [name for name in ("pt", "eta", "phi") if name not in tokenizer.fields.names]
+    coded = {name.removeprefix("log_") for name in tokenizer.fields.names}
+    absent = [name for name in ("pt", "eta", "phi") if name not in coded]
     if absent:
         raise RecipeError(f"no jets can be generated from codes without {', '.join(absent)}: add them to its fields")
     more = ("charge", "pdgId", *(name for name in TRACK if name in tokenizer.fields.names)) if types else ()
@@ -57,6 +58,8 @@ def particles(tokenizer: Tokenizer, codes: Codes, axis: Tensor, *, types: bool) 
     """
     numbers = tokenizer.fields.invert(tokenizer.decode(codes.codes, codes.mask))
     columns = dict(zip(tokenizer.fields.names, numbers.unbind(dim=-1), strict=True))
+    if "log_pt" in columns:
+        columns["pt"] = columns["log_pt"].exp()
     eta, phi = axis.unsqueeze(1).unbind(dim=-1)
     given: dict[str, Tensor] = {name: columns[name] for name in ("pt", *TRACK) if name in columns}
     given["eta"] = eta + columns["eta"] * torch.where(eta < 0, -1.0, 1.0)
