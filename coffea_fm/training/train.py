@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lightning_fabric import Fabric
 
-from coffea_fm.errors import RecipeError
+from coffea_fm.errors import RecipeError, warn
 from coffea_fm.training.data.datasets import datasets
 from coffea_fm.training.loop.adaptation import starting_point
 from coffea_fm.training.loop.interrupt import stop_requested
@@ -85,7 +85,9 @@ def pretrain(
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     folder = Path(runs) / recipe.name
     datasets(recipe)
-    starting_point(recipe)
+    start = starting_point(recipe)
+    if start is not None and start.change:
+        warn(start.change)
     work = partial(_train, recipe=recipe, folder=folder, show_progress=show_progress)
     finished, seen, metrics = launch(work, processes, recipe.training.precision)
     return TrainingResult(folder, finished, seen, metrics)

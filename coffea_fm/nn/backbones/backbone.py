@@ -60,8 +60,11 @@ class Backbone(nn.Module):
         Whether it uses features of pairs of tokens. These include pairs with replaced tokens.
     ordered : bool
         Whether the order of the tokens of a thing matters.
+    new : frozenset of str
+        Names of parameters that the checkpoint did not have from which it was loaded.
     """
 
+    new: frozenset[str] = frozenset()
     config: BackboneConfig
     level: Level
     dim: int
@@ -87,6 +90,12 @@ class Backbone(nn.Module):
             if any(name == part or name.startswith(f"{part}.") for part in names):
                 return above
         raise KeyError(name)
+
+    def train_new(self) -> None:
+        """Let the `new` parameters have gradients, whatever else is frozen."""
+        for name, parameter in self.named_parameters():
+            if name in self.new:
+                parameter.requires_grad_(True)
 
     def _by_depth(self, layers: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
         """Put everything that is in none of these groups in a group before them."""

@@ -28,6 +28,8 @@ CONFIGS = {
         for kind in ("full", "kinematic")
     },
     "set-mean": SetTransformerConfig(**SET, embedding="mean"),
+    "set-attention": SetTransformerConfig(**SET, embedding="attention"),
+    "set-layers": SetTransformerConfig(**SET, embedding="layers"),
     "set-causal": SetTransformerConfig(**SET, embedding="mean", causal=True),
     "set-causal-rotary-pairs": SetTransformerConfig(
         **SET, embedding="mean", causal=True, positions="rotary", pair_bias=True
