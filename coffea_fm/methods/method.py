@@ -68,6 +68,9 @@ class Method(nn.Module):
         super().__init__()
         self.model = model
 
+    def start_from(self, folder: Path) -> None:
+        """Take over what `describe` wrote next to the checkpoint that a training starts from; nothing by default."""
+
     def prepare(self, data: ShardDataset, seed: int) -> None:
         """Set buffers from the training data, once, before the first step of a run."""
 

@@ -18,6 +18,9 @@ from coffea_fm.methods.contrastive.swav import SwAVConfig
 from coffea_fm.methods.distillation.dino import DINOConfig
 from coffea_fm.methods.distillation.dino_ibot import DINOiBOTConfig
 from coffea_fm.methods.distillation.rino import RINOConfig
+from coffea_fm.methods.flow.jets import JetFlowConfig
+from coffea_fm.methods.flow.omnilearn import OmniLearnConfig
+from coffea_fm.methods.flow.ssfm import SSFMConfig
 from coffea_fm.methods.generative.joint import JointConfig
 from coffea_fm.methods.generative.mpm_causal import MPMCausalConfig
 from coffea_fm.methods.generative.next_token import NextTokenConfig
@@ -43,6 +46,7 @@ METHODS: tuple[type[MethodConfig], ...] = (
     DINOiBOTConfig,
     JEPAConfig,
     JetCLRConfig,
+    JetFlowConfig,
     JointConfig,
     MaskedConfig,
     MultiTaskConfig,
@@ -50,10 +54,12 @@ METHODS: tuple[type[MethodConfig], ...] = (
     MPMCausalConfig,
     NextTokenConfig,
     OmniJetConfig,
+    OmniLearnConfig,
     PairClassificationConfig,
     RegressionConfig,
     RINOConfig,
     RS3LConfig,
+    SSFMConfig,
     SupervisedConfig,
     SwAVConfig,
     TokenClassificationConfig,

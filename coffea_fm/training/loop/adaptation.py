@@ -17,7 +17,7 @@ from coffea_fm.training.recipe.start import FrozenStart, LowRankStart, StartConf
 
 _BACKBONE = "model.backbone."
 _JET_HEAD = "model.head.jet_head."
-_FREE = {"dropout", "embedding"}
+_FREE = {"dropout", "embedding", "feature_drop"}
 """Backbone settings that may differ from the checkpoint: no weight but those of the read-out depends on them."""
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
+from coffea_fm.bundle.find import find_checkpoint
 from coffea_fm.errors import RecipeError, warn
 from coffea_fm.methods.parts.views import augment
 from coffea_fm.nn.batches import Examples
@@ -69,9 +70,13 @@ class Training:
         model = self.network.build()
         start_from(model, recipe, start)
         self.method = recipe.method.build(model).to(fabric.device)
+        if recipe.start is not None and recipe.start.checkpoint is not None:
+            self.method.start_from(find_checkpoint(recipe.start.checkpoint))
         self.averaged = averaged_copy(self.method)
         part = partial(part_of, model=model, start=recipe.start)
-        self.optimizer = build_optimizer(self.method, config.lr, config.weight_decay, part)
+        self.optimizer = build_optimizer(
+            self.method, config.lr, config.weight_decay, part, kind=config.optimizer, betas=config.betas
+        )
         fresh = Progress(fingerprint=self.data.fingerprint)
         self.progress = restore_state(folder, fresh, self.method, self.averaged, self.optimizer)
         if self.progress.step == 0:
