@@ -95,7 +95,7 @@ def nearest(vectors: Tensor, centres: Tensor) -> Tensor:
         table = padded(centres.float(), (0, 0, 0, -len(centres) % NEIGHBOURS))
         offsets = table.square().sum(dim=1) / 2
         offsets[len(centres) :] = math.inf
-        chunks = rows.split(ROWS if rows.device.type == "cpu" else BATCH)
+        chunks = torch.split(rows, ROWS if rows.device.type == "cpu" else BATCH)
         return torch.cat([_nearest(chunk, table, offsets) for chunk in chunks]).view(vectors.shape[:-1])
 
 
