@@ -80,31 +80,3 @@ class KMeansTokenizer(nn.Module):
     def reconstruct(self, inputs: Inputs) -> Tensor:
         """Reconstruct the scaled fields from the codes, float32 [jets, tokens, fields]."""
         return self.centres[self.codes(inputs)]
-<<<<<<< HEAD
-=======
-
-
-@torch.no_grad()
-def nearest(vectors: Tensor, centres: Tensor) -> Tensor:
-    """Index of the nearest centre of each vector, int64 [...], always computed in single precision.
-
-    Parameters
-    ----------
-    vectors : Tensor [..., dim]
-    centres : Tensor [centres, dim]
-    """
-    with torch.autocast(vectors.device.type, enabled=False):
-        rows = vectors.float().reshape(-1, vectors.shape[-1])
-        table = padded(centres.float(), (0, 0, 0, -len(centres) % NEIGHBOURS))
-        offsets = table.square().sum(dim=1) / 2
-        offsets[len(centres) :] = math.inf
-        chunks = torch.split(rows, ROWS if rows.device.type == "cpu" else BATCH)
-        return torch.cat([_nearest(chunk, table, offsets) for chunk in chunks]).view(vectors.shape[:-1])
-
-
-def _nearest(rows: Tensor, table: Tensor, offsets: Tensor) -> Tensor:
-    distances = torch.addmm(offsets, rows, table.T, alpha=-1).view(len(rows), len(table) // NEIGHBOURS, NEIGHBOURS)
-    block = distances.amin(dim=2).argmin(dim=1)
-    within = distances[torch.arange(len(rows), device=rows.device), block].argmin(dim=1)
-    return block * NEIGHBOURS + within
->>>>>>> tspeed
