@@ -46,10 +46,7 @@ class OmniJetConfig(GeneratorConfig):
 
 
 class OmniJet(Generator):
-    """Cross-entropy of the next code or the end, averaged over the sequence of each jet.
-
-    Raises `RecipeError` if the backbone is not a ``code-transformer`` with the encoder of the tokenizer.
-    """
+    """Cross-entropy of the next code or the end, averaged over each jet; the codes are those of the tokenizer."""
 
     of_jets = False
 
@@ -75,9 +72,8 @@ class OmniJet(Generator):
 
     def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002
         """Check the number of classes."""
-        names = data.classes
-        if self.n_classes not in (0, len(names)):
-            found = f"{data.folder} has {len(names)}: {', '.join(names)}"
+        if self.n_classes not in (0, len(data.classes)):
+            found = f"{data.folder} has {len(data.classes)}: {', '.join(data.classes)}"
             raise RecipeError(f"method.classes is {self.n_classes}, but {found}")
 
     def condition(self, classes: Tensor | None) -> Tensor | None:
