@@ -32,6 +32,7 @@ SAMPLES = {
     "train": Sample(12_000, SimulationSettings(seed=1, jets_per_file=2000)),
     "validation": Sample(1_000, SimulationSettings(seed=2, jets_per_file=1000)),
     "test": Sample(6_000, SimulationSettings(seed=3, jets_per_file=2000)),
+    "test-again": Sample(1_000, SimulationSettings(seed=4, jets_per_file=1000)),
     "above-1-tev": Sample(1_000, SimulationSettings((1000.0, 1500.0), seed=6, jets_per_file=1000)),
     "other-tune": Sample(1_000, SimulationSettings(seed=7, jets_per_file=1000, pythia=("Tune:pp = 21",))),
     "train-no-lifetimes": Sample(3_000, SimulationSettings(seed=8, jets_per_file=1000, pythia=NO_LIFETIMES)),

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
+from pydantic import TypeAdapter
 from study import MODELS, Study, merged
 from vocabularies import trained_vocabulary
 
 from coffea_fm.errors import RecipeError
+from coffea_fm.nn.backbones import AnyBackboneConfig
 from coffea_fm.nn.checkpoint import load_checkpoint
 from coffea_fm.shards import ShardDataset
 from coffea_fm.training import pretrain
 from coffea_fm.training.recipe.recipe import Recipe
 
 VALIDATIONS = 4
-REFERENCES = ("random", "scratch")
-"""Encoders that nothing has trained."""
+
+
+def is_reference(study: Study, name: str) -> bool:
+    """Whether nothing has trained this encoder: it has no recipe."""
+    return "recipe" not in (study.encoders | study.ladder)[name]
+
+
+def backbone_of(study: Study, name: str) -> dict[str, Any]:
+    """The network of an encoder: that of the study with changes, or another kind of network."""
+    own: dict[str, Any] = (study.encoders | study.ladder)[name].get("backbone", {})
+    return own if own.get("kind", study.backbone["kind"]) != study.backbone["kind"] else merged(study.backbone, own)
 
 
 def recipe_of(study: Study, name: str) -> Recipe:
@@ -26,15 +38,16 @@ def recipe_of(study: Study, name: str) -> Recipe:
     asked = dict((study.encoders | study.ladder)[name])
     content = yaml.safe_load((MODELS / asked.pop("recipe") / "recipe.yaml").read_text())
     shards = study.work / "shards"
-    suffix = asked.pop("labels", "") or jets_of(study, name)
+    suffix = asked.pop("pretrained_on", "") or jets_of(study, name)
     asked.pop("jets", None)
+    asked.pop("backbone", None)
     tokenizer = asked.pop("tokenizer", None)
     if tokenizer is not None:
         vq = {"tokenizer": str(trained_vocabulary(study, tokenizer))}
         asked = merged(asked, {"method": {"targets": {"vq": vq}}})
     content |= {
         "name": name,
-        "backbone": study.backbone,
+        "backbone": backbone_of(study, name),
         "data": content["data"] | {part: str(shards / f"{part}{suffix}") for part in ("train", "validation")},
     }
     content = merged(content, {"training": {"seen": study.seen, **study.training}})
@@ -51,23 +64,25 @@ def jets_of(study: Study, name: str) -> str:
 
 def pretrained(study: Study, name: str) -> Path:
     """Folder of the checkpoint, trained now unless it was."""
+    study.result(f"costs/{name}", lambda: pretrain_now(study, name))
+    learns_from_labels = bool(recipe_of(study, name).method.heads.get("jet"))
+    return study.work / "encoders" / name / ("best" if learns_from_labels else "last")
+
+
+def pretrain_now(study: Study, name: str) -> dict[str, Any]:
+    """Train an encoder; the ``core_minutes`` of this process, of the last start only if it was interrupted."""
+    began = time.process_time()
     result = pretrain(recipe_of(study, name), study.work / "encoders", show_progress=False)
     if not result.finished:
         raise RecipeError(f"the pretraining of {name} was interrupted: start the study again to go on")
-    return result.folder / ("best" if name.startswith("supervised") else "last")
+    return {"core_minutes": (time.process_time() - began) / 60, "seen": result.seen}
 
 
 def encoder(study: Study, name: str) -> torch.nn.Module:
     """The backbone, to embed jets with."""
-    if name in REFERENCES:
+    if is_reference(study, name):
         torch.manual_seed(0)
-        return _config(study).build(ShardDataset(study.work / "shards" / "test").level)
+        config: Any = TypeAdapter(AnyBackboneConfig).validate_python(backbone_of(study, name))
+        backbone: torch.nn.Module = config.build(ShardDataset(study.work / "shards" / "test").level)
+        return backbone
     return load_checkpoint(pretrained(study, name))[0].backbone
-
-
-def _config(study: Study) -> Any:
-    from pydantic import TypeAdapter
-
-    from coffea_fm.nn.backbones import AnyBackboneConfig
-
-    return TypeAdapter(AnyBackboneConfig).validate_python(study.backbone)

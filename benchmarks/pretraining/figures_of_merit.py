@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import wasserstein_distance
 from sklearn.metrics import roc_auc_score
 from study import Study
 
@@ -19,6 +20,21 @@ def figures(scores: Floats, target: npt.NDArray[np.int64]) -> dict[str, float]:
         "accuracy": float((scores.argmax(axis=1) == target).mean()),
         "auc": float(roc_auc_score(target, scores / scores.sum(axis=1, keepdims=True), multi_class="ovr")),
     }
+
+
+Scored = tuple[Floats, npt.NDArray[np.int64]]
+"""Scores of jets, and their classes."""
+
+
+def shift(nominal: Scored, varied: Scored) -> float:
+    """How far the scores of a class move for its own jets: Wasserstein distance between two samples, mean over classes.
+
+    It falls with the number of jets and does not vanish between two samples of the same simulation.
+    """
+    (scores, target), (other_scores, other_target) = nominal, varied
+    classes = np.intersect1d(target, other_target)
+    moved = [wasserstein_distance(scores[target == k, k], other_scores[other_target == k, k]) for k in classes]
+    return float(np.mean(moved))
 
 
 def target_of(study: Study, part: str) -> npt.NDArray[np.int64]:

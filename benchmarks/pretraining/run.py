@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from data import prepare
+from encoders import is_reference
 from fine_tuning import LABELS_OF_CHOICE, chosen_way, fine_tune
 from maps import draw_maps
 from probes import probe, vectors_of
@@ -61,7 +62,7 @@ def main() -> None:
 
 def judge_frozen(study: Study, name: str) -> None:
     """Probes of one encoder, which is pretrained first."""
-    if name == "scratch":
+    if is_reference(study, name) and name != "random":
         return
     study.result(f"probes/{name}", lambda: probe(study, name))
     if name not in study.ladder:

@@ -13,7 +13,10 @@ from random_jets import LEVEL, random_jets
 
 from coffea_fm.classes import JET_CLASSES
 from coffea_fm.methods.contrastive.jetclr import JetCLRConfig
+from coffea_fm.methods.contrastive.moco import MoCoConfig
+from coffea_fm.methods.contrastive.swav import SwAVConfig
 from coffea_fm.methods.distillation.dino import DINOConfig
+from coffea_fm.methods.distillation.dino_ibot import DINOiBOTConfig
 from coffea_fm.methods.distillation.rino import RINOConfig
 from coffea_fm.methods.method import Method
 from coffea_fm.methods.parts.self_distillation import SelfDistillation
@@ -29,10 +32,20 @@ from coffea_fm.training.recipe.recipe import Recipe, load_recipe
 MakeRecipe = Callable[..., Recipe]
 METHODS: list[dict[str, Any]] = [
     {"kind": "jetclr"},
+    {"kind": "moco", "queue": 64},
+    {"kind": "swav", "prototypes": 16},
     {"kind": "rino", "prototypes": 32},
     {"kind": "dino", "prototypes": 32, "balance": "centring"},
+    {"kind": "dino-ibot", "prototypes": 32},
 ]
-CONFIGS = (JetCLRConfig(), RINOConfig(prototypes=16), DINOConfig(prototypes=16))
+CONFIGS = (
+    JetCLRConfig(),
+    MoCoConfig(queue=64),
+    SwAVConfig(prototypes=16),
+    RINOConfig(prototypes=16),
+    DINOConfig(prototypes=16),
+    DINOiBOTConfig(prototypes=16),
+)
 
 
 def method_and_part(config: Any, jets: int = 40) -> tuple[Method, Views]:
@@ -56,7 +69,7 @@ def test_one_part_holds_all_jets_and_gives_each_metric_for_each(config: Any) -> 
     assert not missing
 
 
-@pytest.mark.parametrize("config", CONFIGS[1:], ids=lambda config: config.kind)
+@pytest.mark.parametrize("config", CONFIGS[-2:], ids=lambda config: config.kind)
 def test_the_teacher_gets_no_gradient_and_follows(config: Any) -> None:
     method, part = method_and_part(config)
     assert isinstance(method, SelfDistillation)
@@ -100,9 +113,9 @@ def test_teacher_temperature_and_centre() -> None:
     for progress, temperature in ((0.0, 0.1), (0.25, 0.3), (0.5, 0.5), (1.0, 0.5)):
         method.progress.fill_(progress)
         method.centre.fill_(0.0)
-        torch.testing.assert_close(method.targets(logits), torch.softmax(logits / temperature, dim=2))
+        torch.testing.assert_close(method.targets(logits, method.centre), torch.softmax(logits / temperature, dim=2))
         torch.testing.assert_close(method.centre, 0.1 * logits.mean(dim=(0, 1)))
-    shifted = method.eval().targets(logits)
+    shifted = method.eval().targets(logits, method.centre)
     torch.testing.assert_close(shifted, torch.softmax((logits - method.centre) / 0.5, dim=2))
     torch.testing.assert_close(method.centre, 0.1 * logits.mean(dim=(0, 1)))
 
@@ -143,7 +156,7 @@ def test_training_falls_and_resumes_to_the_same_bits(
         assert torch.equal(tensor, theirs[name]), name
 
 
-@pytest.mark.parametrize("name", ["jetclr", "rino", "dino"])
+@pytest.mark.parametrize("name", ["jetclr", "rino", "dino", "dino-ibot"])
 def test_shipped_recipe(name: str) -> None:
     recipe = load_recipe(shipped("models", name) / "recipe.yaml")
     model = recipe.network(JET_CLASSES).build()

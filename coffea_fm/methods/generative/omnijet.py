@@ -72,9 +72,7 @@ class OmniJet(Generator):
 
     def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002
         """Check the number of classes."""
-        if self.n_classes not in (0, len(data.classes)):
-            found = f"{data.folder} has {len(data.classes)}: {', '.join(data.classes)}"
-            raise RecipeError(f"method.classes is {self.n_classes}, but {found}")
+        self.check_classes(data)
 
     def condition(self, classes: Tensor | None) -> Tensor | None:
         """Vectors of classes, int64 [jets], to be added to the start; 0 for -1. None without conditioning."""

@@ -39,8 +39,8 @@ class Replacement(NamedTuple):
     ----------
     where : Tensor, bool [things, tokens]
         Tokens of the first group to replace.
-    vector : Tensor [dim]
-        The replacement.
+    vector : Tensor [dim] or [things, tokens, dim]
+        The replacement, the same for all tokens or one for each.
     """
 
     where: Tensor
@@ -59,10 +59,13 @@ class Backbone(nn.Module):
         Width of the embedding and of the token vectors.
     reads_pairs : bool
         Whether it uses features of pairs of tokens. These include pairs with replaced tokens.
+    new : frozenset of str
+        Names of parameters that the checkpoint did not have from which it was loaded.
     ordered : bool
         Whether the order of the tokens of a thing matters.
     """
 
+    new: frozenset[str] = frozenset()
     config: BackboneConfig
     level: Level
     dim: int
@@ -92,6 +95,12 @@ class Backbone(nn.Module):
             if any(name == part or name.startswith(f"{part}.") for part in names):
                 return above
         raise KeyError(name)
+
+    def train_new(self) -> None:
+        """Let the `new` parameters have gradients, whatever else is frozen."""
+        for name, parameter in self.named_parameters():
+            if name in self.new:
+                parameter.requires_grad_(True)
 
     def _by_depth(self, layers: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
         """Put everything that is in none of these groups in a group before them."""

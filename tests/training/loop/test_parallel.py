@@ -83,7 +83,8 @@ def test_a_run_resumes_with_another_number_of_processes(make_recipe: MakeRecipe,
     )
     assert whole[1] | {"best": {}} == broken[1] | {"best": {}}
     for name, tensor in whole[0].items():
-        if name.startswith("weights/"):
+        # A softmax does not depend on the bias of the keys: its gradient is rounding alone, which AdamW scales up.
+        if name.startswith("weights/") and not name.endswith("project_in.bias"):
             torch.testing.assert_close(broken[0][name], tensor, rtol=1e-3, atol=1e-4)
 
 
