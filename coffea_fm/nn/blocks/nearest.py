@@ -31,7 +31,7 @@ def nearest(vectors: Tensor, centres: Tensor) -> Tensor:
             return torch.addmm(offsets, rows, table.T, alpha=-1).argmin(dim=1).view(vectors.shape[:-1])
         missing = -len(centres) % _NEIGHBOURS
         table, offsets = pad(table, (0, 0, 0, missing)), pad(offsets, (0, missing), value=math.inf)
-        chunks = rows.split(_ROWS if rows.device.type == "cpu" else _MOST_ROWS)
+        chunks = rows.split(_ROWS if rows.device.type == "cpu" else _MOST_ROWS)  # type: ignore[no-untyped-call]
         return torch.cat([_nearest(chunk, table, offsets) for chunk in chunks]).view(vectors.shape[:-1])
 
 
