@@ -46,10 +46,7 @@ class OmniJetConfig(GeneratorConfig):
 
 
 class OmniJet(Generator):
-    """Cross-entropy of the next code or the end, averaged over the sequence of each jet.
-
-    Raises `RecipeError` if the backbone is not a ``code-transformer`` with the encoder of the tokenizer.
-    """
+    """Cross-entropy of the next code or the end, averaged over each jet; the codes are those of the tokenizer."""
 
     of_jets = False
 
