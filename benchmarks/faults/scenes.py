@@ -86,7 +86,7 @@ def hungry(scene: Scene) -> Outcome:
     marks = scene.folder / "marks"
     marks.mkdir()
     settings = scene.folder / "cluster.yaml"
-    settings.write_text("kind: local\nworkers: 2\nmemory: 1 GB\n")
+    settings.write_text("workers: 2\nmemory: 1 GB\n")
     scene.options += ["-O", f"hungry={marks}", "--cluster", "local", "--cluster-config", str(settings)]
     outcome = scene.until_complete(None, lambda _: None)
     outcome.injected = len(list(marks.iterdir()))
