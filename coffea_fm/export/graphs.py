@@ -190,7 +190,24 @@ def to_onnx(module: nn.Module, graph: Graph, arrays: Mapping[str, Tensor], axes:
             output_names=list(graph.outputs),
             dynamic_axes={name: axes[name] for name in (*graph.inputs, *graph.outputs)},
         )
-        return file.read_bytes()
+        return _with_inputs(file.read_bytes(), graph, arrays, axes)
+
+
+def _with_inputs(
+    content: bytes, graph: Graph, arrays: Mapping[str, Tensor], axes: Mapping[str, dict[int, str]]
+) -> bytes:
+    """Declare the inputs that a network does not use, which the tracer drops: whoever calls the graph gives them all."""
+    proto = onnx.load_from_string(content)
+    kept = {each.name: each for each in proto.graph.input}
+    if all(name in kept for name in graph.inputs):
+        return content
+    del proto.graph.input[:]
+    for name in graph.inputs:
+        array = arrays[name]
+        kind = onnx.TensorProto.BOOL if array.dtype is torch.bool else onnx.TensorProto.FLOAT
+        shape = [axes[name].get(axis, size) for axis, size in enumerate(array.shape)]
+        proto.graph.input.append(kept.get(name) or onnx.helper.make_tensor_value_info(name, kind, shape))
+    return bytes(proto.SerializeToString(deterministic=True))
 
 
 def _with_metadata(graph: bytes, description: str) -> bytes:

@@ -15,6 +15,7 @@ from coffea_fm.tokens import Packed
 
 CONFIGS = {
     "set": SetTransformerConfig(size="tiny"),
+    "set-kinematic": SetTransformerConfig(size="tiny", features="kinematic"),
     "set-pairs": SetTransformerConfig(size="tiny", pair_bias=True),
     "set-causal-rotary": SetTransformerConfig(size="tiny", embedding="mean", causal=True, positions="rotary"),
     "set-sinusoidal-attention": SetTransformerConfig(size="tiny", embedding="attention", positions="sinusoidal"),
