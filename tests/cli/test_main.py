@@ -79,6 +79,7 @@ def test_commands_are_those_of_the_architecture():
         "tokenizer",
         "pretrain",
         "finetune",
+        "generate",
         "export",
         "fast",
         "import",
