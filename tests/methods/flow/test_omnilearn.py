@@ -242,7 +242,7 @@ def test_the_exported_classifier_is_the_pass_at_time_0(
 
 
 def test_it_is_fine_tuned_for_classes_and_for_generation(trained: Path, tmp_path: Path) -> None:
-    short = recipe(trained, "supervised").training.model_copy(update={"seen": 200, "validate_every": 200})
+    short = recipe(trained, "supervised").training.model_copy(update={"seen": 600, "validate_every": 600})
     start = {"checkpoint": str(trained / "runs" / "omnilearn" / "last"), "mode": "full", "head_lr": 5.0}
     tuned = recipe(trained, "supervised", start=start, training=short)
     assert finetune(tuned, tmp_path, show_progress=False).metrics["accuracy"] > 0.8
