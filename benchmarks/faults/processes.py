@@ -179,3 +179,10 @@ def client(arguments: list[str], log: Path, *, as_root: bool = True) -> int:
         main(arguments)
 
     return fork(command, log)
+
+
+def own_client(arguments: list[str], log: Path) -> int:
+    """Start ``coffea-fm`` as a process of its own, which may start processes that import its main module."""
+    output = [(os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644), (os.POSIX_SPAWN_DUP2, 1, 2)]
+    command = [sys.executable, "-m", "coffea_fm.cli", *arguments]
+    return os.posix_spawn(sys.executable, command, os.environ, file_actions=output)
