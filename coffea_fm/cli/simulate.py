@@ -59,6 +59,10 @@ def jets(
     pythia: Annotated[
         list[str] | None, typer.Option(help="Extra Pythia setting, e.g. 'Tune:pp = 21'; may be repeated.")
     ] = None,
+    resimulate: Annotated[
+        str,
+        typer.Option(help="Simulate each hard process again: some of seed,fsr-up,fsr-down,tune. Linked by pair."),
+    ] = "",
     seed: Annotated[
         int, typer.Option(min=0, help="Random seed; the files do not depend on the number of workers.")
     ] = 0,
@@ -80,6 +84,7 @@ def jets(
         spectrum=spectrum.value,
         classes=_names(classes),
         pythia=pythia or (),
+        resimulate=_names(resimulate) if resimulate else (),
         seed=seed,
         workers=workers,
         cluster=cluster,
@@ -87,6 +92,11 @@ def jets(
         layout=layout.value,
     )
     print(f"wrote {len(written)} files of {jets_per_file} jets to {output}")
+    if resimulate and written:
+        from coffea_fm.simulation.pairing import count_partners
+
+        for name, fraction in count_partners(written).items():
+            print(f"{fraction:.1%} of the jets have a partner in {name}; the others left the range or their direction")
 
 
 @app.command()

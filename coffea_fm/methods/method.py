@@ -35,6 +35,10 @@ class MethodConfig(Config):
     several_groups: ClassVar[bool] = True
     kind: str
 
+    def reads(self, level: Level) -> Level:
+        """What to read from the shards to train a model of this level: by default the same."""
+        return level
+
     def build(self, model: Model) -> Method:
         """Build the method around a model; its own weights are initialised from torch's global random state."""
         raise NotImplementedError

@@ -12,6 +12,9 @@ from pydantic import Field
 
 from coffea_fm.errors import warn
 from coffea_fm.methods.contrastive.jetclr import JetCLRConfig
+from coffea_fm.methods.contrastive.moco import MoCoConfig
+from coffea_fm.methods.contrastive.rs3l import RS3LConfig
+from coffea_fm.methods.contrastive.swav import SwAVConfig
 from coffea_fm.methods.distillation.dino import DINOConfig
 from coffea_fm.methods.distillation.rino import RINOConfig
 from coffea_fm.methods.generative.vq_vae import VQVAEConfig
@@ -30,10 +33,13 @@ METHODS: tuple[type[MethodConfig], ...] = (
     DINOConfig,
     JetCLRConfig,
     MaskedConfig,
+    MoCoConfig,
     PairClassificationConfig,
     RegressionConfig,
     RINOConfig,
+    RS3LConfig,
     SupervisedConfig,
+    SwAVConfig,
     TokenClassificationConfig,
     VQVAEConfig,
 )

@@ -24,6 +24,7 @@ def jets(
     spectrum: Spectrum = "falling",
     classes: Sequence[str] | None = None,
     pythia: Sequence[str] = (),
+    resimulate: Sequence[str] = (),
     seed: int = 0,
     workers: int | None = None,
     layout: Layout = "nano",
@@ -46,6 +47,10 @@ def jets(
         All by default.
     pythia : sequence of str
         Extra Pythia settings, such as ``"Tune:pp = 21"``.
+    resimulate : sequence of str
+        Simulate each hard process again: with another ``seed``, more or less final-state radiation (``fsr-up``,
+        ``fsr-down``), another ``tune``. All jets get the columns ``pair``, the same for all simulations of a jet, and
+        ``variation``, 0 for the nominal simulation.
     seed : int
         Random seed; the files do not depend on the number of workers.
     workers : int, optional
@@ -63,7 +68,7 @@ def jets(
     from coffea_fm.classes import JET_CLASSES
     from coffea_fm.simulation.production import SimulationSettings, produce
 
-    settings = SimulationSettings(pt, seed, jets_per_file, layout, spectrum, tuple(pythia))
+    settings = SimulationSettings(pt, seed, jets_per_file, layout, spectrum, tuple(pythia), tuple(resimulate))
     names = tuple(JET_CLASSES if classes is None else classes)
     with _places(cluster, cluster_config, workers) as places:
         return produce(Path(output).absolute(), settings, names, jets_per_class, places)

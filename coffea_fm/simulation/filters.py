@@ -8,6 +8,7 @@ from typing import Any
 
 import pythia8mc
 
+from coffea_fm.simulation.hard_events import HardEvent
 from coffea_fm.simulation.jets import RADIUS
 from coffea_fm.simulation.truth import HARD, NEUTRINOS
 
@@ -26,10 +27,19 @@ class WantedJets(pythia8mc.UserHooks):  # type: ignore[misc]
         Range of the jets' transverse momentum, GeV.
     max_eta : float
         Largest absolute pseudorapidity of the jets.
+    accepted : list of HardEvent, optional
+        Each hard process that is not vetoed is appended to it.
     """
 
-    def __init__(self, resonance: int, pt_range: tuple[float, float], max_eta: float) -> None:
+    def __init__(
+        self,
+        resonance: int,
+        pt_range: tuple[float, float],
+        max_eta: float,
+        accepted: list[HardEvent] | None = None,
+    ) -> None:
         super().__init__()
+        self._accepted = accepted
         self._resonance = resonance
         self._low, self._high = _PT_MARGIN * pt_range[0], pt_range[1] / _PT_MARGIN
         self._max_eta = max_eta + _ETA_MARGIN
@@ -49,7 +59,11 @@ class WantedJets(pythia8mc.UserHooks):  # type: ignore[misc]
                     root = above
                 if not self._resonance or process[root].idAbs() == self._resonance:
                     decays[root].append(particle.p())
-        return not any(self._wanted(products) for products in decays.values())
+        if not any(self._wanted(products) for products in decays.values()):
+            return True
+        if self._accepted is not None:
+            self._accepted.append(HardEvent.of(process))
+        return False
 
     def _wanted(self, products: list[Any]) -> bool:
         px, py, pz = (sum(getattr(p, axis)() for p in products) for axis in ("px", "py", "pz"))

@@ -7,6 +7,7 @@ from itertools import cycle
 
 from coffea_fm.simulation.events import Events
 from coffea_fm.simulation.filters import WantedJets
+from coffea_fm.simulation.hard_events import HardEvent
 from coffea_fm.simulation.processes import Process
 from coffea_fm.simulation.pythia import BEAM_ENERGY, flat_events, start
 
@@ -22,6 +23,7 @@ def generate(
     batch: int = 100,
     flat: bool = False,
     further: tuple[str, ...] = (),
+    accepted: list[HardEvent] | None = None,
 ) -> Iterator[Events]:
     """Generate batches of events indefinitely.
 
@@ -41,6 +43,8 @@ def generate(
         Flatten the falling spectrum of the hard process; `Events.weight` compensates.
     further : tuple of str
         Extra settings applied last, such as another tune.
+    accepted : list of HardEvent, optional
+        The hard process of each event is appended to it.
 
     Raises
     ------
@@ -58,7 +62,7 @@ def generate(
         f"PhaseSpace:bias2SelectionRef = {low}",
     )
     spectrum = (*hard_range, *(bias if flat else ()))
-    wanted = WantedJets(process.resonance, pt_range, max_eta)
+    wanted = WantedJets(process.resonance, pt_range, max_eta, accepted)
     settings = (*spectrum, *process.settings, *further, *process.alternatives[0])
     pythia = start(settings, seed, wanted, f"jets of {low:g} to {high:g} GeV; choose another range")
     for alternative in cycle(process.alternatives):

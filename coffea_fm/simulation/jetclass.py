@@ -10,6 +10,7 @@ import uproot
 
 from coffea_fm.classes import JET_CLASSES
 from coffea_fm.kinematics import wrap
+from coffea_fm.simulation.pairing import PAIRING
 from coffea_fm.simulation.quantise import quantise
 
 _IMPACT = {"d0val": "d0", "d0err": "d0_error", "dzval": "dz", "dzerr": "dz_error"}
@@ -61,6 +62,7 @@ def write_jetclass(path: Path, jets: ak.Array) -> None:
         "part": ak.unflatten(ak.zip({name: quantise(values) for name, values in columns.items()}), counts),
         **{f"label_{name}": label == index for index, name in enumerate(JET_CLASSES)},
         **{f"jet_{name}": quantise(values) for name, values in scalars.items()},
+        **{f"jet_{name}": ak.to_numpy(jets[name]) for name in PAIRING if name in jets.fields},
     }
     with uproot.recreate(path, compression=uproot.LZMA(6)) as file:
         file.mktree("tree", tree)

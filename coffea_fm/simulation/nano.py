@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from coffea_fm.simulation.fine_classes import fine_labels
 from coffea_fm.simulation.nano_columns import nano_candidates, nano_partons
+from coffea_fm.simulation.pairing import PAIRING
 from coffea_fm.simulation.quantise import quantise
 
 
@@ -22,7 +23,8 @@ def write_nano(path: Path, jets: ak.Array, run: int, block: int) -> None:
     path : Path
         The ROOT file to write.
     jets : awkward.Array
-        Jets of `coffea_fm.simulation.sample.simulate`; those of one event are adjacent.
+        Jets of `coffea_fm.simulation.sample.simulate`; those of one event are adjacent. All simulations of a hard process
+        make one event, whose jets have the columns ``pair`` and ``variation``.
     run, block : int
         Numbers of the run and the luminosity block.
     """
@@ -65,10 +67,9 @@ def _nano_jets(jets: ak.Array, n_constituents: NDArray[np.int64]) -> ak.Array:
         "nBHadrons": jets.n_b_hadrons,
         "nCHadrons": jets.n_c_hadrons,
     }
-    return ak.zip(
-        {
-            **floats,
-            "rawFactor": np.zeros(len(jets), np.float32),
-            **{name: ak.to_numpy(values).astype(np.int32) for name, values in integers.items()},
-        }
-    )
+    columns = {
+        **floats,
+        "rawFactor": np.zeros(len(jets), np.float32),
+        **{name: ak.to_numpy(values).astype(np.int32) for name, values in integers.items()},
+    }
+    return ak.zip(columns | {name: ak.to_numpy(jets[name]) for name in PAIRING if name in jets.fields})

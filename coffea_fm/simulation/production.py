@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import awkward as ak
+
 from coffea_fm.classes import JET_CLASSES
 from coffea_fm.errors import RecipeError
 from coffea_fm.files import atomic
-from coffea_fm.simulation.sample_files import SETTINGS_FILE, Amount, Part, take_first, write_files
+from coffea_fm.simulation.sample_files import SETTINGS_FILE, Amount, Part, take_first, take_pairs, write_files
+from coffea_fm.simulation.variations import check_variations
 
 __all__ = ["SETTINGS_FILE", "SimulationSettings", "produce", "write_part"]
 
@@ -38,6 +41,8 @@ class SimulationSettings:
         The physical spectrum, or one flattened with event weights.
     pythia : tuple of str
         Extra Pythia settings, such as ``Tune:pp = 21``: another tune, no lifetimes.
+    resimulate : tuple of str
+        Variations in which each hard process is simulated again; their jets come on top of `jets_per_file`.
     """
 
     pt_range: tuple[float, float] = (500.0, 1000.0)
@@ -46,6 +51,7 @@ class SimulationSettings:
     layout: Layout = "nano"
     spectrum: Spectrum = "falling"
     pythia: tuple[str, ...] = ()
+    resimulate: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         low, high = self.pt_range
@@ -55,6 +61,7 @@ class SimulationSettings:
             raise RecipeError(f"a file of {self.jets_per_file} jets cannot be made; choose at least 1")
         if self.seed < 0:
             raise RecipeError(f"the seed {self.seed} is negative; choose 0 or more")
+        check_variations(self.resimulate)
 
 
 def write_part(part: Part, settings: SimulationSettings) -> None:
@@ -73,9 +80,21 @@ def write_part(part: Part, settings: SimulationSettings) -> None:
 
     flat, events = settings.spectrum == "flat", min(_EVENTS_AT_A_TIME, settings.jets_per_file)
     batches = simulate(
-        part.name, settings.pt_range, settings.seed, part.index, flat=flat, batch=events, pythia=settings.pythia
+        part.name,
+        settings.pt_range,
+        settings.seed,
+        part.index,
+        flat=flat,
+        batch=events,
+        pythia=settings.pythia,
+        variations=settings.resimulate,
     )
-    jets = take_first(batches, settings.jets_per_file)
+    if settings.resimulate:
+        jets = take_pairs(batches, settings.jets_per_file)
+        first = (part.index * len(JET_CLASSES) + JET_CLASSES.index(part.name)) * settings.jets_per_file
+        jets = ak.with_field(jets, jets.pair + first, "pair")  # different in all files of the sample
+    else:
+        jets = take_first(batches, settings.jets_per_file)
     with atomic(part.path) as temporary:
         if settings.layout == "nano":
             write_nano(temporary, jets, run=JET_CLASSES.index(part.name) + 1, block=part.index + 1)

@@ -22,7 +22,13 @@ _COMMON = (
 )
 
 
-def start(settings: Iterable[str], seed: int, hooks: pythia8mc.UserHooks | None, what: str) -> Any:
+def start(
+    settings: Iterable[str],
+    seed: int,
+    hooks: pythia8mc.UserHooks | None,
+    what: str,
+    hard_processes: pythia8mc.LHAup | None = None,
+) -> Any:
     """Start a Pythia instance.
 
     Parameters
@@ -35,6 +41,8 @@ def start(settings: Iterable[str], seed: int, hooks: pythia8mc.UserHooks | None,
         Hooks called during generation; the caller must keep a reference.
     what : str
         What cannot be generated if Pythia fails to start, for the error message.
+    hard_processes : pythia8mc.LHAup, optional
+        Gives the hard processes, with the setting ``Beams:frameType = 5``; the caller must keep a reference.
 
     Raises
     ------
@@ -47,6 +55,8 @@ def start(settings: Iterable[str], seed: int, hooks: pythia8mc.UserHooks | None,
             raise RecipeError(f"Pythia does not know the setting {setting!r}")
     if hooks is not None:
         pythia.setUserHooksPtr(hooks)
+    if hard_processes is not None:
+        pythia.setLHAupPtr(hard_processes)
     if not pythia.init():
         raise RecipeError(f"Pythia cannot start for {what}")
     return pythia

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import awkward as ak
 import numpy as np
@@ -13,9 +13,12 @@ from coffea_fm.simulation.ancestry import ancestry
 from coffea_fm.simulation.detector import detect
 from coffea_fm.simulation.events import Events
 from coffea_fm.simulation.generator import generate
+from coffea_fm.simulation.hard_events import HardEvent, hard_events_of
 from coffea_fm.simulation.jets import RADIUS, Jets, cluster
+from coffea_fm.simulation.pairing import varied_jets
 from coffea_fm.simulation.processes import PROCESSES
 from coffea_fm.simulation.records import candidate_records, hard_records
+from coffea_fm.simulation.resimulation import Variation
 from coffea_fm.simulation.truth import hard_particles, match
 
 MAX_ETA = 2.0
@@ -30,6 +33,7 @@ def simulate(
     flat: bool = False,
     batch: int = 100,
     pythia: tuple[str, ...] = (),
+    variations: tuple[str, ...] = (),
 ) -> Iterator[ak.Array]:
     """Simulate batches of jets of one class indefinitely.
 
@@ -47,24 +51,55 @@ def simulate(
         Events generated at a time; the jets depend on it.
     pythia : tuple of str
         Extra Pythia settings.
+    variations : tuple of str
+        Some of `coffea_fm.simulation.variations.VARIATIONS`: how to simulate each hard process again.
 
     Yields
     ------
     awkward.Array
         One record per jet: momentum, `msoftdrop`, `label` (index in `JET_CLASSES`), `event` (counted from 0), `weight`,
         numbers of heavy hadrons, `constituents` (a list of records, mm and GeV, NaN for the impact parameters of
-        neutrals), `hard` (the hard particles of its event) and `matched` (the one the jet comes from, or -1).
+        neutrals), `hard` (the hard particles of its event) and `matched` (the one the jet comes from, or -1). With
+        variations also `variation` (0 for the nominal jets, else the number of the variation) and `pair`, which counts
+        the nominal jets and is the same for all simulations of a jet; the jets of an event are adjacent, nominal ones first.
     """
     label = JET_CLASSES.index(name)
     source = np.random.SeedSequence([seed, label, index])
     random = np.random.default_rng(source.spawn(1)[0])
     pythia_seed = int(source.generate_state(1)[0] % 900_000_000) + 1
-    n_events = 0
+    n_events = n_jets = 0
     process = PROCESSES[name]
-    for events in generate(process, pt_range, MAX_ETA, pythia_seed, batch=batch, flat=flat, further=pythia):
+    again = [Variation(variation, pythia, (seed, label, index)) for variation in variations]
+    accepted: list[HardEvent] | None = [] if again else None
+    batches = generate(
+        process, pt_range, MAX_ETA, pythia_seed, batch=batch, flat=flat, further=pythia, accepted=accepted
+    )
+    for events in batches:
         jets = _labelled_jets(events, label, pt_range, random)
+        if accepted is not None:
+            jets = ak.with_field(jets, np.arange(n_jets, n_jets + len(jets)), "pair")
+            n_jets += len(jets)
+            jets = _with_variations(jets, again, hard_events_of(events, accepted), label, pt_range)
+            accepted.clear()
         yield ak.with_field(jets, jets.event + n_events, "event")
         n_events += len(events)
+
+
+def _with_variations(
+    nominal: ak.Array,
+    again: Sequence[Variation],
+    hard_events: Sequence[HardEvent],
+    label: int,
+    pt_range: tuple[float, float],
+) -> ak.Array:
+    parts = [ak.with_field(nominal, np.zeros(len(nominal), np.int32), "variation")]
+    for variation in again:
+        events, numbers = variation.shower(hard_events)
+        varied = _labelled_jets(events, label, pt_range, variation.random)
+        varied = ak.with_field(varied, numbers[ak.to_numpy(varied.event)], "event")
+        parts.append(varied_jets(nominal, varied, variation.number))
+    together = ak.concatenate(parts)
+    return together[np.argsort(ak.to_numpy(together.event), kind="stable")]
 
 
 def _labelled_jets(events: Events, label: int, pt_range: tuple[float, float], random: np.random.Generator) -> ak.Array:

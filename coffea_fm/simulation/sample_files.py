@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -107,13 +107,33 @@ def take_first(batches: Iterator[ak.Array], number: int) -> ak.Array:
     return ak.concatenate(taken)
 
 
+def take_pairs(batches: Iterator[ak.Array], number: int) -> ak.Array:
+    """Take the first `number` nominal jets of endless batches and all their variations, and report the nominal ones.
+
+    Parameters
+    ----------
+    batches : iterator of awkward.Array
+        Jets with `pair`, which counts the nominal jets.
+    number : int
+    """
+    taken, before = [], 0
+    while before < number:
+        batch = next(batches)
+        taken.append(batch[batch.pair < number])
+        n_nominal = int(ak.sum(taken[-1].variation == 0))
+        before += n_nominal
+        report(n_nominal)
+    return ak.concatenate(taken)
+
+
 def _claim(output: Path, settings: DataclassInstance) -> None:
     """Write the settings to the folder, or refuse a folder with other settings."""
     path = output / SETTINGS_FILE
     wanted = json.loads(json.dumps(asdict(settings)))
     if path.exists():
         try:
-            found = json.loads(path.read_text())
+            # a folder from before a setting existed was made with its default
+            found = json.loads(json.dumps(_defaults(settings))) | json.loads(path.read_text())
         except ValueError as error:
             raise RecipeError(
                 f"{path} is damaged; choose another folder, or delete it and the files next to it"
@@ -127,6 +147,10 @@ def _claim(output: Path, settings: DataclassInstance) -> None:
         return
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(wanted, indent=2) + "\n")
+
+
+def _defaults(settings: DataclassInstance) -> dict[str, Any]:
+    return {field.name: field.default for field in fields(settings) if field.default is not MISSING}
 
 
 @contextmanager

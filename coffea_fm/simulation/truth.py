@@ -15,7 +15,7 @@ GRAVITON = 5100039
 _RESONANCES = (6, 23, 24, 25, GRAVITON)
 NEUTRINOS = (12, 14, 16)
 HARD = 23
-_ON_SHELL_STATUS = 22
+RESONANCE = 22
 _GENERATIONS = 3
 
 
@@ -75,7 +75,7 @@ def hard_particles(events: Events) -> HardParticles:
     return HardParticles(
         events.event[rows],
         events.pdg_id[rows].astype(np.int64),
-        np.where(np.isin(rows, products), HARD, _ON_SHELL_STATUS),
+        np.where(np.isin(rows, products), HARD, RESONANCE),
         mother,
         origin,
         *pt_eta_phi(*momentum),

@@ -10,38 +10,26 @@ import torch
 from pydantic import PositiveFloat
 from torch import Tensor
 
-from coffea_fm.methods.method import Method, MethodConfig
+from coffea_fm.methods.method import Method
 from coffea_fm.methods.parts.losses.nt_xent import nt_xent
-from coffea_fm.methods.parts.projector import Projector, ProjectorConfig
-from coffea_fm.methods.parts.views import Changes, augment
+from coffea_fm.methods.parts.projector import Projector
+from coffea_fm.methods.parts.two_views import TwoViewsConfig
 from coffea_fm.methods.parts.views.joint import Views, embed, padded_views
-from coffea_fm.methods.parts.views.rotation import Rotation
-from coffea_fm.methods.parts.views.smearing import Smearing
-from coffea_fm.methods.parts.views.splitting import Splitting
-from coffea_fm.methods.parts.views.translation import Translation
 from coffea_fm.nn.batches import Examples
 from coffea_fm.nn.model import Model
 from coffea_fm.tokens import Level
 
 
-class JetCLRConfig(MethodConfig):
-    """The method ``jetclr``.
+class JetCLRConfig(TwoViewsConfig):
+    """The method ``jetclr``; see also `TwoViewsConfig`.
 
     Parameters
     ----------
-    first, second : tuple of Change
-        Augmentations of the two views. The defaults are those of the public code: both views are rotated and
-        translated, and the second one is also split and smeared.
-    projector : ProjectorConfig
-        Maps embeddings to the space in which the views are compared.
     temperature : float
         Temperature of the contrastive loss.
     """
 
     kind: Literal["jetclr"] = "jetclr"
-    first: Changes = (Rotation(), Translation())
-    second: Changes = (Rotation(), Splitting(), Smearing(), Translation())
-    projector: ProjectorConfig = ProjectorConfig()
     temperature: PositiveFloat = 0.1
 
     def build(self, model: Model) -> JetCLR:  # noqa: D102
@@ -68,9 +56,7 @@ class JetCLR(Method):
     def parts(  # noqa: D102
         self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
     ) -> Iterator[Views]:
-        versions = [
-            augment(examples.packed, level, changes, random) for changes in (self.config.first, self.config.second)
-        ]
+        versions = self.config.views(examples.packed, level, random)
         yield padded_views(examples, [versions], level, micro_tokens, device)
 
     def forward(self, part: Views) -> dict[str, Tensor]:

@@ -39,7 +39,7 @@ class Projector(nn.Sequential):
 
 
 class Prototypes(nn.Module):
-    """Cosines between vectors and learned directions, used as class logits by DINO (arXiv:2104.14294).
+    """Cosines between vectors and learned directions: class logits of DINO (arXiv:2104.14294) and SwAV (arXiv:2006.09882).
 
     Parameters
     ----------
@@ -57,3 +57,8 @@ class Prototypes(nn.Module):
         """Cosines in single precision, [jets, prototypes]."""
         with torch.autocast(vectors.device.type, enabled=False):
             return linear(normalize(vectors.float(), dim=-1), normalize(self.weight, dim=-1))
+
+    @torch.no_grad()
+    def set_to_unit_length(self) -> None:
+        """Undo the change of the lengths, which the cosines do not depend on but the size of the steps does."""
+        self.weight.copy_(normalize(self.weight, dim=-1))

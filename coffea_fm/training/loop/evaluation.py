@@ -80,6 +80,10 @@ def _embeddings(
     model: Model, examples: Examples, level: Level, micro_tokens: int, device: torch.device
 ) -> Iterator[Tensor]:
     """Embeddings of jets, float32 [n, dim]."""
+    if level.name != model.level.name:  # the rows are several simulations of jets
+        (level,) = level.members
+        things = examples.packed.members[level.name].things
+        examples = Examples(things, {}, np.ones(len(things), np.float32))
     for batch in padded_batches(examples, level, micro_tokens, device):
         known, jets = model.known(batch.inputs), model.backbone.level.name
         yield (

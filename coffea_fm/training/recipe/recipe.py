@@ -90,9 +90,9 @@ class Recipe(Config):
 
     @property
     def data_level(self) -> Level:
-        """Fields to read from the shards: the inputs, and token fields that only the loss needs."""
+        """What to read from the shards: the inputs, token fields that only the loss needs, and what the method adds."""
         truth = () if self.head is None else self.head.truth_fields
-        return with_truth(self.level, truth) if truth else self.level
+        return self.method.reads(with_truth(self.level, truth) if truth else self.level)
 
     def network(self, classes: tuple[str, ...], jet_head: JetHeadConfig | None = None) -> NetworkConfig:
         """Describe the network to train, for data with these classes."""

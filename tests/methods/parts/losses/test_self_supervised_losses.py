@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from coffea_fm.methods.parts.losses.distillation import distillation, sinkhorn
+from coffea_fm.methods.parts.losses.info_nce import info_nce
 from coffea_fm.methods.parts.losses.koleo import koleo
 from coffea_fm.methods.parts.losses.nt_xent import nt_xent
 
@@ -88,3 +89,20 @@ def test_koleo_pushes_neighbours_apart_and_is_finite_for_the_same_vectors() -> N
     before = koleo(vectors).mean()
     before.backward()
     assert koleo(vectors - 0.01 * vectors.grad).mean() < before
+
+
+@pytest.mark.parametrize("negatives", [1, 7])
+def test_info_nce_of_identical_vectors(negatives: int) -> None:
+    loss, found = info_nce(torch.ones(3, 2), torch.ones(3, 2), torch.ones(negatives, 2), 0.07)
+    torch.testing.assert_close(loss, torch.full((3,), math.log(negatives + 1)))
+    assert not found.any()
+
+
+def test_info_nce_by_hand() -> None:
+    queries, keys, negatives = (torch.nn.functional.normalize(noise(n, 4, seed=n), dim=1).double() for n in (5, 6, 9))
+    loss, found = info_nce(queries, keys[:5], negatives, 0.2)
+    for i in range(5):
+        right = math.exp(float(queries[i] @ keys[i]) / 0.2)
+        wrong = [math.exp(float(queries[i] @ n) / 0.2) for n in negatives]
+        assert float(loss[i]) == pytest.approx(-math.log(right / (right + sum(wrong))))
+        assert bool(found[i]) == (right > max(wrong))
