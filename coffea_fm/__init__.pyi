@@ -40,5 +40,7 @@ from .shards.collect import collector as collector
 from .shards.collect import event_collector as event_collector
 from .shards.collector import Collector as Collector
 from .statistics.limit import limit as limit
+from .training.generation.generate import Generated as Generated
+from .training.generation.generate import generate as generate
 from .training.train import finetune as finetune
 from .training.train import pretrain as pretrain

@@ -27,6 +27,7 @@ COMMANDS = (
     "tokenizer",
     "pretrain",
     "finetune",
+    "generate",
     "export",
     "fast",
     "import",

@@ -47,7 +47,7 @@ def check_graphs(
     """Compare the outputs of exported graphs with those of the network.
 
     Each batch is run through the chain in the same way as in a tagger. All but the largest are run again with their
-    members in shuffled slots and additional empty slots filled with NaN.
+    members in shuffled slots (unless their order matters) and additional empty slots filled with NaN.
 
     Parameters
     ----------
@@ -106,7 +106,8 @@ def _runs(graphs: Mapping[str, bytes], model: Model) -> list[Callable[[Case], An
     sessions = {name: open_session(graph) for name, graph in graphs.items()}
 
     def distorted(graph: Graph) -> Distorted:
-        return Distorted(sessions[graph.name], graph, model.level.find(graph.level), outputs)
+        level, shuffled = model.level.find(graph.level), not model.backbone.ordered
+        return Distorted(sessions[graph.name], graph, level, outputs, shuffled=shuffled)
 
     def answers(chain: Chain, case: Case) -> Answers:
         names = [output.name for output in outputs if case.level.name == chain.level_of(output.name)]

@@ -17,6 +17,10 @@ from coffea_fm.methods.contrastive.rs3l import RS3LConfig
 from coffea_fm.methods.contrastive.swav import SwAVConfig
 from coffea_fm.methods.distillation.dino import DINOConfig
 from coffea_fm.methods.distillation.rino import RINOConfig
+from coffea_fm.methods.generative.joint import JointConfig
+from coffea_fm.methods.generative.mpm_causal import MPMCausalConfig
+from coffea_fm.methods.generative.next_token import NextTokenConfig
+from coffea_fm.methods.generative.omnijet import OmniJetConfig
 from coffea_fm.methods.generative.vq_vae import VQVAEConfig
 from coffea_fm.methods.masked.particles import MaskedConfig
 from coffea_fm.methods.method import MethodConfig
@@ -32,8 +36,12 @@ METHODS: tuple[type[MethodConfig], ...] = (
     CwolaConfig,
     DINOConfig,
     JetCLRConfig,
+    JointConfig,
     MaskedConfig,
     MoCoConfig,
+    MPMCausalConfig,
+    NextTokenConfig,
+    OmniJetConfig,
     PairClassificationConfig,
     RegressionConfig,
     RINOConfig,

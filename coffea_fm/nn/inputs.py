@@ -32,6 +32,8 @@ class Members(NamedTuple):
         or if these are not needed.
     slots : Tensor, int64 [members]
         Index of the slot of each member in `groups`, counting all slots of the batch.
+    place : Tensor, int64 [things, slots], optional
+        Index of each member in its thing, where some members were left out; by default the index of its slot.
     """
 
     values: Tensor
@@ -40,6 +42,7 @@ class Members(NamedTuple):
     known: dict[str, Tensor] = {}
     groups: tuple[Inputs, ...] = ()
     slots: Tensor = torch.empty(0, dtype=torch.int64)
+    place: Tensor | None = None
 
 
 class Inputs(NamedTuple):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from random_jets import CLASSES, LEVEL, random_jets
 
+from coffea_fm.nn.backbones.code_transformer import CodeTransformerConfig
 from coffea_fm.nn.backbones.particle_net import ParticleNetConfig
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
@@ -15,6 +16,10 @@ from coffea_fm.tokens import Packed
 CONFIGS = {
     "set": SetTransformerConfig(size="tiny"),
     "set-pairs": SetTransformerConfig(size="tiny", pair_bias=True),
+    "set-causal-rotary": SetTransformerConfig(size="tiny", embedding="mean", causal=True, positions="rotary"),
+    "set-sinusoidal": SetTransformerConfig(size="tiny", positions="sinusoidal"),
+    "set-learned": SetTransformerConfig(size="tiny", positions="learned"),
+    "codes": CodeTransformerConfig(dim=16, layers=1, heads=2, encoder=SetTransformerConfig(size="tiny"), codes=64),
     "part": ParticleTransformerConfig(dim=16, embed=(16,), pair_hidden=(8,), layers=2, class_layers=1, heads=2),
     "part-3": ParticleTransformerConfig(
         dim=16, embed=(16,), pair_hidden=(8,), layers=2, class_layers=1, heads=2, version=3, pair_activation=False

@@ -117,4 +117,5 @@ def _taken(whole: Inputs, chosen: Tensor) -> Particles:
         array.gather(1, place.unsqueeze(-1).expand(-1, -1, array.shape[-1]))
         for array in (tokens.values, tokens.missing)
     )
-    return Particles(whole._replace(members={name: Members(values, chosen.gather(1, place), missing)}), place)
+    taken = Members(values, chosen.gather(1, place), missing, place=place)
+    return Particles(whole._replace(members={name: taken}), place)

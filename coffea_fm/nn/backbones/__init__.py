@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
+from coffea_fm.nn.backbones.code_transformer import CodeTransformerConfig
 from coffea_fm.nn.backbones.lgatr import LGATrConfig, LGATrSlimConfig
 from coffea_fm.nn.backbones.particle_net import ParticleNetConfig
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
@@ -16,7 +17,8 @@ from coffea_fm.nn.backbones.stored import StoredConfig
 
 AnyBackboneConfig = Annotated[
     # One line per backbone.
-    LGATrConfig
+    CodeTransformerConfig
+    | LGATrConfig
     | LGATrSlimConfig
     | ParticleNetConfig
     | ParticleTransformerConfig

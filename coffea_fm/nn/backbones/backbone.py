@@ -58,12 +58,15 @@ class Backbone(nn.Module):
         Width of the embedding and of the token vectors.
     reads_pairs : bool
         Whether it uses features of pairs of tokens. These include pairs with replaced tokens.
+    ordered : bool
+        Whether the order of the tokens of a thing matters.
     """
 
     config: BackboneConfig
     level: Level
     dim: int
     reads_pairs: bool
+    ordered: bool = False
 
     def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
         """Embed a batch of things."""

@@ -1,16 +1,18 @@
-"""A plain pre-norm transformer on sets, with learned register tokens."""
+"""A plain pre-norm transformer on sets or sequences, with learned register tokens."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from pydantic import model_validator
-from torch import nn
+from torch import Tensor, nn
 
+from coffea_fm.errors import RecipeError
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
-from coffea_fm.nn.blocks.attention import AttentionConfig, padding_bias
+from coffea_fm.nn.blocks.attention import AttentionConfig, causal_bias, padding_bias
 from coffea_fm.nn.blocks.pair_bias import PairBias
+from coffea_fm.nn.blocks.positions import LearnedPositions, Positions, Rotation, sinusoidal
 from coffea_fm.nn.blocks.transformer import Block
 from coffea_fm.nn.features.group import FeatureKind
 from coffea_fm.nn.features.level import Features
@@ -49,6 +51,13 @@ class SetTransformerConfig(AttentionConfig, BackboneConfig):
         Hidden width of the feed-forward layers, in units of `dim`.
     dropout : float
         Dropout probability of the residual updates.
+    causal : bool
+        Let each token of the first group attend only to itself, the tokens before it and the registers. The registers
+        then carry the features of the jet and attend only to one another, so that no token learns about a later one.
+        Pool with an `embedding` that reads the tokens.
+    positions : {"none", "sinusoidal", "learned", "rotary"}
+        How a token of the first group tells its index in the jet (by pT, unless a recipe says otherwise): not at all, by
+        a fixed or learned vector added to it, or by rotations of queries and keys.
     """
 
     kind: Literal["set-transformer"] = "set-transformer"
@@ -62,15 +71,44 @@ class SetTransformerConfig(AttentionConfig, BackboneConfig):
     features: FeatureKind = "full"
     feed_forward: Count = 2
     dropout: float = 0.0
+    causal: bool = False
+    positions: Positions = "none"
 
     @model_validator(mode="before")
     @classmethod
     def _fill_size(cls, given: dict[str, Any]) -> dict[str, Any]:
         return _SIZES.get(str(given.get("size", "small")), {}) | given
 
+    @model_validator(mode="after")
+    def _switches_agree(self) -> SetTransformerConfig:
+        if self.causal and self.embedding == "register":
+            raise ValueError("embedding: the registers of a causal encoder see no token; choose mean")
+        if self.positions == "rotary" and self.dim // self.heads % 2:
+            raise ValueError(f"positions: rotary ones need an even dim / heads, and it is {self.dim // self.heads}")
+        if self.positions == "sinusoidal" and self.dim % 2:
+            raise ValueError(f"positions: sinusoidal ones need an even dim, and it is {self.dim}")
+        return self
+
     def build(self, level: Level) -> SetTransformer:
         """Build the network."""
         return SetTransformer(self, level)
+
+
+class Encoded(NamedTuple):
+    """Vectors after the last layer.
+
+    Attributes
+    ----------
+    registers : Tensor [things, registers, dim]
+    tokens : Tensor [things, all tokens, dim]
+        0 in empty slots.
+    mask : Tensor, bool [things, all tokens]
+        True where there is a token.
+    """
+
+    registers: Tensor
+    tokens: Tensor
+    mask: Tensor
 
 
 class SetTransformer(Backbone):
@@ -91,6 +129,7 @@ class SetTransformer(Backbone):
     def __init__(self, config: SetTransformerConfig, level: Level) -> None:
         super().__init__()
         self.config, self.level, self.dim, self.reads_pairs = config, level, config.dim, config.pair_bias
+        self.ordered = config.causal or config.positions != "none"
         self.features = Features(level, config.features)
         (_, n_first), *others = self.features.n_features.items()
         self.embed = _embedding(n_first, config.dim)
@@ -103,6 +142,18 @@ class SetTransformer(Backbone):
         )
         self.norm = nn.LayerNorm(config.dim)
         self.embed_others = nn.ModuleDict({name: _embedding(n_features, config.dim) for name, n_features in others})
+        if config.causal and others:
+            names = ", ".join(self.features.n_features)
+            raise RecipeError(
+                f"backbone.causal: tokens have no common order among {names}; name one group, or set false"
+            )
+        if config.positions == "learned":
+            maximum = level.members[0].maximum
+            if maximum is None:
+                raise RecipeError(
+                    "backbone.positions: learned ones have a vector for each position; set inputs.max_tokens"
+                )
+            self.places = LearnedPositions(maximum, config.dim)
 
     def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
         """Embed a batch of jets.
@@ -111,7 +162,29 @@ class SetTransformer(Backbone):
         ----------
         inputs : Inputs
         replace : Replacement, optional
-            Tokens to hide. Their pairwise features are not hidden: a backbone with a pair bias sees them.
+            Tokens to hide. Their pairwise features and positions are not hidden.
+        """
+        registers, tokens, mask = self.encode(inputs, replace)
+        if self.config.embedding == "mean":
+            number = mask.sum(dim=1, keepdim=True) + self.config.registers
+            embedding = (registers.sum(dim=1) + tokens.sum(dim=1)) / number
+        else:
+            embedding = registers[:, 0]
+        n_first = inputs.members[self.level.members[0].name].mask.shape[1]
+        first = tokens[:, :n_first] if len(self.level.members) > 1 else tokens
+        return BackboneOutput(embedding + not_finite(inputs), first)
+
+    def encode(self, inputs: Inputs, replace: Replacement | None = None, *, causal: bool | None = None) -> Encoded:
+        """Compute the vectors of registers and tokens.
+
+        Parameters
+        ----------
+        inputs : Inputs
+            Positions are ``place`` of the members of the first group, where it is given.
+        replace : Replacement, optional
+            Tokens to hide.
+        causal : bool, optional
+            Instead of the choice in the configuration. The parameters are the same, so a method can use both.
         """
         features = self.features(inputs)
         first, *others = features.tokens
@@ -119,6 +192,7 @@ class SetTransformer(Backbone):
         n_first = tokens.shape[1]
         if replace is not None:
             tokens = torch.where(replace.where.unsqueeze(-1), replace.vector.to(tokens.dtype), tokens)
+        tokens, rotation = self._placed(tokens, features.mask.shape[1], inputs.members[first].place)
         more = [self.embed_others[name](features.tokens[name]) for name in others]
         registers = self.registers + self.embed_jet(features.jet).unsqueeze(1)
         vectors = torch.cat((registers, tokens, *more), dim=1)
@@ -127,22 +201,33 @@ class SetTransformer(Backbone):
         if self.pair_bias is not None:
             pairs = self.pair_bias(features.momenta, features.mask)
             bias = bias + nn.functional.pad(pairs, (self.config.registers, 0, self.config.registers, 0))
+        if self.config.causal if causal is None else causal:
+            bias = bias + causal_bias(self.config.registers, n_first, bias)
         n_sets, n_tokens = real.shape
         rows = vectors.view(-1, self.dim)
         for block in self.blocks:
-            rows = block(rows, (n_sets, n_tokens), bias)
+            rows = block(rows, (n_sets, n_tokens), bias, rotation)
         vectors = self.norm(rows).view(n_sets, n_tokens, self.dim)
         token_vectors = vectors[:, self.config.registers :].masked_fill(~features.mask.unsqueeze(-1), 0.0)
-        if self.config.embedding == "mean":
-            learned = vectors[:, : self.config.registers].sum(dim=1)
-            embedding = (learned + token_vectors.sum(dim=1)) / real.sum(dim=1, keepdim=True)
-        else:
-            embedding = vectors[:, 0]
-        return BackboneOutput(embedding + not_finite(inputs), token_vectors[:, :n_first] if others else token_vectors)
+        return Encoded(vectors[:, : self.config.registers], token_vectors, features.mask)
 
     def groups_by_depth(self) -> tuple[tuple[str, ...], ...]:
         """The input embedding, each block, and the final norm."""
         return self._by_depth((*((f"blocks.{index}",) for index in range(self.config.layers)), ("norm",)))
+
+    def _placed(self, tokens: Tensor, n_all: int, place: Tensor | None) -> tuple[Tensor, Rotation | None]:
+        """Tokens of the first group with their positions, and rotations of all vectors."""
+        if self.config.positions == "none":
+            return tokens, None
+        if place is None:
+            place = torch.arange(tokens.shape[1], device=tokens.device).unsqueeze(0)
+        if self.config.positions == "rotary":
+            # Registers and other groups are at 0.
+            behind = n_all - tokens.shape[1]
+            positions = nn.functional.pad(place + 1, (self.config.registers, behind))
+            return tokens, Rotation.of(positions, self.dim // self.config.heads)
+        added = self.places(place) if self.config.positions == "learned" else sinusoidal(place, self.dim)
+        return tokens + added.to(tokens.dtype), None
 
 
 def _embedding(n_features: int, dim: int) -> nn.Sequential:

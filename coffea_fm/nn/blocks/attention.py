@@ -11,6 +11,7 @@ from torch.nn.functional import linear, scaled_dot_product_attention
 
 from coffea_fm.config import Config
 from coffea_fm.nn.blocks.dropout import dropout
+from coffea_fm.nn.blocks.positions import Rotation
 
 
 class AttentionConfig(Config):
@@ -70,7 +71,14 @@ class Attention(nn.Module):
         self.project_in = nn.Linear(dim, 3 * dim, bias=bias)
         self.project_out = nn.Linear(dim, dim, bias=bias)
 
-    def forward(self, rows: Tensor, shape: tuple[int, int], bias: Tensor, scale: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        rows: Tensor,
+        shape: tuple[int, int],
+        bias: Tensor,
+        scale: Tensor | None = None,
+        rotation: Rotation | None = None,
+    ) -> Tensor:
         """Let each vector attend to all vectors of its set.
 
         Parameters
@@ -83,6 +91,8 @@ class Attention(nn.Module):
             Added to the logits; minus infinity for padding.
         scale : Tensor [heads], optional
             Multiplies each block of ``dim / heads`` columns of the result.
+        rotation : Rotation, optional
+            Rotary positions of the tokens.
 
         Returns
         -------
@@ -102,6 +112,8 @@ class Attention(nn.Module):
             query, key, value = linear(rows, weight, together).chunk(3, dim=-1)
         probability = self.dropout if self.training else 0.0
         query, key, value = (self._split(part, *shape) for part in (query, key, value))
+        if rotation is not None:
+            query, key = rotation.turn(query), rotation.turn(key)
         mixed = mix(query, key, value, bias.to(query.dtype), probability)
         return self._project_out(mixed.transpose(1, 2).reshape(-1, self.dim), scale)
 
@@ -154,6 +166,22 @@ class Attention(nn.Module):
 
     def _by_head(self, weight: Tensor) -> Tensor:
         return weight.view(self.heads, -1, self.dim)
+
+
+def causal_bias(first: int, tokens: int, like: Tensor) -> Tensor:
+    """Bias that hides later tokens: 0 or minus infinity, [1, 1, first + tokens, first + tokens].
+
+    Parameters
+    ----------
+    first : int
+        Number of vectors before the tokens. All tokens see them. They see one another and no token.
+    tokens : int
+    like : Tensor
+        Of the dtype and device of the bias.
+    """
+    order = nn.functional.pad(torch.arange(1, tokens + 1, device=like.device), (first, 0))
+    later = order.unsqueeze(0) > order.unsqueeze(1)
+    return torch.zeros_like(later, dtype=like.dtype).masked_fill(later, -math.inf)[None, None]
 
 
 def mix(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, probability: float) -> Tensor:

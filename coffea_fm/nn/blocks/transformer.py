@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from coffea_fm.nn.blocks.attention import Attention
 from coffea_fm.nn.blocks.dropout import Dropout
+from coffea_fm.nn.blocks.positions import Rotation
 
 
 class Block(nn.Module):
@@ -34,8 +35,8 @@ class Block(nn.Module):
         for update in (self.attention.project_out, last):
             nn.init.normal_(update.weight, std=0.5 / math.sqrt(update.in_features * 2 * layers))
 
-    def forward(self, rows: Tensor, shape: tuple[int, int], bias: Tensor) -> Tensor:
+    def forward(self, rows: Tensor, shape: tuple[int, int], bias: Tensor, rotation: Rotation | None = None) -> Tensor:
         """Update the vectors of all sets, as one matrix; see `Attention`."""
-        rows = rows + self.dropout(self.attention(self.attention_norm(rows), shape, bias))
+        rows = rows + self.dropout(self.attention(self.attention_norm(rows), shape, bias, rotation=rotation))
         updated: Tensor = rows + self.dropout(self.feed_forward(rows))
         return updated

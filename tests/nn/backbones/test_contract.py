@@ -28,6 +28,11 @@ CONFIGS = {
         for kind in ("full", "kinematic")
     },
     "set-mean": SetTransformerConfig(**SET, embedding="mean"),
+    "set-causal": SetTransformerConfig(**SET, embedding="mean", causal=True),
+    "set-causal-rotary-pairs": SetTransformerConfig(
+        **SET, embedding="mean", causal=True, positions="rotary", pair_bias=True
+    ),
+    **{f"set-{kind}": SetTransformerConfig(**SET, positions=kind) for kind in ("sinusoidal", "learned", "rotary")},
     **{f"part-{kind}": ParticleTransformerConfig(**PART, features=kind) for kind in ("full", "jetclass", "kinematic")},
     **{f"part-v{version}": ParticleTransformerConfig(**PART, version=version) for version in (2, 3)},
     **{f"net-{kind}": ParticleNetConfig(**NET, features=kind) for kind in ("full", "jetclass", "kinematic")},
@@ -62,6 +67,10 @@ def test_permutation_of_tokens_permutes_vectors_only(network, jets):
     order = torch.randperm(15)
     moved = with_tokens(inputs, values=inputs.tokens.values[:, order], missing=inputs.tokens.missing[:, order])
     before, after = network(inputs), network(moved)
+    if getattr(network.config, "causal", False) or getattr(network.config, "positions", "none") != "none":
+        assert (after.embedding - before.embedding).abs().max() > 1e-3
+        assert (after.token_vectors - before.token_vectors[:, order]).abs().max() > 1e-3
+        return
     torch.testing.assert_close(after.embedding, before.embedding, atol=2e-5, rtol=0)
     torch.testing.assert_close(after.token_vectors, before.token_vectors[:, order], atol=2e-5, rtol=0)
 

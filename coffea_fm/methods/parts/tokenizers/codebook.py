@@ -10,7 +10,7 @@ from sklearn.cluster import kmeans_plusplus
 from torch import Tensor, nn
 
 from coffea_fm.config import Config
-from coffea_fm.methods.parts.tokenizers.kmeans import nearest
+from coffea_fm.nn.blocks.nearest import nearest
 
 AFFINE_RATE = 10.0
 """Learning rate of the common shift and scale, relative to that of the codes."""

@@ -16,12 +16,16 @@ from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import Level, pad
 from coffea_fm.tokens.fields import CONSTITUENT_FIELDS
 
-FieldName = Literal["pt", "eta", "phi", "d0", "d0_error", "dz", "dz_error", "d0_significance", "dz_significance"]
+FieldName = Literal[
+    "pt", "log_pt", "eta", "phi", "d0", "d0_error", "dz", "dz_error", "d0_significance", "dz_significance"
+]
 PUBLISHED_FIELDS: tuple[FieldName, ...] = ("pt", "eta", "phi", "d0", "d0_error", "dz", "dz_error")
 DEFAULT_FIELDS: tuple[FieldName, ...] = ("pt", "eta", "phi", "d0_significance", "dz_significance")
 QUANTILES = 512
 FITTED_JETS = 4096
 LARGEST = 3.0
+_SOFTEST = 1e-3
+"""Smallest pT in GeV of which there is a logarithm."""
 
 
 class ParticleFields(nn.Module):
@@ -29,7 +33,8 @@ class ParticleFields(nn.Module):
 
     Each field is mapped to a standard normal distribution by its quantiles, as in MPM v2 (arXiv:2409.12589). The
     significances of impact parameters, ``sign(d) log(1 + |d| / error)``, are only shifted and scaled by their median
-    and central 68% interval, because a quantile transform would compress the tails, which identify heavy flavour.
+    and central 68% interval, because a quantile transform would compress the tails, which identify heavy flavour. So is
+    ``log_pt``, which resolves the hardest particles, and thereby the momentum of the jet, better than ``pt`` does.
     ``eta`` and ``phi`` are relative to the jet, with the same sign as in the network features. Missing values, such as
     the impact parameters of neutral particles, are 0.
 
@@ -69,22 +74,24 @@ class ParticleFields(nn.Module):
     def raw(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """Unscaled values [jets, tokens, fields], and where they exist (bool, same shape)."""
         columns, present = [], []
-        for needed in self._needed.values():
+        for name, needed in self._needed.items():
             exists = inputs.tokens.mask
             for column in needed:
                 if column in self._missing:
                     exists = exists & ~inputs.tokens.missing[..., self._missing[column]]
             present.append(exists)
-            columns.append(self._number(needed, inputs))
+            columns.append(self._number(name, needed, inputs))
         return torch.stack(columns, dim=-1), torch.stack(present, dim=-1)
 
-    def _number(self, needed: tuple[str, ...], inputs: Inputs) -> Tensor:
+    def _number(self, name: FieldName, needed: tuple[str, ...], inputs: Inputs) -> Tensor:
         values = [inputs.tokens.values[..., self._columns[column]] for column in needed]
         eta_axis, phi_axis = (inputs.values[:, column].unsqueeze(1) for column in self._axis)
-        if needed == ("eta",):
+        if name == "eta":
             return (values[0] - eta_axis) * torch.where(eta_axis < 0, -1.0, 1.0)
-        if needed == ("phi",):
+        if name == "phi":
             return wrap(values[0] - phi_axis)
+        if name == "log_pt":
+            return values[0].clamp(min=_SOFTEST).log()
         if len(values) == 2:
             return torch.sign(values[0]) * torch.log1p(values[0].abs() / values[1].clamp(min=1e-4))
         return values[0]
@@ -98,7 +105,7 @@ class ParticleFields(nn.Module):
             if len(known) == 0:
                 raise RecipeError(f"no particle of {data.folder} has {name}: remove it from the targets")
             self.knots[index] = torch.from_numpy(np.quantile(known, np.linspace(0, 1, QUANTILES))).float()
-            if name.endswith("significance"):
+            if name.endswith("significance") or name == "log_pt":
                 low, middle, high = np.quantile(known, [0.16, 0.5, 0.84])
                 self.levels[index] = (self.knots[index] - middle) * (2 / (high - low))
 
@@ -120,6 +127,8 @@ def unit_of(name: str) -> str:
 
 
 def _needed(name: FieldName) -> tuple[str, ...]:
+    if name == "log_pt":
+        return ("pt",)
     parameter = name.removesuffix("_significance")
     return (name,) if parameter == name else (parameter, f"{parameter}_error")
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from coffea_fm.config import Config
 from coffea_fm.methods.parts.tokenizers.fields import DEFAULT_FIELDS, FITTED_JETS, FieldName, ParticleFields
 from coffea_fm.methods.parts.tokenizers.sample import sample_jets
+from coffea_fm.nn.blocks.nearest import nearest
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import Level, pad
@@ -52,6 +53,7 @@ class KMeansTokenizer(nn.Module):
 
     def __init__(self, config: KMeansConfig, level: Level) -> None:
         super().__init__()
+        self.config = config
         self.level = level
         self.n_codes = config.codes
         self.fields = ParticleFields(level, config.fields)
@@ -70,21 +72,11 @@ class KMeansTokenizer(nn.Module):
         """Code of each particle, int64 [jets, tokens]."""
         return nearest(self.fields(inputs), self.centres)
 
+    @torch.no_grad()
+    def decode(self, codes: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002 -- particles are decoded one by one
+        """Scaled fields of the particles with these codes, int64 [jets, tokens]: float32 [jets, tokens, fields]."""
+        return self.centres[codes]
+
     def reconstruct(self, inputs: Inputs) -> Tensor:
         """Reconstruct the scaled fields from the codes, float32 [jets, tokens, fields]."""
         return self.centres[self.codes(inputs)]
-
-
-@torch.no_grad()
-def nearest(vectors: Tensor, centres: Tensor) -> Tensor:
-    """Index of the nearest centre of each vector, int64 [...], always computed in single precision.
-
-    Parameters
-    ----------
-    vectors : Tensor [..., dim]
-    centres : Tensor [centres, dim]
-    """
-    with torch.autocast(vectors.device.type, enabled=False):
-        rows, centres = vectors.float().reshape(-1, vectors.shape[-1]), centres.float()
-        offsets = centres.square().sum(dim=1) / 2
-        return torch.addmm(offsets, rows, centres.T, alpha=-1).argmin(dim=1).view(vectors.shape[:-1])

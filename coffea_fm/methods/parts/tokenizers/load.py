@@ -15,7 +15,7 @@ from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokeni
 from coffea_fm.methods.parts.tokenizers.vq import VQTokenizer, VQTokenizerConfig
 from coffea_fm.nn.backbones import AnyBackboneConfig
 from coffea_fm.nn.budget import Budget
-from coffea_fm.nn.checkpoint import MOST_JSON, WEIGHTS, load_tensors
+from coffea_fm.nn.checkpoint import MOST_JSON, WEIGHTS, load_tensors, save_tensors
 from coffea_fm.tokens import Level
 from coffea_fm.untrusted.json_text import parse_json
 from coffea_fm.untrusted.local_files import read_file
@@ -52,6 +52,14 @@ class TokenizerDescription(Config):
         """Write it next to the weights in a folder."""
         with atomic(folder / DESCRIPTION) as temporary:
             temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+    """Write a trained tokenizer to a folder, for `load_tokenizer`."""
+    backbone = tokenizer.backbone.config if isinstance(tokenizer, VQTokenizer) else None
+    described = {"tokenizer": tokenizer.config, "level": tokenizer.level, "backbone": backbone}
+    save_tensors(folder / WEIGHTS, tokenizer.state_dict())
+    TokenizerDescription.model_validate(described).write(folder)
 
 
 def load_tokenizer(folder: str | os.PathLike[str], level: Level | None = None) -> Tokenizer:

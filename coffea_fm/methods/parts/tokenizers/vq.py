@@ -45,6 +45,7 @@ class VQTokenizer(Model):
 
     def __init__(self, config: VQTokenizerConfig, backbone: Backbone) -> None:
         super().__init__(backbone)
+        self.config = config
         self.level = backbone.level
         self.n_codes = config.codebook.codes
         self.fields = ParticleFields(self.level, config.fields)
@@ -64,14 +65,22 @@ class VQTokenizer(Model):
         latents, mask = self.latents(inputs), inputs.tokens.mask
         codes, _, loss = self.codebook(latents[mask])
         quantised = torch.zeros_like(latents).masked_scatter(mask.unsqueeze(-1), codes)
-        numbers: Tensor = self.to_fields(self.decoder(self.from_latent(quantised), _with_one(mask))).float()
-        return numbers, torch.zeros(mask.shape, device=loss.device).masked_scatter(mask, loss)
+        return self._decoded(quantised, mask), torch.zeros(mask.shape, device=loss.device).masked_scatter(mask, loss)
 
     @torch.no_grad()
     def codes(self, inputs: Inputs) -> Tensor:
         """Code of each particle, int64 [jets, tokens]."""
         index: Tensor = self.codebook(self.latents(inputs).flatten(0, 1))[1]
         return index.view(inputs.tokens.mask.shape)
+
+    @torch.no_grad()
+    def decode(self, codes: Tensor, mask: Tensor) -> Tensor:
+        """Scaled fields of the particles with these codes, int64 [jets, tokens]: float32 [jets, tokens, fields]."""
+        return self._decoded(self.codebook.table()[codes].masked_fill(~mask.unsqueeze(-1), 0.0), mask)
+
+    def _decoded(self, quantised: Tensor, mask: Tensor) -> Tensor:
+        numbers: Tensor = self.to_fields(self.decoder(self.from_latent(quantised), _with_one(mask)))
+        return numbers.float()
 
     @torch.no_grad()
     def reconstruct(self, inputs: Inputs) -> Tensor:

@@ -46,6 +46,17 @@ def test_transformed_numbers_are_normal_and_missing_ones_zero(inputs: Inputs, fi
         np.testing.assert_allclose(np.quantile(known, [0.1587, 0.5, 0.8413]), [-1, 0, 1], atol=0.03)
 
 
+def test_the_logarithm_of_pt_is_linear_up_to_the_hardest_particle(inputs: Inputs, train_data: ShardDataset) -> None:
+    made = ParticleFields(LEVEL, ("log_pt",))
+    made.fit(train_data)
+    pt = inputs.tokens.values[..., FIELDS.index("pt")][inputs.tokens.mask]
+    scaled = made(inputs)[inputs.tokens.mask]
+    torch.testing.assert_close(made.invert(scaled)[:, 0].exp(), pt, rtol=1e-3, atol=1e-3)
+    slope = (scaled[:, 0] - scaled[:, 0].median()) / (pt.log() - pt.log().median())
+    away = (pt.log() - pt.log().median()).abs() > 0.5
+    torch.testing.assert_close(slope[away], slope[away].median().expand(int(away.sum())), rtol=0.02, atol=0)
+
+
 def test_significances_keep_their_tails(inputs: Inputs, train_data: ShardDataset) -> None:
     made = ParticleFields(LEVEL, ("d0_significance",))
     made.fit(train_data)

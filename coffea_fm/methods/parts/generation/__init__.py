@@ -1,0 +1,3 @@
+"""What methods share that generate jets particle by particle."""
+
+from __future__ import annotations

@@ -1,0 +1,128 @@
+"""From codes back to particles with momenta, types and impact parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from coffea_fm.arrays import FloatArray
+from coffea_fm.errors import RecipeError
+from coffea_fm.methods.parts.generation.sampling import Codes
+from coffea_fm.methods.parts.targets.identity import KINDS
+from coffea_fm.methods.parts.tokenizers.load import Tokenizer
+from coffea_fm.methods.parts.views.base import sort_tokens
+from coffea_fm.nn.inputs import Inputs, only_member
+from coffea_fm.nn.inputs import Members as PaddedMembers
+from coffea_fm.nn.kinematics import wrap
+from coffea_fm.tokens import Level, Members, Packed, jet_level, token_level
+
+JET = ("pt_raw", "eta", "phi", "mass_raw")
+TRACK = ("d0", "d0_error", "dz", "dz_error")
+_MASSES = {211: 0.13957, 13: 0.10566, 11: 0.000511, 22: 0.0, 130: 0.0}
+"""Of the types of particles, in GeV; a neutral hadron is an energy in the calorimeter, and massless."""
+
+
+def generated_level(tokenizer: Tokenizer, longest: int, *, types: bool) -> Level:
+    """What is known of the jets that are decoded: momenta, and types and impact parameters if they are in the codes.
+
+    Raises
+    ------
+    RecipeError
+        If the codes do not contain the momentum.
+    """
+    coded = {name.removeprefix("log_") for name in tokenizer.fields.names}
+    absent = [name for name in ("pt", "eta", "phi") if name not in coded]
+    if absent:
+        raise RecipeError(f"no jets can be generated from codes without {', '.join(absent)}: add them to its fields")
+    more = ("charge", "pdgId", *(name for name in TRACK if name in tokenizer.fields.names)) if types else ()
+    group = token_level("constituents", ("pt", "eta", "phi", "mass", *more), minimum=1, maximum=longest)
+    return jet_level((group,), JET)
+
+
+def particles(tokenizer: Tokenizer, codes: Codes, axis: Tensor, *, types: bool) -> dict[str, Tensor]:
+    """Raw fields of decoded particles by name, each float32 [jets, tokens].
+
+    Without types, all particles are massless.
+
+    Parameters
+    ----------
+    tokenizer : KMeansTokenizer or VQTokenizer
+    codes : Codes
+    axis : Tensor [jets, 2]
+        Pseudorapidity and azimuth of the jet axes.
+    types : bool
+        Whether the codes have types.
+    """
+    numbers = tokenizer.fields.invert(tokenizer.decode(codes.codes, codes.mask))
+    columns = dict(zip(tokenizer.fields.names, numbers.unbind(dim=-1), strict=True))
+    if "log_pt" in columns:
+        columns["pt"] = columns["log_pt"].exp()
+    eta, phi = axis.unsqueeze(1).unbind(dim=-1)
+    given: dict[str, Tensor] = {name: columns[name] for name in ("pt", *TRACK) if name in columns}
+    given["eta"] = eta + columns["eta"] * torch.where(eta < 0, -1.0, 1.0)
+    given["phi"] = wrap(phi + columns["phi"])
+    given["mass"] = torch.zeros_like(given["pt"])
+    if types:
+        pdg = torch.tensor(KINDS, dtype=torch.float32)[codes.kinds]
+        leptons = (pdg.abs() == 11) | (pdg.abs() == 13)
+        neutral = (pdg == 22) | (pdg == 130)
+        given["pdgId"], given["charge"] = pdg, torch.where(leptons, -1, 1) * torch.sign(pdg) * ~neutral
+        given["mass"] = torch.tensor([_MASSES[abs(kind)] for kind in KINDS])[codes.kinds]
+    return given
+
+
+def require(level: Level, known: Iterable[str]) -> None:
+    """Refuse to generate jets for a network that reads fields of particles which the codes do not give.
+
+    Raises
+    ------
+    RecipeError
+    """
+    known = tuple(known)
+    absent = [name for name in only_member(level).names if name not in known]
+    if absent:
+        raise RecipeError(
+            f"this network reads {', '.join(absent)} of each particle, and its codes do not give that: to generate jets, "
+            "train it with these names in method.fields, or without them in inputs.fields"
+        )
+
+
+def as_inputs(jets: Inputs, level: Level, columns: dict[str, Tensor], mask: Tensor) -> Inputs:
+    """Inputs of a network: the jets with particles of these fields. Neutral ones have no impact parameters."""
+    group = only_member(level)
+    values = torch.stack([columns[name] for name in group.names], dim=-1)
+    neutral = columns["charge"] == 0 if "charge" in columns else torch.zeros_like(mask)
+    missing = neutral.unsqueeze(-1).expand(-1, -1, len(group.missing_names))
+    return jets._replace(members={group.name: PaddedMembers(values, mask, missing)})
+
+
+def as_packed(columns: dict[str, Tensor], mask: Tensor, level: Level) -> Packed:
+    """Jets of decoded particles, sorted by pT; the momentum of a jet is the sum of its constituents."""
+    group = only_member(level)
+    names = [name for name in group.names if name not in group.missing_names]
+    rows = {name: columns[name][mask].double().numpy() for name in group.names}
+    values = np.stack([rows[name] for name in group.names], axis=1).astype(np.float32)
+    missing = np.zeros((len(values), len(group.missing_names)), dtype=np.bool_)
+    if group.missing_names:
+        missing[:] = (rows["charge"] == 0)[:, np.newaxis]
+        values[:, len(names) :][missing] = 0.0
+    counts = mask.sum(dim=1).numpy()
+    tokens = sort_tokens(Members(counts, Packed(values, missing)), group)
+    jet = _sums(rows, mask)
+    return Packed(jet, np.zeros((len(jet), 0), dtype=np.bool_), {group.name: tokens})
+
+
+def _sums(rows: dict[str, np.ndarray], mask: Tensor) -> FloatArray:
+    """pT, eta, phi and mass of each jet, float32 [jets, 4]."""
+    jet = mask.nonzero()[:, 0].numpy()
+    px, py = rows["pt"] * np.cos(rows["phi"]), rows["pt"] * np.sin(rows["phi"])
+    pz = rows["pt"] * np.sinh(rows["eta"])
+    energy = np.sqrt(px**2 + py**2 + pz**2 + rows["mass"] ** 2)
+    x, y, z, e = (np.bincount(jet, part, minlength=len(mask)) for part in (px, py, pz, energy))
+    pt = np.hypot(x, y)
+    mass = np.sqrt(np.maximum(e**2 - z**2 - pt**2, 0.0))
+    result: FloatArray = np.stack((pt, np.arcsinh(z / pt), np.arctan2(y, x), mass), axis=1).astype(np.float32)
+    return result
