@@ -26,6 +26,7 @@ from coffea_fm.methods.masked.particles import MaskedConfig
 from coffea_fm.methods.method import MethodConfig
 from coffea_fm.methods.supervised.classification import SupervisedConfig
 from coffea_fm.methods.supervised.cwola import CwolaConfig
+from coffea_fm.methods.supervised.domain_adversarial import DomainAdversarialConfig
 from coffea_fm.methods.supervised.pairs import PairClassificationConfig
 from coffea_fm.methods.supervised.regression import RegressionConfig
 from coffea_fm.methods.supervised.tokens import TokenClassificationConfig
@@ -35,6 +36,7 @@ GROUP = "coffea_fm.methods"
 METHODS: tuple[type[MethodConfig], ...] = (
     CwolaConfig,
     DINOConfig,
+    DomainAdversarialConfig,
     JetCLRConfig,
     JointConfig,
     MaskedConfig,
