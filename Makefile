@@ -3,7 +3,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test test-cluster lint docs benchmark-tokens benchmark-inference benchmark-memory benchmark-training benchmark-simulation benchmark-processor benchmark-variations benchmark-cascade benchmark-real-files benchmark-pretraining benchmark-resimulation benchmark-generation benchmark-hh4b benchmark-hh4b-analysis benchmark-triton fuzz benchmark-scaling xrootd-server benchmark-delivery benchmark-faults
+.PHONY: demo test test-cluster lint docs benchmark-tokens benchmark-inference benchmark-memory benchmark-training benchmark-simulation benchmark-processor benchmark-variations benchmark-cascade benchmark-real-files benchmark-pretraining benchmark-resimulation benchmark-generation benchmark-laws benchmark-systematics benchmark-hh4b benchmark-hh4b-analysis benchmark-triton fuzz benchmark-scaling xrootd-server benchmark-delivery benchmark-faults
 
 demo: .venv/.demo  ## tag the shipped sample on a local dask cluster; needs no torch and no network
 	$(BIN)/coffea-fm demo
@@ -67,6 +67,12 @@ benchmark-pretraining: .venv/.test  ## what each pretraining buys: hours; goes o
 
 benchmark-resimulation: .venv/.test  ## does pretraining on re-simulated pairs make scores depend less on the simulation? 20 minutes
 	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/resimulation.py --table benchmarks/pretraining/resimulation.md
+
+benchmark-laws: .venv/.test  ## scaling laws: loss and probe against parameters, data and compute: three core-hours; goes on where it was
+	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/scaling.py
+
+benchmark-systematics: .venv/.test  ## does pretraining on data help where the simulation is wrong? 90 core-minutes; goes on where it was
+	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/systematics.py
 
 benchmark-generation: .venv/.test  ## generated jets beside real ones: an hour or two; goes on where it was
 	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/generation.py

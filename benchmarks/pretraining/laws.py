@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import curve_fit
+from scipy.optimize import OptimizeWarning, curve_fit
 
 Floats = npt.NDArray[np.float64]
 REPETITIONS = 300
@@ -95,7 +96,9 @@ def _fitted(x: Floats, y: Floats, error: Floats, starts: list[Floats]) -> Floats
     found = []
     for start in starts:
         try:
-            values, _ = curve_fit(power, x, y, p0=start, sigma=error, bounds=bounds, max_nfev=2000)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", OptimizeWarning)  # the covariance is not used
+                values, _ = curve_fit(power, x, y, p0=start, sigma=error, bounds=bounds, max_nfev=2000)
         except RuntimeError:  # no convergence from this start
             continue
         found.append((float((((power(x, *values) - y) / error) ** 2).sum()), values))
