@@ -12,6 +12,7 @@ import pandas as pd
 from laws import Law, fit, held_out
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
 JETS = 1e8
 """For which the laws are continued."""
@@ -139,11 +140,12 @@ def draw(all_curves: list[Curve], path: Path) -> None:
         draw_curve(panels[row, column], curve, f"C{methods.index(curve.method)}", relative=row == 0)
     for column, name in enumerate(VARIED):
         panels[1, column].set(xlabel=LABELS[name], xscale="log")
+        panels[1, column].xaxis.set_minor_formatter(NullFormatter())
     panels[0, 0].set_ylabel("loss / loss at the smallest x")
     panels[1, 0].set_ylabel(QUANTITIES["error"])
     for panel in panels.flat:
         panel.grid(alpha=0.3)
-    panels[0, 0].legend(fontsize=9)
+        panel.legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(path, dpi=100)
     plt.close(figure)
@@ -154,7 +156,7 @@ def draw_curve(panel: Axes, curve: Curve, colour: str, *, relative: bool) -> Non
     unit = curve.y[0] if relative else 1.0
     beta, error = curve.law.beta
     label = f"{curve.method}, β = {beta:.2f} ± {error:.2f}" if curve.law.resolved else f"{curve.method}, β not resolved"
-    panel.errorbar(curve.x, curve.y / unit, curve.error / unit, fmt="o", ms=4, color=colour, label=curve.method)
+    panel.errorbar(curve.x, curve.y / unit, curve.error / unit, fmt="o", ms=4, color=colour, label=label)
     x = np.geomspace(curve.x.min(), 3 * curve.x.max(), 60)
     value, lower, upper = curve.law(x)
     inside = x <= curve.x.max()
@@ -162,5 +164,3 @@ def draw_curve(panel: Axes, curve: Curve, colour: str, *, relative: bool) -> Non
     panel.plot(x[inside], value[inside] / unit, color=colour, ls=style)
     panel.plot(x[~inside], value[~inside] / unit, color=colour, ls="--")
     panel.fill_between(x, lower / unit, upper / unit, color=colour, alpha=0.15, lw=0)
-    place = 0.97 - 0.07 * int(colour[1:])
-    panel.text(0.97, place, label, color=colour, ha="right", va="top", fontsize=8, transform=panel.transAxes)

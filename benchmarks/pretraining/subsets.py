@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from quantised import STORED
 
 from coffea_fm.errors import InputError
@@ -32,15 +31,3 @@ def write_jets(folder: Path, data: ShardDataset, packed: Packed, columns: Column
     source = Source(dataset=folder.name, file=folder.name, start=0, stop=len(packed))
     path = folder / source.shard_name
     write_shard(path, packed, data.level, columns=columns, classes=data.classes, source=source)
-
-
-def mixed_rows(target: npt.NDArray[np.int64], fractions: npt.NDArray[np.float64], seed: int) -> npt.NDArray[np.int64]:
-    """As many rows as possible whose classes have these fractions."""
-    random = np.random.default_rng(seed)
-    available = np.bincount(target, minlength=len(fractions))
-    total = (available[fractions > 0] / fractions[fractions > 0]).min()
-    chosen = [
-        random.permutation(np.flatnonzero(target == label))[: int(total * fraction)]
-        for label, fraction in enumerate(fractions)
-    ]
-    return random.permutation(np.concatenate(chosen))
