@@ -3,7 +3,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test test-cluster lint docs benchmark-tokens benchmark-inference benchmark-memory benchmark-training benchmark-simulation benchmark-processor benchmark-variations benchmark-cascade benchmark-real-files benchmark-pretraining benchmark-resimulation benchmark-generation benchmark-laws benchmark-systematics benchmark-hh4b benchmark-hh4b-analysis benchmark-triton fuzz benchmark-scaling xrootd-server benchmark-delivery benchmark-faults
+.PHONY: demo test test-cluster lint docs fuzz xrootd-server
 
 demo: .venv/.demo  ## tag the shipped sample on a local dask cluster; needs no torch and no network
 	$(BIN)/coffea-fm demo
@@ -65,6 +65,9 @@ benchmark-real-files: .venv/.test  ## the kinematic tagger on every real file wi
 benchmark-pretraining: .venv/.test  ## what each pretraining buys: hours; goes on where it was
 	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/run.py
 
+benchmark-readouts: .venv/.test  ## a line on each block and register of mpm-v2 and of a random encoder; ARGS="--data FOLDER --jets N"
+	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/readouts.py $(ARGS)
+
 benchmark-resimulation: .venv/.test  ## does pretraining on re-simulated pairs make scores depend less on the simulation? 20 minutes
 	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/resimulation.py --table benchmarks/pretraining/resimulation.md
 
@@ -85,6 +88,9 @@ benchmark-hh4b-analysis: .venv/.test  ## the analysis to the limit, with several
 
 benchmark-faults: .venv/.test  ## dying workers, full disks, killed commands: what is lost, what counts twice; as root
 	$(ONE_THREAD) $(BIN)/python benchmarks/faults/run.py
+
+benchmark-progress: .venv/.test  ## the remaining time that a run shows, against what was left; ten minutes
+	$(ONE_THREAD) $(BIN)/python -W ignore benchmarks/progress/remaining_time.py
 
 benchmark-triton: .venv/.test .venv-triton/.server  ## a bundle on a real Triton server; brings its binary, 420 MB
 	$(BIN)/python -W ignore benchmarks/triton/run.py .venv-triton

@@ -39,6 +39,11 @@ class InputWarning(UserWarning):
     """Inputs are probably not as intended, but the result is well defined."""
 
 
+def first_line(error: BaseException, longest: int = 300) -> str:
+    """The first line of another library's message, or the name of the exception if it says nothing."""
+    return next((line.strip()[:longest] for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
 def warn(sentence: str) -> None:
     """Issue an `InputWarning`, attributed to the calling line outside coffea-fm."""
     frame: FrameType | None = sys._getframe(1)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import posixpath
+import re
+import socket
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,6 +19,9 @@ from urllib.parse import unquote, urlsplit
 
 from coffea_fm.errors import OutputError, RecipeError
 
+_ABANDONED = 86400.0
+"""Seconds after which nobody goes on writing a file."""
+_TEMPORARY = re.compile(r"\.(?P<start>[0-9a-f]+-(?P<host>[0-9a-f]+)-(?P<pid>\d+)-[0-9a-f]+)-[0-9a-f]+\.tmp$")
 _NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
 
 
@@ -25,7 +32,7 @@ class Written:
     Parameters
     ----------
     run : str
-        A name of the run, part of the names of its temporary files.
+        From `start_of`: part of the names of its temporary files.
     files : list of Path
         Files that are complete.
     """
@@ -44,7 +51,7 @@ def noting_files(run: str) -> Iterator[list[Path]]:
     Parameters
     ----------
     run : str
-        Hexadecimal name of the run, for `remove_temporary`.
+        From `start_of`.
     """
     written = Written(run)
     token = _written.set(written)
@@ -54,10 +61,51 @@ def noting_files(run: str) -> Iterator[list[Path]]:
         _written.reset(token)
 
 
-def remove_temporary(folder: Path, run: str) -> None:
-    """Remove what killed workers of a run left of the files that they were writing."""
+def start_of(run: str) -> str:
+    """A name for this start of a run, which may be started several times, and at the same time.
+
+    Parameters
+    ----------
+    run : str
+        Hexadecimal name of the run.
+    """
+    return f"{run}-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+def remove_temporary(folder: Path, start: str) -> None:
+    """Remove what killed workers left of the files that they were writing.
+
+    Those of this start, and those of other starts of the same run that are over: their process is gone, or, on another
+    machine, they have not been written to for a day.
+
+    Parameters
+    ----------
+    folder : Path
+    start : str
+        From `start_of`.
+    """
+    run = start.partition("-")[0]
     for path in folder.rglob(f".*.{run}-*.tmp"):
-        path.unlink(missing_ok=True)
+        found = _TEMPORARY.search(path.name)
+        if found is not None and (found["start"] == start or _is_over(found["host"], int(found["pid"]), path)):
+            path.unlink(missing_ok=True)
+
+
+def _is_over(host: str, pid: int, path: Path) -> bool:
+    if host == _host():
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:  # it is somebody else's
+            return False
+    with suppress(OSError):
+        return time.time() - path.stat().st_mtime > _ABANDONED
+    return False
+
+
+def _host() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
 from enum import Enum
 from typing import Final
@@ -21,6 +22,8 @@ _NETWORK_LIBRARIES = ("aiohttp", "requests", "urllib", "urllib3", "http", "botoc
 _AWAY = re.compile(
     r"range requests|timed? ?out|unreachable|connection (refused|reset|error)|operation expired|socket (error|timeout)"
     r"|invalid address|stream was broken|on closed file|no servers are available|slow ?down|reduce your request rate"
+    # fsspec returns exceptions in place of bytes, and uproot slices them
+    r"|'(OS|Client\w*|Server\w*|Connection\w*|Timeout)Error' object is not subscriptable"
     r"|\[(3007|3012|3014|3024|3034|3035)\]",
     re.IGNORECASE,
 )
@@ -75,12 +78,14 @@ def cause_of(error: BaseException) -> Cause | None:
 
 def first_cause(error: BaseException | None) -> tuple[Cause, BaseException] | None:
     """Why an exception was raised, with the one of its causes that says so."""
+    return next(((found, each) for each in causes(error) if (found := cause(each)) is not None), None)
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception, then what caused it, back to the first."""
     while error is not None:
-        found = cause(error)
-        if found is not None:
-            return found, error
+        yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return None
 
 
 def may_pass(error: BaseException) -> bool:

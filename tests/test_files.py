@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from coffea_fm.errors import RecipeError
-from coffea_fm.files import refuse_repeated
+from coffea_fm.files import atomic, noting_files, refuse_repeated, remove_temporary, start_of
 
 
 def test_files_of_their_own_are_accepted(tmp_path):
@@ -29,3 +33,23 @@ def test_every_spelling_of_a_url_is_the_same_file():
         RecipeError, match=r"datasets 'A' and 'B' list the file root://host//a\.root twice, also as .*: its"
     ):
         refuse_repeated({"A": ["root://host//a.root"], "B": ["root://HOST//d/../a.root"]})
+
+
+def test_temporary_files_of_starts_that_are_over_are_removed(tmp_path):
+    code = (
+        "import os, sys; from coffea_fm.files import atomic, noting_files, start_of\n"
+        "with noting_files(start_of('abc')), atomic(sys.argv[1]) as path: path.touch(); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "dead")], check=True)
+    assert len(list(tmp_path.glob(".dead.abc-*.tmp"))) == 1
+    start, other = start_of("abc"), start_of("abc")
+    with noting_files(other), atomic(tmp_path / "alive") as alive:
+        alive.touch()
+        elsewhere = tmp_path / ".elsewhere.abc-00000000-1-12345678-12345678.tmp"
+        elsewhere.touch()
+        remove_temporary(tmp_path, start)
+        assert set(tmp_path.iterdir()) == {alive, elsewhere}
+        os.utime(elsewhere, (1e9, 1e9))
+        remove_temporary(tmp_path, start)
+        assert set(tmp_path.iterdir()) == {alive}
+    assert [path.name for path in tmp_path.iterdir()] == ["alive"]

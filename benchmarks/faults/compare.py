@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,24 +47,25 @@ def compare(found: Path, wanted: Path, *, keeps_parts: bool = False) -> Comparis
         Whether parts of friends stay, as they do with checkpoints.
     """
     differences = []
-    one, other = bins(found), bins(wanted)
-    keys = one["entries"].keys() | other["entries"].keys()
-    nothing = np.zeros(next(iter(other["entries"].values())).shape)
-    gap = [one["entries"].get(key, nothing) - other["entries"].get(key, nothing) for key in keys]
-    for name in other:
-        if any(not np.array_equal(one[name].get(key), other[name][key]) for key in other[name]):
+    counted, expected = bins(found), bins(wanted)
+    keys = counted["entries"].keys() | expected["entries"].keys()
+    nothing = np.zeros(next(iter(expected["entries"].values())).shape)
+    gap = [counted["entries"].get(key, nothing) - expected["entries"].get(key, nothing) for key in keys]
+    for name in expected:
+        if any(not np.array_equal(counted[name].get(key), expected[name][key]) for key in expected[name]):
             differences.append(f"histogram {name}")
     if _cutflow(found) != _cutflow(wanted):
         differences.append("cutflow")
     for kind, pattern in (("shard", "shards/*.parquet"), ("friend tree", "friends/**/*.parquet")):
-        names = [
-            sorted(path.relative_to(run) for path in run.glob(pattern) if path.parent.name != ".parts")
-            for run in (found, wanted)
-        ]
-        if names[0] != names[1]:
-            differences.append(f"{kind}s: {len(names[0])} instead of {len(names[1])}")
+        left, right = (_tables(run, pattern) for run in (found, wanted))
+        if [name for name, _ in left] != [name for name, _ in right]:
+            differences.append(f"{kind}s: {len(left)} instead of {len(right)}, or others")
         else:
-            differences += [f"{kind} {name}" for name in names[0] if not _same_rows(found / name, wanted / name)]
+            differences += [
+                f"{kind} {name}"
+                for (name, one), (_, other) in zip(left, right, strict=True)
+                if not _same_rows(one, other)
+            ]
     rest = [path.name for path in found.rglob("*") if path.name.endswith(".tmp")]
     rest += [".parts"] * (not keeps_parts and (found / "friends" / ".parts").exists())
     differences += [f"left behind: {name}" for name in rest]
@@ -102,6 +104,12 @@ def named_exactly(run: Path, wanted: Path) -> bool:
 
 def _cutflow(run: Path) -> Any:
     return json.loads((run / "cutflow.json").read_text())
+
+
+def _tables(run: Path, pattern: str) -> list[tuple[str, Path]]:
+    """Tables with their names, without the end of these that depends on where the inputs are."""
+    paths = [path for path in run.glob(pattern) if path.parent.name != ".parts"]
+    return sorted((re.sub(r"_[0-9a-f]{10}\.parquet$", "", str(path.relative_to(run))), path) for path in paths)
 
 
 def _same_rows(one: Path, other: Path) -> bool:

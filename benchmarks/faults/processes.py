@@ -6,6 +6,7 @@ The process that forks must not have started threads: `main` of `run.py` imports
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import random
 import signal
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 WORKERS = 2
+_CAPABILITY_VERSION, _CAP_DAC_OVERRIDE, _PR_CAPBSET_DROP = 0x20080522, 1, 24
 
 
 def fork(target: Callable[[], Any], log: Path) -> int:
@@ -55,6 +57,18 @@ def kill(child: int, how: int = signal.SIGKILL) -> None:
     """Send a signal to a child, if it is still there."""
     with suppress(ProcessLookupError):
         os.kill(child, how)
+
+
+def drop_override() -> None:
+    """Give up, for this process and all that it starts, the capability by which root ignores the modes of files."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; twice
+    done = [libc.prctl(_PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE, 0, 0, 0), libc.capget(header, sets)]
+    for index in range(3):
+        sets[index] &= ~(1 << _CAP_DAC_OVERRIDE)
+    if any([*done, libc.capset(header, sets)]):
+        raise OSError(ctypes.get_errno(), "cannot give up CAP_DAC_OVERRIDE: run this as root")
 
 
 def free_port() -> int:
@@ -154,13 +168,12 @@ class Cluster:
         asyncio.run(serve())
 
 
-def client(arguments: list[str], log: Path, user: int | None = None) -> int:
-    """Start ``coffea-fm`` with arguments."""
+def client(arguments: list[str], log: Path, *, as_root: bool = True) -> int:
+    """Start ``coffea-fm`` with arguments; without the rights of root, it may write only where modes allow it."""
 
     def command() -> None:
-        if user is not None:
-            os.setgid(user)
-            os.setuid(user)
+        if not as_root:
+            drop_override()
         from coffea_fm.cli import main
 
         main(arguments)

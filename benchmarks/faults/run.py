@@ -1,7 +1,7 @@
 """Disturb a run of two hundred chunks in every way, compare it event by event, and write the table: ``make benchmark-faults``.
 
 Each run tags, fills histograms, writes shards and friend trees over the three shipped samples in chunks of 14 events,
-on two dask workers that are replaced when they die. As root: file systems are mounted, and the rights of root dropped.
+on two dask workers that are replaced when they die. As root: file systems are mounted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from pathlib import Path
 import distributed.chaos
 import scenes
 from coffea.processor import Runner
+from compare import Comparison
 from processes import WORKERS
 from scene import CHUNK, Outcome, Scene
 
@@ -65,7 +66,7 @@ FAULTS = {
     "memory": Fault("a chunk exceeds the memory limit of its worker", scenes.hungry, 2),
     "scheduler": Fault("the scheduler is killed and restarts", partial(scenes.restarting, every=50), 2),
     "truncated": Fault("an input file is cut in half while it is read", scenes.truncated, 2),
-    "server": Fault("a server drops 5% of its answers half-way", partial(scenes.dropping, share=0.05), 2),
+    "server": Fault("a server drops 2% of its answers half-way", partial(scenes.dropping, share=0.02), 2),
     "full": Fault("the disk is full", partial(scenes.full, megabytes=3), 2),
     "read-only": Fault("the file system becomes read-only", scenes.read_only, 2),
     "denied": Fault("the folder of the shards denies writing", scenes.denied, 2),
@@ -79,9 +80,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("faults", nargs="*", default=list(FAULTS), help=", ".join(FAULTS))
     parser.add_argument("--runs", type=int, help="runs of each fault")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--keep", type=Path, help="folder for what the runs write, which is used again; removed otherwise"
-    )
+    parser.add_argument("--keep", type=Path, help="folder for what the runs write; runs that it has are not repeated")
     given = parser.parse_args(arguments)
     random.seed(given.seed)
     folder = given.keep or Path(tempfile.mkdtemp(prefix="coffea-fm-faults-"))
@@ -95,10 +94,7 @@ def main(arguments: Sequence[str]) -> int:
         fault = FAULTS[name]
         outcomes = []
         for number in range(given.runs or fault.runs):
-            place = folder / f"{name}-{number}"
-            shutil.rmtree(place, ignore_errors=True)
-            place.mkdir()
-            outcomes.append(fault.inject(Scene(place, wanted, pace)))
+            outcomes.append(outcome_of(fault, folder / f"{name}-{number}", wanted, pace))
             print(name, number, outcomes[-1], flush=True)
         lines.append(line(fault.text, outcomes))
         good &= all(outcome.comparison is not None and outcome.comparison.equal for outcome in outcomes)
@@ -110,6 +106,20 @@ def main(arguments: Sequence[str]) -> int:
     if not given.keep:
         shutil.rmtree(folder, ignore_errors=True)
     return 0 if good else 1
+
+
+def outcome_of(fault: Fault, place: Path, wanted: Path, pace: float) -> Outcome:
+    """Inject a fault, unless that was done, and remember what became of the run."""
+    remembered = place / "outcome.json"
+    if remembered.exists():
+        content = json.loads(remembered.read_text())
+        comparison = content.pop("comparison")
+        return Outcome(**content, comparison=comparison and Comparison(**comparison))
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    outcome = fault.inject(Scene(place, wanted, pace))
+    remembered.write_text(json.dumps(asdict(outcome)))
+    return outcome
 
 
 def undisturbed(folder: Path) -> Path:
@@ -129,12 +139,16 @@ def undisturbed(folder: Path) -> Path:
 def pace_on_dask(folder: Path, wanted: Path) -> float:
     """Seconds that a chunk takes on a worker, with all that dask adds, if nothing is disturbed."""
     place = folder / "pace"
+    if (place / "pace.json").exists():
+        known: float = json.loads((place / "pace.json").read_text())
+        return known
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
     outcome = scenes.dying(Scene(place, wanted), "", 0.0)
     chunks: int = json.loads((wanted / "summary.json").read_text())["chunks"]
     pace = outcome.seconds * WORKERS / chunks
     print(f"a chunk takes {pace:.2f} s on a worker", flush=True)
+    (place / "pace.json").write_text(json.dumps(pace))
     return pace
 
 

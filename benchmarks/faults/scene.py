@@ -66,7 +66,7 @@ class Scene:
     files: list[str] = field(default_factory=lambda: [str(path) for path in SAMPLES])
     options: list[str] = field(default_factory=list)
     output: Path | None = None
-    user: int | None = None
+    as_root: bool = True
     outcome: Outcome = field(default_factory=Outcome)
 
     @property
@@ -80,7 +80,9 @@ class Scene:
         how = ["--chunksize", str(CHUNK), "--friends", "scores", "--no-plots", "--quiet", "-o", str(self.out)]
         self.outcome.starts += 1
         where = ["--cluster", cluster] if cluster else []
-        return client(["run", *processor, *how, *where, *self.options], self.folder / "client.log", self.user)
+        return client(
+            ["run", *processor, *how, *where, *self.options], self.folder / "client.log", as_root=self.as_root
+        )
 
     def until_complete(
         self, cluster: Cluster | None, disturb: Callable[[int], None], mend: Callable[[], None] = lambda: None

@@ -18,8 +18,6 @@ from compare import compare
 from processes import Cluster, ended, kill
 from scene import LONGEST, ROOT, SAMPLES, Outcome, Scene
 
-NOBODY = 65534
-
 
 def dying(scene: Scene, mode: str, life: float) -> Outcome:
     """Workers end by themselves."""
@@ -88,8 +86,8 @@ def hungry(scene: Scene) -> Outcome:
     marks = scene.folder / "marks"
     marks.mkdir()
     settings = scene.folder / "cluster.yaml"
-    settings.write_text("kind: local\nworkers: 2\nmemory: 700 MB\n")
-    scene.options += ["-O", f"hungry={marks}", "--cluster-config", str(settings)]
+    settings.write_text("workers: 2\nmemory: 1 GB\n")
+    scene.options += ["-O", f"hungry={marks}", "--cluster", "local", "--cluster-config", str(settings)]
     outcome = scene.until_complete(None, lambda _: None)
     outcome.injected = len(list(marks.iterdir()))
     return outcome
@@ -135,16 +133,10 @@ def read_only(scene: Scene) -> Outcome:
 
 
 def denied(scene: Scene) -> Outcome:
-    """The folder of the shards denies writing after some chunks; the run is not that of root, whom nothing is denied."""
+    """The folder of the shards denies writing after some chunks, also to this run of root."""
     shards = scene.out / "shards"
     shards.mkdir(parents=True)
-    for path in (scene.folder, scene.out, shards):
-        os.chown(path, NOBODY, NOBODY)
-    for name in ("client.log", "key"):
-        (scene.folder / name).touch()
-    (scene.folder / "key").unlink()
-    os.environ["COFFEA_FM_KEY"] = str(scene.folder / "key")
-    scene.user = NOBODY
+    scene.as_root = False
     scene.options += ["--workers", "2"]
 
     def disturb(_: int) -> None:
@@ -152,10 +144,7 @@ def denied(scene: Scene) -> Outcome:
             shards.chmod(0o555)
             scene.outcome.injected += 1
 
-    try:
-        return scene.until_complete(None, disturb, lambda: shards.chmod(0o755))
-    finally:
-        del os.environ["COFFEA_FM_KEY"]
+    return scene.until_complete(None, disturb, lambda: shards.chmod(0o755))
 
 
 def dropping(scene: Scene, share: float) -> Outcome:

@@ -100,14 +100,15 @@ def training(options: argparse.Namespace) -> Iterator[Row]:
     """Training steps of ParT against weaver-core, 512 jets each."""
     sys.modules.pop("ours")  # the benchmark of training has a module of this name as well
     sys.path.insert(0, str(ROOT / "benchmarks" / "training"))
-    from ours import rate, shards_of
+    from ours import PART, rate, recipe_of, shards_of
     from weaver_core import weaver_trainer
 
     with tempfile.TemporaryDirectory() as scratch:
         data = shards_of(options.jets_folder, Path(scratch))
         steps, batch = (1, 32) if options.dry_run else (20, 512)
         for precision in ("fp32", "bf16"):
-            found = rate("particle-transformer", precision, data.folder, batch, steps, 1, 0)
+            recipe = recipe_of(PART["name"], precision, data.folder)
+            found = rate(recipe, 1, 0, batch=batch, jets=steps * batch)
             yield "ParT, training", f"coffea-fm, {precision}", f"{batch} jets", f"{found:.0f}", ""
         weaver = weaver_trainer(data, np.random.default_rng(0).permutation(data.n_sets), batch, options.device)
         weaver(1)

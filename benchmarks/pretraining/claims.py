@@ -12,7 +12,10 @@ import pandas as pd
 from study import Study
 from weak_supervision import signal_needed
 
-SELF_SUPERVISED = ("mpm-v1", "mpm-v2", "jetclr", "rino", "dino")
+SELF_SUPERVISED = (
+    "mpm-v1", "mpm-v2", "mpm-causal", "joint", "next-token", "omnijet", "ssfm", "jetclr", "moco", "swav", "rino", "dino", "dino-ibot",
+    "j-jepa", "p-jepa", "hep-jepa", "jp-jepa",
+)  # fmt: skip
 RESOLVED = 2.0
 """A difference counts if it exceeds so many standard errors of the mean over the seeds."""
 

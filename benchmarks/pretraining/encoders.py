@@ -29,7 +29,11 @@ def is_reference(study: Study, name: str) -> bool:
 
 def backbone_of(study: Study, name: str) -> dict[str, Any]:
     """The network of an encoder: that of the study with changes, or another kind of network."""
-    own: dict[str, Any] = (study.encoders | study.ladder)[name].get("backbone", {})
+    asked = (study.encoders | study.ladder)[name]
+    own: dict[str, Any] = asked.get("backbone", {})
+    if own == "of the recipe":
+        found: dict[str, Any] = yaml.safe_load((MODELS / asked["recipe"] / "recipe.yaml").read_text())["backbone"]
+        return found
     return own if own.get("kind", study.backbone["kind"]) != study.backbone["kind"] else merged(study.backbone, own)
 
 
@@ -44,7 +48,8 @@ def recipe_of(study: Study, name: str) -> Recipe:
     tokenizer = asked.pop("tokenizer", None)
     if tokenizer is not None:
         vq = {"tokenizer": str(trained_vocabulary(study, tokenizer))}
-        asked = merged(asked, {"method": {"targets": {"vq": vq}}})
+        reads_codes = content["method"]["kind"] == "omnijet"
+        asked = merged(asked, {"method": vq if reads_codes else {"targets": {"vq": vq}}})
     content |= {
         "name": name,
         "backbone": backbone_of(study, name),

@@ -13,7 +13,7 @@ from vectors import predict
 
 from coffea_fm.nn.checkpoint import load_checkpoint
 from coffea_fm.training.recipe.recipe import Recipe
-from coffea_fm.training.train import TrainingResult, train
+from coffea_fm.training.train import TrainingResult, pretrain
 
 FIELDS = ("pt", "eta", "phi", "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
 TEST_SETS = ("test", "test-again", "above-1-tev", "other-tune", "other-detector", "other-simulation")
@@ -62,7 +62,7 @@ def train_on_labels(study: Study, name: str, n_labels: int, seed: int, way: str)
             else {"checkpoint": str(pretrained(study, name)), **study.ways[way]["start"]},
         }
     )
-    return train(recipe, study.work / "fine-tuned" / name, show_progress=False)
+    return pretrain(recipe, study.work / "fine-tuned" / name, show_progress=False)
 
 
 def chosen_way(study: Study, name: str) -> str:

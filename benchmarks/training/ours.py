@@ -7,8 +7,10 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 from lightning_fabric import Fabric
 
 import coffea_fm
@@ -19,10 +21,18 @@ from coffea_fm.training.loop.loop import Training
 from coffea_fm.training.loop.parallel import launch
 from coffea_fm.training.recipe.recipe import Recipe
 
+MODELS = Path(__file__).parents[2] / "models"
 FIELDS = ("pt", "eta", "phi", "mass", "charge", "pdgId", "d0", "d0_error", "dz", "dz_error")
-MICRO_TOKENS = {"particle-transformer": 2048, "set-transformer": 4096}
-WARM_UP = {"particle-transformer": 1, "set-transformer": 25}
-"""Steps until most shapes of batches have been met: a real training makes thousands."""
+PART: dict[str, Any] = {
+    "name": "particle-transformer",
+    "inputs": {"fields": FIELDS},
+    "backbone": {"kind": "particle-transformer"},
+    "method": {"kind": "supervised"},
+    "training": {"seen": 10**9, "micro_tokens": 2048},
+}
+WARM_UP = {PART["name"]: 1}
+"""Steps that are not counted; in the others `WARM_UP_JETS` are seen, until most shapes of batches have been met."""
+WARM_UP_JETS = 10_000
 
 
 def shards_of(jets: Path, scratch: Path) -> ShardDataset:
@@ -40,36 +50,53 @@ def shards_of(jets: Path, scratch: Path) -> ShardDataset:
     return ShardDataset(scratch)
 
 
-def rate(kind: str, precision: str, folder: Path, batch: int, steps: int, processes: int, turn: int) -> float:
-    """Jets per second of some steps of the training loop, after `WARM_UP` that are not counted."""
-    recipe = Recipe.model_validate(
-        {
-            "name": "benchmark",
-            "inputs": {"fields": FIELDS},
-            "backbone": {"kind": kind},
-            "method": {"kind": "supervised"},
-            "training": {"seen": 10**9, "precision": precision, "micro_tokens": MICRO_TOKENS[kind]},
-            "data": {"train": str(folder), "validation": str(folder)},
-        }
-    )
-    work = partial(timed_steps, recipe=recipe, batch=batch, steps=steps, turn=turn)
+def recipe_of(name: str, precision: str, folder: Path, batch_tokens: int | None = None) -> Recipe:
+    """A recipe below ``models/``, or that of the Particle Transformer, for these shards."""
+    path = MODELS / name / "recipe.yaml"
+    content = PART if name == PART["name"] else yaml.safe_load(path.read_text())
+    training = {**content["training"], "seen": 10**9, "precision": precision}
+    if batch_tokens is not None:
+        training["batch_tokens"] = batch_tokens
+    data = {"train": str(folder), "validation": str(folder)}
+    return Recipe.model_validate({**content, "training": training, "data": data})
+
+
+def rate(recipe: Recipe, processes: int, turn: int, *, batch: int | None = None, jets: int = 6_000) -> float:
+    """Jets per second of the training loop.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    processes : int
+    turn : int
+        Seed of the order of the jets.
+    batch : int, optional
+        Number of jets per step; by default as many as the ``batch_tokens`` of the recipe hold on average.
+    jets : int
+        Number of jets that are timed, after those that warm up.
+    """
+    work = partial(timed_steps, recipe=recipe, batch=batch, jets=jets, turn=turn)
     return launch(work, processes, recipe.training.precision)
 
 
-def timed_steps(fabric: Fabric, recipe: Recipe, batch: int, steps: int, turn: int) -> float:
+def timed_steps(fabric: Fabric, recipe: Recipe, batch: int | None, jets: int, turn: int) -> float:
     """What `rate` measures, in each process."""
-    warm_up = WARM_UP[recipe.backbone.kind]
     with tempfile.TemporaryDirectory() as run:
         training = Training(recipe, Path(run), fabric)
         data = training.data
         examples = Examples.of(*data.read(data.row_groups), training.weights)
-        order = np.random.default_rng(turn).permutation(data.n_sets)
-        starts = range(0, (steps + warm_up) * batch, batch)
+        size = batch or round(recipe.training.batch_tokens / float(examples.packed.n_tokens.mean()))
+        steps = max(1, round(jets / size))
+        warm_up = WARM_UP.get(recipe.name, -(-WARM_UP_JETS // size))
+        rows = np.random.default_rng(turn).permutation(data.n_sets)
+        order = np.resize(rows, (steps + warm_up) * size)
         mine = slice(fabric.global_rank, None, fabric.world_size)
-        parts = [Step(Position(), batch, examples.take(order[start : start + batch][mine])) for start in starts]
+        starts = range(0, len(order), size)
+        parts = [Step(Position(), size, examples.take(order[start : start + size][mine])) for start in starts]
         for part in parts[:warm_up]:
             training.step(part, threading.Event())
+        fabric.barrier()
         started = time.perf_counter()
         for part in parts[warm_up:]:
             training.step(part, threading.Event())
-        return steps * batch / (time.perf_counter() - started)
+        return steps * size / (time.perf_counter() - started)

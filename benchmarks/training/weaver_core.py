@@ -31,14 +31,17 @@ TRIMMER_WARMUP = 5
 class Wrapper(nn.Module):
     """As in the example network of weaver-core for JetClass."""
 
-    def __init__(self) -> None:
+    def __init__(self, precision: str) -> None:
         super().__init__()
+        self.bf16 = precision == "bf16"
         self.mod = ParticleTransformer(input_dim=17, num_classes=10, use_pre_activation_pair=False)
 
     def forward(self, features: Tensor, lorentz_vectors: Tensor, mask: Tensor) -> Tensor:
         """Logits, [jets, classes]."""
-        logits: Tensor = self.mod(features, v=lorentz_vectors, mask=mask)
-        return logits
+        # The autocast of weaver-core's loop is for CUDA only.
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            logits: Tensor = self.mod(features, v=lorentz_vectors, mask=mask)
+        return logits.float()
 
 
 class Loader:
@@ -57,12 +60,33 @@ class Loader:
 
 
 def weaver_trainer(
-    data: ShardDataset, order: npt.NDArray[np.int64], batch: int, device: str = "cpu"
+    data: ShardDataset,
+    order: npt.NDArray[np.int64],
+    batch: int,
+    device: str = "cpu",
+    *,
+    precision: str = "fp32",
+    compiled: bool = False,
 ) -> Callable[[int], int]:
-    """A function that makes some steps and gives the number of jets in them."""
+    """A function that makes some steps and gives the number of jets in them.
+
+    Parameters
+    ----------
+    data : ShardDataset
+    order : int64 array
+        The rows to train on.
+    batch : int
+        Number of jets per step.
+    device : str
+    precision : {"fp32", "bf16"}
+        ``bf16``: torch's autocast on a CPU, for which weaver-core has no option.
+    compiled : bool
+        As with weaver-core's option ``--compile``, for batches of any length.
+    """
     logging.getLogger("weaver").setLevel(logging.ERROR)
     torch.manual_seed(0)
-    model = Wrapper().to(device)
+    model = Wrapper(precision).to(device)
+    network = torch.compile(model, dynamic=True) if compiled else model
     optimizer = Ranger(model.parameters(), lr=1e-3)
     ready = list(padded(data, order, batch, 16))
     position = 0
@@ -73,7 +97,7 @@ def weaver_trainer(
         position += number
         with contextlib.redirect_stderr(io.StringIO()):
             train_classification(
-                model,
+                network,
                 nn.CrossEntropyLoss(),
                 optimizer,
                 None,

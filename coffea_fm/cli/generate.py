@@ -12,7 +12,9 @@ from coffea_fm.cli.output import Json, show
 
 
 def generate(
-    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of omnijet, next-token or joint: runs/NAME/best.")],
+    checkpoint: Annotated[
+        Path, typer.Argument(help="Checkpoint of a method that generates, such as runs/omnijet/best.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the shards.")],
     jets: Annotated[int, typer.Option(min=1, help="Number of jets.")] = 10_000,
     data: Annotated[
@@ -24,7 +26,7 @@ def generate(
     batch_size: Annotated[int, typer.Option(min=1, help="Number of jets that are generated together.")] = 1000,
     as_json: Json = False,
 ) -> None:
-    """Generate jets, particle by particle. With --data, compare masses, momenta and substructure with real jets."""
+    """Generate jets with a trained model. With --data, compare masses, momenta and substructure with real jets."""
     import coffea_fm
 
     result = coffea_fm.generate(

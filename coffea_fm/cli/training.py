@@ -38,10 +38,13 @@ def show_training(result: TrainingResult, again: str, *, as_json: bool) -> None:
         "finished": result.finished,
         "seen": result.seen,
         "validation": result.metrics,
+        "collapsed": result.collapsed,
         "best": str(result.best),
     }
     numbers = ", ".join(f"{name} {value:.4f}" for name, value in result.metrics.items())
     lines = [f"{result.seen} examples seen; best on validation: {numbers or 'none yet'}"]
+    if result.collapsed:
+        lines.append("the embeddings have collapsed: this checkpoint is useless")
     if result.finished:
         lines.append(f"wrote {result.best}; next: coffea-fm export {result.best}")
     else:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from coffea_fm.errors import BundleError, CoffeaFMError
+from coffea_fm.errors import BundleError, CoffeaFMError, first_line
 
 
 def run_graph(session: Any, outputs: Sequence[str], arrays: Mapping[str, Any]) -> list[Any]:
@@ -24,8 +24,9 @@ def run_graph(session: Any, outputs: Sequence[str], arrays: Mapping[str, Any]) -
     except CoffeaFMError:  # of a server
         raise
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
-        raise BundleError(f"a graph of the bundle failed: {reason}; export or import the model again") from error
+        raise BundleError(
+            f"a graph of the bundle failed: {first_line(error)}; export or import the model again"
+        ) from error
 
 
 @contextmanager

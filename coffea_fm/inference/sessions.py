@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from coffea_fm.errors import BundleError, InputError
+from coffea_fm.errors import BundleError, InputError, first_line
 from coffea_fm.inference.providers import choose_providers
 from coffea_fm.inference.threads import owned_threads
 
@@ -61,8 +61,9 @@ def _create(ort: Any, data: bytes, providers: tuple[str, ...]) -> Session:
     try:
         made = ort.InferenceSession(data, options, providers=list(providers))
     except Exception as error:
-        reason = str(error).splitlines()[0]
-        raise BundleError(f"onnxruntime {ort.__version__} cannot open a graph of the bundle: {reason}") from error
+        raise BundleError(
+            f"onnxruntime {ort.__version__} cannot open a graph of the bundle: {first_line(error)}"
+        ) from error
     where = ", ".join(made.get_providers())
     _LOG.info(
         "onnxruntime %s runs a graph on %s; this process owns %d threads", ort.__version__, where, owned_threads()

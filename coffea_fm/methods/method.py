@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from coffea_fm.config import Config
-from coffea_fm.nn.batches import Examples, padded_batches
+from coffea_fm.nn.batches import Columns, Examples, padded_batches
+from coffea_fm.nn.inputs import Inputs
 from coffea_fm.nn.model import Model
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import Level
@@ -67,8 +68,28 @@ class Method(nn.Module):
         super().__init__()
         self.model = model
 
+    def start_from(self, folder: Path) -> None:
+        """Take over what `describe` wrote next to the checkpoint that a training starts from; nothing by default."""
+
     def prepare(self, data: ShardDataset, seed: int) -> None:
         """Set buffers from the training data, once, before the first step of a run."""
+
+    def columns(self, data: ShardDataset, cache: Path) -> Columns:  # noqa: ARG002
+        """Compute numbers once for each example, [n_examples, ...], to be read as further columns; none by default.
+
+        It is called at every start of a run, so expensive ones belong into the folder `cache`, which all runs in the
+        same parent folder share.
+        """
+        return {}
+
+    def constants(self) -> Mapping[str, Callable[[Inputs], Tensor]]:
+        """Numbers of each token that stay the same for the whole run, as functions of the inputs; by default none.
+
+        Each maps a padded batch to integers [things, tokens]. They are computed once per jet and kept with it, and reach
+        the method as known outputs of the tokens, int32 [things, tokens, 1]. If the training augments its jets, they
+        are missing from its batches.
+        """
+        return {}
 
     def parts(
         self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator

@@ -16,17 +16,24 @@ from coffea_fm.methods.contrastive.moco import MoCoConfig
 from coffea_fm.methods.contrastive.rs3l import RS3LConfig
 from coffea_fm.methods.contrastive.swav import SwAVConfig
 from coffea_fm.methods.distillation.dino import DINOConfig
+from coffea_fm.methods.distillation.dino_ibot import DINOiBOTConfig
 from coffea_fm.methods.distillation.rino import RINOConfig
+from coffea_fm.methods.flow.jets import JetFlowConfig
+from coffea_fm.methods.flow.omnilearn import OmniLearnConfig
+from coffea_fm.methods.flow.ssfm import SSFMConfig
 from coffea_fm.methods.generative.joint import JointConfig
 from coffea_fm.methods.generative.mpm_causal import MPMCausalConfig
 from coffea_fm.methods.generative.next_token import NextTokenConfig
 from coffea_fm.methods.generative.omnijet import OmniJetConfig
 from coffea_fm.methods.generative.vq_vae import VQVAEConfig
+from coffea_fm.methods.joint_embedding.jepa import JEPAConfig
 from coffea_fm.methods.masked.particles import MaskedConfig
 from coffea_fm.methods.method import MethodConfig
 from coffea_fm.methods.supervised.classification import SupervisedConfig
 from coffea_fm.methods.supervised.cwola import CwolaConfig
+from coffea_fm.methods.supervised.distillation import DistillationConfig
 from coffea_fm.methods.supervised.domain_adversarial import DomainAdversarialConfig
+from coffea_fm.methods.supervised.multi_task import MultiTaskConfig
 from coffea_fm.methods.supervised.pairs import PairClassificationConfig
 from coffea_fm.methods.supervised.regression import RegressionConfig
 from coffea_fm.methods.supervised.tokens import TokenClassificationConfig
@@ -36,18 +43,25 @@ GROUP = "coffea_fm.methods"
 METHODS: tuple[type[MethodConfig], ...] = (
     CwolaConfig,
     DINOConfig,
+    DistillationConfig,
+    DINOiBOTConfig,
     DomainAdversarialConfig,
+    JEPAConfig,
     JetCLRConfig,
+    JetFlowConfig,
     JointConfig,
     MaskedConfig,
+    MultiTaskConfig,
     MoCoConfig,
     MPMCausalConfig,
     NextTokenConfig,
     OmniJetConfig,
+    OmniLearnConfig,
     PairClassificationConfig,
     RegressionConfig,
     RINOConfig,
     RS3LConfig,
+    SSFMConfig,
     SupervisedConfig,
     SwAVConfig,
     TokenClassificationConfig,

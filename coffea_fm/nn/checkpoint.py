@@ -23,7 +23,7 @@ from coffea_fm.tokens.limits import check_level
 from coffea_fm.untrusted.json_text import parse_json
 from coffea_fm.untrusted.local_files import read_file
 from coffea_fm.untrusted.refused import Refused
-from coffea_fm.untrusted.safetensors_header import read_header
+from coffea_fm.untrusted.safetensors_header import read_metadata
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
@@ -145,7 +145,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], object]:
         If the file is damaged.
     """
     try:
-        about = read_header(path).metadata.get("about", "null")
+        about = read_metadata(path).get("about", "null")
         return load_file(path), parse_json(about)
     except (SafetensorError, Refused) as error:
         raise InputError(f"{path} is damaged ({error}): delete it, or take another checkpoint") from error

@@ -24,7 +24,7 @@ from coffea.processor.accumulator import accumulate
 
 from coffea_fm.errors import CoffeaFMError, InputError
 from coffea_fm.running.merging import packed, unpacked
-from coffea_fm.running.tasks import Task, describe
+from coffea_fm.running.tasks import Task, describe, is_chunk
 from coffea_fm.running.throughput.measuring import Measured
 
 FEWEST = 3
@@ -46,6 +46,11 @@ def process_chunk(task: Task, broadcast: tuple[bytes, bytes | None]) -> bytes:
 def merge_chunks(results: Sequence[bytes]) -> bytes:
     """Add results on a worker."""
     return packed(accumulate(map(unpacked, results)))
+
+
+def _why_killed(task: Task) -> str:
+    remedy = "use a smaller --chunksize or more memory" if is_chunk(task.item) else "give the workers more memory"
+    return f"dask workers died repeatedly on it, most likely out of memory: {remedy}"
 
 
 def _same(value: Any) -> Any:
@@ -141,7 +146,7 @@ class DaskTasks:
         else:
             lost |= dict.fromkeys(again, f"the dask scheduler at {self._client.scheduler.address} has gone away")
         for task, why in lost.items():
-            if not hasattr(task.item, "entrystart"):
+            if not is_chunk(task.item):
                 raise InputError(f"{describe(task.item)}: {why}")
             yield {"given up": {task.item: f"{describe(task.item)}: {why}"}}
 
@@ -153,8 +158,7 @@ class DaskTasks:
         if isinstance(error, KilledWorker):
             _log.info("dask gave up: %s", error)
             self._killed.update([by_key[str(error.task)]] if str(error.task) in by_key else tasks)
-            why = "dask workers died repeatedly on it, most likely out of memory: use a smaller --chunksize or more memory"
-            return {task: why for task in tasks if self._is_to_blame(task)}
+            return {task: _why_killed(task) for task in tasks if self._is_to_blame(task)}
         if isinstance(error, CancelledError):
             _log.info("the scheduler forgot %d chunks: %s", len(tasks), error)
             self._cancelled.update(tasks)

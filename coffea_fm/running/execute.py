@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import re
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,23 +15,21 @@ from typing import Any
 from coffea.processor import ProcessorABC, Runner
 from coffea.processor.accumulator import accumulate
 from coffea.processor.executor import WorkItem
-from rich.console import Console
 
 from coffea_fm.errors import CoffeaFMError, InputError, OutputError
-from coffea_fm.files import remove_temporary
+from coffea_fm.files import remove_temporary, start_of
 from coffea_fm.remote import timeout_seconds
+from coffea_fm.running.account import account, unread
 from coffea_fm.running.checkpoints.store import Checkpoints, chunk_name, open_checkpoints
 from coffea_fm.running.chunks import AUTO, parse_chunksize
 from coffea_fm.running.chunksize import chunk_size
 from coffea_fm.running.executors import TaskExecutor, without_tracebacks
 from coffea_fm.running.fileset import Fileset, file_format
 from coffea_fm.running.friends import Friends
-from coffea_fm.running.headers import Header, read_headers
+from coffea_fm.running.headers import File, Header, read_headers
 from coffea_fm.running.merging import Merging
-from coffea_fm.running.missing import missing_entries
 from coffea_fm.running.opening import readable_branches
 from coffea_fm.running.process import Process
-from coffea_fm.running.processed_files import processed_files
 from coffea_fm.running.progress.watch import watched
 from coffea_fm.running.result import RunResult
 from coffea_fm.running.tasks import describe
@@ -41,9 +37,6 @@ from coffea_fm.running.throughput.account import Throughput
 from coffea_fm.running.unfinished import Unfinished
 
 _log = logging.getLogger(__name__)
-
-_BUFFER = re.compile("-(data|offsets|mask|index|tags|starts|stops)$")
-"""What coffea's names of columns end with: the part of awkward's array that was read from the branch."""
 
 
 def execute(
@@ -95,87 +88,76 @@ def execute(
     start = time.perf_counter()
     data_format = file_format(fileset)
     identity = _identity(processor, schema, friends, checkpoints, folder)
+    kept = identity if checkpoints is not None else None
     with without_tracebacks():
-        n_files = sum(len(dataset.files) for dataset in fileset.values())
-        with watched(executor, "Reading headers", "file", [0] * n_files, quiet=quiet) as seen:
-            headers, failed_files = read_headers(fileset, seen.executor, data_format)
-        if not headers:
-            first = next(iter(failed_files.values()), "it names none")
-            raise InputError(f"no file of the fileset can be read; the first: {first}")
-        kept_in = identity.folder if checkpoints is not None and identity is not None else folder
-        size = chunk_size(
-            parse_chunksize(chunksize), processor, schema, headers, executor, besides=friends, folder=kept_in
+        headers, unreadable = _headers(fileset, executor, data_format, quiet=quiet)
+        given, place = parse_chunksize(chunksize), kept.folder if kept else folder
+        size = chunk_size(given, processor, schema, headers, executor, besides=friends, folder=place)
+        _log.info("%s", size)
+        by_name = _named_chunks(headers, fileset, size.events)
+        _log.info("%d chunks of %d files on %s", len(by_name), len(headers), type(executor).__name__)
+        if kept is not None:
+            kept.describe(processor, len(by_name))
+        executor = executor.copy(
+            run=start_of(_run_name(identity, by_name)),
+            names={chunk: name for name, chunk in by_name.items()},
+            checkpoints=kept,
         )
-        if size.is_chosen and not quiet:
-            Console(stderr=True).print(str(size), highlight=False)
-        by_name = {
-            chunk_name(chunk, header): chunk
-            for header in headers
-            for chunk in header.chunks(fileset[header.file.dataset], size.events)
-        }
-        chunks = list(by_name.values())
-        _log.info("%d chunks of %d files on %s", len(chunks), len(headers), type(executor).__name__)
+        timeout = timeout_seconds()
+        runner = Runner(executor=executor, schema=schema, format=data_format, savemetrics=True, xrootdtimeout=timeout)
         branches = readable_branches(schema) if data_format == "root" else {}
-        label = hashlib.sha256("".join([identity.run if identity else "", *sorted(by_name)]).encode()).hexdigest()[:8]
-        executor = executor.copy(run=label, names={chunk: name for name, chunk in by_name.items()})
-        if checkpoints is not None and identity is not None:
-            identity.describe(processor, len(chunks))
-            executor.checkpoints = identity
-        runner = Runner(
-            executor=executor,
-            schema=schema,
-            format=data_format,
-            savemetrics=True,
-            xrootdtimeout=timeout_seconds(),
-        )
         process = Process(processor, friends)
-        unfinished = Unfinished(folder, identity) if folder is not None and identity is not None else None
-        if chunks:
+        if by_name:
+            unfinished = Unfinished(folder, identity) if folder is not None and identity is not None else None
             out = _run(runner, by_name, process, branches, unfinished, quiet=quiet)
         else:
             chunk = headers[0].nothing(fileset[headers[0].file.dataset])
             out = _run_on_nothing(runner, chunk, process, branches)
-    kept_at = executor.checkpoints.place if executor.checkpoints else None
-    written_to = (Path(file).parent for file, _ in out.get("files", ()))
-    for place in filter(None, {*written_to, folder, kept_at}):
-        remove_temporary(place, label)
-    result = _account(chunks, headers, out)
+    _remove_temporary(executor, folder, out)
+    chunks = list(by_name.values())
+    result = account(chunks, headers, out)
     return replace(
         result,
         seconds=time.perf_counter() - start,
         chunksize=size,
-        skipped={**{describe(file): why for file, why in failed_files.items()}, **result.skipped},
-        notes=[*_unread(fileset, headers, chunks), *result.notes],
+        skipped={**{describe(file): why for file, why in unreadable.items()}, **result.skipped},
+        notes=[*unread(fileset, headers, chunks), *result.notes],
     )
 
 
-def _account(chunks: Sequence[WorkItem], headers: Sequence[Header], out: Mapping[str, Any]) -> RunResult:
-    """What became of every chunk."""
-    failed: dict[WorkItem, str] = out.get("failed", {})
-    lost: dict[WorkItem, str] = out.get("lost", {})
-    processed: set[WorkItem] = out.get("processed", set())
-    if chunks and not processed:
-        first = next(iter((failed | lost).values()))
-        raise InputError(f"no chunk of the fileset could be processed; the first: {first}")
-    _check_account(chunks, processed, failed | lost)
-    events: Counter[str] = Counter()
-    for chunk in sorted(processed, key=lambda item: item.dataset):
-        events[chunk.dataset] += len(chunk)
-    return RunResult(
-        output=out["out"].output,
-        events=dict(events),
-        seconds=0.0,
-        files=len({chunk.filename for chunk in chunks} - {chunk.filename for chunk in failed | lost}),
-        chunks=len(processed) if chunks else 0,
-        skipped={describe(item): why for item, why in failed.items()},
-        events_skipped=sum(map(len, failed)),
-        empty_files=[header.file.filename for header in headers if not header.entries],
-        processed=processed_files(headers, processed),
-        missing=missing_entries(lost),
-        throughput=out.get("throughput", Throughput()),
-        columns=sorted({_BUFFER.sub("", name) for name in out["metrics"].get("columns", ())}),
-        notes=[*_of_checkpoints(out), *out.get("notes", ())],
-    )
+def _headers(
+    fileset: Fileset, executor: TaskExecutor, data_format: str, *, quiet: bool
+) -> tuple[list[Header], dict[File, str]]:
+    """The headers of the files that can be read, at least one, and why others cannot."""
+    n_files = sum(len(dataset.files) for dataset in fileset.values())
+    with watched(executor, "Reading headers", "file", [0] * n_files, quiet=quiet) as seen:
+        headers, unreadable = read_headers(fileset, seen.executor, data_format)
+    if not headers:
+        first = next(iter(unreadable.values()), "it names none")
+        raise InputError(f"no file of the fileset can be read; the first: {first}")
+    return headers, unreadable
+
+
+def _named_chunks(headers: Sequence[Header], fileset: Fileset, size: int) -> dict[str, WorkItem]:
+    """All chunks, by what checkpoints call them."""
+    return {
+        chunk_name(chunk, header): chunk
+        for header in headers
+        for chunk in header.chunks(fileset[header.file.dataset], size)
+    }
+
+
+def _run_name(identity: Checkpoints | None, names: Iterable[str]) -> str:
+    """The same for each start of the same run."""
+    return hashlib.sha256("".join([identity.run if identity else "", *sorted(names)]).encode()).hexdigest()[:8]
+
+
+def _remove_temporary(executor: TaskExecutor, folder: Path | None, out: Mapping[str, Any]) -> None:
+    """Remove what killed workers were writing, wherever this run writes."""
+    kept_at = executor.checkpoints.place if executor.checkpoints else None
+    written_to = (Path(file).parent for file, _ in out.get("files", ()))
+    for place in filter(None, {*written_to, folder, kept_at}):
+        remove_temporary(place, executor.run)
 
 
 def _identity(
@@ -227,11 +209,6 @@ def _run(
     return out
 
 
-def _of_checkpoints(out: Mapping[str, Any]) -> list[str]:
-    kept = [f"{out['kept']} of {len(out['processed'])} chunks are from checkpoints"] if out.get("kept") else []
-    return [*kept, *out.get("remarks", ())]
-
-
 def _run_on_nothing(runner: Runner, chunk: WorkItem, process: Process, branches: dict[str, str]) -> dict[str, Any]:
     """Where no file has events, the processor is asked for its empty output, so that there are empty histograms."""
     try:
@@ -239,23 +216,3 @@ def _run_on_nothing(runner: Runner, chunk: WorkItem, process: Process, branches:
     except CoffeaFMError as error:
         notes = [f"there are no events, and the processor cannot make an empty output: {error}"]
         return {"out": Merging({}), "processed": set(), "metrics": {}, "notes": notes}
-
-
-def _unread(fileset: Fileset, headers: Sequence[Header], chunks: Sequence[WorkItem]) -> list[str]:
-    """What of the fileset was left out on purpose."""
-    notes = [sentence for dataset in fileset.values() for sentence in dataset.unread]
-    stepped = [header for header in headers if header.file.filename in fileset[header.file.dataset].steps]
-    if stepped:
-        files = {header.file.filename for header in stepped}
-        read = sum(len(chunk) for chunk in chunks if chunk.filename in files)
-        total = sum(header.entries for header in stepped)
-        notes.append(f"{read} of {total} entries were asked for by the steps of the fileset")
-    return notes
-
-
-def _check_account(chunks: Sequence[WorkItem], processed: set[WorkItem], failed: dict[WorkItem, str]) -> None:
-    lost = set(chunks) - set(processed) - failed.keys()
-    if lost:
-        raise InputError(
-            f"{len(lost)} of {len(chunks)} chunks gave no result, the first {describe(min(lost, key=str))}"
-        )

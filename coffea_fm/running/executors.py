@@ -37,7 +37,7 @@ class TaskExecutor(ExecutorBase):  # type: ignore[misc]
     names : mapping of WorkItem to str
         What checkpoints call the chunks.
     run : str
-        Hexadecimal name of the run, in the names of temporary files.
+        Name of this start of the run, in the names of temporary files.
     report : callable, optional
         What workers call with each chunk that they begin or end.
     """

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import traceback
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from textwrap import shorten
 
-from coffea_fm.errors import CoffeaFMError, InputError
-from coffea_fm.remote import Cause, cause, may_pass
+from coffea_fm.errors import CoffeaFMError, InputError, first_line
+from coffea_fm.remote import Cause, cause, causes, may_pass
 from coffea_fm.running.kinds import other_kind, starts_otherwise
 
 _LONGEST = 300
@@ -65,7 +65,7 @@ def explain(error: BaseException, file: str, entries: str = "") -> CoffeaFMError
         otherwise an `InputError` with the exception and the line that raised it.
     """
     where = f"{file}, {entries}" if entries else file
-    chain = list(_causes(error))
+    chain = list(causes(error))
     for known in chain:
         if isinstance(known, CoffeaFMError):
             return known if file in str(known) else type(known)(f"{known} [{where}]")
@@ -132,16 +132,10 @@ def serves_no_ranges(url: str) -> bool:
         return False
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-
-
 def sentence(error: BaseException) -> str:
     """Describe an exception in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {shorten(lines[0], _LONGEST).rstrip('.,:')}" if lines else type(error).__name__
+    name, said = type(error).__name__, first_line(error, 10 * _LONGEST)
+    return name if said == name else f"{name}: {shorten(said, _LONGEST).rstrip('.,:')}"
 
 
 def _place(error: BaseException) -> str:

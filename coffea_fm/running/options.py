@@ -56,7 +56,8 @@ class RunOptions:
     cluster_config : path-like or mapping, optional
         YAML file of the cluster's settings, or the settings: memory, wall time, partition, ...
     workers : int, optional
-        Number of processes on this machine, or of jobs; by default what `cluster_config` says, or 1.
+        Number of processes on this machine, or of jobs; by default what `cluster_config` says, or 1. Not for a
+        scheduler that is running, and not beside ``adaptive``.
     chunksize : int or "auto"
         Approximate number of events per chunk. ``auto`` chooses from the headers of the files, the models and the
         workers; see `coffea_fm.running.chunksize`.
@@ -89,14 +90,20 @@ class RunOptions:
         if self.cluster:
             from coffea_fm.running.clusters.table import find_cluster
 
-            find_cluster(self.cluster, self.cluster_config)  # a typing error is told before anything runs
+            config = find_cluster(self.cluster, self.cluster_config)  # a typing error is told before anything runs
+            if self.workers is not None:
+                config.check_workers(self.workers)
         elif self.cluster_config is not None:
             raise RecipeError(f"--cluster-config {self.cluster_config} is for a --cluster, and none is given")
-
         if self.performance_report is not None and not self.cluster:
             raise RecipeError(
                 f"--performance-report {os.fspath(self.performance_report)} is a report of dask, and this run is not on "
                 "dask: give a --cluster such as local; throughput.html in the output folder needs none"
+            )
+        if self.performance_report is not None and find_spec("bokeh") is None:
+            raise InputError(
+                "dask's performance report needs bokeh, here and where the scheduler runs: pip install "
+                "'coffea-fm[dashboard]'"
             )
 
     @classmethod
@@ -122,6 +129,8 @@ class RunOptions:
         if not self.cluster:
             yield make_executor(workers=self.workers or 1, skip_unreadable=self.skip_bad_files)
             return
+        if self.performance_report is not None:
+            prepare_folder(Path(self.performance_report).absolute().parent)
         with self.client() as client, _reported(self.performance_report):
             yield make_executor(client=client, skip_unreadable=self.skip_bad_files)
 
@@ -138,14 +147,9 @@ def _reported(path: PathLike | None) -> Iterator[None]:
     if path is None:
         yield
         return
-    if find_spec("bokeh") is None:
-        raise InputError(
-            "dask's performance report needs bokeh, here and where the scheduler runs: pip install 'coffea-fm[dashboard]'"
-        )
     import distributed
 
     report: Any = distributed.performance_report
-    prepare_folder(Path(path).absolute().parent)
     with report(filename=os.fspath(path)):
         yield
 

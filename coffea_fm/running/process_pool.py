@@ -13,7 +13,7 @@ from loky import ProcessPoolExecutor  # type: ignore[import-untyped]
 from coffea_fm.errors import InputError
 from coffea_fm.parent import end_with_parent
 from coffea_fm.running.merging import packed, unpacked
-from coffea_fm.running.tasks import Task, describe
+from coffea_fm.running.tasks import Task, describe, is_chunk
 
 _ALONE = 2
 """How often a suspect may kill a process of its own."""
@@ -59,10 +59,10 @@ class ProcessPool:
             yield from self._once(1, function, [task], undone)
             if not undone:
                 return
-        why = "its worker process was killed, most likely out of memory: use fewer --workers or a smaller --chunksize"
-        if not hasattr(task.item, "entrystart"):
-            raise InputError(f"{describe(task.item)}: {why}")
-        yield {"given up": {task.item: f"{describe(task.item)}: {why}"}}
+        why = f"{describe(task.item)}: its worker process was killed, most likely out of memory: use fewer --workers"
+        if not is_chunk(task.item):
+            raise InputError(why)
+        yield {"given up": {task.item: f"{why} or a smaller --chunksize"}}
 
     def _once(
         self, workers: int, function: Callable[[Task], Any], tasks: Sequence[Task], undone: list[Task]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,44 +13,49 @@ import uproot
 from coffea.nanoevents import NanoEventsFactory
 from coffea.processor.executor import ExecutorBase
 
+from coffea_fm.errors import CoffeaFMError
 from coffea_fm.inference.base import BaseTagger
 from coffea_fm.running.headers import File, Header
 from coffea_fm.running.opening import readable_branches
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class _Trace:
-    """Runs on a worker: bytes per event of what taggers read of one file."""
+    """Runs on a worker: bytes per event of what taggers read of one file, nothing if they cannot say."""
 
     schema: Any
     tagged: tuple[tuple[str, tuple[BaseTagger, ...]], ...]
     entries: int
 
     def __call__(self, file: File) -> dict[str, Any]:
-        try:
-            return {"read": {file: self._bytes(file) / self.entries}}
-        except Exception:  # noqa: BLE001 - the processor may prepare its jets before it tags them
-            return {"read": {}}
-
-    def _bytes(self, file: File) -> int:
         where, options = {file.filename: file.treename}, readable_branches(self.schema)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # coffea's, for each branch that it cannot read
             made = NanoEventsFactory.from_root(where, schemaclass=self.schema, entry_stop=1, iteritems_options=options)
             events = made.events()
-        branches: set[str] = set()
-        for collection, taggers in self.tagged:
-            if collection in events.fields:
-                branches |= {name for tagger in taggers for name in tagger.columns(events[collection])}
+        branches = self._branches(events)
         with uproot.open(file.filename) as root:
             tree = root[file.treename]
-            return sum(int(tree[name].uncompressed_bytes) for name in branches if name in tree)
+            size = sum(int(tree[name].uncompressed_bytes) for name in branches if name in tree)
+        return {"read": size / self.entries} if size else {}
+
+    def _branches(self, events: Any) -> set[str]:
+        branches: set[str] = set()
+        for collection, taggers in self.tagged:
+            for tagger in taggers if collection in events.fields else ():
+                with suppress(Exception):  # the processor may prepare its jets before it tags them
+                    branches |= set(tagger.columns(events[collection]))
+        return branches
 
 
 def bytes_read(
     header: Header, schema: Any, tagged: Mapping[str, Sequence[BaseTagger]], executor: ExecutorBase
 ) -> float | None:
     """Bytes per event that taggers read of a file, found on a worker without reading events; None if that fails.
+
+    Each replica of the file is tried, as for its header.
 
     Parameters
     ----------
@@ -64,6 +71,10 @@ def bytes_read(
         return None
     trace = _Trace(schema, tuple((name, tuple(taggers)) for name, taggers in tagged.items()), header.entries)
     reader = executor.copy(desc="Reading columns", unit="file", function_name="get_columns", compression=None)
-    found, _ = reader([header.file], trace, None)
-    read: float | None = (found or {}).get("read", {}).get(header.file)
-    return read or None
+    try:
+        found, _ = reader([header.file], trace, None)
+    except CoffeaFMError as error:  # a run whose chunks cannot be read says so itself
+        _log.info("the memory of a chunk is not known: %s", error)
+        return None
+    read: float | None = (found or {}).get("read")
+    return read

@@ -111,6 +111,11 @@ def _fewer_warnings(*, show: bool) -> Iterator[None]:
         yield
 
 
+def is_chunk(item: Any) -> bool:
+    """Whether it is a chunk of events, and not a file whose header is read."""
+    return hasattr(item, "entrystart")
+
+
 def describe(item: Any) -> str:
     """The file and, for a chunk, its entries."""
     return ", ".join(filter(None, [item.filename, entries(item)]))
@@ -118,4 +123,4 @@ def describe(item: Any) -> str:
 
 def entries(item: Any) -> str:
     """The entries of a chunk; empty for a whole file."""
-    return f"entries {item.entrystart} to {item.entrystop}" if hasattr(item, "entrystart") else ""
+    return f"entries {item.entrystart} to {item.entrystop}" if is_chunk(item) else ""

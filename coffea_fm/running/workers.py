@@ -42,12 +42,13 @@ class Workers:
 def workers_of(executor: ExecutorBase) -> Workers:
     """The workers of an executor. A cluster without any counts as one worker like this process."""
     if isinstance(executor, DaskExecutor):
-        return _of_dask(executor.client)
+        return dask_workers(executor.client)
     number = getattr(executor, "workers", 1)
     return Workers(number, 1, memory_limit(sharing=number))
 
 
-def _of_dask(client: Any) -> Workers:
+def dask_workers(client: Any) -> Workers:
+    """The workers of a dask cluster."""
     found = client.scheduler_info(n_workers=-1)["workers"]
     if not found:
         return Workers(1, 1, memory_limit())

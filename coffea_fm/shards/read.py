@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -107,6 +108,7 @@ class ShardDataset:
         self._paths = paths
         self.chosen = chosen
         self._kept: dict[tuple[Path, int], BoolArray] = {}
+        self._more: dict[RowGroup, Columns] = {}
         if chosen is not None:
             self._choose(chosen)
 
@@ -123,6 +125,17 @@ class ShardDataset:
     def whole(self) -> ShardDataset:
         """The same data set with all its rows."""
         return ShardDataset(self.folder, self.level)
+
+    def with_columns(self, columns: Columns) -> Self:
+        """The same data set with further columns [n_rows, ...] in memory, in the order of ``row_groups``."""
+        extended = copy(self)
+        ends = np.cumsum([group.n_sets for group in self.row_groups])[:-1]
+        parts = {name: np.split(column, ends) for name, column in columns.items()}
+        more = {
+            group: {name: part[index] for name, part in parts.items()} for index, group in enumerate(self.row_groups)
+        }
+        extended._more = {group: self._more.get(group, {}) | more[group] for group in more}
+        return extended
 
     @property
     def n_sets(self) -> int:
@@ -143,7 +156,8 @@ class ShardDataset:
         packed : Packed
             The level that is read.
         columns : dict of str to array of shape [n_rows]
-            All columns with one number per row, whether requested or not: ``target``, ``weight``, ``pt_raw``, ...
+            All columns with one number per row, whether requested or not: ``target``, ``weight``, ``pt_raw``, ... And
+            those of `with_columns`.
         """
         tables = []
         wanted = list(dict.fromkeys([*self._names, *self._scalars.values()]))
@@ -154,6 +168,9 @@ class ShardDataset:
             kept = np.concatenate([self._kept[group.path, group.index] for group in row_groups])
             table = table.filter(pa.array(kept)).combine_chunks()
         columns = {name: table.column(column).to_numpy() for name, column in self._scalars.items()}
+        if self._more:
+            more = [self._more[group] for group in row_groups]
+            columns |= {name: np.concatenate([part[name] for part in more]) for name in more[0]}
         try:
             return from_table(table, self.level), columns
         except Refused as error:

@@ -64,5 +64,5 @@ def write_jetclass(path: Path, jets: ak.Array) -> None:
         **{f"jet_{name}": quantise(values) for name, values in scalars.items()},
         **{f"jet_{name}": ak.to_numpy(jets[name]) for name in PAIRING if name in jets.fields},
     }
-    with uproot.recreate(path, compression=uproot.LZMA(6)) as file:
+    with uproot.recreate(path, compression=uproot.LZMA(1)) as file:
         file.mktree("tree", tree)

@@ -53,7 +53,7 @@ def write_nano(path: Path, jets: ak.Array, run: int, block: int) -> None:
         ),
         "GenPart": nano_partons(jets.hard[first]),
     }
-    with uproot.recreate(path, compression=uproot.LZMA(6)) as file:
+    with uproot.recreate(path, compression=uproot.LZMA(1)) as file:
         file.mktree("Events", tree)
 
 

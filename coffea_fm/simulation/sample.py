@@ -98,10 +98,11 @@ def _with_variations(
     detector: DetectorSettings,
 ) -> ak.Array:
     parts = [ak.with_field(nominal, np.zeros(len(nominal), np.int32), "variation")]
-    for variation in again:
-        events, numbers = variation.shower(hard_events)
+    with_jets = np.unique(ak.to_numpy(nominal.event))
+    for variation in again if len(with_jets) else ():
+        events, numbers = variation.shower([hard_events[event] for event in with_jets])
         varied = _labelled_jets(events, label, pt_range, variation.random, detector)
-        varied = ak.with_field(varied, numbers[ak.to_numpy(varied.event)], "event")
+        varied = ak.with_field(varied, with_jets[numbers][ak.to_numpy(varied.event)], "event")
         parts.append(varied_jets(nominal, varied, variation.number))
     together = ak.concatenate(parts)
     return together[np.argsort(ak.to_numpy(together.event), kind="stable")]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lightning_fabric import Fabric
 
-from coffea_fm.errors import RecipeError
+from coffea_fm.errors import RecipeError, warn
 from coffea_fm.training.data.datasets import datasets
 from coffea_fm.training.loop.adaptation import starting_point
 from coffea_fm.training.loop.interrupt import stop_requested
@@ -23,6 +23,8 @@ from coffea_fm.training.loop.state import open_run
 from coffea_fm.training.recipe.recipe import Recipe, load_recipe
 
 RecipeLike = Recipe | str | os.PathLike[str]
+Outcome = tuple[bool, int, dict[str, float], bool]
+"""Whether a training finished, how many jets it saw, metrics of its best checkpoint, and whether that has collapsed."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,12 +41,15 @@ class TrainingResult:
         Number of jets or events seen, including repetitions.
     metrics : dict of str to float
         Validation metrics of the best checkpoint.
+    collapsed : bool
+        Whether its embeddings of different jets are nearly the same, in a training without a head.
     """
 
     folder: Path
     finished: bool
     seen: int
     metrics: dict[str, float]
+    collapsed: bool = False
 
     @property
     def best(self) -> Path:
@@ -54,6 +59,7 @@ class TrainingResult:
     def __repr__(self) -> str:
         state = "finished" if self.finished else "interrupted, the same call goes on"
         numbers = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
+        state += ", collapsed" if self.collapsed else ""
         return f"TrainingResult({self.best}, {state}, {self.seen} seen; on validation: {numbers or 'nothing yet'})"
 
 
@@ -85,10 +91,12 @@ def pretrain(
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     folder = Path(runs) / recipe.name
     datasets(recipe)
-    starting_point(recipe)
+    start = starting_point(recipe)
+    if start is not None and start.change:
+        warn(start.change)
     work = partial(_train, recipe=recipe, folder=folder, show_progress=show_progress)
-    finished, seen, metrics = launch(work, processes, recipe.training.precision)
-    return TrainingResult(folder, finished, seen, metrics)
+    finished, seen, metrics, collapsed = launch(work, processes, recipe.training.precision)
+    return TrainingResult(folder, finished, seen, metrics, collapsed)
 
 
 def finetune(
@@ -110,7 +118,7 @@ def finetune(
     return pretrain(loaded, runs, processes=processes, show_progress=show_progress)
 
 
-def _train(fabric: Fabric, recipe: Recipe, folder: Path, show_progress: bool) -> tuple[bool, int, dict[str, float]]:
+def _train(fabric: Fabric, recipe: Recipe, folder: Path, show_progress: bool) -> Outcome:
     with opened_by_one(fabric, folder, recipe):
         return _run(fabric, recipe, folder, show_progress)
 
@@ -132,7 +140,7 @@ def opened_by_one(fabric: Fabric, folder: Path, recipe: Recipe) -> Iterator[None
         yield
 
 
-def _run(fabric: Fabric, recipe: Recipe, folder: Path, show_progress: bool) -> tuple[bool, int, dict[str, float]]:
+def _run(fabric: Fabric, recipe: Recipe, folder: Path, show_progress: bool) -> Outcome:
     training = Training(recipe, folder, fabric)
     unit = f"{training.data.level.name}s"
     visible = show_progress and fabric.is_global_zero
@@ -140,4 +148,4 @@ def _run(fabric: Fabric, recipe: Recipe, folder: Path, show_progress: bool) -> t
     with stop_requested() as stop, progress_bar(recipe.name, total, done, unit=unit, visible=visible) as bar:
         training.run(stop, bar)
     progress = training.progress
-    return progress.finished, progress.seen, progress.best
+    return progress.finished, progress.seen, progress.best, training.collapsed(progress.best)

@@ -60,10 +60,6 @@ class Archive:
         """Names of its files and folders."""
         return list(self._files)
 
-    def size(self, name: str) -> int:
-        """Size of a file when unpacked; raises `KeyError` if there is none."""
-        return self._files[name].file_size
-
     def read(self, name: str, most_bytes: int = MOST_BYTES) -> bytes:
         """The content of a file.
 

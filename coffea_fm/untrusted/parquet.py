@@ -9,7 +9,9 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from coffea_fm.errors import first_line
 from coffea_fm.untrusted.local_files import check_file
+from coffea_fm.untrusted.parquet_footer import check_footer
 from coffea_fm.untrusted.refused import Refused
 
 MOST_BYTES: Final = 2**40
@@ -28,7 +30,7 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     Raises
     ------
     Refused
-        If it is not one, or its footer is larger than the file or than `MOST_METADATA`.
+        If it is not one, its footer is larger than the file or than `MOST_METADATA`, or contradicts itself.
     OSError
         If it cannot be read.
     """
@@ -36,13 +38,17 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     with path.open("rb") as file:
         file.seek(max(size - _TAIL, 0))
         tail = file.read(_TAIL)
-    footer = int.from_bytes(tail[:4], "little")
-    if tail[4:] != b"PAR1" or footer > min(MOST_METADATA, size - _TAIL):
-        raise Refused("it does not end as parquet files do")
+        footer = int.from_bytes(tail[:4], "little")
+        if tail[4:] != b"PAR1" or footer > min(MOST_METADATA, size - _TAIL):
+            raise Refused("it does not end as parquet files do")
+        file.seek(size - _TAIL - footer)
+        check_footer(file.read(footer))
     try:
         return pq.ParquetFile(path, thrift_string_size_limit=MOST_METADATA, thrift_container_size_limit=_MOST_CONTAINER)
+    except UnicodeDecodeError as error:
+        raise Refused("it has a column whose name is not valid text") from error
     except pa.ArrowException as error:
-        raise Refused(f"its description is damaged ({_first_line(error)})") from error
+        raise Refused(f"its description is damaged ({first_line(error)})") from error
 
 
 def read_row_groups(file: pq.ParquetFile, groups: Iterable[int], columns: Iterable[str]) -> pa.Table:
@@ -64,7 +70,7 @@ def read_row_groups(file: pq.ParquetFile, groups: Iterable[int], columns: Iterab
         table = file.read_row_groups(chosen, columns=names)
         table.validate(full=True)
     except (pa.ArrowException, OSError) as error:
-        raise Refused(f"its columns are damaged ({_first_line(error)})") from error
+        raise Refused(f"its columns are damaged ({first_line(error)})") from error
     return table
 
 
@@ -75,7 +81,3 @@ def _size(rows: pq.RowGroupMetaData, wanted: set[str]) -> int:
         if column.path_in_schema.partition(".list.")[0] in wanted or column.path_in_schema in wanted:
             size += max(column.total_uncompressed_size, _NUMBER * column.num_values, 0)
     return size
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -8,7 +8,6 @@ header that is too long, keys that are there twice, holes and overlaps between t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,23 +28,8 @@ _BYTES: Final = {
 }
 
 
-@dataclass(frozen=True)
-class Header:
-    """What the header of a file says.
-
-    Parameters
-    ----------
-    shapes : dict of str to tuple of int
-        Shape of each tensor, by name.
-    metadata : dict of str to str
-    """
-
-    shapes: dict[str, tuple[int, ...]]
-    metadata: dict[str, str]
-
-
-def read_header(path: Path) -> Header:
-    """Read the header of a safetensors file, and check that it describes the rest of the file, byte by byte.
+def read_metadata(path: Path) -> dict[str, str]:
+    """Check that the header of a safetensors file describes the rest of it, byte by byte, and return its metadata.
 
     Raises
     ------
@@ -65,23 +49,18 @@ def read_header(path: Path) -> Header:
     metadata = content.pop(_ABOUT, {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise Refused("its metadata are not text")
-    shapes: dict[str, tuple[int, ...]] = {}
-    places: list[tuple[int, int]] = []
-    for name, tensor in content.items():
-        shapes[name], place = _tensor(name, tensor)
-        places.append(place)
     end = 0
-    for start, stop in sorted(places):
+    for start, stop in sorted(_place(name, tensor) for name, tensor in content.items()):
         if start != end:
             raise Refused(f"its tensors leave a hole or overlap at byte {min(start, end)}")
         end = stop
     if end != size - _LENGTH - length:
         raise Refused(f"its tensors have {end} bytes, and the file holds {size - _LENGTH - length}")
-    return Header(shapes, metadata)
+    return metadata
 
 
-def _tensor(name: str, tensor: Any) -> tuple[tuple[int, ...], tuple[int, int]]:
-    """Shape and place of one tensor."""
+def _place(name: str, tensor: Any) -> tuple[int, int]:
+    """Where the values of a tensor begin and end."""
     fits = isinstance(tensor, dict) and tensor.keys() == {"dtype", "shape", "data_offsets"}
     if not fits or not _is_sizes(tensor["shape"]) or not _is_sizes(tensor["data_offsets"]):
         raise Refused(f"the tensor {name[:80]!r} is not described as it must be")
@@ -90,7 +69,7 @@ def _tensor(name: str, tensor: Any) -> tuple[tuple[int, ...], tuple[int, int]]:
         raise Refused(f"the tensor {name[:80]!r} has an unknown type")
     if len(place) != 2 or place[1] - place[0] != math.prod(shape) * _BYTES[dtype]:
         raise Refused(f"the tensor {name[:80]!r} does not have the size of its shape")
-    return tuple(shape), (place[0], place[1])
+    return place[0], place[1]
 
 
 def _is_sizes(given: Any) -> bool:

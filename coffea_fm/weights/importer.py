@@ -18,7 +18,7 @@ from coffea_fm.export.graphs import describe, make_graphs
 from coffea_fm.importers.result import ImportResult
 from coffea_fm.importers.weaver_onnx.examples import random_jets
 from coffea_fm.nn.checkpoint import save_checkpoint
-from coffea_fm.weights.omnilearned import is_omnilearned, read_omnilearned
+from coffea_fm.weights.omnilearned import is_omnilearned, read_omnilearned, save_generator
 from coffea_fm.weights.options import OmniLearnedOptions, WeaverOptions, WeightOptions
 from coffea_fm.weights.read import read_torch_file
 from coffea_fm.weights.weaver import read_weaver
@@ -67,6 +67,8 @@ def import_weights(
     checkpoint = output.with_name(f"{output.name}-checkpoint")
     checkpoint.mkdir(parents=True, exist_ok=True)
     save_checkpoint(checkpoint, network.state_dict(), config, {"imported": data})
+    if is_omnilearned(content):
+        save_generator(content, network, checkpoint)
     saved = save_bundle(output, manifest, graphs, draft_card(manifest))
     size = sum(path.stat().st_size for path in output.iterdir())
     classes = saved.output("scores").classes

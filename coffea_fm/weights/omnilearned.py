@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from coffea_fm.errors import InputError
+from coffea_fm.methods.flow.jets import JetFlow, JetFlowConfig
+from coffea_fm.methods.parts.generation.flow import MEAN
+from coffea_fm.nn.backbones.pet2 import PET2
 from coffea_fm.nn.checkpoint import NetworkConfig
 from coffea_fm.nn.heads.classification import ClassificationHeadConfig
 from coffea_fm.nn.model import Model
 from coffea_fm.tokens import jet_level, token_level
-from coffea_fm.weights.omnilearned_names import from_omnilearned_state
+from coffea_fm.weights.omnilearned_names import from_generator_state, from_omnilearned_state
 from coffea_fm.weights.options import OmniLearnedOptions
 
 BODY: Final = "body"
 CLASSIFIER: Final = "classifier_head"
+GENERATOR: Final = "generator_head"
 _FIELDS: Final = {
     "kinematic": ("pt", "eta", "phi", "mass"),
     "identified": ("pt", "eta", "phi", "mass", "pdgId"),
@@ -61,3 +66,25 @@ def read_omnilearned(content: Mapping[str, Any], options: OmniLearnedOptions) ->
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"the weights do not fit the PET2 of OmniLearned 0.2 ({reason})") from error
     return network, config
+
+
+def save_generator(content: Mapping[str, Any], network: Model, folder: Path) -> None:
+    """Write the generator of a checkpoint, if there is one that makes jets, next to the imported checkpoint.
+
+    Raises
+    ------
+    InputError
+        If the weights do not fit.
+    """
+    state = from_generator_state(content.get(GENERATOR, {}))
+    timed = isinstance(network.backbone, PET2) and network.backbone.config.time
+    if not timed or "out.bias" not in state or len(state["out.bias"]) != len(MEAN):  # other heads have other outputs
+        return
+    classes = len(state["embed_class.0.weight"]) if "embed_class.0.weight" in state else 0
+    flow = JetFlow(JetFlowConfig(classes=classes), network, classes)
+    try:
+        flow.generator.load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"the generator does not fit that of OmniLearned 0.2 ({reason})") from error
+    flow.describe(folder)

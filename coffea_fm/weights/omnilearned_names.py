@@ -24,6 +24,7 @@ _BODY = {
     "norm.": "norm.",
 }
 _CLASSIFIER = {"in_blocks.": "class_blocks.", "fc.": "last."}
+_GENERATOR = {"pid_embed.": "embed_class.", "in_blocks.": "blocks.", "fc.0.": "last.", "out.": "out."}
 
 
 class OmniLearnedWeights(NamedTuple):
@@ -69,6 +70,20 @@ def from_omnilearned_state(body: Mapping[str, Tensor], classifier: Mapping[str, 
             f"({', '.join(SIZES)}) for jets, without global conditions"
         ) from None
     return OmniLearnedWeights(config, backbone, head)
+
+
+def from_generator_state(generator: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Convert the ``generator_head`` of a checkpoint of OmniLearned, for `PetGenerator.load_state_dict`.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown.
+    """
+    try:
+        return {_renamed(name, _GENERATOR): tensor for name, tensor in generator.items()}
+    except KeyError as error:
+        raise InputError(f"{error.args[0]!r} is not what the generator of OmniLearned has") from None
 
 
 def _config(body: Mapping[str, Tensor]) -> PET2Config:

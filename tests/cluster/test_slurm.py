@@ -105,7 +105,7 @@ def test_the_doctor_examines_a_job() -> None:
     assert "differ by 0.0e+00" in text
     assert "1 of " in text
     assert "OMP_NUM_THREADS=1" in text
-    assert re.search(r"used of 9\d\d MiB", text)
+    assert re.search(r"predicted before the first chunk, of 0\.9\d GiB \(the memory_limit of the dask worker\)", text)
 
 
 def interrupted(slurm: Slurm, work: Path, after: int, *, closed: bool = False) -> tuple[str, int, str]:

@@ -17,8 +17,8 @@ CONFIGS = {
     "set": SetTransformerConfig(size="tiny"),
     "set-pairs": SetTransformerConfig(size="tiny", pair_bias=True),
     "set-causal-rotary": SetTransformerConfig(size="tiny", embedding="mean", causal=True, positions="rotary"),
-    "set-sinusoidal": SetTransformerConfig(size="tiny", positions="sinusoidal"),
-    "set-learned": SetTransformerConfig(size="tiny", positions="learned"),
+    "set-sinusoidal-attention": SetTransformerConfig(size="tiny", embedding="attention", positions="sinusoidal"),
+    "set-learned-layers": SetTransformerConfig(size="tiny", embedding="layers", positions="learned"),
     "codes": CodeTransformerConfig(dim=16, layers=1, heads=2, encoder=SetTransformerConfig(size="tiny"), codes=64),
     "part": ParticleTransformerConfig(dim=16, embed=(16,), pair_hidden=(8,), layers=2, class_layers=1, heads=2),
     "part-3": ParticleTransformerConfig(

@@ -23,3 +23,11 @@ def weights(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
             numbers = 0.5 + 0.3 * numbers
         made[name] = torch.tensor(numbers, dtype=torch.float32)
     return made
+
+
+def draws(shape: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A label and a time for each jet, and standard normal numbers for each particle."""
+    random = np.random.default_rng(7)
+    label = torch.arange(shape[0]) * 2
+    time = torch.tensor(random.uniform(0.05, 0.95, shape[0]), dtype=torch.float32)
+    return label, time, torch.tensor(random.normal(size=shape), dtype=torch.float32)

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dask
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from made import make_bundle, make_nano
 from typer.testing import CliRunner
+from warm_workers import warm_workers
 
 from coffea_fm.analysis.histogram_files import read_histograms
 from coffea_fm.cli import main
@@ -52,6 +53,12 @@ class Killing:
             os.kill(os.getpid() if self.victim == "itself" else others.pop(), signal.SIGKILL)
         return output
 '''
+
+
+@pytest.fixture(autouse=True)
+def warm() -> Iterator[None]:
+    with warm_workers():
+        yield
 
 
 @pytest.fixture
@@ -130,7 +137,8 @@ def test_collected_shards_are_not_duplicated(folder: Path) -> None:
 def test_a_chunk_that_kills_every_worker_alone_is_missing(
     folder: Path, cluster: list[str], reason: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["run", f"{folder / 'tag_jets.py'}:Disturbed", "-O", f"bundle={folder / 'counting'}", "--workers", "2"]
+    in_process = ["run", f"{folder / 'tag_jets.py'}:Disturbed", "-O", f"bundle={folder / 'counting'}", "--no-plots"]
+    command = [*in_process, "--workers", "2"]
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
         code, summary, message = invoke(folder, command, "out", "always", *cluster)
     assert code == 1
@@ -140,7 +148,7 @@ def test_a_chunk_that_kills_every_worker_alone_is_missing(
     assert (summary["events"], summary["chunks"], summary["events_missing"]) == (330, 11, 30)
     assert message.startswith("coffea-fm: failed: 30 events of 1 file are missing")
     assert "Traceback" not in "".join(capfd.readouterr())
-    code, summary, _ = invoke(folder, command, "out", "nobody", *cluster)
+    code, summary, _ = invoke(folder, in_process, "out", "nobody")
     assert (code, summary["events"], summary["missing"]) == (0, 360, [])
 
 

@@ -16,6 +16,7 @@ from coffea_fm.methods.contrastive.jetclr import JetCLRConfig
 from coffea_fm.methods.contrastive.moco import MoCoConfig
 from coffea_fm.methods.contrastive.swav import SwAVConfig
 from coffea_fm.methods.distillation.dino import DINOConfig
+from coffea_fm.methods.distillation.dino_ibot import DINOiBOTConfig
 from coffea_fm.methods.distillation.rino import RINOConfig
 from coffea_fm.methods.method import Method
 from coffea_fm.methods.parts.self_distillation import SelfDistillation
@@ -35,6 +36,7 @@ METHODS: list[dict[str, Any]] = [
     {"kind": "swav", "prototypes": 16},
     {"kind": "rino", "prototypes": 32},
     {"kind": "dino", "prototypes": 32, "balance": "centring"},
+    {"kind": "dino-ibot", "prototypes": 32},
 ]
 CONFIGS = (
     JetCLRConfig(),
@@ -42,6 +44,7 @@ CONFIGS = (
     SwAVConfig(prototypes=16),
     RINOConfig(prototypes=16),
     DINOConfig(prototypes=16),
+    DINOiBOTConfig(prototypes=16),
 )
 
 
@@ -110,9 +113,9 @@ def test_teacher_temperature_and_centre() -> None:
     for progress, temperature in ((0.0, 0.1), (0.25, 0.3), (0.5, 0.5), (1.0, 0.5)):
         method.progress.fill_(progress)
         method.centre.fill_(0.0)
-        torch.testing.assert_close(method.targets(logits), torch.softmax(logits / temperature, dim=2))
+        torch.testing.assert_close(method.targets(logits, method.centre), torch.softmax(logits / temperature, dim=2))
         torch.testing.assert_close(method.centre, 0.1 * logits.mean(dim=(0, 1)))
-    shifted = method.eval().targets(logits)
+    shifted = method.eval().targets(logits, method.centre)
     torch.testing.assert_close(shifted, torch.softmax((logits - method.centre) / 0.5, dim=2))
     torch.testing.assert_close(method.centre, 0.1 * logits.mean(dim=(0, 1)))
 
@@ -153,7 +156,7 @@ def test_training_falls_and_resumes_to_the_same_bits(
         assert torch.equal(tensor, theirs[name]), name
 
 
-@pytest.mark.parametrize("name", ["jetclr", "rino", "dino"])
+@pytest.mark.parametrize("name", ["jetclr", "rino", "dino", "dino-ibot"])
 def test_shipped_recipe(name: str) -> None:
     recipe = load_recipe(shipped("models", name) / "recipe.yaml")
     model = recipe.network(JET_CLASSES).build()

@@ -14,13 +14,21 @@ import distributed
 import pytest
 from coffea.processor.accumulator import accumulate
 from coffea.processor.executor import WorkItem
+from warm_workers import warm_workers
 
 from coffea_fm.errors import InputError
-from coffea_fm.running.dask_tasks import FEWEST, MOST, DaskTasks
+from coffea_fm.running.dask_tasks import FEWEST, MOST, DaskTasks, _why_killed
+from coffea_fm.running.headers import File
 from coffea_fm.running.process_pool import ProcessPool
 from coffea_fm.running.tasks import Task, Told
 
 CHUNKS = 12
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm() -> Iterator[None]:
+    with warm_workers():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +109,15 @@ def test_chunks_of_dead_processes_are_done_again(tmp_path: Path) -> None:
     assert total["events"] == dict.fromkeys(set(range(CHUNKS)) - {9}, 1)
     assert [item.entrystart for item in total["given up"]] == [9]
     assert "its worker process was killed, most likely out of memory" in next(iter(total["given up"].values()))
+
+
+def killed(_: Task) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_smaller_chunk_size_is_no_advice_for_a_header() -> None:
+    header, (chunk, *_) = Task(File("d", "f.root", "Events")), tasks()
+    assert "smaller --chunksize" in _why_killed(chunk)
+    assert _why_killed(header).endswith("most likely out of memory: give the workers more memory")
+    with pytest.raises(InputError, match=r"f.root: its worker process was killed, .*: use fewer --workers$"):
+        list(ProcessPool(1).results(killed, [header]))

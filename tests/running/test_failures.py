@@ -131,6 +131,7 @@ def test_damaged_and_absent_files_are_skipped(processor, nano, truncated, tmp_pa
         (ModuleNotFoundError("No module named 'zstandard'"), SetupError),
         (TimeoutError("File timed out"), NetworkError),
         (ConnectionResetError(104, "Connection reset by peer"), NetworkError),
+        (TypeError("'ClientPayloadError' object is not subscriptable"), NetworkError),
         (NotImplementedError("memberwise serialization"), InputError),
         (OSError("[ERROR] Server responded with an error: [3011] No such file"), MissingFileError),
         (ValueError("not a ROOT file"), UnreadableFileError),

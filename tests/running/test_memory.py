@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from made import make_bundle, make_nano
@@ -75,5 +76,10 @@ def test_the_bytes_that_taggers_read_are_found_without_reading_events(tmp_path):
     few = bytes_read(header, PFNanoAODSchema, {"FatJet": [counting]}, executor)
     many = bytes_read(header, PFNanoAODSchema, {"FatJet": [counting, small]}, executor)
     assert 50 < few < many < header.size / header.entries
+    places = (str(tmp_path / "away.root"), header.file.filename)
+    elsewhere = replace(header, file=replace(header.file, filename=places[0], replicas=places))
+    assert bytes_read(elsewhere, PFNanoAODSchema, {"FatJet": [counting]}, executor) == few
+    nowhere = replace(header, file=replace(header.file, filename=places[0]))
+    assert bytes_read(nowhere, PFNanoAODSchema, {"FatJet": [counting]}, executor) is None
     assert bytes_read(header, PFNanoAODSchema, {}, executor) is None
     assert bytes_read(header, PFNanoAODSchema, {"NoJets": [small]}, executor) is None

@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -184,10 +187,42 @@ def test_temporary_files_of_killed_workers_are_removed(own: Path) -> None:
     (own / "own.py").write_text(text)
     trouble(own, f0_15=errno.ENOSPC)
     run(own, "out")
-    other = own / "shards" / ".shard.abcdef12-12345678.tmp"
+    other = own / "shards" / ".shard.abcdef12-12345678-1-12345678-12345678.tmp"
     other.touch()
     assert run(own, "out")[0] == 1
     assert [path.name for path in (own / "shards").glob(".*.tmp")] == [other.name]
+
+
+def test_two_equal_runs_at_once_leave_each_others_open_files(own: Path) -> None:
+    """The first is writing a file when the second, into the same folder, is done and cleans up."""
+    text = PROCESSOR.replace(
+        "        if place in trouble:",
+        "        import time\n"
+        "        from coffea_fm.files import atomic\n"
+        "        if not (self.trouble / 'first').exists():\n"
+        "            with atomic(self.trouble / 'shards' / 'slow.txt') as path:\n"
+        "                path.write_text('whole')\n"
+        "                (self.trouble / 'first').touch()\n"
+        "                while not (self.trouble / 'go').exists():\n"
+        "                    time.sleep(0.02)\n"
+        "        if place in trouble:",
+    )
+    (own / "own.py").write_text(text)
+    trouble(own)
+    files = [str(own / f"f{number}.root") for number in range(2)]
+    given = ["-O", f"folder={own}", "-O", f"bundle={own / 'counting'}", "--no-plots", "-o", str(own / "out")]
+    command = [sys.executable, "-m", "coffea_fm.cli", "run", str(own / "own.py"), *files, *given]
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not (own / "first").exists():
+        assert first.poll() is None
+        time.sleep(0.02)
+    subprocess.run(command, capture_output=True, check=True)
+    assert len(list((own / "shards").glob(".slow.txt.*.tmp"))) == 1
+    (own / "go").touch()
+    _, errors = first.communicate(timeout=60)
+    assert first.returncode == 0, errors
+    assert (own / "shards" / "slow.txt").read_text() == "whole"
+    assert not list(own.rglob("*.tmp"))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is denied to root")

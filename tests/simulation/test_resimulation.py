@@ -6,8 +6,12 @@ import awkward as ak
 import numpy as np
 import pytest
 import uproot
+from coffea.nanoevents import NanoEventsFactory
 
 from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.running.processors import load_processor
+from coffea_fm.schemas import PFNanoAODSchema
+from coffea_fm.shards import ShardDataset
 from coffea_fm.simulation.events import Events
 from coffea_fm.simulation.generator import generate
 from coffea_fm.simulation.hard_events import HardEvent, hard_events_of
@@ -187,3 +191,21 @@ def test_unknown_and_repeated_variations_are_named() -> None:
         SimulationSettings(resimulate=("fsr-upp",))
     with pytest.raises(RecipeError, match="twice"):
         SimulationSettings(resimulate=("seed", "seed"))
+
+
+def test_the_simulations_of_a_jet_are_collected_side_by_side(sample: Path, tmp_path: Path) -> None:
+    path = sample / "QCD_0000.root"
+    metadata = {"dataset": "QCD", "filename": str(path), "entrystart": 0, "entrystop": 100}
+    events = NanoEventsFactory.from_root({str(path): "Events"}, schemaclass=PFNanoAODSchema, metadata=metadata).events()
+    counts = load_processor("collect_resimulations", {"folder": str(tmp_path)}).process(events)["cutflow"]["QCD"]
+    pair, number = np.unique(ak.to_numpy(ak.flatten(contents(path).FatJet_pair)), return_counts=True)
+    assert (counts["written"], counts["too_few_FatJet"]) == ((number > 1).sum(), (number == 1).sum())
+    packed, columns = next(iter(ShardDataset(tmp_path)))
+    assert columns["pair"].tolist() == pair[number > 1].tolist()
+    assert packed.members["FatJet"].counts.tolist() == number[number > 1].tolist()
+    assert set(columns["target"]) == {0}
+    eta = packed.members["FatJet"].things.values[:, 1]
+    for first, last in zip(
+        *(packed.members["FatJet"].offsets[part] for part in (slice(-1), slice(1, None))), strict=True
+    ):
+        assert np.ptp(eta[first:last]) < 2 * LARGEST_DISTANCE

@@ -151,12 +151,20 @@ def test_weights_in_the_folder_are_read_and_become_part_of_the_model(model):
 
 
 def test_cve_2025_51480_an_import_writes_nothing_where_the_model_says(model, tmp_path):
-    """`save_external_data` of onnx wrote to the location that is named in the file."""
+    """`save_external_data` of onnx wrote to the location that is named in the file. The model itself can be imported."""
     victim = tmp_path / "model" / "victim.txt"
     victim.write_bytes(b"precious" * 100)
+    preprocess = small_onnx.write_preprocess(model.parent, [("near", 2, 1, 4)], {"near": ["a", "b"]})
+    mapping = model.parent / "m.yaml"
+    mapping.write_text(
+        "description: d\ngroups: {g: {tokens: constituents, minimum: 1, variables: {near_mask: '1', a: log(pt), b: eta}}}\n"
+    )
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path != model}
-    read_original(with_location(model, "victim.txt"))
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path != model} == before
+    imported = tmp_path / "imported"
+    coffea_fm.import_model(with_location(model, "victim.txt"), preprocess, output=imported, mapping=mapping)
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path != model}
+    assert {path: content for path, content in after.items() if not path.is_relative_to(imported)} == before
+    assert coffea_fm.load(imported).checksum
 
 
 def node(operator: str, domain: str = "", inputs: tuple[str, ...] = (), **attributes: object):

@@ -9,19 +9,21 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from omnilearned_weights import CLASSES, LENGTHS, weights
+from omnilearned_weights import CLASSES, LENGTHS, draws, weights
 from padded_jets import make_inputs, make_jets
 from random_jets import LEVEL, as_awkward
 from scipy.special import softmax
 
 import coffea_fm
 from coffea_fm.errors import InputError
+from coffea_fm.methods.parts.flow_matching import flow
 from coffea_fm.nn.checkpoint import load_checkpoint, save_checkpoint
 from coffea_fm.shipped import shipped
 from coffea_fm.tokens import jet_level, token_level
+from coffea_fm.training.generation.load import load_generator
 from coffea_fm.training.loop.adaptation import starting_point
 from coffea_fm.training.recipe.recipe import load_recipe
-from coffea_fm.weights.omnilearned import is_omnilearned, read_omnilearned
+from coffea_fm.weights.omnilearned import is_omnilearned, read_omnilearned, save_generator
 from coffea_fm.weights.options import OmniLearnedOptions
 
 REFERENCE = np.load(Path(__file__).with_name("omnilearned.npz"))
@@ -30,7 +32,7 @@ SHAPES = json.loads(str(REFERENCE["about"]))["shapes"]
 
 def content(flags: str) -> dict[str, dict[str, torch.Tensor]]:
     """A checkpoint in the layout of the package."""
-    parts = {part: weights(SHAPES[f"{flags}/{part}"]) for part in ("body", "classifier_head")}
+    parts = {part: weights(SHAPES[f"{flags}/{part}"]) for part in ("body", "classifier_head", "generator_head")}
     return {**parts, "epoch": 3, "loss": 0.5, "optimizer": {"state": {}, "param_groups": []}}
 
 
@@ -90,6 +92,31 @@ def test_the_checkpoint_beside_it_can_be_loaded(imported):
     with torch.no_grad():
         found = model(make_inputs(LENGTHS, config_level(), multiple=8))
     np.testing.assert_allclose(found, REFERENCE["pairs/logits"], atol=1e-5, rtol=0)
+
+
+def test_its_generator_is_beside_it(imported):
+    _, folder = imported
+    method, classes = load_generator(folder.with_name("omni-checkpoint"))
+    inputs = make_inputs(LENGTHS, config_level(), multiple=8)
+    found = method.backbone.features(inputs)
+    label, time, numbers = draws(tuple(found.kinematics.shape))
+    mixed, _ = flow(found.kinematics, method.noise(numbers, found.mask), time[:, None, None])
+    with torch.no_grad():
+        velocity = method.velocity(method.backbone.body(found._replace(kinematics=mixed), time), label)
+    assert method.n_classes == len(classes) == CLASSES
+    np.testing.assert_allclose(velocity, REFERENCE["pairs/velocity"], atol=2e-5, rtol=0)
+
+
+def test_a_generator_that_makes_no_jets_is_left_out(tmp_path):
+    given = content("published")
+    model, _ = read_omnilearned(given, OmniLearnedOptions())
+    given["generator_head"]["out.bias"] = torch.zeros(7)  # of a segmentation
+    save_generator(given, model, tmp_path)
+    assert not list(tmp_path.iterdir())
+    damaged = content("published")
+    del damaged["generator_head"]["out.weight"]
+    with pytest.raises(InputError, match="generator does not fit"):
+        save_generator(damaged, model, tmp_path)
 
 
 def test_what_cannot_be_imported_is_said():

@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx
 from onnx import ModelProto, TensorProto
 
-from coffea_fm.errors import InputError
+from coffea_fm.errors import InputError, first_line
 from coffea_fm.importers.weaver_onnx.external import MOST_BYTES, load_external
 from coffea_fm.importers.weaver_onnx.nodes import OPSET
 from coffea_fm.untrusted.local_files import read_file
@@ -69,7 +69,7 @@ def read_original(path: Path) -> Original:
     try:
         onnx.checker.check_model(model)
     except Exception as error:  # also of protobuf, for names that are no text
-        raise InputError(f"{path} is not a valid ONNX model: {_first_line(error)}") from error
+        raise InputError(f"{path} is not a valid ONNX model: {first_line(error)}") from error
     model = _upgraded(model, path)
     constants = {tensor.name for tensor in model.graph.initializer}
     given = [value for value in model.graph.input if value.name not in constants]
@@ -101,7 +101,7 @@ def _upgraded(model: ModelProto, path: Path) -> ModelProto:
     except Exception as error:
         raise InputError(
             f"{path} uses version {version} of the ONNX operators and cannot be converted to {OPSET} "
-            f"({_first_line(error)}): export it again with opset_version={OPSET} or later"
+            f"({first_line(error)}): export it again with opset_version={OPSET} or later"
         ) from error
 
 
@@ -117,8 +117,3 @@ def _shapes(values: list[onnx.ValueInfoProto]) -> dict[str, Dims]:
         )
         for value in values
     }
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__

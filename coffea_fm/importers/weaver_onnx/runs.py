@@ -10,7 +10,7 @@ import numpy as np
 from onnx import ModelProto
 
 from coffea_fm.arrays import FloatArray
-from coffea_fm.errors import InputError
+from coffea_fm.errors import InputError, first_line
 from coffea_fm.importers.weaver_onnx.examples import random_jets
 from coffea_fm.importers.weaver_onnx.inputs import Layout
 from coffea_fm.importers.weaver_onnx.original import Original
@@ -39,8 +39,7 @@ class Runnable:
         try:
             return [np.asarray(output) for output in self.session.run(None, arrays)]
         except Exception as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise InputError(f"the original model cannot be run: {reason}") from error
+            raise InputError(f"the original model cannot be run: {first_line(error)}") from error
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,7 @@ def open_model(model: ModelProto, what: str) -> Runnable:
     try:
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"onnxruntime {onnxruntime.__version__} cannot open {what}: {reason}") from error
+        raise InputError(f"onnxruntime {onnxruntime.__version__} cannot open {what}: {first_line(error)}") from error
     return Runnable(session)
 
 
@@ -152,8 +150,7 @@ def find_allowed(original: Original, plan: Plan, layouts: Mapping[str, Layout]) 
         truth = [alone(jet) for jet in jets]
     except Exception as error:
         raise InputError(
-            f"{original.path} does not run on a jet prepared as its preprocess.json says: "
-            f"{str(error).splitlines()[0][:200]}"
+            f"{original.path} does not run on a jet prepared as its preprocess.json says: {first_line(error)}"
         ) from error
     padded = [stacked(plan, [jet], layouts, extra=_EXTRA) for jet in jets]
     padding = _agree(alone, padded, truth)

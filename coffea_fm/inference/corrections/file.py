@@ -11,7 +11,7 @@ from typing import Any, Self
 import correctionlib
 from correctionlib.highlevel import open_auto
 
-from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.errors import InputError, RecipeError, first_line
 from coffea_fm.names import nearest
 from coffea_fm.untrusted.json_text import parse_json
 
@@ -59,8 +59,7 @@ class CorrectionFile:
         except FileNotFoundError as error:
             raise RecipeError(f"the file of corrections {path} does not exist: check its path") from error
         except (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise RecipeError(f"cannot read the corrections {path}: {reason}") from error
+            raise RecipeError(f"cannot read the corrections {path}: {first_line(error)}") from error
         return cls(content, os.fspath(path), described)
 
     def inputs(self, name: str) -> dict[str, str]:

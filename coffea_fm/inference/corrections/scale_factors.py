@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import awkward as ak
 import numpy as np
 
-from coffea_fm.errors import BundleError, InputError
+from coffea_fm.errors import BundleError, InputError, first_line
 from coffea_fm.inference.corrections.file import CorrectionFile, name_of
 from coffea_fm.inference.corrections.inputs import meaning, variation_key, working_point_key
 from coffea_fm.inference.discriminants import find_working_point
@@ -137,9 +137,8 @@ def evaluate(
         try:
             found = _in_layout(file.content[name].evaluate(*arguments), jets)
         except (RuntimeError, IndexError, ValueError) as error:
-            reason = str(error).splitlines()[0]
             raise InputError(
-                f"{what} has no value for some of the jets: {reason}; select the jets that it is for"
+                f"{what} has no value for some of the jets: {first_line(error)}; select the jets that it is for"
             ) from error
         factors[variation] = _one_where_nan(found, list(numbers.values()))
     return ak.zip(factors)

@@ -10,7 +10,7 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from coffea_fm.errors import InputError
+from coffea_fm.errors import InputError, first_line
 from coffea_fm.inference.arrays import is_dask
 from coffea_fm.inference.base import BaseTagger
 from coffea_fm.inference.friends.metadata import (
@@ -115,8 +115,7 @@ def _read(path: Path, model: FriendModel, start: int, stop: int) -> dict[FriendC
     try:
         return _columns(path, model, start, stop)
     except Exception as error:  # uproot and awkward raise whatever goes wrong in a damaged file
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"the friend file {path} is damaged ({reason}): write it again") from error
+        raise InputError(f"the friend file {path} is damaged ({first_line(error)}): write it again") from error
 
 
 def _columns(path: Path, model: FriendModel, start: int, stop: int) -> dict[FriendColumn, ak.Array]:

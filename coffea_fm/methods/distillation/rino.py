@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field, PositiveInt
 
+from coffea_fm.methods.parts.hidden_by_pt import HiddenByPtConfig
 from coffea_fm.methods.parts.self_distillation import SelfDistillation, SelfDistillationConfig
 from coffea_fm.methods.parts.views import Changes, augment
 from coffea_fm.methods.parts.views.clustering import coarse
@@ -27,6 +28,8 @@ class RINOConfig(SelfDistillationConfig):
         Numbers of subjets in the views that only the student sees, in addition to the particles themselves.
     changes : tuple of Change
         Augmentations, drawn independently for each view.
+    hidden : HiddenByPtConfig, optional
+        Hide subjets of the views that both see from the student, as later versions of the public code do.
     """
 
     several_groups: ClassVar = False
@@ -34,6 +37,7 @@ class RINOConfig(SelfDistillationConfig):
     teacher_subjets: Counts = (1, 2, 3, 4)
     student_subjets: Counts = (8, 16, 32, 64)
     changes: Changes = ()
+    hidden: HiddenByPtConfig | None = None
 
     def build(self, model: Model) -> RINO:  # noqa: D102
         return RINO(self, model)
@@ -49,9 +53,12 @@ class RINO(SelfDistillation):
         Its backbone is the student.
     """
 
+    repelled: ClassVar = -1
+
     def __init__(self, config: RINOConfig, model: Model) -> None:
         coarsest = len(config.teacher_subjets)
-        super().__init__(config, model, range(coarsest), range(coarsest + len(config.student_subjets) + 1))
+        every = coarsest + len(config.student_subjets) + 1
+        super().__init__(config, model, range(coarsest), range(every), config.hidden)
         self.config = config
 
     def versions(self, packed: Packed, level: Level, random: np.random.Generator) -> list[Packed]:

@@ -46,10 +46,7 @@ class OmniJetConfig(GeneratorConfig):
 
 
 class OmniJet(Generator):
-    """Cross-entropy of the next code or the end, averaged over the sequence of each jet.
-
-    Raises `RecipeError` if the backbone is not a ``code-transformer`` with the encoder of the tokenizer.
-    """
+    """Cross-entropy of the next code or the end, averaged over each jet; the codes are those of the tokenizer."""
 
     of_jets = False
 
@@ -58,15 +55,9 @@ class OmniJet(Generator):
         super().__init__(config, model, tokenizer, types=False)
         backbone = model.backbone
         if not isinstance(backbone, CodeTransformer) or not isinstance(tokenizer, VQTokenizer):
-            raise RecipeError(
-                "the method omnijet needs backbone.kind: code-transformer, and a tokenizer of kind vq-vae"
-            )
-        made = {
-            "encoder": tokenizer.backbone.config,
-            "codes": tokenizer.n_codes,
-            "latent": tokenizer.codebook.config.latent,
-        }
-        for key, theirs in made.items():
+            raise RecipeError("the method omnijet needs backbone.kind: code-transformer and a tokenizer of kind vq-vae")
+        made = (tokenizer.backbone.config, tokenizer.n_codes, tokenizer.codebook.config.latent)
+        for key, theirs in zip(("encoder", "codes", "latent"), made, strict=True):
             if (ours := getattr(backbone.config, key)) != theirs:
                 raise RecipeError(f"backbone.{key} is {ours}, but that of the tokenizer {config.tokenizer} is {theirs}")
         backbone.adopt(tokenizer.backbone.state_dict(), tokenizer.to_latent.state_dict(), tokenizer.codebook.table())
@@ -81,13 +72,10 @@ class OmniJet(Generator):
 
     def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002
         """Check the number of classes."""
-        if self.n_classes not in (0, len(data.classes)):
-            raise RecipeError(
-                f"method.classes is {self.n_classes}, but {data.folder} has {len(data.classes)}: {', '.join(data.classes)}"
-            )
+        self.check_classes(data)
 
     def condition(self, classes: Tensor | None) -> Tensor | None:
-        """Vectors of classes, int64 [jets], to be added to the start; 0 for -1, and without conditioning."""
+        """Vectors of classes, int64 [jets], to be added to the start; 0 for -1. None without conditioning."""
         if classes is None or self.n_classes == 0:
             return None
         return self.classes[classes.clamp(min=0)].masked_fill((classes < 0).unsqueeze(1), 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, ClassVar, Literal, cast
 
 import numpy as np
@@ -14,9 +14,11 @@ from coffea_fm.methods.method import Method, MethodConfig
 from coffea_fm.methods.parts.decoders.masked import Position, build_predictor
 from coffea_fm.methods.parts.decoders.stack import DecoderConfig
 from coffea_fm.methods.parts.masked_jets import MaskedJets, masked_parts
+from coffea_fm.methods.parts.targets.codes import CodeTarget
 from coffea_fm.methods.parts.targets.table import TargetsConfig
 from coffea_fm.methods.parts.targets.target import Target
 from coffea_fm.nn.batches import Examples
+from coffea_fm.nn.inputs import Inputs
 from coffea_fm.nn.model import Model
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import Level
@@ -67,7 +69,7 @@ class MaskedParticleModelling(Method):
     model : Model
     """
 
-    metrics: ClassVar = ("loss", "particle", "id")
+    metrics: ClassVar[tuple[str, ...]] = ("loss", "particle", "id")
 
     def __init__(self, config: MaskedConfig, model: Model) -> None:
         super().__init__(model)
@@ -82,6 +84,12 @@ class MaskedParticleModelling(Method):
         """Prepare the targets on the training jets."""
         for target in self.targets.values():
             target.prepare(data, seed)
+
+    def constants(self) -> Mapping[str, Callable[[Inputs], Tensor]]:
+        """The codes of the particles."""
+        return {
+            target.known: target.tokenizer.codes for target in self.targets.values() if isinstance(target, CodeTarget)
+        }
 
     def parts(
         self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from coffea_fm.arrays import BoolArray, IntArray
-from coffea_fm.nn.batches import Examples
+from coffea_fm.nn.batches import Examples, column_tensors
 from coffea_fm.nn.grouping import cheapest_groups
 from coffea_fm.nn.inputs import Inputs, Members, only_member
 from coffea_fm.tokens import Level, pad
@@ -46,12 +46,15 @@ class MaskedJets(NamedTuple):
         All particles.
     visible, hidden : Particles
     weight : Tensor, float32 [jets]
+    columns : dict of str to Tensor [jets]
+        Numbers stored per jet, such as the class as ``target``.
     """
 
     whole: Inputs
     visible: Particles
     hidden: Particles
     weight: Tensor
+    columns: dict[str, Tensor] = {}
 
     @classmethod
     def of(cls, whole: Inputs, hidden: Tensor, weight: Tensor) -> MaskedJets:
@@ -101,11 +104,12 @@ def masked_parts(
         part = examples.take(rows)
         arrays = pad(part.packed, level)
         hidden = choose_hidden(arrays[f"{only_member(level).name}_mask"], fraction, random)
-        yield MaskedJets.of(
+        masked = MaskedJets.of(
             Inputs.from_arrays(arrays, level, device),
             torch.as_tensor(hidden, device=device),
             torch.as_tensor(part.weight, device=device),
         )
+        yield masked._replace(columns=column_tensors(part.columns, device))
 
 
 def _taken(whole: Inputs, chosen: Tensor) -> Particles:

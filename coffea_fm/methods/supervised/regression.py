@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal, cast
 
 import numpy as np
@@ -50,19 +51,33 @@ class Regression(Method):
 
     def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002
         """Compute mean and standard deviation of the targets on the training jets."""
-        columns = data.scalars(*self.head.columns)
-        numbers = np.stack([columns[name] for name in self.head.columns]).astype(np.float64)
-        for name, values in zip(self.head.columns, numbers, strict=True):
-            if not np.isfinite(values).all() or np.ptp(values) == 0:
-                raise InputError(
-                    f"{name} of the jets in {data.folder} is not finite, or all the same: collect them again"
-                )
-        self.head.mean.copy_(torch.from_numpy(numbers.mean(axis=1)))
-        self.head.deviation.copy_(torch.from_numpy(numbers.std(axis=1)))
+        standardise(self.head, data)
 
     def forward(self, part: Batch) -> dict[str, Tensor]:
         """Loss and error of each jet, averaged over the targets."""
-        targets = torch.stack([part.columns[name].float() for name in self.head.columns], dim=1)
-        found, wanted = self.model(part.inputs).float(), self.head.standardised(targets)
-        loss = smooth_l1_loss(found, wanted, reduction="none").mean(dim=1)
-        return {"loss": loss, "error": (found - wanted).abs().mean(dim=1)}
+        loss, error = regression_loss(self.head, self.model(part.inputs), part.columns)
+        return {"loss": loss, "error": error}
+
+
+def standardise(head: RegressionHead, data: ShardDataset) -> None:
+    """Give a head the mean and standard deviation of its targets on the training jets.
+
+    Raises
+    ------
+    InputError
+        If the shards have no such column, or its numbers are not finite or all the same.
+    """
+    columns = data.scalars(*head.columns)
+    numbers = np.stack([columns[name] for name in head.columns]).astype(np.float64)
+    for name, values in zip(head.columns, numbers, strict=True):
+        if not np.isfinite(values).all() or np.ptp(values) == 0:
+            raise InputError(f"{name} of the jets in {data.folder} is not finite, or all the same: collect them again")
+    head.mean.copy_(torch.from_numpy(numbers.mean(axis=1)))
+    head.deviation.copy_(torch.from_numpy(numbers.std(axis=1)))
+
+
+def regression_loss(head: RegressionHead, found: Tensor, columns: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Smooth L1 loss and absolute error of standardised predictions [n, targets], averaged over the targets, [n]."""
+    wanted = head.standardised(torch.stack([columns[name].float() for name in head.columns], dim=1))
+    loss = smooth_l1_loss(found.float(), wanted, reduction="none").mean(dim=1)
+    return loss, (found.float() - wanted).abs().mean(dim=1)

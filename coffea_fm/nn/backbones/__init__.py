@@ -9,8 +9,10 @@ from pydantic import Field
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
 from coffea_fm.nn.backbones.code_transformer import CodeTransformerConfig
 from coffea_fm.nn.backbones.lgatr import LGATrConfig, LGATrSlimConfig
+from coffea_fm.nn.backbones.lloca import LLoCaConfig
 from coffea_fm.nn.backbones.particle_net import ParticleNetConfig
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
+from coffea_fm.nn.backbones.pelican import PelicanConfig
 from coffea_fm.nn.backbones.pet2 import PET2Config
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
 from coffea_fm.nn.backbones.stored import StoredConfig
@@ -20,8 +22,10 @@ AnyBackboneConfig = Annotated[
     CodeTransformerConfig
     | LGATrConfig
     | LGATrSlimConfig
+    | LLoCaConfig
     | ParticleNetConfig
     | ParticleTransformerConfig
+    | PelicanConfig
     | PET2Config
     | SetTransformerConfig
     | StoredConfig,

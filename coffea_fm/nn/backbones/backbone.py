@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from coffea_fm.config import Config
@@ -38,8 +39,8 @@ class Replacement(NamedTuple):
     ----------
     where : Tensor, bool [things, tokens]
         Tokens of the first group to replace.
-    vector : Tensor [dim]
-        The replacement.
+    vector : Tensor [dim] or [things, tokens, dim]
+        The replacement, the same for all tokens or one for each.
     """
 
     where: Tensor
@@ -58,10 +59,13 @@ class Backbone(nn.Module):
         Width of the embedding and of the token vectors.
     reads_pairs : bool
         Whether it uses features of pairs of tokens. These include pairs with replaced tokens.
+    new : frozenset of str
+        Names of parameters that the checkpoint did not have from which it was loaded.
     ordered : bool
         Whether the order of the tokens of a thing matters.
     """
 
+    new: frozenset[str] = frozenset()
     config: BackboneConfig
     level: Level
     dim: int
@@ -71,6 +75,10 @@ class Backbone(nn.Module):
     def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
         """Embed a batch of things."""
         raise NotImplementedError
+
+    def undecided(self, inputs: Inputs) -> Tensor:
+        """Things whose output depends on rounding, bool [things]: none, unless a backbone makes discrete choices."""
+        return inputs.values.new_zeros(len(inputs.values), dtype=torch.bool)
 
     def groups_by_depth(self) -> tuple[tuple[str, ...], ...]:
         """Names of all modules and parameters, grouped by depth and starting at the inputs.
@@ -87,6 +95,12 @@ class Backbone(nn.Module):
             if any(name == part or name.startswith(f"{part}.") for part in names):
                 return above
         raise KeyError(name)
+
+    def train_new(self) -> None:
+        """Let the `new` parameters have gradients, whatever else is frozen."""
+        for name, parameter in self.named_parameters():
+            if name in self.new:
+                parameter.requires_grad_(True)
 
     def _by_depth(self, layers: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
         """Put everything that is in none of these groups in a group before them."""

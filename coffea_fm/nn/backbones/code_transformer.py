@@ -17,6 +17,9 @@ from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
 from coffea_fm.nn.sizes import Count, Width
 from coffea_fm.tokens import Level
 
+BOUNDARY = 1e-5
+"""Relative difference of two distances within which rounding may decide."""
+
 
 class CodeTransformerConfig(AttentionConfig, BackboneConfig):
     """Architecture of a code transformer; the defaults are those of OmniJet-alpha.
@@ -105,8 +108,18 @@ class CodeTransformer(Backbone):
     @torch.no_grad()
     def codes(self, inputs: Inputs) -> Tensor:
         """Code of each particle, int64 [jets, tokens]."""
+        return nearest(self._latents(inputs), self.table)
+
+    @torch.no_grad()
+    def undecided(self, inputs: Inputs) -> Tensor:
+        """Jets with a particle that is as near to one code as to another, bool [jets]."""
+        nearer, other = torch.cdist(self._latents(inputs), self.table).topk(2, largest=False).values.unbind(dim=-1)
+        return ((other - nearer < BOUNDARY * (1 + other)) & inputs.tokens.mask).any(dim=1)
+
+    def _latents(self, inputs: Inputs) -> Tensor:
         with torch.autocast(inputs.values.device.type, enabled=False):
-            return nearest(self.to_latent(self.encoder(inputs).token_vectors), self.table)
+            latents: Tensor = self.to_latent(self.encoder(inputs).token_vectors)
+            return latents
 
     def sequence(self, vectors: Tensor, mask: Tensor, condition: Tensor | None = None) -> Tensor:
         """Read embedded codes [jets, tokens, dim] in order: [jets, 1 + tokens, dim], the first after no particle.

@@ -14,15 +14,12 @@ from coffea_fm.nn.blocks.lorentz_vectors import slim_block
 from coffea_fm.nn.blocks.multivectors import equi_linear, geometric_block
 from coffea_fm.nn.features.group import FeatureKind
 from coffea_fm.nn.features.jet_frame import JetFrame
+from coffea_fm.nn.features.minkowski import REFERENCES, UNIT
 from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
 from coffea_fm.nn.sizes import Count, Width
 from coffea_fm.tokens import Level
 
-_UNIT = 20.0
-"""Momenta are in units of this, in GeV."""
-_REFERENCES = ((1.0, 0.0, 0.0, 1.0), (1.0, 0.0, 0.0, -1.0), (1.0, 0.0, 0.0, 0.0))
-"""Both beams and the time axis: they break the symmetry of the network to that of a collider."""
-_FIRST = 1 + len(_REFERENCES)
+_FIRST = 1 + len(REFERENCES)
 """Index of the first particle: a global token and the references are before it."""
 _NEVER = -1e9
 """Attention logit of padding; the exponential is exactly 0."""
@@ -122,20 +119,23 @@ class LorentzBackbone(Backbone):
         features: FeatureKind = config.features
         self.features = JetFrame(level, features)
         references = torch.zeros(_FIRST, 4)
-        references[1:] = torch.tensor(_REFERENCES)
+        references[1:] = torch.tensor(REFERENCES)
         self.register_buffer("references", references, persistent=False)
 
     def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
         """Embed a batch of jets. Of a replaced token, neither the momentum nor the scalars enter."""
         found = self.features(inputs)
         sets = found.mask.shape[0]
-        momenta = torch.cat((self.references.expand(sets, -1, -1), found.momenta / _UNIT), dim=1)
+        momenta = torch.cat((self.references.expand(sets, -1, -1), found.momenta / UNIT), dim=1)
         # The last scalar marks the global token.
         scalars = nn.functional.pad(found.scalars, (0, 1, _FIRST, 0))
         scalars[:, 0, -1] = 1.0
         hidden = None
         if replace is not None:
-            hidden = Replacement(nn.functional.pad(replace.where, (_FIRST, 0)), replace.vector)
+            each = replace.vector.expand(*replace.where.shape, -1)
+            hidden = Replacement(
+                nn.functional.pad(replace.where, (_FIRST, 0)), nn.functional.pad(each, (0, 0, _FIRST, 0))
+            )
         mask = nn.functional.pad(found.mask, (_FIRST, 0), value=True)
         bias = torch.zeros_like(mask, dtype=scalars.dtype).masked_fill(~mask, _NEVER)[:, None, None, :]
         with torch.autocast(inputs.values.device.type, enabled=False):  # invariants of momenta cancel
@@ -228,7 +228,7 @@ class LGATr(LorentzBackbone):
         vectors, rows = equi_linear(self.linear_in, multivectors, scalars.flatten(0, 1))
         if hidden is not None:
             where = hidden.where.reshape(-1, 1)
-            rows = torch.where(where, hidden.vector.to(rows.dtype), rows)
+            rows = torch.where(where, hidden.vector.flatten(0, 1).to(rows.dtype), rows)
             vectors = vectors.masked_fill(where, 0.0)
         for block in self.blocks:
             vectors, rows = geometric_block(block, vectors, rows, (sets, tokens), bias)

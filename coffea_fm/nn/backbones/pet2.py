@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
 from coffea_fm.nn.blocks.attention import AttentionConfig
+from coffea_fm.nn.blocks.dropout import GroupDropout
 from coffea_fm.nn.blocks.dynamic_tanh import DynamicTanh
-from coffea_fm.nn.blocks.pet2 import NEVER, ClassBlock, FeedForward, LocalBlock, PetBlock, pair_features
-from coffea_fm.nn.features.omnilearned import CODES, TRACK, OmniFeatures, OmniLearnedFeatures
+from coffea_fm.nn.blocks.pet2 import (
+    ClassBlock,
+    FeedForward,
+    LocalBlock,
+    PetBlock,
+    TimeEmbedding,
+    attention_bias,
+    pair_features,
+)
+from coffea_fm.nn.features.omnilearned import CODES, TRACK, OmniFeatures, OmniLearnedFeatures, OmniLearnedOutput
 from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
 from coffea_fm.nn.sizes import Count, Width
 from coffea_fm.tokens import Level
@@ -48,6 +56,8 @@ class PET2Config(AttentionConfig, BackboneConfig):
         Momenta only, with the particle type, or with impact parameters as well.
     time : bool
         Have the layers for the time of a flow. At time 0, where classes are predicted, they have no effect.
+    feature_drop : float
+        Probability, in training, that the particle types of a jet are left out, and its impact parameters likewise.
     """
 
     kind: Literal["pet2"] = "pet2"
@@ -63,6 +73,7 @@ class PET2Config(AttentionConfig, BackboneConfig):
     local_pairs: bool = True
     features: OmniFeatures = "jetclass"
     time: bool = False
+    feature_drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
     @model_validator(mode="before")
     @classmethod
@@ -74,23 +85,22 @@ class PET2Config(AttentionConfig, BackboneConfig):
         return PET2(self, level)
 
 
-class TimeEmbedding(nn.Module):
-    """A vector for each time of a flow, from random Fourier features; 0 at time 0."""
+class Body(NamedTuple):
+    """Output of OmniLearned's *body*.
 
-    freqs: Tensor
-    phases: Tensor
+    Attributes
+    ----------
+    vectors : Tensor [jets, class tokens + time + particles, dim]
+        Class tokens, one vector for the time unless there is none, and particles; 0 for padding.
+    mask : Tensor, bool [jets, class tokens + time + particles]
+        True for class tokens, times other than 0, and particles.
+    n_before : int
+        Number of vectors before the particles.
+    """
 
-    def __init__(self, dim: int, hidden: int) -> None:
-        super().__init__()
-        self.register_buffer("freqs", 2 * math.pi * torch.randn(dim))
-        self.register_buffer("phases", 2 * math.pi * torch.rand(dim))
-        self.layers = FeedForward(dim, hidden, dim, bias=False)
-
-    def forward(self, time: Tensor) -> Tensor:
-        """Embed times [sets]: [sets, dim]."""
-        time = time.unsqueeze(-1)
-        found: Tensor = self.layers(time * math.sqrt(2) * torch.cos(time * self.freqs + self.phases))
-        return found
+    vectors: Tensor
+    mask: Tensor
+    n_before: int
 
 
 class PET2(Backbone):
@@ -129,6 +139,7 @@ class PET2(Backbone):
         self.embed_identity = nn.Embedding(len(CODES), dim) if config.features != "kinematic" else None
         self.embed_track = FeedForward(len(TRACK), hidden, dim, bias=False) if config.features == "jetclass" else None
         self.embed_time = TimeEmbedding(dim, hidden) if config.time else None
+        self.drop = GroupDropout(config.feature_drop)
         self.class_tokens = nn.Parameter(0.02 * torch.randn(1, config.class_tokens, dim))
         self.blocks = nn.ModuleList(PetBlock(dim, heads, config.feed_forward) for _ in range(config.layers))
         self.norm = DynamicTanh(dim)
@@ -148,10 +159,15 @@ class PET2(Backbone):
         time : Tensor [jets], optional
             Time of a flow, for a network that has `time`; 0 by default.
         """
-        found = self.features(inputs)
-        tokens, real = self._tokens(found.kinematics, found.identity, found.track, found.mask), found.mask
+        body = self.body(self.features(inputs), time, replace)
+        token_vectors = body.vectors[:, body.n_before :].repeat(1, 1, self.config.class_tokens)
+        return BackboneOutput(self.embedding(body) + not_finite(inputs), token_vectors)
+
+    def body(self, found: OmniLearnedOutput, time: Tensor | None = None, replace: Replacement | None = None) -> Body:
+        """Local attention and the layers of all particles, for features whose momenta may be those of a flow."""
+        tokens, real = self._tokens(found), found.mask
         if replace is not None:
-            stand_in = replace.vector.view(self.config.class_tokens, -1).mean(dim=0).to(tokens.dtype)
+            stand_in = torch.stack(replace.vector.chunk(self.config.class_tokens, dim=-1)).mean(dim=0).to(tokens.dtype)
             tokens = torch.where(replace.where.unsqueeze(-1), stand_in, tokens)
         sets, first = real.shape[0], self.config.class_tokens
         parts, reals = [self.class_tokens.expand(sets, -1, -1)], [real.new_ones(sets, first)]
@@ -160,35 +176,40 @@ class PET2(Backbone):
             reals.append(time.unsqueeze(1) != 0)
         vectors, mask = torch.cat((*parts, tokens), dim=1), torch.cat((*reals, real), dim=1)
         before = vectors.shape[1] - tokens.shape[1]
-        bias = torch.zeros_like(mask, dtype=vectors.dtype).masked_fill(~mask, NEVER)[:, None, None, :]
-        pairs = bias
+        bias = attention_bias(mask, vectors.dtype)
         if self.pair_bias is not None:
             features = pair_features(found.kinematics.unsqueeze(2), found.kinematics.unsqueeze(1))
             both = (real.unsqueeze(1) & real.unsqueeze(2)).unsqueeze(-1)
             of_heads = (self.pair_bias(features) * both).permute(0, 3, 1, 2)
-            pairs = bias + nn.functional.pad(of_heads, (before, 0, before, 0))
+            bias = bias + nn.functional.pad(of_heads, (before, 0, before, 0))
         for block in self.blocks:
-            vectors = block(vectors, mask.unsqueeze(-1), pairs)
-        vectors = self.norm(vectors) * mask.unsqueeze(-1)
-        heads, rest = vectors[:, :first], vectors[:, first:]
+            vectors = block(vectors, mask.unsqueeze(-1), bias)
+        return Body(self.norm(vectors) * mask.unsqueeze(-1), mask, before)
+
+    def embedding(self, body: Body) -> Tensor:
+        """What the class tokens gather, [jets, class tokens times dim]."""
+        first = self.config.class_tokens
+        heads, rest = body.vectors[:, :first], body.vectors[:, first:]
+        bias = attention_bias(body.mask[:, first:], rest.dtype)
         for block in self.class_blocks:
-            heads = block(heads, rest, bias[..., first:])
-        embedding = self.last(heads.flatten(1)) + not_finite(inputs)
-        return BackboneOutput(embedding, vectors[:, before:].repeat(1, 1, first))
+            heads = block(heads, rest, bias)
+        embedding: Tensor = self.last(heads.flatten(1))
+        return embedding
 
     def groups_by_depth(self) -> tuple[tuple[str, ...], ...]:
         """All that embeds the inputs, with the local block; each layer; and the class layers."""
         blocks = ((f"blocks.{index}",) for index in range(self.config.layers))
         return self._by_depth((*blocks, ("norm", "class_blocks", "last")))
 
-    def _tokens(self, kinematics: Tensor, identity: Tensor, track: Tensor, mask: Tensor) -> Tensor:
+    def _tokens(self, found: OmniLearnedOutput) -> Tensor:
         """Vectors of the particles before the first layer; 0 for padding."""
-        tokens: Tensor = self.embed(self.embed_norm(kinematics)) + self.local(kinematics, mask)
+        kinematics = found.kinematics
+        tokens: Tensor = self.embed(self.embed_norm(kinematics)) + self.local(kinematics, found.mask)
         if self.embed_identity is not None:
-            tokens = tokens + self.embed_identity(identity)
+            tokens = tokens + self.drop(self.embed_identity(found.identity))
         if self.embed_track is not None:
-            tokens = tokens + self.embed_track(track)
-        return tokens * mask.unsqueeze(-1)
+            tokens = tokens + self.drop(self.embed_track(found.track))
+        return tokens * found.mask.unsqueeze(-1)
 
 
 def _initialise(module: nn.Module) -> None:

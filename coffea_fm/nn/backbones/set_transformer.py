@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from pydantic import model_validator
@@ -13,6 +13,7 @@ from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacemen
 from coffea_fm.nn.blocks.attention import AttentionConfig, causal_bias, padding_bias
 from coffea_fm.nn.blocks.pair_bias import PairBias
 from coffea_fm.nn.blocks.positions import LearnedPositions, Positions, Rotation, sinusoidal
+from coffea_fm.nn.blocks.readout import Embedding, Encoded, build_readout, summaries
 from coffea_fm.nn.blocks.transformer import Block
 from coffea_fm.nn.features.group import FeatureKind
 from coffea_fm.nn.features.level import Features
@@ -40,9 +41,10 @@ class SetTransformerConfig(AttentionConfig, BackboneConfig):
     layers, heads : int
     registers : int
         Number of learned tokens that take part in the attention, at least one.
-    embedding : {"register", "mean"}
-        Pooling: the first register token, or the mean over all real and register tokens. A loss on the tokens, as in
-        masked modelling, trains the mean more directly.
+    embedding : {"register", "mean", "attention", "layers"}
+        Pooling: the first register token; the mean over all real and register tokens; this mean plus what a learned query
+        attends to; or a learned mixture of the means and registers of all blocks. A loss on the tokens, as in masked
+        modelling, trains the mean more directly, and leaves much of what tells jets apart in middle blocks.
     pair_bias : bool
         Add a bias computed from pairwise features to the attention.
     features : {"full", "jetclass", "jetclass-kin", "jetclass-kinpid", "kinematic"}
@@ -66,7 +68,7 @@ class SetTransformerConfig(AttentionConfig, BackboneConfig):
     layers: Count = 4
     heads: Count = 4
     registers: Count = 4
-    embedding: Literal["register", "mean"] = "register"
+    embedding: Embedding = "register"
     pair_bias: bool = False
     features: FeatureKind = "full"
     feed_forward: Count = 2
@@ -82,7 +84,9 @@ class SetTransformerConfig(AttentionConfig, BackboneConfig):
     @model_validator(mode="after")
     def _switches_agree(self) -> SetTransformerConfig:
         if self.causal and self.embedding == "register":
-            raise ValueError("embedding: the registers of a causal encoder see no token; choose mean")
+            raise ValueError(
+                "embedding: the registers of a causal encoder see no token; choose mean, attention or layers"
+            )
         if self.positions == "rotary" and self.dim // self.heads % 2:
             raise ValueError(f"positions: rotary ones need an even dim / heads, and it is {self.dim // self.heads}")
         if self.positions == "sinusoidal" and self.dim % 2:
@@ -92,23 +96,6 @@ class SetTransformerConfig(AttentionConfig, BackboneConfig):
     def build(self, level: Level) -> SetTransformer:
         """Build the network."""
         return SetTransformer(self, level)
-
-
-class Encoded(NamedTuple):
-    """Vectors after the last layer.
-
-    Attributes
-    ----------
-    registers : Tensor [things, registers, dim]
-    tokens : Tensor [things, all tokens, dim]
-        0 in empty slots.
-    mask : Tensor, bool [things, all tokens]
-        True where there is a token.
-    """
-
-    registers: Tensor
-    tokens: Tensor
-    mask: Tensor
 
 
 class SetTransformer(Backbone):
@@ -154,6 +141,7 @@ class SetTransformer(Backbone):
                     "backbone.positions: learned ones have a vector for each position; set inputs.max_tokens"
                 )
             self.places = LearnedPositions(maximum, config.dim)
+        self.readout = build_readout(config.embedding, config.dim, config.heads, config.layers, config.registers)
 
     def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
         """Embed a batch of jets.
@@ -164,17 +152,23 @@ class SetTransformer(Backbone):
         replace : Replacement, optional
             Tokens to hide. Their pairwise features and positions are not hidden.
         """
-        registers, tokens, mask = self.encode(inputs, replace)
-        if self.config.embedding == "mean":
-            number = mask.sum(dim=1, keepdim=True) + self.config.registers
-            embedding = (registers.sum(dim=1) + tokens.sum(dim=1)) / number
-        else:
-            embedding = registers[:, 0]
+        encoded = self.encode(inputs, replace, blocks=self.config.embedding == "layers")
         n_first = inputs.members[self.level.members[0].name].mask.shape[1]
-        first = tokens[:, :n_first] if len(self.level.members) > 1 else tokens
-        return BackboneOutput(embedding + not_finite(inputs), first)
+        first = encoded.tokens[:, :n_first] if len(self.level.members) > 1 else encoded.tokens
+        return BackboneOutput(self.readout(encoded) + not_finite(inputs), first)
 
-    def encode(self, inputs: Inputs, replace: Replacement | None = None, *, causal: bool | None = None) -> Encoded:
+    def summaries(self, inputs: Inputs) -> Tensor:
+        """Means and registers of all blocks, [things, layers, 1 + registers, dim], to see where the information is."""
+        return summaries(self.encode(inputs, blocks=True))
+
+    def encode(
+        self,
+        inputs: Inputs,
+        replace: Replacement | None = None,
+        *,
+        causal: bool | None = None,
+        blocks: bool = False,
+    ) -> Encoded:
         """Compute the vectors of registers and tokens.
 
         Parameters
@@ -185,6 +179,8 @@ class SetTransformer(Backbone):
             Tokens to hide.
         causal : bool, optional
             Instead of the choice in the configuration. The parameters are the same, so a method can use both.
+        blocks : bool
+            Also return the output of each block.
         """
         features = self.features(inputs)
         first, *others = features.tokens
@@ -205,15 +201,19 @@ class SetTransformer(Backbone):
             bias = bias + causal_bias(self.config.registers, n_first, bias)
         n_sets, n_tokens = real.shape
         rows = vectors.view(-1, self.dim)
+        outputs: list[Tensor] = []
         for block in self.blocks:
             rows = block(rows, (n_sets, n_tokens), bias, rotation)
+            if blocks:
+                outputs.append(rows.view(n_sets, n_tokens, self.dim))
         vectors = self.norm(rows).view(n_sets, n_tokens, self.dim)
         token_vectors = vectors[:, self.config.registers :].masked_fill(~features.mask.unsqueeze(-1), 0.0)
-        return Encoded(vectors[:, : self.config.registers], token_vectors, features.mask)
+        return Encoded(vectors[:, : self.config.registers], token_vectors, features.mask, tuple(outputs))
 
     def groups_by_depth(self) -> tuple[tuple[str, ...], ...]:
-        """The input embedding, each block, and the final norm."""
-        return self._by_depth((*((f"blocks.{index}",) for index in range(self.config.layers)), ("norm",)))
+        """The input embedding, each block, and the final norm with what pools."""
+        blocks = ((f"blocks.{index}",) for index in range(self.config.layers))
+        return self._by_depth((*blocks, ("norm", "readout")))
 
     def _placed(self, tokens: Tensor, n_all: int, place: Tensor | None) -> tuple[Tensor, Rotation | None]:
         """Tokens of the first group with their positions, and rotations of all vectors."""

@@ -35,6 +35,21 @@ class DropPath(nn.Module):
         return (values.reshape(n_sets, -1) * kept).view(values.shape)
 
 
+class GroupDropout(nn.Module):
+    """Leave out a vector of all tokens of a random part of the sets, in training; the others are not scaled."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Apply it to vectors [sets, ...]; the identity in evaluation mode."""
+        if not self.training or self.probability == 0.0:
+            return values
+        kept = values.new_empty((len(values), *[1] * (values.dim() - 1))).bernoulli_(1.0 - self.probability)
+        return values * kept
+
+
 def dropout(values: Tensor, probability: float) -> Tensor:
     """Set elements to zero at random, and scale the others so that the mean is unchanged.
 

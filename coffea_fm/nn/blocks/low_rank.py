@@ -38,10 +38,14 @@ class LowRank(nn.Module):
 
 
 def add_low_rank(backbone: Backbone, rank: int, alpha: float) -> None:
-    """Freeze a backbone and add adapters to all weight matrices of its layers (attention and feed-forward)."""
+    """Freeze a backbone and add adapters to all weight matrices of its layers (attention and feed-forward).
+
+    What is new in it is trained as it is.
+    """
     backbone.requires_grad_(False)
     for module in list(_linear_layers(backbone)):
         parametrize.register_parametrization(module, "weight", LowRank(module.weight.shape, rank, alpha))
+    backbone.train_new()
 
 
 def merged_state(module: nn.Module) -> dict[str, Tensor]:
@@ -61,5 +65,6 @@ def merged_state(module: nn.Module) -> dict[str, Tensor]:
 def _linear_layers(backbone: Backbone) -> Iterator[nn.Linear]:
     above_inputs = len(backbone.groups_by_depth()) - 1
     for name, module in backbone.named_modules():
-        if isinstance(module, nn.Linear) and backbone.layers_above(name) < above_inputs:
+        new = f"{name}.weight" in backbone.new
+        if isinstance(module, nn.Linear) and not new and backbone.layers_above(name) < above_inputs:
             yield module

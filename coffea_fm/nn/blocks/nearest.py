@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
+
+_ROWS = 256
+"""Vectors compared at once on a CPU: their distances to a thousand centres fit into its second-level cache."""
+_MOST_ROWS = 16384
+_NEIGHBOURS = 32
+"""Centres compared at once: torch finds the smallest of many numbers ten times faster than its index."""
 
 
 @torch.no_grad()
@@ -16,6 +25,18 @@ def nearest(vectors: Tensor, centres: Tensor) -> Tensor:
     centres : Tensor [centres, dim]
     """
     with torch.autocast(vectors.device.type, enabled=False):
-        rows, centres = vectors.float().reshape(-1, vectors.shape[-1]), centres.float()
-        offsets = centres.square().sum(dim=1) / 2
-        return torch.addmm(offsets, rows, centres.T, alpha=-1).argmin(dim=1).view(vectors.shape[:-1])
+        rows, table = vectors.float().reshape(-1, vectors.shape[-1]), centres.float()
+        offsets = table.square().sum(dim=1) / 2
+        if torch.onnx.is_in_onnx_export():
+            return torch.addmm(offsets, rows, table.T, alpha=-1).argmin(dim=1).view(vectors.shape[:-1])
+        missing = -len(centres) % _NEIGHBOURS
+        table, offsets = pad(table, (0, 0, 0, missing)), pad(offsets, (0, missing), value=math.inf)
+        chunks = torch.split(rows, _ROWS if rows.device.type == "cpu" else _MOST_ROWS)
+        return torch.cat([_nearest(chunk, table, offsets) for chunk in chunks]).view(vectors.shape[:-1])
+
+
+def _nearest(rows: Tensor, table: Tensor, offsets: Tensor) -> Tensor:
+    distances = torch.addmm(offsets, rows, table.T, alpha=-1).view(len(rows), len(table) // _NEIGHBOURS, _NEIGHBOURS)
+    block = distances.amin(dim=2).argmin(dim=1)
+    within = distances[torch.arange(len(rows), device=rows.device), block].argmin(dim=1)
+    return block * _NEIGHBOURS + within

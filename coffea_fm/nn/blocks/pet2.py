@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -134,6 +136,30 @@ class LocalBlock(nn.Module):
         real = nn.functional.pad(mask, (0, more)).flatten()
         others = padded.index_select(0, rows).view(sets, tokens, self.neighbours, width)
         return others, real.index_select(0, rows).view(index.shape)
+
+
+class TimeEmbedding(nn.Module):
+    """A vector for each time of a flow, from random Fourier features; 0 at time 0."""
+
+    freqs: Tensor
+    phases: Tensor
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        self.register_buffer("freqs", 2 * math.pi * torch.randn(dim))
+        self.register_buffer("phases", 2 * math.pi * torch.rand(dim))
+        self.layers = FeedForward(dim, hidden, dim, bias=False)
+
+    def forward(self, time: Tensor) -> Tensor:
+        """Embed times [sets]: [sets, dim]."""
+        time = time.unsqueeze(-1)
+        found: Tensor = self.layers(time * math.sqrt(2) * torch.cos(time * self.freqs + self.phases))
+        return found
+
+
+def attention_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """Bias of the logits for a mask [sets, tokens], True where there is a token: [sets, 1, 1, tokens]."""
+    return torch.zeros_like(mask, dtype=dtype).masked_fill(~mask, NEVER)[:, None, None, :]
 
 
 def pair_features(a: Tensor, b: Tensor) -> Tensor:

@@ -37,11 +37,20 @@ class JetFrameOutput(NamedTuple):
     scalars : Tensor, float32 [jets, tokens, n_scalars]
         Of order one, clipped to ±5; 0 for padding.
     mask : Tensor, bool [jets, tokens]
+    mass : Tensor, float32 [jets, tokens]
+        In GeV; 0 for padding. In single precision, the momenta of fast particles do not contain it.
     """
 
     momenta: Tensor
     scalars: Tensor
     mask: Tensor
+    mass: Tensor
+
+    def exact_momenta(self) -> Tensor:
+        """The momenta in double precision, with energies computed from the masses."""
+        space = self.momenta[..., 1:].double()
+        energy = torch.sqrt(space.square().sum(dim=-1, keepdim=True) + self.mass.double().square().unsqueeze(-1))
+        return torch.cat((energy, space), dim=-1)
 
 
 class JetFrame(nn.Module):
@@ -84,6 +93,11 @@ class JetFrame(nn.Module):
         """Number of scalar inputs per token."""
         return len(_SCALES) + len(self.names)
 
+    @property
+    def n_kinematic(self) -> int:
+        """Number of scalar inputs, the first ones, that change if the jet is boosted across the beam."""
+        return len(_SCALES)
+
     def forward(self, inputs: Inputs) -> JetFrameOutput:
         """Compute the inputs of a batch, in single precision."""
         with torch.autocast(inputs.values.device.type, enabled=False):
@@ -114,7 +128,8 @@ class JetFrame(nn.Module):
             if self.names:
                 more = self.of_tokens.more(tokens, members.missing)
                 scalars = torch.cat((scalars, torch.stack([more[name] for name in self.names], dim=-1)), dim=-1)
-            return JetFrameOutput(momenta, scalars.clamp(-CLIP, CLIP).masked_fill(empty, 0.0), members.mask)
+            scalars = scalars.clamp(-CLIP, CLIP).masked_fill(empty, 0.0)
+            return JetFrameOutput(momenta, scalars, members.mask, mass * members.mask)
 
 
 def _rapidity_of_sum(transverse_mass: Tensor, y: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from coffea_fm.errors import InputError
+from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.names import nearest
 from coffea_fm.running.clusters.base import ClusterConfig
 
@@ -21,13 +21,15 @@ class Address(ClusterConfig):
 
     Parameters
     ----------
+    wait : float
+        Seconds until the scheduler must answer, and until the first worker must be there.
     address : str
         Address of the scheduler.
     ca_file, cert, key : path-like, optional
         Certificate of the authority, certificate and private key of the client, for ``tls://``.
     """
 
-    wait: float = Field(default=20, gt=0)
+    wait: float = Field(default=60, gt=0)
     address: str
     ca_file: Path | None = None
     cert: Path | None = None
@@ -44,8 +46,19 @@ class Address(ClusterConfig):
             raise ValueError(f"{self.address} needs certificates: ca_file, cert and key in the --cluster-config")
         return self
 
+    def check_workers(self, workers: int) -> None:
+        """Refuse any number: the cluster is running."""
+        raise RecipeError(
+            f"--workers {workers} is for a cluster that is started, and the one at {self.address} is running with the "
+            "workers that it has: leave it out"
+        )
+
+    def of(self, workers: int) -> Self:  # noqa: ARG002
+        """The same: it has the workers that it has."""
+        return self
+
     @contextmanager
-    def client(self, workers: int | None) -> Iterator[Any]:  # noqa: ARG002 - the cluster has those that it has
+    def client(self) -> Iterator[Any]:
         """Connect to the scheduler."""
         import distributed
 

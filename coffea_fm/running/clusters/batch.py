@@ -18,7 +18,7 @@ from pydantic import Field, field_validator, model_validator
 
 import coffea_fm
 from coffea_fm.errors import InputError
-from coffea_fm.running.clusters.base import PROFILE_CYCLE, Adaptive, ClusterConfig
+from coffea_fm.running.clusters.base import PROFILE_CYCLE, StartedCluster
 from coffea_fm.running.clusters.jobs import Jobs, named_apart
 from coffea_fm.running.clusters.watch import Watch
 
@@ -34,7 +34,7 @@ class JobState:
     reason: str
 
 
-class Batch(ClusterConfig):
+class Batch(StartedCluster):
     """Configuration of a batch system: a job is one or more dask workers.
 
     Parameters
@@ -43,8 +43,6 @@ class Batch(ClusterConfig):
         Seconds until the first job must run.
     jobs : int
         Number of jobs, if the call does not say.
-    adaptive : Adaptive, optional
-        Bounds of a number of jobs that follows the work.
     cores : int
         Cores of each job.
     processes : int, optional
@@ -66,10 +64,10 @@ class Batch(ClusterConfig):
     """
 
     commands: ClassVar[tuple[str, ...]]
+    number_key: ClassVar[str] = "jobs"
 
     wait: float = Field(default=600, gt=0)
     jobs: int = Field(default=1, ge=1)
-    adaptive: Adaptive | None = None
     cores: int = Field(default=1, ge=1)
     processes: int | None = Field(default=None, ge=1)
     memory: str = "2 GB"
@@ -161,7 +159,7 @@ class Batch(ClusterConfig):
         return str(job.job_script())
 
     @contextmanager
-    def client(self, workers: int | None) -> Iterator[Any]:
+    def client(self) -> Iterator[Any]:
         """Submit the jobs; they are cancelled afterwards."""
         import distributed
 
@@ -171,7 +169,6 @@ class Batch(ClusterConfig):
         job_class, jobs = self.job_class(), Jobs()
         from dask_jobqueue.core import JobQueueCluster
 
-        number = workers or self.jobs
         client_class: Any = distributed.Client
         with (
             named_apart(JobQueueCluster)(
@@ -181,7 +178,7 @@ class Batch(ClusterConfig):
                 **self.job_options(),
             ) as cluster,
             client_class(cluster) as client,
-            Watch(self, jobs, cluster, client, number).watching(),
+            Watch(self, jobs, cluster, client).watching(),
         ):
             yield client
 

@@ -10,14 +10,14 @@ from pydantic import Field
 
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.names import nearest
-from coffea_fm.running.clusters.base import Adaptive, ClusterConfig
+from coffea_fm.running.clusters.base import StartedCluster
 from coffea_fm.running.clusters.batch import need
 
 _KEPT: list[Any] = []
 """dask-gateway closes what is collected, and prints a traceback if it is closed already: kept to the end of the process."""
 
 
-class Gateway(ClusterConfig):
+class Gateway(StartedCluster):
     """Configuration of a dask-gateway.
 
     Parameters
@@ -30,21 +30,18 @@ class Gateway(ClusterConfig):
         ``"basic"``, ``"kerberos"`` or ``"jupyterhub"``; by default what dask's configuration says.
     workers : int
         Number of workers, if the call does not say.
-    adaptive : Adaptive, optional
-        Bounds of a number of workers that follows the work.
     options : mapping
         Options that the gateway offers, such as ``worker_memory``.
     """
 
-    wait: float = Field(default=300, gt=0)
+    wait: float = Field(default=600, gt=0)
     address: str | None = None
     auth: str | None = None
     workers: int = Field(default=1, ge=1)
-    adaptive: Adaptive | None = None
     options: dict[str, Any] = {}
 
     @contextmanager
-    def client(self, workers: int | None) -> Iterator[Any]:
+    def client(self) -> Iterator[Any]:
         """Start a cluster of the gateway; it is shut down afterwards."""
         need("dask_gateway", "gateway")
         import dask.config
@@ -62,7 +59,7 @@ class Gateway(ClusterConfig):
             if self.adaptive:
                 cluster.adapt(**self.adaptive.model_dump())
             else:
-                cluster.scale(workers or self.workers)
+                cluster.scale(self.workers)
             self._first_worker(client, cluster)
             yield client
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import Field
 
-from coffea_fm.running.clusters.base import Adaptive, ClusterConfig
+from coffea_fm.running.clusters.base import StartedCluster
 
 
-class Local(ClusterConfig):
+class Local(StartedCluster):
     """``--cluster local``.
 
     Parameters
@@ -23,17 +23,14 @@ class Local(ClusterConfig):
         Threads of each process.
     memory : str or float
         Limit of each process, such as ``"2 GB"``; by default its share of this machine.
-    adaptive : Adaptive, optional
-        Bounds of a number of processes that follows the work.
     """
 
     workers: int = Field(default=1, ge=1)
     threads: int = Field(default=1, ge=1)
     memory: str | float = "auto"
-    adaptive: Adaptive | None = None
 
     @contextmanager
-    def client(self, workers: int | None) -> Iterator[Any]:
+    def client(self) -> Iterator[Any]:
         """Start the processes."""
         import distributed
 
@@ -41,7 +38,7 @@ class Local(ClusterConfig):
         client_class: Any = distributed.Client
         with (
             local_cluster(
-                n_workers=workers or self.workers,
+                n_workers=self.workers,
                 threads_per_worker=self.threads,
                 memory_limit=self.memory,
                 dashboard_address="127.0.0.1:0",

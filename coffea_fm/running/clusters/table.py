@@ -56,6 +56,8 @@ def find_cluster(cluster: str, settings: ClusterSettings = None) -> ClusterConfi
     if not isinstance(content, Mapping):
         raise RecipeError(f"{where}: keys and values are expected, such as 'memory: 2 GB'")
     given = {"address": cluster} if "://" in cluster else {}
+    if given and content.get("address", cluster) != cluster:
+        raise RecipeError(f"{where}: its address is {content['address']}, and --cluster is {cluster}: leave one out")
     try:
         return kind.model_validate({**content, **given})
     except ValidationError as error:
@@ -72,7 +74,7 @@ def dask_client(cluster: str, settings: ClusterSettings = None, workers: int | N
     cluster, settings
         See `find_cluster`.
     workers : int, optional
-        Number of workers or jobs; by default what the settings say.
+        Number of workers or jobs of a cluster that is started; by default what the settings say.
 
     Raises
     ------
@@ -85,5 +87,6 @@ def dask_client(cluster: str, settings: ClusterSettings = None, workers: int | N
     import distributed  # noqa: F401 - first: its defaults are loaded at import, and `set` restores what was there before
 
     found = find_cluster(cluster, settings)
-    with dask.config.set({"distributed.worker.profile.cycle": PROFILE_CYCLE}), found.client(workers) as client:
+    found = found if workers is None else found.of(workers)
+    with dask.config.set({"distributed.worker.profile.cycle": PROFILE_CYCLE}), found.client() as client:
         yield client

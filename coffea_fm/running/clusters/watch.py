@@ -34,12 +34,10 @@ class Watch:
         What was submitted.
     cluster, client
         Those of dask.
-    number : int
-        Number of jobs to keep.
     """
 
-    def __init__(self, config: Batch, jobs: Jobs, cluster: Any, client: Any, number: int) -> None:
-        self.config, self.jobs, self.cluster, self.client, self.number = config, jobs, cluster, client, number
+    def __init__(self, config: Batch, jobs: Jobs, cluster: Any, client: Any) -> None:
+        self.config, self.jobs, self.cluster, self.client = config, jobs, cluster, client
         self.failure = ""
         self._lost: list[tuple[Submitted, str]] = []
         self._failed_starts = 0
@@ -77,7 +75,7 @@ class Watch:
             bounds = self.config.adaptive
             self.cluster.adapt(minimum_jobs=bounds.minimum, maximum_jobs=bounds.maximum)
         else:
-            self.cluster.scale(jobs=self.number)
+            self.cluster.scale(jobs=self.config.jobs)
 
     def _first_worker(self) -> None:
         deadline = time.monotonic() + self.config.wait
@@ -151,7 +149,7 @@ class Watch:
         def again() -> None:
             self.cluster.worker_spec.pop(job.name, None)
             if not self.config.adaptive:
-                self.cluster.scale(jobs=self.number)
+                self.cluster.scale(jobs=self.config.jobs)
 
         self.cluster.loop.add_callback(again)
 

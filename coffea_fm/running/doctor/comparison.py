@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from coffea_fm.errors import InputError
 from coffea_fm.running.doctor.diagnosis import Finding, Verdict
+from coffea_fm.running.memory import Need, check_models
+from coffea_fm.running.workers import Workers
 
 _SAME = frozenset({"coffea-fm", "coffea", "awkward", "distributed", "cloudpickle"})
 """Packages whose objects travel between this machine and the workers."""
@@ -16,7 +19,7 @@ _SKEW = 2.0
 """Seconds that a clock may be wrong: proxies and TLS certificates begin and end at a time."""
 _SPACE = 2**30
 _FULL = 0.7
-"""Part of the memory limit; dask pauses a worker at 80% of it."""
+"""Part of the memory limit that leaves little for chunks."""
 
 Seen = Mapping[str, Any]
 
@@ -28,7 +31,6 @@ def compare(here: Seen, there: Seen, skew: float, uncertainty: float) -> Iterato
     if here["bundle"]:
         yield from _bundle(here["bundle"], there["bundle"])
     yield _threads(there)
-    yield _memory(there)
     yield _clock(skew, uncertainty)
     yield _temporary(there["temporary"])
     for file, seen in there["files"].items():
@@ -111,14 +113,26 @@ def _threads(there: Seen) -> Finding:
     return Finding("threads", "", told, "note", advice)
 
 
-def _memory(there: Seen) -> Finding:
-    limit, used = there["limit"], there["memory"]
-    if limit is None:
-        return Finding("memory", "", f"{_mib(used)} used, no limit", "note", "dask cannot spill or restart in time")
-    told = f"{_mib(used)} used of {_mib(limit)}"
-    if used < _FULL * limit:
+def memory(need: Need, workers: Workers, used: int) -> Finding:
+    """Compare what a run predicts that a worker needs with its limit, as the run will.
+
+    Parameters
+    ----------
+    need : Need
+        Of the bundle.
+    workers : Workers
+        The workers, with the limit of the one that has least.
+    used : int
+        Bytes in memory after the bundle has run.
+    """
+    told = f"{_mib(used)} used, {_mib(need.fixed)} predicted before the first chunk, of {workers.limit}"
+    try:
+        check_models(need, workers)
+    except InputError as error:
+        return Finding("memory", "", told, "bad", str(error))
+    if need.fixed < _FULL * workers.limit.size:
         return Finding("memory", "", told)
-    return Finding("memory", "", told, "bad", "libraries and bundle alone fill it: give the workers more memory")
+    return Finding("memory", "", told, "note", "little is left for chunks: dask pauses a worker at 80% of its limit")
 
 
 def _clock(skew: float, uncertainty: float) -> Finding:

@@ -14,10 +14,13 @@ import cloudpickle  # type: ignore[import-untyped]
 from coffea_fm.inference import load
 from coffea_fm.running.clusters.table import dask_client
 from coffea_fm.running.doctor import examination
-from coffea_fm.running.doctor.comparison import compare, python
+from coffea_fm.running.doctor.comparison import compare, memory, python
 from coffea_fm.running.doctor.diagnosis import Diagnosis
+from coffea_fm.running.memory import need_of
+from coffea_fm.running.models import models_of
 from coffea_fm.running.options import ClusterSettings
 from coffea_fm.running.sources import as_fileset
+from coffea_fm.running.workers import dask_workers
 
 _TRIES = 5
 
@@ -57,7 +60,8 @@ def doctor(
     InputError
         If there is no worker.
     """
-    source = "" if bundle is None else load(bundle).source
+    tagger = None if bundle is None else load(bundle)
+    source = "" if tagger is None else tagger.source
     trees: dict[str, str] = {}
     for dataset in (as_fileset([os.fspath(file) for file in files], treename) if files else {}).values():
         trees |= dataset.files
@@ -68,8 +72,11 @@ def doctor(
             return Diagnosis(cluster, worker, findings)
         skew, uncertainty = _clock(client, worker)
         there = client.submit(examination.examine, source, trees, workers=[worker], pure=False).result()
+        workers = dask_workers(client)
     here = examination.examine(source, trees)
-    return Diagnosis(cluster, there["host"], list(compare(here, there, skew, uncertainty)))
+    need = need_of(models_of(tagger), 0.0, workers.threads)
+    findings = [*compare(here, there, skew, uncertainty), memory(need, workers, there["memory"])]
+    return Diagnosis(cluster, there["host"], findings)
 
 
 def _worker(client: Any) -> tuple[str, str]:

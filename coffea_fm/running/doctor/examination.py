@@ -40,7 +40,6 @@ def examine(source: str, files: dict[str, str]) -> dict[str, Any]:
         "plugins": sorted(point.name for point in metadata.entry_points(group="fsspec.specs")),
         "temporary": {"folder": temporary, "free": shutil.disk_usage(temporary).free},
         "threads": _threads(),
-        "limit": _memory_limit(),
     }
     found["bundle"] = _tried(lambda: _run(source)) if source else {}
     found["files"] = {file: _tried(lambda file=file, tree=tree: _open(file, tree)) for file, tree in files.items()}
@@ -74,16 +73,6 @@ def _threads() -> dict[str, Any]:
     except ValueError:  # this is not a worker
         found["worker"] = None
     return found
-
-
-def _memory_limit() -> int | None:
-    try:
-        import distributed
-
-        limit = distributed.get_worker().memory_manager.memory_limit
-    except ValueError:
-        return None
-    return None if limit is None else int(limit)
 
 
 def _resident() -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from coffea_fm.running.progress.state import Workers
+from coffea_fm.running.progress.state import WorkerCount
 from coffea_fm.running.throughput.chunk import Chunk
 from coffea_fm.running.throughput.measuring import Report
 
@@ -30,7 +30,7 @@ class Channel(ABC):
         """A context manager that gives what workers call with each `Chunk`; `receive` is called here with the same."""
 
     @abstractmethod
-    def workers(self) -> Workers:
+    def workers(self) -> WorkerCount:
         """Who works now."""
 
     def poll(self) -> None:  # noqa: B027 - most channels need not
@@ -45,9 +45,9 @@ class Here(Channel):
         """Call directly."""
         yield receive
 
-    def workers(self) -> Workers:
+    def workers(self) -> WorkerCount:
         """One process."""
-        return Workers()
+        return WorkerCount()
 
 
 class Processes(Channel):
@@ -73,9 +73,9 @@ class Processes(Channel):
             yield _ToFile(folder)
             self.poll()
 
-    def workers(self) -> Workers:
+    def workers(self) -> WorkerCount:
         """As many as were started."""
-        return Workers(self._count, self._count)
+        return WorkerCount(self._count, self._count)
 
     def poll(self) -> None:
         """Read the complete lines that were added."""
@@ -124,10 +124,10 @@ class Dask(Channel):
             if self._client.status == "running":
                 self._client.unsubscribe_topic(_TOPIC)
 
-    def workers(self) -> Workers:
+    def workers(self) -> WorkerCount:
         """Those that the scheduler knows."""
         threads = self._client.nthreads()
-        return Workers(len(threads), sum(threads.values()))
+        return WorkerCount(len(threads), sum(threads.values()))
 
 
 def _receive(run: str, receive: Report, event: tuple[float, dict[str, Any]]) -> None:

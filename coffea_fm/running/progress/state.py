@@ -14,7 +14,7 @@ from coffea_fm.running.throughput.chunk import Chunk
 
 
 @dataclass(frozen=True)
-class Workers:
+class WorkerCount:
     """Who works on a run.
 
     Parameters
@@ -95,7 +95,7 @@ class RunState:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.title, self.unit, self.clock = title, unit, clock
-        self.workers = Workers()
+        self.workers = WorkerCount()
         self.total, self.total_events = len(sizes), sum(sizes)
         self.repeated = 0
         self._retries = self._failed = self._events = self._new = 0

@@ -65,7 +65,7 @@ def write_events(
         "crossSection": np.array([cross_section[0]]),
         "crossSectionError": np.array([cross_section[1]]),
     }
-    with uproot.recreate(path, compression=uproot.LZMA(6)) as file:
+    with uproot.recreate(path, compression=uproot.LZMA(1)) as file:
         file.mktree("Events", tree)
         file.mktree("Runs", runs)
 

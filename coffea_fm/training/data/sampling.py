@@ -12,7 +12,7 @@ import numpy as np
 from coffea_fm.arrays import IntArray
 from coffea_fm.nn.batches import Examples
 from coffea_fm.shards import RowGroup, ShardDataset
-from coffea_fm.training.data.sharing import Sharing, read_block
+from coffea_fm.training.data.sharing import Sharing, read_block, shuffled_rows
 from coffea_fm.training.data.weights import Weights
 
 
@@ -71,7 +71,7 @@ def batches(
     """Yield batches endlessly, starting at a position.
 
     The data may not fit into memory, so they are shuffled in two stages: each epoch splits the row groups at random into
-    blocks of about `shuffle` rows, reads one block at a time, and shuffles its rows. With `batch_size`, batches have
+    blocks of about `shuffle` rows, reads one block at a time, and shuffles its rows (see `shuffled_rows`). With `batch_size`, batches have
     that many rows, regardless of their number of tokens. The rows of each batch are the same for any number of processes.
     """
     position = start
@@ -79,7 +79,7 @@ def batches(
         blocks = shuffled_blocks(dataset.row_groups, shuffle, generator(seed, Stream.ROW_GROUPS, position.epoch))
         block = read_block(dataset, blocks[position.block], weights, sharing)
         lengths = block.lengths if batch_size is None else np.ones_like(block.lengths)
-        order = generator(seed, Stream.EXAMPLES, position.epoch, position.block).permutation(len(lengths))
+        order = shuffled_rows(blocks[position.block], generator(seed, Stream.EXAMPLES, position.epoch, position.block))
         parts = split_by_tokens(order, lengths, batch_tokens if batch_size is None else batch_size)
         for index in range(position.batch, len(parts)):
             if index + 1 < len(parts):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,11 @@ from coffea_fm.arrays import IntArray
 from coffea_fm.nn.batches import Examples
 from coffea_fm.shards import RowGroup, ShardDataset
 from coffea_fm.training.data.weights import Weights
+
+PARTS = 12
+"""The rows of a block are in so many parts of similar size, and each step has as many of one as of another: 2, 3, 4, 6 and
+12 processes, each with whole parts, have nearly the same number of rows in each step. If one of two had random rows, the
+slower would be late by 9% in steps of a hundred jets, and by 4% in steps of four hundred."""
 
 FEWEST_GROUPS = 4
 """With fewer row groups per process, one could have much more to do than another: then the rows are dealt in turn."""
@@ -36,16 +41,51 @@ class Sharing:
         """The process of each row group, or None if the rows of all are dealt in turn.
 
         Row groups with the same targets go to different processes, so that all have jets of the same kinds, and the
-        process with the fewest rows gets the next.
+        process with the fewest rows gets the next. If possible, a process gets whole parts of the block.
         """
         if len(block) < FEWEST_GROUPS * self.world:
             return None
-        rows = [0] * self.world
-        owners = [0] * len(block)
-        for index in sorted(range(len(block)), key=lambda index: (block[index].targets, -block[index].n_sets)):
-            owners[index] = rows.index(min(rows))
-            rows[owners[index]] += block[index].n_sets
-        return owners
+        parts = parts_of(block)
+        if parts is None or self.world > PARTS:
+            return _dealt([group.n_sets for group in block], _by_target(block), self.world)
+        rows = [0] * PARTS
+        for group, part in zip(block, parts, strict=True):
+            rows[part] += group.n_sets
+        owners = _dealt(rows, sorted(range(PARTS), key=lambda part: -rows[part]), self.world)
+        return [owners[part] for part in parts]
+
+
+def parts_of(block: Sequence[RowGroup]) -> list[int] | None:
+    """The part of each row group, whatever the number of processes; None if there are too few row groups."""
+    if len(block) < PARTS:
+        return None
+    return _dealt([group.n_sets for group in block], _by_target(block), PARTS)
+
+
+def shuffled_rows(block: Sequence[RowGroup], random: np.random.Generator) -> IntArray:
+    """A random order of the rows of a block in which its parts are spread evenly, int64 [n_rows]."""
+    sizes = [group.n_sets for group in block]
+    parts = parts_of(block)
+    part_of = np.arange(sum(sizes)) % PARTS if parts is None else np.repeat(parts, sizes)
+    places = np.empty(len(part_of))
+    for part in range(PARTS):
+        rows = np.flatnonzero(part_of == part)
+        places[rows] = (random.permutation(len(rows)) + random.random(len(rows))) / max(1, len(rows))
+    return np.argsort(places, kind="stable")
+
+
+def _by_target(block: Sequence[RowGroup]) -> list[int]:
+    return sorted(range(len(block)), key=lambda index: (block[index].targets, -block[index].n_sets))
+
+
+def _dealt(sizes: Sequence[int], order: Iterable[int], number: int) -> list[int]:
+    """Deal things to `number` holders: the one with the least gets the next."""
+    held = [0] * number
+    holders = [0] * len(sizes)
+    for index in order:
+        holders[index] = held.index(min(held))
+        held[holders[index]] += sizes[index]
+    return holders
 
 
 @dataclass(frozen=True)

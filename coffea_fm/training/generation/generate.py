@@ -14,7 +14,7 @@ import torch
 from coffea_fm.arrays import DoubleArray, IntArray
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.files import atomic, prepare_folder
-from coffea_fm.methods.parts.generation.generator import Generator
+from coffea_fm.methods.parts.generation.base import JetGenerator
 from coffea_fm.methods.parts.generation.sampling import SamplingConfig
 from coffea_fm.nn.inputs import Inputs, only_member
 from coffea_fm.plots.style import SIMULATION, Label, save
@@ -64,19 +64,21 @@ def generate(
     batch_size: int = 1000,
     label: Label = SIMULATION,
 ) -> Generated:
-    """Generate jets with a trained next-token model.
+    """Generate jets with a trained model.
 
     Parameters
     ----------
     checkpoint : path-like
-        Folder such as ``runs/NAME/best``, trained by the method ``omnijet``, ``next-token`` or ``joint``.
+        Folder such as ``runs/NAME/best``, trained by the method ``omnijet``, ``next-token``, ``joint``, ``omnilearn`` or
+        ``jet-flow``.
     output : path-like
         Folder for the shards; it must not hold any.
     n_jets : int
     data : path-like, optional
-        Folder of shards with real jets. Half of them give their classes, and for ``next-token`` and ``joint`` their
-        momenta, to the generated ones; the generated jets are compared with the other half. Without it, a network
-        that knows classes generates the same number of each.
+        Folder of shards with real jets. Half of them give their classes to the generated ones. For ``next-token`` and
+        ``joint`` they also give their momenta, and for ``omnilearn`` and ``jet-flow`` all but the momenta of their
+        particles. The generated jets are compared with the other half. Without it, a network that knows classes
+        generates the same number of each.
     temperature, top_k, seed, batch_size
         See `coffea_fm.methods.parts.generation.sampling.SamplingConfig`. The same seed and batch size give the same
         jets.
@@ -110,7 +112,7 @@ def generate(
 
 
 def _generated(
-    method: Generator, real: RealJets | None, n_jets: int, config: SamplingConfig
+    method: JetGenerator, real: RealJets | None, n_jets: int, config: SamplingConfig
 ) -> tuple[Packed, IntArray]:
     """Generated jets and their classes, batch by batch."""
     random = torch.Generator().manual_seed(config.seed)
@@ -125,7 +127,7 @@ def _generated(
     return Packed.concatenate(parts), target
 
 
-def _at_the_origin(method: Generator, n_jets: int) -> Inputs:
+def _at_the_origin(method: JetGenerator, n_jets: int) -> Inputs:
     """Jets without particles whose axis is eta = 0, phi = 0."""
     level = method.model.backbone.level
     return Inputs(
@@ -134,7 +136,7 @@ def _at_the_origin(method: Generator, n_jets: int) -> Inputs:
 
 
 def _write(
-    folder: Path, packed: Packed, target: IntArray, method: Generator, classes: tuple[str, ...], *, labelled: bool
+    folder: Path, packed: Packed, target: IntArray, method: JetGenerator, classes: tuple[str, ...], *, labelled: bool
 ) -> None:
     columns = {"target": target if labelled else np.zeros_like(target)}
     source = Source(dataset="generated", file=str(folder.resolve()), start=0, stop=len(packed))
@@ -150,7 +152,7 @@ def _write(
 
 def _compared(
     folder: Path,
-    method: Generator,
+    method: JetGenerator,
     real: RealJets,
     packed: Packed,
     target: IntArray,
@@ -161,12 +163,11 @@ def _compared(
     level = method.generated_level()
     massless = not (method.types and "mass" in only_member(real.level).names)  # the same for all
     reference = observables(real.reference, real.level, massless=massless)
-    decoded = Packed.concatenate([method.decoded(jets) for jets in real.batches()])
-    samples = {
-        "real": observables(real.packed, real.level, massless=massless),
-        "decoded": observables(decoded, level, massless=massless),
-        "generated": observables(packed, level, massless=massless),
-    }
+    samples = {"real": observables(real.packed, real.level, massless=massless)}
+    decoded = [part for part in map(method.decoded, real.batches()) if part is not None]
+    if decoded:
+        samples["decoded"] = observables(Packed.concatenate(decoded), level, massless=massless)
+    samples["generated"] = observables(packed, level, massless=massless)
     targets = {"real": real.target, "decoded": real.target, "generated": target}
     parts: dict[str, tuple[Mapping[str, DoubleArray], dict[str, dict[str, DoubleArray]]]] = {
         "all": (reference, samples)

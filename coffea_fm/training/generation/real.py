@@ -10,7 +10,7 @@ import numpy as np
 
 from coffea_fm.arrays import IntArray
 from coffea_fm.errors import InputError
-from coffea_fm.methods.parts.generation.generator import Generator
+from coffea_fm.methods.parts.generation.base import JetGenerator
 from coffea_fm.nn.batches import make_inputs
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.shards import ShardDataset
@@ -42,7 +42,7 @@ class RealJets:
     reference_target: IntArray
 
     @classmethod
-    def read(cls, folder: str | os.PathLike[str], method: Generator, most: int, seed: int) -> RealJets:
+    def read(cls, folder: str | os.PathLike[str], method: JetGenerator, most: int, seed: int) -> RealJets:
         """Draw at most `most` jets for each set from a folder of shards.
 
         Raises

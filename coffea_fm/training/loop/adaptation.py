@@ -17,8 +17,8 @@ from coffea_fm.training.recipe.start import FrozenStart, LowRankStart, StartConf
 
 _BACKBONE = "model.backbone."
 _JET_HEAD = "model.head.jet_head."
-_FREE = "dropout"
-"""Backbone setting that may differ from the checkpoint, because it does not affect the outputs."""
+_FREE = {"dropout", "embedding", "feature_drop"}
+"""Backbone settings that may differ from the checkpoint: no weight but those of the read-out depends on them."""
 
 
 class Part(NamedTuple):
@@ -44,10 +44,13 @@ class StartingPoint(NamedTuple):
         The trained network.
     jet_head : JetHeadConfig or None
         Architecture and classes of its head, if it predicts jet scores.
+    change : str
+        One sentence if the recipe reads another embedding out of the backbone than the checkpoint did.
     """
 
     model: Model
     jet_head: JetHeadConfig | None
+    change: str
 
 
 def starting_point(recipe: Recipe) -> StartingPoint | None:
@@ -71,16 +74,21 @@ def starting_point(recipe: Recipe) -> StartingPoint | None:
                 f"{section}.{key} of the recipe is {ours}, but the checkpoint {recipe.start.checkpoint} was trained with "
                 f"{theirs}: copy the section {section} of its recipe"
             )
+    change = _change_of_embedding(recipe, trained)
     head = trained.head
     if trained.level.name == "event" or not isinstance(head, ClassificationHeadConfig):
-        return StartingPoint(model, None)
-    return StartingPoint(model, JetHeadConfig(config=head, classes=trained.classes))
+        return StartingPoint(model, None, change)
+    return StartingPoint(model, JetHeadConfig(config=head, classes=trained.classes), change)
 
 
 def start_from(model: Model, recipe: Recipe, start: StartingPoint | None) -> None:
-    """Load the initial weights into a new model, and add adapters if the recipe asks for them."""
+    """Load the initial weights into a new model, and add adapters if the recipe asks for them.
+
+    A read-out that the checkpoint does not have is new. It is trained with the head.
+    """
     if start is not None:
-        model.backbone.load_state_dict(start.model.backbone.state_dict())
+        missing, _ = model.backbone.load_state_dict(start.model.backbone.state_dict(), strict=not start.change)
+        model.backbone.new = frozenset(missing)
         if isinstance(model.head, EventHead) and model.head.jet_head is not None and start.model.head is not None:
             model.head.jet_head.load_state_dict(start.model.head.state_dict())
     if isinstance(recipe.start, LowRankStart):
@@ -101,9 +109,10 @@ def part_of(name: str, model: Model, start: StartConfig | None) -> Part | None:
         return None
     if name.startswith(_JET_HEAD):
         return Part(of_backbone=True)
-    if not name.startswith(_BACKBONE):
+    inside = name.removeprefix(_BACKBONE)
+    if inside == name or inside in model.backbone.new:
         return Part(of_backbone=False)
-    return Part(of_backbone=True, layers_above=model.backbone.layers_above(name.removeprefix(_BACKBONE)))
+    return Part(of_backbone=True, layers_above=model.backbone.layers_above(inside))
 
 
 def rate_factor(start: StartConfig | None, part: Part | None, progress: float) -> float:
@@ -118,7 +127,7 @@ def rate_factor(start: StartConfig | None, part: Part | None, progress: float) -
 def freeze_backbone(model: Model, start: StartConfig | None, progress: float) -> None:
     """Freeze or unfreeze the backbone as the mode requires; if frozen, it has no gradients and is in evaluation mode.
 
-    The jet head of an event head is treated as part of the backbone.
+    The jet head of an event head is treated as part of the backbone, and a new read-out as part of the head.
     """
     if start is None or isinstance(start, LowRankStart):
         return
@@ -127,11 +136,13 @@ def freeze_backbone(model: Model, start: StartConfig | None, progress: float) ->
         if part is not None:
             part.train(trained)
             part.requires_grad_(trained)
+    model.backbone.train_new()
 
 
 def keeps_embeddings(model: Model, recipe: Recipe) -> bool:
     """Whether embeddings can be cached: they never change, and the head reads nothing else from the backbone."""
-    unchanged = isinstance(recipe.start, FrozenStart) and not recipe.training.augmentation.changes
+    frozen = isinstance(recipe.start, FrozenStart) and not model.backbone.new
+    unchanged = frozen and not recipe.training.augmentation.changes
     return unchanged and model.head is not None and "token_vectors" not in model.head.reads
 
 
@@ -147,6 +158,16 @@ def _compared(recipe: Recipe, trained: NetworkConfig) -> Iterator[tuple[str, str
         yield "inputs", "fields", left.names, right.names
         yield "inputs", "max_tokens", left.maximum, right.maximum
         yield "inputs", "order", left.order, right.order
-    mine, before = (backbone.model_dump(exclude={_FREE}) for backbone in (recipe.backbone, trained.backbone))
+    mine, before = (backbone.model_dump(exclude=_FREE) for backbone in (recipe.backbone, trained.backbone))
     for key in {**before, **mine}:
         yield "backbone", key, mine.get(key), before.get(key)
+
+
+def _change_of_embedding(recipe: Recipe, trained: NetworkConfig) -> str:
+    ours, theirs = (getattr(backbone, "embedding", None) for backbone in (recipe.backbone, trained.backbone))
+    if ours == theirs:
+        return ""
+    new = (
+        "its weights are new, and are trained with the head" if ours in {"attention", "layers"} else "it has no weights"
+    )
+    return f"backbone.embedding is {ours}, but the checkpoint was trained with {theirs}: {new}"

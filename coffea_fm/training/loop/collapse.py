@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
 _ROUNDING = 1e-5
+LOWEST_RANK = 1.5
+LOWEST_SPREAD = 0.01
+"""Embeddings of a working encoder have more effective dimensions, and vary more relative to their size."""
+
+
+def has_collapsed(metrics: Mapping[str, float]) -> bool:
+    """Whether embeddings differ along less than about one direction, or hardly at all, by their rank and spread.
+
+    Parameters
+    ----------
+    metrics : dict of str to float
+        Validation metrics; without rank and spread, nothing is known and the answer is False.
+    """
+    rank, spread = (metrics.get(f"embedding_{name}", float("inf")) for name in ("rank", "spread"))
+    return rank < LOWEST_RANK or spread < LOWEST_SPREAD
 
 
 def embedding_rank(embeddings: Tensor) -> float:

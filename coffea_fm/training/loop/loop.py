@@ -12,12 +12,14 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from coffea_fm.errors import RecipeError
+from coffea_fm.bundle.find import find_checkpoint
+from coffea_fm.errors import RecipeError, warn
 from coffea_fm.methods.parts.views import augment
 from coffea_fm.nn.batches import Examples
 from coffea_fm.nn.blocks.low_rank import merged_state
 from coffea_fm.nn.checkpoint import save_checkpoint
 from coffea_fm.shards import ShardDataset
+from coffea_fm.training.data.constants import ShardsWithConstants
 from coffea_fm.training.data.datasets import datasets
 from coffea_fm.training.data.embeddings import EmbeddedShards, embed_shards
 from coffea_fm.training.data.sampling import Step, Stream, batches, generator
@@ -30,6 +32,7 @@ from coffea_fm.training.loop.adaptation import (
     start_from,
     starting_point,
 )
+from coffea_fm.training.loop.collapse import has_collapsed
 from coffea_fm.training.loop.ema import averaged_copy, update_average
 from coffea_fm.training.loop.evaluation import metrics_of_parts, validation_metrics
 from coffea_fm.training.loop.logs import Bar, Logs
@@ -67,9 +70,13 @@ class Training:
         model = self.network.build()
         start_from(model, recipe, start)
         self.method = recipe.method.build(model).to(fabric.device)
+        if recipe.start is not None and recipe.start.checkpoint is not None:
+            self.method.start_from(find_checkpoint(recipe.start.checkpoint))
         self.averaged = averaged_copy(self.method)
         part = partial(part_of, model=model, start=recipe.start)
-        self.optimizer = build_optimizer(self.method, config.lr, config.weight_decay, part)
+        self.optimizer = build_optimizer(
+            self.method, config.lr, config.weight_decay, part, kind=config.optimizer, betas=config.betas
+        )
         fresh = Progress(fingerprint=self.data.fingerprint)
         self.progress = restore_state(folder, fresh, self.method, self.averaged, self.optimizer)
         if self.progress.step == 0:
@@ -78,6 +85,8 @@ class Training:
             self.averaged.load_state_dict(self.method.state_dict())
         if keeps_embeddings(model, recipe):
             self.data, self.validation = (self.embedded(data) for data in (self.data, self.validation))
+        self.data, self.validation = (self.extended(data) for data in (self.data, self.validation))
+        self.keep_constants()
         self.logs = Logs(folder, self.method.metrics, self.progress.step) if fabric.is_global_zero else None
 
     def embedded(self, data: ShardDataset) -> EmbeddedShards:
@@ -86,6 +95,20 @@ class Training:
             cache = self.folder.parent / "embeddings"
             vectors = embed_shards(self.method.model, data.whole(), cache=cache, device=self.fabric.device)
         return EmbeddedShards(data, vectors)
+
+    def extended(self, data: ShardDataset) -> ShardDataset:
+        """Add the columns that the method computes once."""
+        with self.fabric.rank_zero_first():
+            columns = self.method.columns(data, self.folder.parent / "columns")
+        return data.with_columns(columns) if columns else data
+
+    def keep_constants(self) -> None:
+        """Keep the constants of the method with the jets; augmented jets have others in each step."""
+        constants = self.method.constants()
+        if constants:
+            self.validation = ShardsWithConstants(self.validation, constants, self.fabric.device)
+            if not self.recipe.training.augmentation.changes:
+                self.data = ShardsWithConstants(self.data, constants, self.fabric.device)
 
     def run(self, stop: threading.Event, bar: Bar) -> None:
         """Train until finished or asked to stop."""
@@ -183,12 +206,22 @@ class Training:
         config, progress = self.recipe.training, self.progress
         means = validation_metrics(self.averaged, self.validation, self.weights, config, self.fabric)
         self.log({f"validation_{name}": value for name, value in means.items()}, bar)
+        if self.logs and self.collapsed(means):
+            warn(
+                f"the embeddings of {self.recipe.name} have collapsed: those of different {self.data.level.name}s are nearly "
+                "the same (embedding_rank and embedding_spread in log.csv), whatever the loss says. Lower training.lr, slow "
+                "down the teacher, or hold the embeddings apart with a term of the method"
+            )
         if not progress.best or means["loss"] < progress.best["loss"]:
             progress.best, progress.stale = means, 0
             self.keep("best", means)
         else:
             progress.stale += 1
             progress.finished |= config.patience is not None and progress.stale >= config.patience
+
+    def collapsed(self, metrics: dict[str, float]) -> bool:
+        """Whether an encoder that is trained without a head has collapsed; with few classes, a head may want that."""
+        return self.method.model.head is None and has_collapsed(metrics)
 
     def save(self) -> None:
         """Write ``last/``: the state to resume from, and the averaged weights as a checkpoint."""

@@ -1,4 +1,4 @@
-"""AdamW, its learning-rate schedule, and its state by parameter name."""
+"""The optimizer, its learning-rate schedule, and its state by parameter name."""
 
 from __future__ import annotations
 
@@ -10,11 +10,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from coffea_fm.errors import RecipeError
+from coffea_fm.training.recipe.sections import Betas, OptimizerName
+
 
 def build_optimizer(
-    module: nn.Module, lr: float, weight_decay: float, part: Callable[[str], Hashable] = lambda _: None
-) -> torch.optim.AdamW:
-    """AdamW with weight decay for weight matrices only, not for biases, norms and learned tokens.
+    module: nn.Module,
+    lr: float,
+    weight_decay: float,
+    part: Callable[[str], Hashable] = lambda _: None,
+    *,
+    kind: OptimizerName = "adamw",
+    betas: Betas | None = None,
+) -> torch.optim.Optimizer:
+    """AdamW, or Lion (arXiv:2302.06675), with weight decay for weight matrices only, not for biases, norms and learned tokens.
 
     Parameters
     ----------
@@ -24,6 +33,14 @@ def build_optimizer(
     part : callable
         Maps a parameter name to the part that it belongs to. Each part has its own parameter groups, which store it as
         ``part``.
+    kind : {"adamw", "lion"}
+    betas : tuple of float, optional
+        Decay rates per step of the averages of the gradient; by default those of the authors of each.
+
+    Raises
+    ------
+    RecipeError
+        If the package with Lion is not installed.
     """
     groups: dict[tuple[Hashable, bool], list[nn.Parameter]] = defaultdict(list)
     for name, parameter in module.named_parameters():
@@ -34,7 +51,16 @@ def build_optimizer(
         {"params": members, "weight_decay": weight_decay if decayed else 0.0, "part": key}
         for (key, decayed), members in ordered
     ]
-    return torch.optim.AdamW(parameters, lr=lr, fused=True)
+    if kind == "adamw":
+        return torch.optim.AdamW(parameters, lr=lr, betas=betas or (0.9, 0.999), fused=True)
+    try:
+        from pytorch_optimizer import Lion
+    except ImportError:
+        raise RecipeError(
+            "training.optimizer: lion needs the package pytorch-optimizer: pip install 'coffea-fm[lion]', or choose adamw"
+        ) from None
+    lion: torch.optim.Optimizer = Lion(parameters, lr=lr, betas=betas or (0.9, 0.99))
+    return lion
 
 
 def learning_rate(progress: float, highest: float, warmup: float) -> float:

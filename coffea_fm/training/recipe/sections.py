@@ -15,6 +15,8 @@ from coffea_fm.methods.parts.views.rotation import Rotation
 from coffea_fm.methods.parts.views.smearing import Smearing
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
+Betas = tuple[Probability, Probability]
+OptimizerName = Literal["adamw", "lion"]
 
 
 class AugmentationConfig(Config):
@@ -67,8 +69,13 @@ class TrainingConfig(Config):
     micro_tokens : int
         Number of padded tokens per forward pass. The jets of a step are grouped by length into parts of this size, and
         their gradients are accumulated. Training is fastest if a part fits into the cache of the processor.
+    optimizer : {"adamw", "lion"}
+        AdamW, or Lion (arXiv:2302.06675), which needs the extra ``lion``, and about a third to a tenth of the learning
+        rate.
+    betas : tuple of float, optional
+        Decay rates of its averages of the gradient; (0.9, 0.999) for AdamW and (0.9, 0.99) for Lion by default.
     lr : float
-        Peak learning rate of AdamW.
+        Peak learning rate.
     warmup : float
         Fraction of the training with linear warm-up of the learning rate, followed by cosine decay to 0.
     weight_decay : float
@@ -93,6 +100,8 @@ class TrainingConfig(Config):
     batch_tokens: PositiveInt = 16384
     batch_size: PositiveInt | None = None
     micro_tokens: PositiveInt = 4096
+    optimizer: OptimizerName = "adamw"
+    betas: Betas | None = None
     lr: PositiveFloat = 1e-3
     warmup: Probability = 0.05
     weight_decay: NonNegativeFloat = 0.01

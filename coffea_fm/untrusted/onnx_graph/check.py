@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from coffea_fm.untrusted.onnx_graph import field_numbers as number_of
 from coffea_fm.untrusted.onnx_graph.external import ExternalTensor
 from coffea_fm.untrusted.onnx_graph.sizes import check_expansions
 from coffea_fm.untrusted.onnx_graph.tensors import check_dense, read_tensor
@@ -23,13 +24,6 @@ _REFUSED_OPERATORS: Final = frozenset({"EPContext", "PyOp", "PythonOp"})
 _REFUSED_METADATA: Final = frozenset({"ort_config"})
 """Settings of a session, which a model must not choose."""
 
-# numbers of fields, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
-_MODEL_GRAPH, _MODEL_METADATA, _MODEL_TRAINING, _MODEL_FUNCTION = 7, 14, 20, 25
-_GRAPH_NODE, _GRAPH_TENSOR, _GRAPH_SPARSE = 1, 5, 15
-_NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN = 4, 5, 7
-_TENSORS, _GRAPHS, _SPARSE = (5, 10), (6, 11), (22, 23)
-_FUNCTION_NODE, _FUNCTION_DOMAIN, _FUNCTION_ATTRIBUTE = 7, 10, 11
-
 
 class _Checker:
     """One pass over a file; collects tensors that are kept elsewhere."""
@@ -41,32 +35,32 @@ class _Checker:
 
     def model(self, message: memoryview) -> None:
         for number, value in fields(message):
-            if number == _MODEL_GRAPH:
+            if number == number_of.MODEL_GRAPH:
                 self._graph(submessage(value), 1)
-            elif number == _MODEL_FUNCTION:
+            elif number == number_of.MODEL_FUNCTION:
                 self._function(submessage(value))
-            elif number == _MODEL_TRAINING:
+            elif number == number_of.MODEL_TRAINING:
                 raise Refused("it contains training information: export the network alone")
-            elif number == _MODEL_METADATA and _key(value) in _REFUSED_METADATA:
+            elif number == number_of.MODEL_METADATA and _key(value) in _REFUSED_METADATA:
                 raise Refused("its metadata set options of onnxruntime: export it without them")
 
     def _graph(self, message: memoryview, depth: int) -> None:
         if depth > DEEPEST:
             raise Refused(f"its graphs are nested more than {DEEPEST} deep")
         for number, value in fields(message):
-            if number == _GRAPH_NODE:
+            if number == number_of.GRAPH_NODE:
                 self._node(submessage(value), depth)
-            elif number == _GRAPH_TENSOR:
+            elif number == number_of.GRAPH_TENSOR:
                 self._tensor(submessage(value), plain=depth == 1)
-            elif number == _GRAPH_SPARSE:
+            elif number == number_of.GRAPH_SPARSE:
                 self._sparse(submessage(value))
         check_expansions(message)
 
     def _function(self, message: memoryview) -> None:
         for number, value in fields(message):
-            if number == _FUNCTION_NODE:
+            if number == number_of.FUNCTION_NODE:
                 self._node(submessage(value), 1)
-            elif number == _FUNCTION_ATTRIBUTE:
+            elif number == number_of.FUNCTION_ATTRIBUTE:
                 self._attribute(submessage(value), 1)
 
     def _node(self, message: memoryview, depth: int) -> None:
@@ -75,11 +69,11 @@ class _Checker:
             raise Refused(f"it has more than {MOST_NODES} operators")
         operator = domain = ""
         for number, value in fields(message):
-            if number == _NODE_OPERATOR:
+            if number == number_of.NODE_OPERATOR:
                 operator = text(value)
-            elif number == _NODE_DOMAIN:
+            elif number == number_of.NODE_DOMAIN:
                 domain = text(value)
-            elif number == _NODE_ATTRIBUTE:
+            elif number == number_of.NODE_ATTRIBUTE:
                 self._attribute(submessage(value), depth)
         if domain not in self._domains:
             raise Refused(
@@ -91,11 +85,11 @@ class _Checker:
 
     def _attribute(self, message: memoryview, depth: int) -> None:
         for number, value in fields(message):
-            if number in _TENSORS:
+            if number in (number_of.ATTRIBUTE_TENSOR, number_of.ATTRIBUTE_TENSORS):
                 self._tensor(submessage(value), plain=False)
-            elif number in _GRAPHS:
+            elif number in number_of.ATTRIBUTE_GRAPHS:
                 self._graph(submessage(value), depth + 1)
-            elif number in _SPARSE:
+            elif number in number_of.ATTRIBUTE_SPARSE:
                 self._sparse(submessage(value))
 
     def _tensor(self, message: memoryview, *, plain: bool) -> None:
@@ -147,11 +141,11 @@ def check_graph(data: bytes, *, may_be_external: bool = False) -> list[ExternalT
 def _function_domains(message: memoryview) -> Iterator[str]:
     """Domains of the functions that a file defines itself."""
     for number, value in fields(message):
-        if number == _MODEL_FUNCTION:
+        if number == number_of.MODEL_FUNCTION:
             for inner, part in fields(submessage(value)):
-                if inner == _FUNCTION_DOMAIN:
+                if inner == number_of.FUNCTION_DOMAIN:
                     yield text(part)
 
 
 def _key(entry: Value) -> str:
-    return next((text(value) for number, value in fields(submessage(entry)) if number == 1), "")
+    return next((text(value) for number, value in fields(submessage(entry)) if number == number_of.ENTRY_KEY), "")

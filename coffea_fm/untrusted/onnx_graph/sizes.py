@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from coffea_fm.untrusted.onnx_graph import field_numbers as number_of
 from coffea_fm.untrusted.onnx_graph.wire import Value, fields, submessage, text, varints
 from coffea_fm.untrusted.refused import Refused
 
@@ -15,8 +16,6 @@ MOST_NUMBERS: Final = 2**26
 """Largest constant that an operator may make: 256 MiB of float32."""
 _MOST_DIMS: Final = 32
 _INT64: Final = 7
-_GRAPH_NODE, _GRAPH_TENSOR = 1, 5
-_NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATOR, _NODE_ATTRIBUTE = 1, 2, 4, 5
 
 Shape = Sequence[int]
 
@@ -52,7 +51,7 @@ def check_expansions(graph: memoryview) -> None:
     Refused
         If an operator would make more than `MOST_NUMBERS` numbers.
     """
-    nodes = [submessage(value) for number, value in fields(graph) if number == _GRAPH_NODE]
+    nodes = [submessage(value) for number, value in fields(graph) if number == number_of.GRAPH_NODE]
     asked: list[tuple[str, str]] = []
     made: dict[str, memoryview] = {}
     for node in nodes:
@@ -66,7 +65,7 @@ def check_expansions(graph: memoryview) -> None:
         return
     wanted = {name for _, name in asked}
     for number, value in fields(graph):
-        if number == _GRAPH_TENSOR and (name := _name(submessage(value))) in wanted:
+        if number == number_of.GRAPH_TENSOR and (name := _name(submessage(value))) in wanted:
             made[name] = submessage(value)
     for operator, name in asked:
         if name in made and _SIZES[operator][1](_integers(made[name])) > MOST_NUMBERS:
@@ -79,35 +78,37 @@ def _parts(node: memoryview) -> tuple[list[str], list[str], str, list[memoryview
     attributes: list[memoryview] = []
     operator = ""
     for number, value in fields(node):
-        if number == _NODE_INPUT:
+        if number == number_of.NODE_INPUT:
             inputs.append(text(value))
-        elif number == _NODE_OUTPUT:
+        elif number == number_of.NODE_OUTPUT:
             outputs.append(text(value))
-        elif number == _NODE_OPERATOR:
+        elif number == number_of.NODE_OPERATOR:
             operator = text(value)
-        elif number == _NODE_ATTRIBUTE:
+        elif number == number_of.NODE_ATTRIBUTE:
             attributes.append(submessage(value))
     return inputs, outputs, operator, attributes
 
 
 def _value(attribute: memoryview) -> memoryview | None:
     """The tensor of a Constant."""
-    return next((submessage(value) for number, value in fields(attribute) if number == 5), None)
+    return next(
+        (submessage(value) for number, value in fields(attribute) if number == number_of.ATTRIBUTE_TENSOR), None
+    )
 
 
 def _name(tensor: memoryview) -> str:
-    return next((text(value) for number, value in fields(tensor) if number == 8), "")
+    return next((text(value) for number, value in fields(tensor) if number == number_of.TENSOR_NAME), "")
 
 
 def _integers(tensor: memoryview) -> list[int]:
     """The numbers of a short int64 tensor; empty for any other."""
     kind, raw, numbers = 0, b"", list[int]()
     for number, value in fields(tensor):
-        if number == 2 and isinstance(value, int):
+        if number == number_of.TENSOR_TYPE and isinstance(value, int):
             kind = value
-        elif number == 9:
+        elif number == number_of.TENSOR_RAW:
             raw = bytes(submessage(value)[: 8 * _MOST_DIMS])
-        elif number == 7:
+        elif number == number_of.TENSOR_INT64:
             numbers += _signed(value)
     if kind != _INT64:
         return []

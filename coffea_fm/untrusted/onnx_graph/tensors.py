@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from coffea_fm.untrusted.onnx_graph import field_numbers as number_of
 from coffea_fm.untrusted.onnx_graph.wire import Value, fields, submessage, text, varints
 from coffea_fm.untrusted.refused import Refused
 
@@ -15,10 +16,6 @@ MOST_DENSE: Final = 2**26
 """Numbers of a sparse tensor when it is written out, which onnxruntime does when it opens a file."""
 _MOST_DIMS: Final = 32
 _NEGATIVE: Final = 2**63
-_DIMS, _TYPE, _NAME, _RAW, _EXTERNAL, _LOCATION = 1, 2, 8, 9, 13, 14
-_NUMBERS: Final = {4: 4, 5: None, 6: None, 7: None, 10: 8, 11: None}
-"""Fields with numbers; their size in bytes, if each has the same. One string is one field."""
-_STRINGS: Final = 6
 _BITS: Final = {
     **dict.fromkeys((2, 3, 9, 17, 18, 19, 20, 24), 8),  # integers, bool and floats of 8 bits
     **dict.fromkeys((4, 5, 10, 16), 16),
@@ -74,9 +71,9 @@ def check_dense(message: memoryview) -> list[Tensor]:
     dims: list[int] = []
     parts = []
     for number, value in fields(message):
-        if number in (1, 2):
+        if number in number_of.SPARSE_PARTS:
             parts.append(read_tensor(submessage(value)))
-        elif number == 3:
+        elif number == number_of.SPARSE_DIMS:
             dims += varints(value)
     if any(dim >= _NEGATIVE for dim in dims) or math.prod(dims) > MOST_DENSE:
         raise Refused(f"a sparse tensor stands for more than {MOST_DENSE} numbers")
@@ -85,30 +82,31 @@ def check_dense(message: memoryview) -> list[Tensor]:
 
 def _add(tensor: Tensor, number: int, value: Value) -> None:
     """Take in one field. Of a field that is there twice, the last one counts, as everywhere in protobuf."""
-    if number == _DIMS:
+    if number == number_of.TENSOR_DIMS:
         tensor.dims += varints(value)
-    elif number == _TYPE and isinstance(value, int):
+    elif number == number_of.TENSOR_TYPE and isinstance(value, int):
         tensor.kind = value
-    elif number == _NAME:
+    elif number == number_of.TENSOR_NAME:
         tensor.name = text(value)
-    elif number == _RAW:
+    elif number == number_of.TENSOR_RAW:
         tensor.raw = submessage(value)
-    elif number == _EXTERNAL:
+    elif number == number_of.TENSOR_EXTERNAL:
         tensor.external = True
-        entry = {key: text(part) for key, part in fields(submessage(value)) if key in (1, 2)}
-        if entry.get(1) == "location":
-            tensor.location = entry.get(2, "")
-    elif number == _LOCATION:
+        known = (number_of.ENTRY_KEY, number_of.ENTRY_VALUE)
+        entry = {key: text(part) for key, part in fields(submessage(value)) if key in known}
+        if entry.get(number_of.ENTRY_KEY) == "location":
+            tensor.location = entry.get(number_of.ENTRY_VALUE, "")
+    elif number == number_of.TENSOR_LOCATION:
         tensor.external |= value != 0
-    elif number in _NUMBERS:
+    elif number in number_of.TENSOR_NUMBERS:
         tensor.numbers += _count(number, value)
 
 
 def _count(number: int, value: Value) -> int:
     """How many numbers one field holds."""
-    if isinstance(value, int) or number == _STRINGS:
+    if isinstance(value, int) or number == number_of.TENSOR_STRINGS:
         return 1
-    size = _NUMBERS[number]
+    size = number_of.TENSOR_NUMBERS[number]
     if size is not None:
         return len(value) // size
     return int(np.count_nonzero(np.frombuffer(value, np.uint8) < 0x80))

@@ -117,7 +117,9 @@ def test_swav_predicts_the_balanced_assignment_of_the_other_view(jets: Examples)
 def test_swav_that_collapsed_has_a_loss_of_at_least_ln_k(jets: Examples) -> None:
     method, part = part_of(SwAVConfig(prototypes=6, projector=SMALL), jets)
     with torch.no_grad():
-        method.projector[-1].weight.zero_()  # all projections are the same: the assignments are even, not the prediction
+        method.projector[
+            -1
+        ].weight.zero_()  # all projections are the same: the assignments are even, not the prediction
     metrics = method(part)
     torch.testing.assert_close(metrics["certainty"], torch.full((20,), 1 / 6))
     assert (metrics["loss_over_collapsed"] > 1).all()

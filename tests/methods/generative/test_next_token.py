@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 from collections.abc import Callable
 from pathlib import Path
@@ -141,6 +142,19 @@ def test_the_backbone_has_the_codes_of_the_tokenizer(omnijet: OmniJet, jets: Inp
     assert frozen == {"encoder", "to_latent"}
     assert not backbone.train().encoder.training
     backbone.eval()
+
+
+@torch.no_grad()
+def test_jets_on_the_boundary_of_two_codes_are_undecided(omnijet: OmniJet, jets: Inputs) -> None:
+    backbone = copy.deepcopy(omnijet.backbone)
+    assert not backbone.undecided(jets).any()
+    jet = int(jets.tokens.mask.sum(dim=1).argmax())
+    latent = backbone.to_latent(backbone.encoder(jets).token_vectors)[jet, 0]
+    nearer = backbone.codes(jets)[jet, 0]
+    other = (int(nearer) + 1) % 16
+    backbone.table[other] = 2 * latent - backbone.table[nearer]  # as far, on the other side
+    assert backbone.undecided(jets)[jet]
+    assert not backbone.undecided(jets).all()
 
 
 @torch.no_grad()

@@ -142,6 +142,18 @@ def test_the_excluded_encoder_sees_only_visible_particles(whole: Inputs, hidden:
     assert seen[0].tokens.mask.shape[1] < whole.tokens.mask.shape[1]
 
 
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned", "rotary"])
+def test_positions_of_visible_particles_are_those_in_the_whole_jet(positions: str, whole: Inputs) -> None:
+    backbone = method_of(V2, positions=positions).model.backbone
+    rows = whole.tokens.mask.sum(dim=1)
+    for index, counts in ((torch.full_like(rows, 1), False), (rows - 1, True)):  # after the last particle, none moves
+        hidden = torch.zeros_like(whole.tokens.mask)
+        hidden[torch.arange(len(rows)), index] = True
+        visible = MaskedJets.of(whole, hidden, torch.ones(len(rows))).visible.inputs
+        found, counted = backbone(visible).embedding, backbone(with_tokens(visible, place=None)).embedding
+        assert torch.allclose(found, counted, atol=1e-9) == counts
+
+
 def test_the_loss_of_a_jet_is_the_mean_over_its_hidden_particles(whole: Inputs, hidden: torch.Tensor) -> None:
     method = method_of(V2 | {"targets": {"id": {"weight": 0.3}}})
     part = MaskedJets.of(whole, hidden, torch.ones(len(whole.tokens.mask)))

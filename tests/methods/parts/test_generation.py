@@ -11,9 +11,9 @@ from random_jets import LEVEL, random_jets
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.methods.parts.generation.decoding import as_packed, require
-from coffea_fm.methods.parts.generation.head import NOTHING, ParticleHead, kinds_of, next_codes
+from coffea_fm.methods.parts.generation.head import NOTHING, ParticleHead, next_codes
 from coffea_fm.methods.parts.generation.sampling import Codes, SamplingConfig, sample
-from coffea_fm.methods.parts.targets.identity import KINDS
+from coffea_fm.methods.parts.targets.identity import KINDS, kinds_of
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.tokens import jet_level, pad, token_level
 

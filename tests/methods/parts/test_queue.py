@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import torch
-from lightning_fabric import Fabric
+from torch import distributed
 from torch.nn.functional import normalize
 
 from coffea_fm.methods.parts.queue import Queue, of_all_processes
-from coffea_fm.training.loop.parallel import launch
 
 
 def numbered(*numbers: int) -> torch.Tensor:
@@ -43,18 +47,21 @@ def test_it_starts_with_the_same_directions_and_is_state() -> None:
     assert int(other.entered) == 2
 
 
-def entered_in(fabric: Fabric) -> list[list[float]]:
-    """Each process has another number of keys; the queues of both."""
+def entered_in(rank: int, meeting_place: Path) -> list[float]:
+    """The queue in one of two processes, of which each has another number of keys."""
+    distributed.init_process_group("gloo", init_method=f"file://{meeting_place}", rank=rank, world_size=2)
     queue = Queue(6, 2)
     for step in range(3):
-        mine = [100 * step + 10 * fabric.global_rank + index for index in range(1 + fabric.global_rank)]
-        queue.enter(of_all_processes(numbered(*mine)))
-    both = fabric.all_gather(queue.keys)
-    assert isinstance(both, torch.Tensor)
-    return both[..., 0].tolist()
+        queue.enter(of_all_processes(numbered(*(100 * step + 10 * rank + index for index in range(1 + rank)))))
+    distributed.destroy_process_group()
+    return queue.keys[:, 0].tolist()
 
 
-def test_all_processes_have_the_same_queue_of_all_keys() -> None:
-    first, second = launch(entered_in, 2, "fp32")
-    assert first == second == [200, 210, 211, 100, 110, 111]
+def test_all_processes_have_the_same_queue_of_all_keys(tmp_path: Path) -> None:
     assert of_all_processes(numbered(1)).tolist() == [[1, -1]]
+    command = f"from test_queue import *; print(entered_in(1, Path({str(tmp_path / 'meet')!r})))"
+    with subprocess.Popen([sys.executable, "-c", command], cwd=Path(__file__).parent, stdout=subprocess.PIPE) as other:
+        first = entered_in(0, tmp_path / "meet")
+        second, _ = other.communicate(timeout=100)
+    assert first == [200, 210, 211, 100, 110, 111]
+    assert json.loads(second) == first

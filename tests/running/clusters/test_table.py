@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,10 @@ def test_a_file_of_comments_leaves_the_defaults(tmp_path: Path) -> None:
         ("tcq://host:1", None, "unknown protocol 'tcq' of 'tcq://host:1'; did you mean 'tcp'?"),
         ("tls://host:1", None, "tls://host:1 needs certificates: ca_file, cert and key"),
         ("address", {"address": "host"}, "'host' is no address such as tcp://HOST:8786"),
+        ("tcp://a:1", {"address": "tcp://b:1"}, "its address is tcp://b:1, and --cluster is tcp://a:1: leave one out"),
+        ("local", {"wait": 5}, "unknown key 'wait'"),
+        ("slurm", {"jobs": 5, "adaptive": {"maximum": 3}}, "jobs and adaptive both say how many jobs: leave one out"),
+        ("local", {"workers": 5, "adaptive": {"maximum": 3}}, "workers and adaptive both say how many workers"),
     ],
 )
 def test_a_typing_error_is_one_sentence(cluster: str, settings: dict[str, object] | None, sentence: str) -> None:
@@ -57,6 +62,34 @@ def test_a_typing_error_is_one_sentence(cluster: str, settings: dict[str, object
         RunOptions(cluster=cluster, cluster_config=settings)
     assert sentence in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "settings", "sentence"),
+    [
+        ("tcp://host:1", None, "--workers 3 is for a cluster that is started, and the one at tcp://host:1 is running"),
+        (
+            "slurm",
+            {"adaptive": {"maximum": 3}},
+            "--workers 3 and 'adaptive' of the --cluster-config both say how many jobs",
+        ),
+        ("gateway", {"adaptive": {"maximum": 3}}, "both say how many workers: leave one out"),
+    ],
+)
+def test_a_number_of_workers_that_would_not_be_used_is_refused(
+    cluster: str, settings: dict[str, object] | None, sentence: str
+) -> None:
+    with pytest.raises(RecipeError, match=re.escape(sentence)):
+        RunOptions(cluster=cluster, cluster_config=settings, workers=3)
+    RunOptions(cluster=cluster, cluster_config=settings)
+
+
+def test_one_worker_of_an_adaptive_cluster_is_one() -> None:
+    """The doctor asks for it."""
+    adaptive = find_cluster("slurm", {"adaptive": {"minimum": 50, "maximum": 200}})
+    assert adaptive.of(1) == find_cluster("slurm", {"jobs": 1})
+    with dask_client("local", {"adaptive": {"minimum": 2, "maximum": 2}}, 1) as client:
+        assert len(client.nthreads()) == 1
 
 
 def test_settings_that_are_a_list_or_missing_are_named(tmp_path: Path) -> None:

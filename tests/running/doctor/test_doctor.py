@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,14 @@ from made import make_bundle, make_nano
 from typer.testing import CliRunner
 
 from coffea_fm.cli import main
-from coffea_fm.running.doctor.comparison import compare, python
-from coffea_fm.running.doctor.diagnosis import Diagnosis
+from coffea_fm.errors import InputError
+from coffea_fm.limits import MemoryLimit
+from coffea_fm.running.doctor.comparison import compare, memory, python
+from coffea_fm.running.doctor.diagnosis import Diagnosis, Finding
 from coffea_fm.running.doctor.examination import examine
+from coffea_fm.running.memory import MIB, check_models, need_of
+from coffea_fm.running.models import Model
+from coffea_fm.running.workers import Workers
 
 
 def test_the_command_runs_a_bundle_and_opens_files_on_a_worker(tmp_path: Path) -> None:
@@ -28,6 +34,7 @@ def test_the_command_runs_a_bundle_and_opens_files_on_a_worker(tmp_path: Path) -
     assert "differ by 0.0e+00" in told["scores"]
     assert told[str(tmp_path / "file.root")].count("60 entries") == 2
     assert "a run can use this cluster" in result.stdout
+    assert re.search(r"MiB used, 31\d MiB predicted before the first chunk, of [0-9.]+ GiB \(the", told["memory"])
 
 
 def test_a_file_that_cannot_be_opened_there_is_bad(tmp_path: Path) -> None:
@@ -75,10 +82,25 @@ def test_what_differs_on_a_worker_is_named_with_what_to_do(seen: dict[str, Any])
     assert "ship='bytes'" in missing["bundle"]
     assert list(worst(seen, lambda there: there["bundle"].update(checksum="other"))) == ["bundle"]
     assert "differ by 2.0e-01" in worst(seen, shifted)["scores"]
-    assert list(worst(seen, lambda there: there.update(limit=there["memory"]))) == ["memory"]
     assert list(worst(seen, lambda there: there["temporary"].update(free=2**20))) == ["temporary folder"]
     assert "+60.0 s" in worst(seen, unchanged, skew=60.0)["clock"]
     assert "xrootd" in worst({**seen, "plugins": ["xrootd"]}, lambda there: there.update(plugins=[]))["fsspec plugins"]
+
+
+def test_the_memory_is_that_which_a_run_predicts_and_the_limit_is_that_which_it_finds() -> None:
+    need = need_of([Model("a", 100 * MIB, 0.0)], 0.0, 1)
+
+    def found(size: int) -> Finding:
+        return memory(need, Workers(1, 1, MemoryLimit(size, "the control group of the job or container")), 300 * MIB)
+
+    assert need.fixed == 615 * MIB
+    assert found(4000 * MIB).verdict == "ok"
+    assert found(700 * MIB).verdict == "note"
+    assert found(615 * MIB).verdict == "bad"
+    with pytest.raises(InputError) as error:
+        check_models(need, Workers(1, 1, MemoryLimit(615 * MIB, "the control group of the job or container")))
+    assert found(615 * MIB).advice == str(error.value)
+    assert "0.60 GiB (the control group of the job or container)" in found(615 * MIB).there
 
 
 def unchanged(there: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from coffea_fm.running.progress.channels import Here, Processes
-from coffea_fm.running.progress.state import Workers
+from coffea_fm.running.progress.state import WorkerCount
 from coffea_fm.running.throughput.chunk import Chunk
 
 CHUNK = Chunk("data", "äb.root", 0, 10, stages={"reading": 0.5}, worker="host/1")
@@ -20,7 +20,7 @@ def test_reports_of_processes_come_once_even_if_two_threads_look():
             pool.submit(channel.poll)
     assert sorted(chunk.start for chunk in received) == list(range(200))
     assert received[0] == CHUNK
-    assert channel.workers() == Workers(3, 3)
+    assert channel.workers() == WorkerCount(3, 3)
 
 
 def test_a_line_that_is_still_being_written_waits():

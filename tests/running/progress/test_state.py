@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from coffea_fm.running.progress.state import RunState, Workers
+from coffea_fm.running.progress.state import RunState, WorkerCount
 from coffea_fm.running.throughput.chunk import Chunk
 
 
@@ -16,7 +16,7 @@ def clock():
 @pytest.fixture
 def state(clock):
     made = RunState("Processing", "chunk", [100, 300], clock=lambda: clock[0])
-    made.workers = Workers(2, 2)
+    made.workers = WorkerCount(2, 2)
     return made
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import coffea_fm
-from coffea_fm.errors import RecipeError
+from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.running.progress import watch
 from coffea_fm.running.progress.state import RunState
 from coffea_fm.running.throughput.chunk import Chunk
@@ -92,6 +92,12 @@ def test_a_log_has_few_lines(capsys):
 def test_the_performance_report_of_dask_needs_dask(processor, nano, tmp_path):
     with pytest.raises(RecipeError, match=r"--performance-report .*dask\.html is a report of dask.*give a --cluster"):
         coffea_fm.run(str(processor), nano, performance_report=tmp_path / "dask.html")
+
+
+def test_the_performance_report_without_bokeh_is_refused_before_a_cluster_starts(monkeypatch):
+    monkeypatch.setattr("coffea_fm.running.options.find_spec", {}.get)
+    with pytest.raises(InputError, match=r"needs bokeh, .*pip install 'coffea-fm\[dashboard\]'"):
+        coffea_fm.RunOptions(cluster="slurm", performance_report="dask.html")
 
 
 def test_dask_writes_its_performance_report(processor, nano, tmp_path):

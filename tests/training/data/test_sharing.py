@@ -14,7 +14,7 @@ from coffea_fm.nn.batches import Columns
 from coffea_fm.shards import RowGroup, ShardDataset
 from coffea_fm.tokens import Packed
 from coffea_fm.training.data.sampling import Position, Step, batches
-from coffea_fm.training.data.sharing import Sharing
+from coffea_fm.training.data.sharing import Sharing, shuffled_rows
 from coffea_fm.training.data.weights import Weights
 
 STEPS = 24
@@ -112,3 +112,30 @@ def test_classes_are_spread_over_the_processes() -> None:
 
 def test_few_row_groups_are_dealt_row_by_row() -> None:
     assert Sharing(0, 2).owners(groups(0, 1)) is None
+
+
+def many_groups() -> list[RowGroup]:
+    return [RowGroup(Path(f"{index}"), 0, 300 if index % 5 else 170, (index % 4, index % 4)) for index in range(30)]
+
+
+@pytest.mark.parametrize("world", [2, 3, 4])
+def test_processes_have_as_many_rows_in_each_step(world: int) -> None:
+    """A random order would give a process of two 50 ± 5 of 100 rows."""
+    block = many_groups()
+    sizes = [group.n_sets for group in block]
+    owners = Sharing(0, world).owners(block)
+    assert owners is not None
+    order = shuffled_rows(block, np.random.default_rng(0))
+    assert sorted(order) == list(range(sum(sizes)))
+    owner_of = np.repeat(owners, sizes)[order]
+    share = np.bincount(owner_of) / len(owner_of)
+    assert share == pytest.approx(1 / world, rel=0.05)
+    for rank in range(world):
+        counts = (owner_of[: len(order) // 100 * 100].reshape(-1, 100) == rank).sum(axis=1)
+        assert counts.std() < 0.5 * np.sqrt(100 * share[rank] * (1 - share[rank]))
+
+
+def test_the_order_is_random() -> None:
+    first, second = (shuffled_rows(many_groups(), np.random.default_rng(seed)) for seed in (0, 1))
+    assert np.corrcoef(first, second)[0, 1] < 0.1
+    assert abs(np.corrcoef(first, np.arange(len(first)))[0, 1]) < 0.1

@@ -72,7 +72,9 @@ def train(folder: Path, name: str, backbone: dict[str, Any], method: dict[str, A
 def told(folder: Path) -> dict[str, Any]:
     """What the command says of 140 jets in ``jets``, compared with real ones."""
     command = ["generate", str(best(folder, "next")), "-o", str(folder / "jets"), "--jets", "140"]
-    answer = CliRunner().invoke(main, [*command, "--data", str(folder / "validation"), "--json"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("coffea_fm.plots.style.DPI", 30)  # drawing takes longer than everything else
+        answer = CliRunner().invoke(main, [*command, "--data", str(folder / "validation"), "--json"])
     assert answer.exit_code == 0, answer.output
     summary: dict[str, Any] = json.loads(answer.stdout)
     return summary
@@ -150,6 +152,21 @@ def test_a_loaded_generator_is_the_trained_one(folder: Path) -> None:
         assert torch.equal(weights, method.model.state_dict()[name])
     table = method.tokenizer.codebook.table()
     torch.testing.assert_close(method.backbone.table, table)
+
+
+def test_a_network_that_reads_codes_is_fine_tuned_and_exported(folder: Path, tmp_path: Path) -> None:
+    """It reads raw constituents, and what makes its codes does not change."""
+    recipe = yaml.safe_load((folder / "runs" / "omni" / "recipe.yaml").read_text())
+    recipe |= {"name": "tagger", "method": {"kind": "supervised"}, "head": {"kind": "classification"}}
+    recipe["start"] = {"mode": "full", "checkpoint": str(best(folder, "omni"))}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    tuned = coffea_fm.finetune(tmp_path / "recipe.yaml", tmp_path, show_progress=False).best
+    (before, _), (after, _) = load_checkpoint(best(folder, "omni")), load_checkpoint(tuned)
+    ours, theirs = after.backbone.state_dict(), before.backbone.state_dict()
+    frozen = {name for name in theirs if name.startswith(("encoder.", "to_latent.", "table"))}
+    assert {name for name in theirs if torch.equal(ours[name], theirs[name])} == frozen
+    coffea_fm.export(tuned, tmp_path / "bundle", data=folder / "validation")
+    assert {output.name for output in coffea_fm.load(tmp_path / "bundle").outputs} >= {"scores", "embedding"}
 
 
 def test_what_cannot_be_generated_says_why(folder: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from random_jets import CLASSES, LEVEL
 from trainings import assert_same_state, run_state, stop_after
 
 from coffea_fm.classes import JET_CLASSES
-from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.errors import InputError, InputWarning, RecipeError
 from coffea_fm.nn.blocks.low_rank import add_low_rank, merged_state
 from coffea_fm.nn.checkpoint import load_checkpoint, save_checkpoint
 from coffea_fm.shipped import shipped
@@ -226,6 +226,50 @@ def test_another_dropout_is_no_other_network(make_recipe: MakeRecipe, pretrained
     start = {"mode": "full", "checkpoint": str(pretrained)}
     recipe = make_recipe(start=start, backbone={"dropout": 0.0}, training={"seen": 50})
     assert pretrain(recipe, tmp_path / "runs", show_progress=False).finished
+
+
+@pytest.mark.parametrize(
+    ("embedding", "start"),
+    [
+        ("attention", {"mode": "frozen"}),
+        ("layers", {"mode": "frozen"}),
+        ("attention", {"mode": "low-rank", "rank": 2}),
+        ("layers", {"mode": "full"}),
+    ],
+)
+def test_another_embedding_is_new_and_trained_with_the_head(
+    make_recipe: MakeRecipe, pretrained: Path, tmp_path: Path, embedding: str, start: dict[str, Any]
+) -> None:
+    recipe = make_recipe(
+        start=start | {"checkpoint": str(pretrained)},
+        backbone={"embedding": embedding},
+        training={"augmentation": PLAIN},
+    )
+    with pytest.warns(InputWarning, match=f"embedding is {embedding}, but .* with register: its weights are new"):
+        result = pretrain(recipe, tmp_path / "runs", show_progress=False)
+    left, right = backbone(result.folder / "last"), backbone(pretrained)
+    assert right.keys() < left.keys()
+    new = {name: value for name, value in left.items() if name not in right}
+    assert all(name.startswith("readout.") for name in new)
+    torch.manual_seed(recipe.training.seed)
+    fresh = recipe.network(CLASSES).build().backbone.state_dict()
+    assert any(not torch.equal(value, fresh[name]) for name, value in new.items())
+    kept = [torch.equal(left[name], value) for name, value in right.items()]
+    assert all(kept) == (start["mode"] == "frozen")
+
+
+def test_an_embedding_without_weights_can_follow_any_other(
+    make_recipe: MakeRecipe, tmp_path: Path, pretrained: Path
+) -> None:
+    attention = make_recipe(backbone={"embedding": "attention"})
+    model = attention.network(CLASSES).build()
+    save_checkpoint(tmp_path / "attention", model.state_dict(), attention.network(CLASSES), {})
+    start = {"mode": "frozen", "checkpoint": str(tmp_path / "attention")}
+    with pytest.warns(InputWarning, match="embedding is mean, but .* with attention: it has no weights"):
+        result = pretrain(
+            make_recipe(start=start, backbone={"embedding": "mean"}), tmp_path / "runs", show_progress=False
+        )
+    assert backbone(result.folder / "last").keys() == backbone(pretrained).keys()
 
 
 def test_no_checkpoint_to_start_from(make_recipe: MakeRecipe, tmp_path: Path) -> None:

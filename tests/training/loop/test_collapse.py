@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from coffea_fm.training.loop.collapse import embedding_rank, embedding_spread
+from coffea_fm.training.loop.collapse import embedding_rank, embedding_spread, has_collapsed
 
 
 @pytest.mark.parametrize("filled", [1, 3, 8])
@@ -32,3 +32,17 @@ def test_spread_of_centred_embeddings_is_one() -> None:
     rows = torch.randn(1000, 8)
     assert embedding_spread(rows - rows.mean(dim=0)) == pytest.approx(1.0)
     assert embedding_spread(rows + 100) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("metrics", "expected"),
+    [
+        ({"embedding_rank": 20.0, "embedding_spread": 0.2}, False),
+        ({"embedding_rank": 1.2, "embedding_spread": 0.2}, True),
+        ({"embedding_rank": 20.0, "embedding_spread": 0.001}, True),
+        ({"embedding_rank": 0.0, "embedding_spread": 0.0}, True),
+        ({"loss": 0.0}, False),
+    ],
+)
+def test_what_counts_as_collapsed(metrics: dict[str, float], expected: bool) -> None:
+    assert has_collapsed(metrics) == expected

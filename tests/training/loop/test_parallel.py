@@ -84,7 +84,16 @@ def test_a_run_resumes_with_another_number_of_processes(make_recipe: MakeRecipe,
     assert whole[1] | {"best": {}} == broken[1] | {"best": {}}
     for name, tensor in whole[0].items():
         if name.startswith("weights/"):
-            torch.testing.assert_close(broken[0][name], tensor, rtol=1e-3, atol=1e-4)
+            found, wanted = (without_key_bias(name, one) for one in (broken[0][name], tensor))
+            torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
+
+
+def without_key_bias(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    """A softmax does not depend on the bias of the keys: its gradient is rounding alone, which AdamW scales up."""
+    if not name.endswith("project_in.bias"):
+        return tensor
+    query, _, value = tensor.chunk(3)
+    return torch.cat((query, value))
 
 
 def die(fabric: Fabric) -> None:

@@ -131,8 +131,8 @@ def build_predictor(
 def order_vectors(vectors: Tensor, part: MaskedJets, position: Position) -> Tensor:
     """Select the learned vector, from [places, dim], of each hidden particle: [jets, hidden, dim]."""
     place = part.hidden.place
-    if position == "subset":
-        place = torch.arange(place.shape[1], device=place.device).expand(place.shape)
-    elif position == "none":
-        place = torch.zeros_like(place)
-    return vectors[place]
+    if position == "all":
+        return vectors[place]
+    # Views: the gradient of an index is added up row by row, that of a view in one sum.
+    chosen = vectors[: place.shape[1]] if position == "subset" else vectors[:1]
+    return chosen.expand(*place.shape, -1)

@@ -12,8 +12,9 @@ from torch.nn.functional import pad
 from coffea_fm.errors import RecipeError
 from coffea_fm.methods.parts.generation.decoding import as_inputs, particles, require
 from coffea_fm.methods.parts.generation.generator import Generator, GeneratorConfig
-from coffea_fm.methods.parts.generation.head import NOTHING, ParticleHead, kinds_of, next_codes
+from coffea_fm.methods.parts.generation.head import NOTHING, ParticleHead, next_codes
 from coffea_fm.methods.parts.generation.sampling import Codes, Kinds, Logits
+from coffea_fm.methods.parts.targets.identity import kinds_of
 from coffea_fm.methods.parts.tokenizers.fields import DEFAULT_FIELDS, FieldName
 from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
 from coffea_fm.methods.parts.tokenizers.load import load_tokenizer

@@ -1,4 +1,4 @@
-"""Base classes of methods that can generate jets."""
+"""Base classes of methods that generate jets particle by particle, from codes."""
 
 from __future__ import annotations
 
@@ -9,25 +9,22 @@ import torch
 from torch import Tensor
 
 from coffea_fm.errors import RecipeError
-from coffea_fm.files import atomic
-from coffea_fm.methods.method import Method, MethodConfig
+from coffea_fm.methods.parts.generation.base import JetGenerator, JetGeneratorConfig
 from coffea_fm.methods.parts.generation.decoding import as_packed, generated_level, particles
-from coffea_fm.methods.parts.generation.head import ParticleHead, kinds_of
+from coffea_fm.methods.parts.generation.head import ParticleHead
 from coffea_fm.methods.parts.generation.sampling import Codes, Kinds, Logits, SamplingConfig, sample
+from coffea_fm.methods.parts.targets.identity import kinds_of
 from coffea_fm.methods.parts.tokenizers.load import Tokenizer, save_tokenizer
-from coffea_fm.nn.checkpoint import save_tensors
 from coffea_fm.nn.inputs import Inputs, only_member
 from coffea_fm.nn.model import Model
 from coffea_fm.tokens import Level, Packed
 
-GENERATOR = "generator"
-"""Stem of the two files next to a checkpoint with what generation needs in addition to it."""
 TOKENIZER = "tokenizer"
-"""Folder next to them."""
+"""Folder with the tokenizer, next to a checkpoint."""
 
 
-class GeneratorConfig(MethodConfig):
-    """Base class of configurations of methods that can generate jets.
+class GeneratorConfig(JetGeneratorConfig):
+    """Base class of configurations of methods that generate jets from codes.
 
     Parameters
     ----------
@@ -35,11 +32,10 @@ class GeneratorConfig(MethodConfig):
         A trained tokenizer, such as ``runs/NAME/best``.
     """
 
-    several_groups: ClassVar = False
     tokenizer: Path | None = None
 
 
-class Generator(Method):
+class Generator(JetGenerator):
     """A method that learns the probability of each particle given those before it.
 
     Parameters
@@ -49,25 +45,17 @@ class Generator(Method):
     tokenizer : KMeansTokenizer or VQTokenizer
     types : bool
         Whether the types of particles are predicted besides their codes.
-
-    Attributes
-    ----------
-    of_jets : bool
-        Whether jets are generated for given jet momenta.
-    n_classes : int
-        Number of classes that one can ask for; 0 if the method does not know them.
     """
 
-    of_jets: ClassVar[bool]
-    n_classes: int = 0
+    elsewhere: ClassVar = ("model.", "tokenizer.")
     head: ParticleHead
 
     def __init__(self, config: GeneratorConfig, model: Model, tokenizer: Tokenizer, *, types: bool) -> None:
-        super().__init__(model)
+        super().__init__(config, model)
         longest = only_member(model.backbone.level).maximum
         if longest is None:
             raise RecipeError("a sequence of particles needs a largest length: set inputs.max_tokens")
-        self.config, self.longest, self.types = config, longest, types
+        self.longest, self.types = longest, types
         self.tokenizer = tokenizer.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> Generator:
@@ -111,8 +99,5 @@ class Generator(Method):
 
     def describe(self, folder: Path) -> None:
         """Write what generation needs: the method, its weights, and the tokenizer."""
-        kept = {name: part for name, part in self.state_dict().items() if not name.startswith(("model.", "tokenizer."))}
-        save_tensors(folder / f"{GENERATOR}.safetensors", kept)
+        super().describe(folder)
         save_tokenizer(self.tokenizer, folder / TOKENIZER)
-        with atomic(folder / f"{GENERATOR}.json") as temporary:
-            temporary.write_text(self.config.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -8,7 +8,6 @@ from torch.nn.functional import cross_entropy
 
 from coffea_fm.methods.parts.targets.identity import KINDS
 from coffea_fm.methods.parts.targets.target import Readout
-from coffea_fm.nn.inputs import Inputs
 
 NOTHING = -100
 """Target where there is nothing to predict."""
@@ -32,12 +31,6 @@ def next_codes(codes: Tensor, mask: Tensor, end: int, longest: int) -> Tensor:
     targets = nn.functional.pad(codes.masked_fill(~mask, NOTHING), (0, 1), value=NOTHING)
     length = mask.sum(dim=1, keepdim=True)
     return targets.scatter(1, length, torch.where(length < longest, end, NOTHING))
-
-
-def kinds_of(inputs: Inputs, column: int) -> Tensor:
-    """Index of the type of each particle in `KINDS`, int64 [jets, tokens]."""
-    kinds = torch.tensor(KINDS, dtype=torch.float32, device=inputs.values.device)
-    return torch.searchsorted(kinds, inputs.tokens.values[..., column].float().contiguous()).clamp(max=len(KINDS) - 1)
 
 
 class ParticleHead(nn.Module):

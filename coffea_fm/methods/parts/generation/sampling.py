@@ -11,6 +11,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from coffea_fm.config import Config
+from coffea_fm.errors import RecipeError
 
 
 class SamplingConfig(Config):
@@ -31,6 +32,17 @@ class SamplingConfig(Config):
     top_k: PositiveInt | None = None
     seed: Annotated[int, Field(ge=0)] = 0
     batch_size: PositiveInt = 1000
+
+    def refuse_temperature(self) -> None:
+        """Say that a flow has no logits.
+
+        Raises
+        ------
+        RecipeError
+            If temperature or `top_k` were set.
+        """
+        if self.temperature != 1.0 or self.top_k is not None:
+            raise RecipeError("a flow has no logits: leave out temperature and top_k")
 
     def choose(self, logits: Tensor, random: torch.Generator) -> Tensor:
         """Sample an index from each row of logits [n, codes], int64 [n]; minus infinity is never sampled."""

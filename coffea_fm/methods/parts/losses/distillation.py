@@ -47,11 +47,15 @@ def distillation(targets: Mapping[int, Tensor], logits: Mapping[int, Tensor], te
     -------
     Tensor, float32 [jets]
     """
-    student = {view: log_softmax(values / temperature, dim=1) for view, values in logits.items()}
     pairs = [
-        -(target * classes).sum(dim=1)
+        cross_entropies(target, values, temperature)
         for view, target in targets.items()
-        for other, classes in student.items()
+        for other, values in logits.items()
         if other != view
     ]
     return torch.stack(pairs).mean(dim=0)
+
+
+def cross_entropies(targets: Tensor, logits: Tensor, temperature: float) -> Tensor:
+    """Cross-entropy of each row between probabilities of the teacher and logits of the student, both [n, classes]."""
+    return -(targets * log_softmax(logits / temperature, dim=1)).sum(dim=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, NonNegativeFloat
 from torch import Tensor, nn
@@ -30,6 +30,7 @@ class KMeansTargetConfig(TargetConfig):
         Weight of predicting from the embedding how often each code occurs in the jet; 0 in arXiv:2409.12589.
     """
 
+    known: ClassVar = "kmeans_codes"
     codes: Annotated[int, Field(ge=2)] = 2048
     tokenizer: Path | None = None
     summary: NonNegativeFloat = 1.0
@@ -52,6 +53,7 @@ class VQTargetConfig(TargetConfig):
         See `KMeansTargetConfig`.
     """
 
+    known: ClassVar = "vq_codes"
     tokenizer: Path
     summary: NonNegativeFloat = 1.0
 
@@ -76,11 +78,17 @@ class CodeTarget(Target):
     config : KMeansTargetConfig or VQTargetConfig
     fit : bool
         Fit the centres when the training begins.
+
+    Attributes
+    ----------
+    known : str
+        Name of the codes among the known outputs of the particles; see `Method.constants`.
     """
 
     def __init__(self, tokenizer: Tokenizer, around: Surroundings, config: CodeConfig, *, fit: bool) -> None:
         super().__init__(config.weight)
         self.summary = config.summary
+        self.known = config.known
         self.tokenizer = tokenizer.requires_grad_(False).eval()
         self.logits = Readout(nn.Linear(around.dim, tokenizer.n_codes))
         self.summary_logits = nn.Linear(around.embedding_dim, tokenizer.n_codes)
@@ -99,7 +107,8 @@ class CodeTarget(Target):
 
     def forward(self, predicted: Predicted, part: MaskedJets) -> Tensor:
         """Loss of each hidden particle, float32 [n_hidden]."""
-        codes = self.tokenizer.codes(part.whole)
+        stored = part.whole.tokens.known.get(self.known)
+        codes = self.tokenizer.codes(part.whole) if stored is None else stored.squeeze(-1).long()
         own = part.of_hidden(codes.gather(1, part.hidden.place))
         loss = cross_entropy(self.logits(predicted.vectors), own, reduction="none")
         if self.summary:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from coffea_fm.methods.parts.decoders.masked import Predicted
+from coffea_fm.methods.parts.flow_matching import WAVES, flow, logistic_normal_times, time_waves
 from coffea_fm.methods.parts.masked_jets import MaskedJets
 from coffea_fm.methods.parts.targets.target import Readout, Surroundings, Target, TargetConfig
 from coffea_fm.methods.parts.tokenizers.fields import FieldName, ParticleFields
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import Level
-
-TIMES = 8
 
 
 class FlowTargetConfig(TargetConfig):
@@ -52,7 +49,7 @@ class FlowTarget(Target):
     def __init__(self, level: Level, names: tuple[FieldName, ...], dim: int, config: FlowTargetConfig) -> None:
         super().__init__(config.weight)
         self.fields = ParticleFields(level, names)
-        layers = [nn.Linear(dim + TIMES + len(names), config.width), nn.SiLU()]
+        layers = [nn.Linear(dim + WAVES + len(names), config.width), nn.SiLU()]
         layers += [nn.Linear(config.width, config.width), nn.SiLU(), nn.Linear(config.width, len(names))]
         self.velocity = Readout(nn.Sequential(*layers))
 
@@ -64,13 +61,7 @@ class FlowTarget(Target):
         """Loss of each hidden particle, float32 [n_hidden]."""
         numbers = part.of_hidden(self.fields(part.hidden.inputs))
         noise = torch.randn_like(numbers)
-        time = torch.sigmoid(torch.randn_like(numbers[:, :1]))
+        time = logistic_normal_times(numbers[:, :1])
         mixed, velocity = flow(numbers, noise, time)
-        waves = torch.cos(math.pi * time * torch.arange(TIMES, device=time.device))
-        difference: Tensor = self.velocity(torch.cat((predicted.vectors, waves, mixed), dim=1)) - velocity
+        difference: Tensor = self.velocity(torch.cat((predicted.vectors, time_waves(time), mixed), dim=1)) - velocity
         return difference.square().mean(dim=1)
-
-
-def flow(numbers: Tensor, noise: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
-    """Mix numbers and noise at a time from 0 to 1; returns the mixture and its velocity ``noise - numbers``."""
-    return (1 - time) * numbers + time * noise, noise - numbers

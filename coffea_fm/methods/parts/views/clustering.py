@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pydantic import PositiveInt
 
 from coffea_fm.arrays import BoolArray, DoubleArray, FloatArray, IntArray
+from coffea_fm.errors import RecipeError
 from coffea_fm.methods.parts.views.base import BaseChange, sort_tokens
 from coffea_fm.methods.parts.views.exclusive_kt import exclusive_subjets
 from coffea_fm.nn.inputs import only_member
@@ -55,7 +56,7 @@ def coarse(packed: Packed, level: Level, counts: Sequence[int]) -> list[Packed]:
     """
     group = only_member(level)
     tokens = packed.members[group.name]
-    momenta = _momenta(tokens, group)
+    momenta = four_momenta(tokens, group)
     falling = np.unique(np.asarray(counts, dtype=np.int64))[::-1].copy()
     labels = exclusive_subjets(momenta, tokens.offsets, falling)
     views = {
@@ -65,7 +66,16 @@ def coarse(packed: Packed, level: Level, counts: Sequence[int]) -> list[Packed]:
     return [views[count] for count in counts]
 
 
-def _momenta(tokens: Members, group: Level) -> DoubleArray:
+def four_momenta(tokens: Members, group: Level) -> DoubleArray:
+    """px, py, pz and E of tokens, float64 [n_tokens, 4].
+
+    Raises
+    ------
+    RecipeError
+        If the tokens have no mass.
+    """
+    if "mass" not in group.names:
+        raise RecipeError(f"clustering needs the mass of the {group.name}: add mass to inputs.fields")
     pt, eta, phi, mass = (
         tokens.things.values[:, group.names.index(name)].astype(np.float64) for name in ("pt", "eta", "phi", "mass")
     )

@@ -1,4 +1,4 @@
-"""Exclusive kT clustering (hep-ph/9305266) of many jets at once."""
+"""Exclusive clustering of many jets at once: kT (hep-ph/9305266) and Cambridge/Aachen (hep-ph/9707323)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from coffea_fm.arrays import IntArray
 
 
 @njit(cache=True)
-def exclusive_subjets(momenta: Momenta, offsets: IntArray, counts: IntArray) -> IntArray:
+def exclusive_subjets(momenta: Momenta, offsets: IntArray, counts: IntArray, power: float = 1.0) -> IntArray:
     """Cluster each jet to given numbers of subjets.
 
-    The pair with the smallest ``min(pt_i, pt_j)² ΔR²`` (ΔR in rapidity and azimuth) is merged by adding the
+    The pair with the smallest ``min(pt_i, pt_j)^(2 power) ΔR²`` (ΔR in rapidity and azimuth) is merged by adding the
     four-momenta, until the requested number is left. Nothing is merged with the beam, so every constituent is in a
     subjet.
 
@@ -26,6 +26,8 @@ def exclusive_subjets(momenta: Momenta, offsets: IntArray, counts: IntArray) -> 
         Index of the first constituent of each jet.
     counts : int64 array of shape [n_counts]
         Numbers of subjets, in descending order; a jet with fewer constituents is unchanged.
+    power : float
+        1 for the kT algorithm, 0 for Cambridge/Aachen.
 
     Returns
     -------
@@ -35,12 +37,12 @@ def exclusive_subjets(momenta: Momenta, offsets: IntArray, counts: IntArray) -> 
     labels = np.empty((len(counts), len(momenta)), dtype=np.int64)
     for jet in range(len(offsets) - 1):
         start, stop = offsets[jet], offsets[jet + 1]
-        _cluster(momenta[start:stop].copy(), start, counts, labels[:, start:stop])
+        _cluster(momenta[start:stop].copy(), start, counts, power, labels[:, start:stop])
     return labels
 
 
 @njit(cache=True)
-def _cluster(p: Momenta, start: int, counts: IntArray, labels: IntArray) -> None:
+def _cluster(p: Momenta, start: int, counts: IntArray, power: float, labels: IntArray) -> None:
     n = len(p)
     label = np.arange(n)
     alive = np.ones(n, dtype=np.bool_)
@@ -56,7 +58,7 @@ def _cluster(p: Momenta, start: int, counts: IntArray, labels: IntArray) -> None
             best, a = np.inf, 0
             for i in range(n):
                 if alive[i] and nearest[i] >= 0:
-                    d = min(pt2[i], pt2[nearest[i]]) * distance[i]
+                    d = min(pt2[i], pt2[nearest[i]]) ** power * distance[i]
                     if d < best:
                         best, a = d, i
             b = nearest[a]

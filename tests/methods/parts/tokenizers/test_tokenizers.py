@@ -18,9 +18,10 @@ from typer.testing import CliRunner
 from coffea_fm.cli import main
 from coffea_fm.errors import RecipeError
 from coffea_fm.methods.parts.tokenizers.inspection import code_usage
-from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer, nearest
+from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
 from coffea_fm.methods.parts.tokenizers.load import load_tokenizer
 from coffea_fm.methods.parts.tokenizers.vq import VQTokenizer
+from coffea_fm.nn.blocks.nearest import nearest
 from coffea_fm.nn.checkpoint import load_tensors
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.shards import ShardDataset
@@ -54,8 +55,9 @@ def test_known_usage() -> None:
     assert code_usage(counts).perplexity == pytest.approx(np.prod(shares**-shares))
 
 
-def test_nearest() -> None:
-    vectors, centres = torch.randn(4, 30, 5) + 3, torch.randn(20, 5) + 3
+@pytest.mark.parametrize("number", [1, 20, 32, 70])
+def test_nearest(number: int) -> None:
+    vectors, centres = torch.randn(4, 130, 5) + 3, torch.randn(number, 5) + 3
     with torch.autocast("cpu", torch.bfloat16):
         got = nearest(vectors, centres)
     assert torch.equal(got, torch.cdist(vectors, centres.expand(4, -1, -1)).argmin(dim=2))

@@ -1,0 +1,1 @@
+"""Methods that learn the velocity of a flow between noise and particles."""

@@ -1,0 +1,1 @@
+"""Patches of jets: groups of particles that are hidden together."""
