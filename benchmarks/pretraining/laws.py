@@ -46,9 +46,10 @@ class Law:
 
     @property
     def resolved(self) -> bool:
-        """Whether the points fall as a power, and not only fall."""
+        """Whether the points show a power and a floor: one at a bound would make the other seem better known than it is."""
         beta, error = self.beta
-        inside = np.mean((self.samples[:, 2] > 0.01) & (self.samples[:, 2] < 0.99 * LARGEST_BETA))
+        floor, exponent = self.samples[:, 0], self.samples[:, 2]
+        inside = np.mean((floor > 1e-6) & (exponent > 0.01) & (exponent < 0.99 * LARGEST_BETA))
         return bool(beta > RESOLVED * error and beta < 0.99 * LARGEST_BETA and inside > 0.9)
 
     def __call__(self, x: npt.ArrayLike) -> tuple[Floats, Floats, Floats]:

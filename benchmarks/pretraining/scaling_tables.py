@@ -69,7 +69,7 @@ def introduction(pretrainings: int, hours: float) -> str:
 `make benchmark-laws`: {pretrainings} pretrainings, {hours:.1f} core-hours. *loss*: that of the method on validation jets, of the best
 checkpoint; those of different methods cannot be compared. *error*: 1 - accuracy of a linear probe on ten classes. Fits of
 L = floor + B / x^β to each; errors are half of the central 68% of fits to points that are fluctuated by their errors, which
-are the spread over seeds. *not resolved*: β is not above twice its error, or at a bound, and the prediction means little.
+are the spread over seeds. *not resolved*: β is not above twice its error, or β or the floor is at a bound; the prediction then means little.
 The last column continues the law to 100 million different jets (data, at a fixed number of seen jets) or seen jets
 (compute): far beyond the points, so the error of the fit is a lower limit of the real one.
 
