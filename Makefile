@@ -71,6 +71,12 @@ benchmark-readouts: .venv/.test  ## a line on each block and register of mpm-v2 
 benchmark-resimulation: .venv/.test  ## does pretraining on re-simulated pairs make scores depend less on the simulation? 20 minutes
 	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/resimulation.py --table benchmarks/pretraining/resimulation.md
 
+benchmark-laws: .venv/.test  ## scaling laws: loss and probe against parameters, data and compute: three core-hours; goes on where it was
+	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/scaling.py
+
+benchmark-systematics: .venv/.test  ## does pretraining on data help where the simulation is wrong? 90 core-minutes; goes on where it was
+	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/systematics.py
+
 benchmark-generation: .venv/.test  ## generated jets beside real ones: an hour or two; goes on where it was
 	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/generation.py
 

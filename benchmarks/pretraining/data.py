@@ -13,6 +13,7 @@ from quantised import STORED, quantise
 from coffea_fm.classes import JET_CLASSES
 from coffea_fm.shards import ShardDataset, Source, write_shard
 from coffea_fm.simulation.production import SimulationSettings, produce
+from coffea_fm.simulation.settings import DetectorSettings
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "jets"
 VALIDATION_SHARE = 0.2
@@ -28,13 +29,16 @@ class Sample:
 
 DECAYING = (15, 411, 421, 431, 4122, 4132, 4232, 4332, 511, 521, 531, 541, 5122, 5132, 5232, 5332)
 NO_LIFETIMES = tuple(f"{particle}:tau0 = 0" for particle in DECAYING)
+OTHER_TUNE = ("Tune:pp = 21",)
+OTHER_DETECTOR = DetectorSettings(track_efficiency=0.95, track_momentum=1.5, track_impact=1.3, calorimeter=1.3)
 SAMPLES = {
     "train": Sample(12_000, SimulationSettings(seed=1, jets_per_file=2000)),
     "validation": Sample(1_000, SimulationSettings(seed=2, jets_per_file=1000)),
     "test": Sample(6_000, SimulationSettings(seed=3, jets_per_file=2000)),
     "test-again": Sample(1_000, SimulationSettings(seed=4, jets_per_file=1000)),
     "above-1-tev": Sample(1_000, SimulationSettings((1000.0, 1500.0), seed=6, jets_per_file=1000)),
-    "other-tune": Sample(1_000, SimulationSettings(seed=7, jets_per_file=1000, pythia=("Tune:pp = 21",))),
+    "other-tune": Sample(1_000, SimulationSettings(seed=7, jets_per_file=1000, pythia=OTHER_TUNE)),
+    "other-detector": Sample(1_000, SimulationSettings(seed=11, jets_per_file=1000, detector=OTHER_DETECTOR)),
     "train-no-lifetimes": Sample(3_000, SimulationSettings(seed=8, jets_per_file=1000, pythia=NO_LIFETIMES)),
     "validation-no-lifetimes": Sample(200, SimulationSettings(seed=9, jets_per_file=200, pythia=NO_LIFETIMES)),
     "test-no-lifetimes": Sample(1_000, SimulationSettings(seed=10, jets_per_file=1000, pythia=NO_LIFETIMES)),
@@ -45,9 +49,7 @@ SAMPLES = {
 def prepare(work: Path, workers: int) -> None:
     """Make what is not there yet."""
     for name, sample in SAMPLES.items():
-        raw = work / "raw" / name
-        produce(raw, sample.settings, JET_CLASSES, sample.jets_per_class, workers)
-        collect(work / "shards" / name, sorted(raw.glob("*.root")), "PFNanoAODSchema")
+        make(work, name, sample, workers)
     for name in ("train", "validation"):
         files = sorted((work / "raw" / name).glob("*.root"))
         collect(work / "shards" / f"{name}-fine", files, "PFNanoAODSchema", "-O", "label=fineLabel")
@@ -55,6 +57,13 @@ def prepare(work: Path, workers: int) -> None:
         if not (work / "shards" / f"{part}-quantised").exists():
             quantise(work / "shards" / part, work / "shards" / f"{part}-quantised", work / "shards" / "train")
     prepare_other_simulation(work / "shards" / "other-simulation")
+
+
+def make(work: Path, name: str, sample: Sample, workers: int) -> None:
+    """Simulate and collect a sample."""
+    raw = work / "raw" / name
+    produce(raw, sample.settings, JET_CLASSES, sample.jets_per_class, workers)
+    collect(work / "shards" / name, sorted(raw.glob("*.root")), "PFNanoAODSchema")
 
 
 def prepare_other_simulation(folder: Path) -> None:

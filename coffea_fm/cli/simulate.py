@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from coffea_fm.classes import JET_CLASSES
+from coffea_fm.errors import RecipeError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -63,6 +64,10 @@ def jets(
         str,
         typer.Option(help="Simulate each hard process again: some of seed,fsr-up,fsr-down,tune. Linked by pair."),
     ] = "",
+    detector: Annotated[
+        list[str] | None,
+        typer.Option(help="Factor on the detector, e.g. track_efficiency=0.97 or calorimeter=1.2; may be repeated."),
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, help="Random seed; the files do not depend on the number of workers.")
     ] = 0,
@@ -85,6 +90,7 @@ def jets(
         classes=_names(classes),
         pythia=pythia or (),
         resimulate=_names(resimulate) if resimulate else (),
+        detector=dict(map(_factor, detector or ())),
         seed=seed,
         workers=workers,
         cluster=cluster,
@@ -142,3 +148,11 @@ def hh4b(
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",")]
+
+
+def _factor(text: str) -> tuple[str, float]:
+    name, _, factor = text.partition("=")
+    try:
+        return name.strip(), float(factor)
+    except ValueError:
+        raise RecipeError(f"--detector {text!r} is not NAME=FACTOR, such as track_efficiency=0.97") from None

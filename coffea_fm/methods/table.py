@@ -32,6 +32,7 @@ from coffea_fm.methods.method import MethodConfig
 from coffea_fm.methods.supervised.classification import SupervisedConfig
 from coffea_fm.methods.supervised.cwola import CwolaConfig
 from coffea_fm.methods.supervised.distillation import DistillationConfig
+from coffea_fm.methods.supervised.domain_adversarial import DomainAdversarialConfig
 from coffea_fm.methods.supervised.multi_task import MultiTaskConfig
 from coffea_fm.methods.supervised.pairs import PairClassificationConfig
 from coffea_fm.methods.supervised.regression import RegressionConfig
@@ -44,6 +45,7 @@ METHODS: tuple[type[MethodConfig], ...] = (
     DINOConfig,
     DistillationConfig,
     DINOiBOTConfig,
+    DomainAdversarialConfig,
     JEPAConfig,
     JetCLRConfig,
     JetFlowConfig,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +25,7 @@ def jets(
     classes: Sequence[str] | None = None,
     pythia: Sequence[str] = (),
     resimulate: Sequence[str] = (),
+    detector: Mapping[str, float] | None = None,
     seed: int = 0,
     workers: int | None = None,
     layout: Layout = "nano",
@@ -51,6 +52,9 @@ def jets(
         Simulate each hard process again: with another ``seed``, more or less final-state radiation (``fsr-up``,
         ``fsr-down``), another ``tune``. All jets get the columns ``pair``, the same for all simulations of a jet, and
         ``variation``, 0 for the nominal simulation.
+    detector : mapping of str to float, optional
+        Factors on the nominal detector: ``track_efficiency``, and the resolutions ``track_momentum``, ``track_impact``
+        (impact parameters and their errors) and ``calorimeter``.
     seed : int
         Random seed; the files do not depend on the number of workers.
     workers : int, optional
@@ -67,8 +71,10 @@ def jets(
     """
     from coffea_fm.classes import JET_CLASSES
     from coffea_fm.simulation.production import SimulationSettings, produce
+    from coffea_fm.simulation.settings import DetectorSettings
 
-    settings = SimulationSettings(pt, seed, jets_per_file, layout, spectrum, tuple(pythia), tuple(resimulate))
+    changed = DetectorSettings.of(detector or {})
+    settings = SimulationSettings(pt, seed, jets_per_file, layout, spectrum, tuple(pythia), tuple(resimulate), changed)
     names = tuple(JET_CLASSES if classes is None else classes)
     with _places(cluster, cluster_config, workers) as places:
         return produce(Path(output).absolute(), settings, names, jets_per_class, places)

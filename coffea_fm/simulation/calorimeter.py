@@ -10,6 +10,7 @@ from coffea_fm.arrays import DoubleArray
 from coffea_fm.kinematics import wrap
 from coffea_fm.simulation.candidates import Candidates
 from coffea_fm.simulation.final_state import FinalState
+from coffea_fm.simulation.settings import NOMINAL_DETECTOR, DetectorSettings
 
 CALORIMETER_ETA = 3.0
 _POSITION_ERROR = 0.15
@@ -43,7 +44,12 @@ ECAL = Calorimeter(pdg_id=22, cell=0.028, threshold=1.4, constant=0.008, stochas
 HCAL = Calorimeter(pdg_id=130, cell=0.087, threshold=2.5, constant=0.05, stochastic=1.0, noise=0.0)
 
 
-def deposits(particles: FinalState, calorimeter: Calorimeter, random: np.random.Generator) -> Candidates:
+def deposits(
+    particles: FinalState,
+    calorimeter: Calorimeter,
+    random: np.random.Generator,
+    detector: DetectorSettings = NOMINAL_DETECTOR,
+) -> Candidates:
     """Sum the particles' energy in cells, smear it, and keep the cells above threshold.
 
     Parameters
@@ -54,6 +60,8 @@ def deposits(particles: FinalState, calorimeter: Calorimeter, random: np.random.
         Its cells and resolution.
     random : numpy.random.Generator
         Source of the fluctuations.
+    detector : DetectorSettings
+        Changes of the resolution.
     """
     size = calorimeter.cell
     columns, rows = int(np.ceil(2 * np.pi / size)), int(np.ceil(2 * CALORIMETER_ETA / size)) + 1
@@ -71,6 +79,7 @@ def deposits(particles: FinalState, calorimeter: Calorimeter, random: np.random.
         return angle[leading] + np.bincount(deposit, weights=energy * around, minlength=n) / total
 
     relative = np.sqrt(calorimeter.constant**2 + calorimeter.stochastic**2 / total + (calorimeter.noise / total) ** 2)
+    relative *= detector.calorimeter
     width = np.sqrt(np.log1p(relative**2))
     measured = total * np.exp(width * random.standard_normal(n) - width**2 / 2)
     shift = _POSITION_ERROR * size * random.standard_normal((2, n))

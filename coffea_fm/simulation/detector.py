@@ -12,13 +12,14 @@ from coffea_fm.simulation.calorimeter import CALORIMETER_ETA, ECAL, HCAL, deposi
 from coffea_fm.simulation.candidates import Candidates
 from coffea_fm.simulation.events import Events
 from coffea_fm.simulation.final_state import final_state
+from coffea_fm.simulation.settings import NOMINAL_DETECTOR, DetectorSettings
 from coffea_fm.simulation.tracker import efficiency, tracks
 
 _REACHES_CALORIMETER_PT = 0.75
 _ELECTROMAGNETIC, _MUON = (11, 22), 13
 
 
-def detect(events: Events, random: np.random.Generator) -> Candidates:
+def detect(events: Events, random: np.random.Generator, detector: DetectorSettings = NOMINAL_DETECTOR) -> Candidates:
     """Turn final particles into candidates, sorted by event.
 
     A charged particle becomes a track or, if the tracker misses it, energy in a calorimeter.
@@ -29,16 +30,18 @@ def detect(events: Events, random: np.random.Generator) -> Candidates:
         Generated events.
     random : numpy.random.Generator
         Source of all fluctuations.
+    detector : DetectorSettings
+        Changes of the efficiency and resolutions.
     """
     particles = final_state(events, CALORIMETER_ETA)
-    tracked = random.random(len(particles)) < efficiency(particles)
+    tracked = random.random(len(particles)) < efficiency(particles, detector)
     reaches = (particles.charge == 0) | (particles.pt > _REACHES_CALORIMETER_PT)
     calorimetric = ~tracked & reaches & (particles.kind != _MUON)
     electromagnetic = np.isin(particles.kind, _ELECTROMAGNETIC)
     return Candidates.by_event(
         [
-            tracks(particles.where(tracked), random),
-            deposits(particles.where(calorimetric & electromagnetic), ECAL, random),
-            deposits(particles.where(calorimetric & ~electromagnetic), HCAL, random),
+            tracks(particles.where(tracked), random, detector),
+            deposits(particles.where(calorimetric & electromagnetic), ECAL, random, detector),
+            deposits(particles.where(calorimetric & ~electromagnetic), HCAL, random, detector),
         ]
     )

@@ -13,6 +13,7 @@ from coffea_fm.classes import JET_CLASSES
 from coffea_fm.errors import RecipeError
 from coffea_fm.files import atomic
 from coffea_fm.simulation.sample_files import SETTINGS_FILE, Amount, Part, take_first, take_pairs, write_files
+from coffea_fm.simulation.settings import NOMINAL_DETECTOR, DetectorSettings
 from coffea_fm.simulation.variations import check_variations
 
 __all__ = ["SETTINGS_FILE", "SimulationSettings", "produce", "write_part"]
@@ -43,6 +44,8 @@ class SimulationSettings:
         Extra Pythia settings, such as ``Tune:pp = 21``: another tune, no lifetimes.
     resimulate : tuple of str
         Variations in which each hard process is simulated again; their jets come on top of `jets_per_file`.
+    detector : DetectorSettings
+        Changes of the detector's efficiency and resolutions.
     """
 
     pt_range: tuple[float, float] = (500.0, 1000.0)
@@ -52,6 +55,7 @@ class SimulationSettings:
     spectrum: Spectrum = "falling"
     pythia: tuple[str, ...] = ()
     resimulate: tuple[str, ...] = ()
+    detector: DetectorSettings = NOMINAL_DETECTOR
 
     def __post_init__(self) -> None:
         low, high = self.pt_range
@@ -88,6 +92,7 @@ def write_part(part: Part, settings: SimulationSettings) -> None:
         batch=events,
         pythia=settings.pythia,
         variations=settings.resimulate,
+        detector=settings.detector,
     )
     if settings.resimulate:
         jets = take_pairs(batches, settings.jets_per_file)

@@ -19,6 +19,7 @@ from coffea_fm.simulation.pairing import varied_jets
 from coffea_fm.simulation.processes import PROCESSES
 from coffea_fm.simulation.records import candidate_records, hard_records
 from coffea_fm.simulation.resimulation import Variation
+from coffea_fm.simulation.settings import NOMINAL_DETECTOR, DetectorSettings
 from coffea_fm.simulation.truth import hard_particles, match
 
 MAX_ETA = 2.0
@@ -34,6 +35,7 @@ def simulate(
     batch: int = 100,
     pythia: tuple[str, ...] = (),
     variations: tuple[str, ...] = (),
+    detector: DetectorSettings = NOMINAL_DETECTOR,
 ) -> Iterator[ak.Array]:
     """Simulate batches of jets of one class indefinitely.
 
@@ -53,6 +55,8 @@ def simulate(
         Extra Pythia settings.
     variations : tuple of str
         Some of `coffea_fm.simulation.variations.VARIATIONS`: how to simulate each hard process again.
+    detector : DetectorSettings
+        Changes of the detector's efficiency and resolutions.
 
     Yields
     ------
@@ -75,11 +79,11 @@ def simulate(
         process, pt_range, MAX_ETA, pythia_seed, batch=batch, flat=flat, further=pythia, accepted=accepted
     )
     for events in batches:
-        jets = _labelled_jets(events, label, pt_range, random)
+        jets = _labelled_jets(events, label, pt_range, random, detector)
         if accepted is not None:
             jets = ak.with_field(jets, np.arange(n_jets, n_jets + len(jets)), "pair")
             n_jets += len(jets)
-            jets = _with_variations(jets, again, hard_events_of(events, accepted), label, pt_range)
+            jets = _with_variations(jets, again, hard_events_of(events, accepted), label, pt_range, detector)
             accepted.clear()
         yield ak.with_field(jets, jets.event + n_events, "event")
         n_events += len(events)
@@ -91,20 +95,27 @@ def _with_variations(
     hard_events: Sequence[HardEvent],
     label: int,
     pt_range: tuple[float, float],
+    detector: DetectorSettings,
 ) -> ak.Array:
     parts = [ak.with_field(nominal, np.zeros(len(nominal), np.int32), "variation")]
     with_jets = np.unique(ak.to_numpy(nominal.event))
     for variation in again if len(with_jets) else ():
         events, numbers = variation.shower([hard_events[event] for event in with_jets])
-        varied = _labelled_jets(events, label, pt_range, variation.random)
+        varied = _labelled_jets(events, label, pt_range, variation.random, detector)
         varied = ak.with_field(varied, with_jets[numbers][ak.to_numpy(varied.event)], "event")
         parts.append(varied_jets(nominal, varied, variation.number))
     together = ak.concatenate(parts)
     return together[np.argsort(ak.to_numpy(together.event), kind="stable")]
 
 
-def _labelled_jets(events: Events, label: int, pt_range: tuple[float, float], random: np.random.Generator) -> ak.Array:
-    candidates = detect(events, random)
+def _labelled_jets(
+    events: Events,
+    label: int,
+    pt_range: tuple[float, float],
+    random: np.random.Generator,
+    detector: DetectorSettings,
+) -> ak.Array:
+    candidates = detect(events, random, detector)
     jets = cluster(candidates, len(events), pt_range, MAX_ETA)
     hard = hard_particles(events)
     resonance = PROCESSES[JET_CLASSES[label]].resonance

@@ -133,7 +133,7 @@ def _claim(output: Path, settings: DataclassInstance) -> None:
     if path.exists():
         try:
             # a folder from before a setting existed was made with its default
-            found = json.loads(json.dumps(_defaults(settings))) | json.loads(path.read_text())
+            found = json.loads(json.dumps(_defaults(settings), default=asdict)) | json.loads(path.read_text())
         except ValueError as error:
             raise RecipeError(
                 f"{path} is damaged; choose another folder, or delete it and the files next to it"

@@ -9,6 +9,7 @@ from coffea_fm.arrays import DoubleArray
 from coffea_fm.kinematics import wrap
 from coffea_fm.simulation.candidates import Candidates
 from coffea_fm.simulation.final_state import FinalState
+from coffea_fm.simulation.settings import NOMINAL_DETECTOR, DetectorSettings
 
 TRACK_PT, TRACK_ETA = 1.0, 2.5
 TRACKER_RADIUS = 1290.0
@@ -17,16 +18,18 @@ _CURVATURE_RADIUS = 1000 / (0.2998 * 3.8)  # mm per GeV in 3.8 T
 _IDENTIFIED_PT, _ELECTRONS_IDENTIFIED, _MUONS_IDENTIFIED = 2.0, 0.95, 0.98
 
 
-def efficiency(particles: FinalState) -> DoubleArray:
+def efficiency(particles: FinalState, detector: DetectorSettings = NOMINAL_DETECTOR) -> DoubleArray:
     """Probability that each particle leaves a track, float64 [n]; 0 for neutral ones."""
     eta = np.abs(particles.eta)
     found = np.where(particles.kind == 13, 0.985, np.where(eta < 1.5, 0.95, 0.85))
     inside = np.hypot(particles.x, particles.y) < TRACKER_RADIUS
     accepted = (particles.charge != 0) & inside & (particles.pt > TRACK_PT) & (eta < TRACK_ETA)
-    return np.asarray(found * accepted)
+    return np.asarray(np.minimum(found * detector.track_efficiency, 1.0) * accepted)
 
 
-def tracks(particles: FinalState, random: np.random.Generator) -> Candidates:
+def tracks(
+    particles: FinalState, random: np.random.Generator, detector: DetectorSettings = NOMINAL_DETECTOR
+) -> Candidates:
     """Reconstruct particles as tracks.
 
     Parameters
@@ -35,15 +38,18 @@ def tracks(particles: FinalState, random: np.random.Generator) -> Candidates:
         Charged particles.
     random : numpy.random.Generator
         Source of the fluctuations.
+    detector : DetectorSettings
+        Changes of the resolutions.
     """
     n, pt, eta, charge = len(particles), particles.pt, particles.eta, particles.charge
     electron, muon = particles.kind == 11, particles.kind == 13
     chance = np.select([electron, muon], [_ELECTRONS_IDENTIFIED, _MUONS_IDENTIFIED], 0.0) * (pt > _IDENTIFIED_PT)
     lepton = np.where(random.random(n) < chance, particles.kind, 0)
-    smeared = pt * np.exp(momentum_resolution(pt, eta, electron) * random.standard_normal(n))
+    relative = momentum_resolution(pt, eta, electron) * detector.track_momentum
+    smeared = pt * np.exp(relative * random.standard_normal(n))
     position = particles.x, particles.y, particles.z
     d0, dz = closest_approach(*position, pt, eta, particles.phi, charge)
-    d0_error, dz_error = d0_resolution(pt, eta), dz_resolution(pt, eta)
+    d0_error, dz_error = (detector.track_impact * error(pt, eta) for error in (d0_resolution, dz_resolution))
     return Candidates(
         event=particles.event,
         source=particles.source,
