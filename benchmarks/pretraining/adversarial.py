@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from data import labelled
 from fine_tuning import AUGMENTATION, FIELDS
 from study import Study
@@ -39,7 +40,10 @@ def domains(work: Path, n_labels: int, seed: int) -> Path:
 
 
 def train_adversarial(study: Study, name: str, n_labels: int, seed: int, strength: float) -> TrainingResult:
-    """Train without pretraining; as many labelled jets are seen, and in a step, as by fine-tuning."""
+    """Train without pretraining; as many labelled jets are seen, and in a step, as by fine-tuning.
+
+    To be judged by its last checkpoint: the best one on labelled simulation is from before the reversed gradient was strong.
+    """
     folder = domains(study.work, n_labels, seed)
     recipe = Recipe.model_validate(
         {
@@ -52,7 +56,6 @@ def train_adversarial(study: Study, name: str, n_labels: int, seed: int, strengt
                 "lr": study.ways[WAY]["lr"],
                 "weight_decay": 0.02,
                 "ema": 0.99,
-                "patience": 6,
                 "augmentation": AUGMENTATION,
                 "seed": seed,
             },
@@ -60,3 +63,8 @@ def train_adversarial(study: Study, name: str, n_labels: int, seed: int, strengt
         }
     )
     return pretrain(recipe, study.work / "fine-tuned" / "domain-adversarial", show_progress=False)
+
+
+def domain_accuracy(trained: TrainingResult) -> float:
+    """How often the network that looks for the domain finds it at the end, on validation jets; 0.5 is chance."""
+    return float(pd.read_csv(trained.folder / "log.csv")["validation_domain_accuracy"].dropna().iloc[-1])

@@ -16,6 +16,8 @@ from matplotlib.ticker import NullFormatter
 
 JETS = 1e8
 """For which the laws are continued."""
+PARAMETERS = 3
+"""Of a law."""
 VARIED = {"parameters": "parameters", "data": "jets", "compute": "seen"}
 LABELS = {"parameters": "parameters of the encoder", "data": "different jets", "compute": "seen jets"}
 QUANTITIES = {"loss": "loss", "error": "1 - accuracy of the linear probe"}
@@ -70,6 +72,7 @@ def introduction(pretrainings: int, hours: float) -> str:
 checkpoint; those of different methods cannot be compared. *error*: 1 - accuracy of a linear probe on ten classes. Fits of
 L = floor + B / x^β to each; errors are half of the central 68% of fits to points that are fluctuated by their errors, which
 are the spread over seeds. *not resolved*: β is not above twice its error, or β or the floor is at a bound; the prediction then means little.
+A χ² far above its degrees of freedom says that no such law goes through the points.
 The last column continues the law to 100 million different jets (data, at a fixed number of seen jets) or seen jets
 (compute): far beyond the points, so the error of the fit is a lower limit of the real one.
 
@@ -90,14 +93,16 @@ def with_error(value: float, error: float) -> str:
 def laws_table(all_curves: list[Curve]) -> str:
     """Exponents, floors and predictions."""
     lines = [
-        "| method | against | quantity | points | β | floor | at 100 M jets |",
-        "|---|---|---|---:|---:|---:|---:|",
+        "| method | against | quantity | points | β | floor | χ² / degrees | at 100 M jets |",
+        "|---|---|---|---:|---:|---:|---:|---:|",
     ]
     for curve in all_curves:
         beta = with_error(*curve.law.beta) + ("" if curve.law.resolved else ", not resolved")
         value, lower, upper = curve.law(JETS)
         far = "" if curve.axis == "parameters" else f"{value:.3f} ({lower:.3f} to {upper:.3f})"
-        cells = [curve.method, curve.axis, curve.quantity, str(len(curve.x)), beta, with_error(*curve.law.floor), far]
+        chi2 = (((curve.law(curve.x)[0] - curve.y) / curve.error) ** 2).sum()
+        cells = [curve.method, curve.axis, curve.quantity, str(len(curve.x)), beta, with_error(*curve.law.floor)]
+        cells += [f"{chi2:.1f} / {len(curve.x) - PARAMETERS}", far]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 import yaml
-from adversarial import domains, train_adversarial
+from adversarial import domain_accuracy, domains, train_adversarial
 from data import SAMPLES, make
 from encoders import is_reference, pretrained
 from figures_of_merit import figures, shift, target_of
@@ -105,11 +105,13 @@ def judge(settings: Systematics, study: Study, row: str, seed: int) -> dict[str,
     began, name, asked = time.process_time(), encoder_name(row, seed), settings.rows[row]
     if "strength" in asked:
         trained = train_adversarial(study, name, settings.labels, seed, asked["strength"])
+        checkpoint, more = trained.folder / "last", {"domain_accuracy": domain_accuracy(trained)}
     else:
         if not is_reference(study, name):
             pretrained(study, name)
         trained = train_on_labels(study, name, settings.labels, seed, asked["way"])
-    model, _ = load_checkpoint(trained.best)
+        checkpoint, more = trained.best, {}
+    model, _ = load_checkpoint(checkpoint)
     scored = {
         part: (predict(study, model, part), target_of(study, part)) for part in (settings.test, DATA_TEST, "test-again")
     }
@@ -121,6 +123,7 @@ def judge(settings: Systematics, study: Study, row: str, seed: int) -> dict[str,
         "shift": shift(scored[settings.test], scored[DATA_TEST]),
         "floor": shift(scored[settings.test], scored["test-again"]),
         "validation": trained.metrics,
+        **more,
         "core_minutes": (time.process_time() - began) / 60,
     }
 

@@ -89,3 +89,15 @@ def test_wrong_factors_are_refused() -> None:
         DetectorSettings.of({"track_eficiency": 0.9})
     with pytest.raises(RecipeError, match="calorimeter = 0"):
         DetectorSettings.of({"calorimeter": 0})
+
+
+def test_the_function_and_the_command_pass_the_factors(tmp_path: Path) -> None:
+    from coffea_fm.cli.simulate import _factor
+    from coffea_fm.running.simulate import jets
+
+    factors = dict(map(_factor, ["calorimeter=2", "track_impact = 1.5"]))
+    jets(tmp_path, jets_per_class=1, jets_per_file=1, classes=["Wqq"], workers=1, detector=factors)
+    written = json.loads((tmp_path / SETTINGS_FILE).read_text())["detector"]
+    assert written == {"track_efficiency": 1, "track_momentum": 1, "track_impact": 1.5, "calorimeter": 2}
+    with pytest.raises(RecipeError, match="is not NAME=FACTOR"):
+        _factor("calorimeter")
