@@ -81,7 +81,9 @@ def test_futures(run: Callable[..., dict[str, Any]]) -> None:
 def test_dask(run: Callable[..., dict[str, Any]]) -> None:
     distributed = pytest.importorskip("distributed")
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None) as cluster,
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=2, processes=True, dashboard_address="127.0.0.1:0"
+        ) as cluster,
         distributed.Client(cluster) as client,
     ):
         executor = DaskExecutor(client=client, status=False)
