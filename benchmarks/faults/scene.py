@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from compare import Comparison, compare, named_exactly
-from processes import Cluster, client, ended, kill
+from processes import Cluster, client, ended, kill, own_client
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = [ROOT / "samples" / f"{name}.root" for name in ("Hbb", "QCD", "Tbqq")]
@@ -67,6 +67,7 @@ class Scene:
     options: list[str] = field(default_factory=list)
     output: Path | None = None
     as_root: bool = True
+    forked: bool = True
     outcome: Outcome = field(default_factory=Outcome)
 
     @property
