@@ -81,9 +81,9 @@ class Scene:
         how = ["--chunksize", str(CHUNK), "--friends", "scores", "--no-plots", "--quiet", "-o", str(self.out)]
         self.outcome.starts += 1
         where = ["--cluster", cluster] if cluster else []
-        return client(
-            ["run", *processor, *how, *where, *self.options], self.folder / "client.log", as_root=self.as_root
-        )
+        command = ["run", *processor, *how, *where, *self.options]
+        log = self.folder / "client.log"
+        return client(command, log, as_root=self.as_root) if self.forked else own_client(command, log)
 
     def until_complete(
         self, cluster: Cluster | None, disturb: Callable[[int], None], mend: Callable[[], None] = lambda: None
