@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from compare import Comparison, compare, named_exactly
-from processes import Cluster, client, ended, kill
+from processes import Cluster, client, ended, kill, own_client
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = [ROOT / "samples" / f"{name}.root" for name in ("Hbb", "QCD", "Tbqq")]
@@ -67,6 +67,7 @@ class Scene:
     options: list[str] = field(default_factory=list)
     output: Path | None = None
     as_root: bool = True
+    forked: bool = True
     outcome: Outcome = field(default_factory=Outcome)
 
     @property
@@ -80,9 +81,9 @@ class Scene:
         how = ["--chunksize", str(CHUNK), "--friends", "scores", "--no-plots", "--quiet", "-o", str(self.out)]
         self.outcome.starts += 1
         where = ["--cluster", cluster] if cluster else []
-        return client(
-            ["run", *processor, *how, *where, *self.options], self.folder / "client.log", as_root=self.as_root
-        )
+        command = ["run", *processor, *how, *where, *self.options]
+        log = self.folder / "client.log"
+        return client(command, log, as_root=self.as_root) if self.forked else own_client(command, log)
 
     def until_complete(
         self, cluster: Cluster | None, disturb: Callable[[int], None], mend: Callable[[], None] = lambda: None

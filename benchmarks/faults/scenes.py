@@ -85,6 +85,7 @@ def hungry(scene: Scene) -> Outcome:
     """Some chunks exceed the memory limit of their worker, and its nanny kills it."""
     marks = scene.folder / "marks"
     marks.mkdir()
+    scene.forked = False
     settings = scene.folder / "cluster.yaml"
     settings.write_text("workers: 2\nmemory: 1 GB\n")
     scene.options += ["-O", f"hungry={marks}", "--cluster", "local", "--cluster-config", str(settings)]
