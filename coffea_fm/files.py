@@ -61,6 +61,10 @@ def noting_files(run: str) -> Iterator[list[Path]]:
         _written.reset(token)
 
 
+NO_RUN = "0" * 8
+"""In place of the name of a run, for files that are not written during one of its tasks."""
+
+
 def start_of(run: str) -> str:
     """A name for this start of a run, which may be started several times, and at the same time.
 
@@ -73,10 +77,10 @@ def start_of(run: str) -> str:
 
 
 def remove_temporary(folder: Path, start: str) -> None:
-    """Remove what killed workers left of the files that they were writing.
+    """Remove what killed processes left of the files that they were writing.
 
-    Those of this start, and those of other starts of the same run that are over: their process is gone, or, on another
-    machine, they have not been written to for a day.
+    Those of this start, and those of other starts of the same run, or of no run, that are over: their process is gone,
+    or, on another machine, they have not been written to for a day.
 
     Parameters
     ----------
@@ -84,10 +88,12 @@ def remove_temporary(folder: Path, start: str) -> None:
     start : str
         From `start_of`.
     """
-    run = start.partition("-")[0]
-    for path in folder.rglob(f".*.{run}-*.tmp"):
+    runs = {start.partition("-")[0], NO_RUN}
+    for path in folder.rglob(".*.tmp"):
         found = _TEMPORARY.search(path.name)
-        if found is not None and (found["start"] == start or _is_over(found["host"], int(found["pid"]), path)):
+        if found is None or found["start"].partition("-")[0] not in runs:
+            continue
+        if found["start"] == start or _is_over(found["host"], int(found["pid"]), path):
             path.unlink(missing_ok=True)
 
 
@@ -97,7 +103,9 @@ def _is_over(host: str, pid: int, path: Path) -> bool:
             os.kill(pid, 0)
         except ProcessLookupError:
             return True
-        except OSError:  # it is somebody else's
+        except OSError:  # it is somebody else's process, perhaps with a number that was used before
+            pass
+        else:
             return False
     with suppress(OSError):
         return time.time() - path.stat().st_mtime > _ABANDONED
@@ -105,7 +113,11 @@ def _is_over(host: str, pid: int, path: Path) -> bool:
 
 
 def _host() -> str:
-    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+    """What tells numbers of processes apart: machines, and containers, which may have the same name."""
+    place = socket.gethostname()
+    with suppress(OSError):
+        place += Path("/proc/sys/kernel/random/boot_id").read_text() + str(Path("/proc/self/ns/pid").readlink())
+    return hashlib.sha256(place.encode()).hexdigest()[:8]
 
 
 @contextmanager
@@ -130,7 +142,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     if not os.access(target.parent, os.W_OK):
         raise OutputError(f"cannot write to {target.parent}: permission denied; choose another output folder")
     written = _written.get()
-    label = f"{written.run}-{uuid.uuid4().hex[:8]}" if written else uuid.uuid4().hex[:8]
+    label = f"{written.run if written else start_of(NO_RUN)}-{uuid.uuid4().hex[:8]}"
     temporary = target.with_name(f".{target.name}.{label}.tmp")
     try:
         yield temporary

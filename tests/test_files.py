@@ -35,6 +35,16 @@ def test_every_spelling_of_a_url_is_the_same_file():
         refuse_repeated({"A": ["root://host//a.root"], "B": ["root://HOST//d/../a.root"]})
 
 
+def test_what_a_killed_process_wrote_outside_of_tasks_is_removed(tmp_path):
+    code = "import os, sys; from coffea_fm.files import atomic\nwith atomic(sys.argv[1]) as path: path.touch(); os._exit(0)"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "friends" / "dead")], check=True)
+    with atomic(tmp_path / "alive") as alive:
+        alive.touch()
+        assert len(list(tmp_path.rglob(".*.tmp"))) == 2
+        remove_temporary(tmp_path, start_of("abc"))
+        assert list(tmp_path.rglob(".*.tmp")) == [alive]
+
+
 def test_temporary_files_of_starts_that_are_over_are_removed(tmp_path):
     code = (
         "import os, sys; from coffea_fm.files import atomic, noting_files, start_of\n"

@@ -145,6 +145,8 @@ def pace_on_dask(folder: Path, wanted: Path) -> float:
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
     outcome = scenes.dying(Scene(place, wanted), "", 0.0)
+    if outcome.comparison is None or outcome.starts != 1:
+        raise SystemExit(f"the undisturbed run on dask failed: see {place / 'client.log'}")
     chunks: int = json.loads((wanted / "summary.json").read_text())["chunks"]
     pace = outcome.seconds * WORKERS / chunks
     print(f"a chunk takes {pace:.2f} s on a worker", flush=True)

@@ -101,8 +101,10 @@ def jets(
     if resimulate and written:
         from coffea_fm.simulation.pairing import count_partners
 
-        for name, fraction in count_partners(written).items():
-            print(f"{fraction:.1%} of the jets have a partner in {name}; the others left the range or their direction")
+        for name, fraction in count_partners(written, _names(resimulate)).items():
+            print(
+                f"{fraction:.1%} of the jets in the new files have a partner in {name}; the others left the range or their direction"
+            )
 
 
 @app.command()

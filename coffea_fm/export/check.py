@@ -95,6 +95,10 @@ def check_graphs(
             count += 1
     finally:
         model.train(training)
+    if not count:
+        raise ExportError(
+            "nothing could be compared: the codes of all examples depend on rounding; has the codebook collapsed?"
+        )
     versions = {"onnxruntime": onnxruntime.__version__, "torch": str(torch.__version__)}
     return NumericalCheck(maximal_difference=largest, tolerance=tolerance, cases=count, versions=versions)
 

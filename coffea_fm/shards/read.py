@@ -128,6 +128,12 @@ class ShardDataset:
 
     def with_columns(self, columns: Columns) -> Self:
         """The same data set with further columns [n_rows, ...] in memory, in the order of ``row_groups``."""
+        n_rows = sum(group.n_sets for group in self.row_groups)
+        for name, column in columns.items():
+            if len(column) != n_rows:
+                raise InputError(
+                    f"the column {name!r} has {len(column)} rows, and the shards in {self.folder} have {n_rows}"
+                )
         extended = copy(self)
         ends = np.cumsum([group.n_sets for group in self.row_groups])[:-1]
         parts = {name: np.split(column, ends) for name, column in columns.items()}

@@ -75,8 +75,8 @@ def hard_particle(jets: ak.Array) -> NDArray[np.int64]:
     return np.where((matched >= 0) & (status[rows] == RESONANCE), pdg_id[rows], 0)
 
 
-def count_partners(paths: Iterable[Path]) -> dict[str, float]:
-    """Fraction of the nominal jets in these files that each variation has a jet for."""
+def count_partners(paths: Iterable[Path], names: Iterable[str]) -> dict[str, float]:
+    """Fraction of the nominal jets in these files that each of these variations has a jet for."""
     counts = np.zeros(len(NUMBERS), np.int64)
     for path in paths:
         with uproot.open(path) as file:
@@ -84,4 +84,4 @@ def count_partners(paths: Iterable[Path]) -> dict[str, float]:
             (column,) = tree.keys(filter_name="*Jet_variation", recursive=False) or ("jet_variation",)
             found = ak.to_numpy(ak.flatten(tree[column].array(), axis=None))
         counts += np.bincount(found, minlength=len(counts))
-    return {name: counts[number] / counts[0] for name, number in NUMBERS.items() if number and counts[number]}
+    return {name: counts[NUMBERS[name]] / max(counts[0], 1) for name in names}

@@ -66,6 +66,11 @@ class SimulationSettings:
         if self.seed < 0:
             raise RecipeError(f"the seed {self.seed} is negative; choose 0 or more")
         check_variations(self.resimulate)
+        sets_tune = any(setting.replace(" ", "").lower().startswith("tune:pp=") for setting in self.pythia)
+        if sets_tune and "tune" in self.resimulate:
+            raise RecipeError(
+                "the Pythia settings choose Tune:pp, and so does the variation tune; leave one of them out"
+            )
 
 
 def write_part(part: Part, settings: SimulationSettings) -> None:

@@ -134,7 +134,7 @@ def _claim(output: Path, settings: DataclassInstance) -> None:
         try:
             # a folder from before a setting existed was made with its default
             found = json.loads(json.dumps(_defaults(settings), default=asdict)) | json.loads(path.read_text())
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise RecipeError(
                 f"{path} is damaged; choose another folder, or delete it and the files next to it"
             ) from error

@@ -6,9 +6,9 @@ that nothing catches: they end the process.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 from coffea_fm.untrusted.refused import Refused
@@ -39,7 +39,10 @@ class _Leaf:
     repetition: int
 
 
-@lru_cache(maxsize=64)  # a shard is opened again for every few row groups that are read of it
+_checked: set[bytes] = set()
+"""Digests of footers: a shard is opened again for every few row groups that are read of it."""
+
+
 def check_footer(content: bytes) -> None:
     """Check that the columns of all row groups are those of the schema, and their statistics are possible.
 
@@ -53,6 +56,9 @@ def check_footer(content: bytes) -> None:
     Refused
         If they are not, the footer is damaged, or columns are encrypted.
     """
+    digest = hashlib.sha256(content).digest()
+    if digest in _checked:
+        return
     footer = read_struct(content)
     leaves = list(_leaves(iter(_structs(footer, _SCHEMA)), 0, 0, 0))
     for rows in _structs(footer, _ROW_GROUPS):
@@ -61,6 +67,7 @@ def check_footer(content: bytes) -> None:
             raise Refused(f"a row group has {len(columns)} columns, and its schema {len(leaves)}")
         for leaf, column in zip(leaves, columns, strict=True):
             _check_column(leaf, column)
+    _checked.add(digest)
 
 
 def _structs(struct: Struct, number: int) -> list[Struct]:
@@ -76,7 +83,7 @@ def _leaves(elements: Iterator[Struct], depth: int, definition: int, repetition:
     if element is None or depth > MOST_NESTING:
         raise Refused("its schema is not a tree")
     if depth:
-        repeats = element.get(_REPETITION)
+        repeats = _number(element.get(_REPETITION))
         if repeats not in (_REQUIRED, _OPTIONAL, _REPEATED):
             raise Refused("a column of its schema is neither required nor optional nor repeated")
         definition += repeats != _REQUIRED
@@ -86,6 +93,8 @@ def _leaves(elements: Iterator[Struct], depth: int, definition: int, repetition:
             yield from _leaves(elements, depth + 1, definition, repetition)
         return
     kind = _number(element.get(_TYPE))
+    if kind not in (*_BYTES, _BYTE_ARRAY, _FIXED):
+        raise Refused("a column of its schema has a type that does not exist")
     length = _number(element.get(_TYPE_LENGTH)) if kind == _FIXED else _BYTES.get(kind)
     yield _Leaf(kind, length, definition, repetition)
 
@@ -94,7 +103,7 @@ def _check_column(leaf: _Leaf, column: Struct) -> None:
     about = column.get(_ABOUT)
     if _CRYPTO in column or _ENCRYPTED in column:
         raise Refused("its columns are encrypted")
-    if not isinstance(about, dict) or about.get(_COLUMN_TYPE) != leaf.kind:
+    if not isinstance(about, dict) or _number(about.get(_COLUMN_TYPE)) != leaf.kind:
         raise Refused("a column is of another type than its schema says")
     statistics, sizes = about.get(_STATISTICS, {}), about.get(_SIZES, {})
     if not isinstance(statistics, dict) or not isinstance(sizes, dict):
@@ -115,6 +124,6 @@ def _check_column(leaf: _Leaf, column: Struct) -> None:
 
 
 def _number(value: Any) -> int:
-    if not isinstance(value, int):
+    if type(value) is not int:  # neither truth nor an integer of another size, which pyarrow passes over
         raise Refused("its schema is damaged")
     return value

@@ -74,7 +74,8 @@ def dask_client(cluster: str, settings: ClusterSettings = None, workers: int | N
     cluster, settings
         See `find_cluster`.
     workers : int, optional
-        Number of workers or jobs of a cluster that is started; by default what the settings say.
+        Number of workers or jobs of a cluster that is started, in place of `adaptive`; by default what the settings say.
+        A running scheduler keeps the workers that it has.
 
     Raises
     ------

@@ -130,7 +130,7 @@ def memory(need: Need, workers: Workers, used: int) -> Finding:
         check_models(need, workers)
     except InputError as error:
         return Finding("memory", "", told, "bad", str(error))
-    if need.fixed < _FULL * workers.limit.size:
+    if max(need.fixed, used) < _FULL * workers.limit.size:
         return Finding("memory", "", told)
     return Finding("memory", "", told, "note", "little is left for chunks: dask pauses a worker at 80% of its limit")
 
