@@ -93,9 +93,9 @@ class StandIn(nn.Module):
 
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
-        if backbone.reads_pairs:
+        if backbone.reveals_replaced:
             raise RecipeError(
-                "this backbone uses features of pairs, which reveal the hidden particles: use a set-transformer without "
+                "this backbone reveals the hidden particles in its inputs for others: use a set-transformer without "
                 "pair_bias"
             )
         self.vector = nn.Parameter(0.02 * torch.randn(backbone.dim))

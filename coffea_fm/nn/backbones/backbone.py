@@ -57,8 +57,9 @@ class Backbone(nn.Module):
         Its inputs: the fields of the things and their groups of tokens.
     dim : int
         Width of the embedding and of the token vectors.
-    reads_pairs : bool
-        Whether it uses features of pairs of tokens. These include pairs with replaced tokens.
+    reveals_replaced : bool
+        Whether a token that is replaced still enters the vectors of others: by features of pairs, by a frame that is
+        that of all tokens, or by codes that depend on all.
     new : frozenset of str
         Names of parameters that the checkpoint did not have from which it was loaded.
     ordered : bool
@@ -69,7 +70,7 @@ class Backbone(nn.Module):
     config: BackboneConfig
     level: Level
     dim: int
-    reads_pairs: bool
+    reveals_replaced: bool
     ordered: bool = False
 
     def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:

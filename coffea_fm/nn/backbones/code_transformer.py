@@ -72,7 +72,7 @@ class CodeTransformer(Backbone):
 
     def __init__(self, config: CodeTransformerConfig, level: Level) -> None:
         super().__init__()
-        self.config, self.level, self.dim, self.reads_pairs = config, level, config.dim, False
+        self.config, self.level, self.dim, self.reveals_replaced = config, level, config.dim, True
         self.encoder = SetTransformer(config.encoder, level)
         self.to_latent = nn.Linear(config.encoder.dim, config.latent)
         self.register_buffer("table", torch.randn(config.codes, config.latent))

@@ -111,7 +111,7 @@ class LorentzBackbone(Backbone):
     """
 
     references: Tensor
-    reads_pairs = False
+    reveals_replaced = True
 
     def __init__(self, config: LorentzConfig, level: Level) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class LorentzBackbone(Backbone):
         self.register_buffer("references", references, persistent=False)
 
     def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
-        """Embed a batch of jets. Of a replaced token, neither the momentum nor the scalars enter."""
+        """Embed a batch of jets. Of a replaced token, nothing enters but its part in the frame of the jet."""
         found = self.features(inputs)
         sets = found.mask.shape[0]
         momenta = torch.cat((self.references.expand(sets, -1, -1), found.momenta / UNIT), dim=1)

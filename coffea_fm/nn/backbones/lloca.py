@@ -76,7 +76,7 @@ class LLoCa(Backbone):
     """
 
     config: LLoCaConfig
-    reads_pairs = False
+    reveals_replaced = True
 
     def __init__(self, config: LLoCaConfig, level: Level) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class LLoCa(Backbone):
         self.norm = nn.LayerNorm(config.dim)
 
     def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
-        """Embed a batch of jets. Neither the momentum nor the scalars of a replaced token enter."""
+        """Embed a batch of jets. Of a replaced token, nothing enters but its part in the frame of the jet."""
         with torch.autocast(inputs.values.device.type, enabled=False):  # invariants of momenta cancel
             embedding, vectors = self.network(self.features(inputs), replace)
         return BackboneOutput(embedding + not_finite(inputs), vectors)

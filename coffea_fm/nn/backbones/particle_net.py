@@ -70,7 +70,7 @@ class ParticleNet(Backbone):
     """
 
     config: ParticleNetConfig
-    reads_pairs = True
+    reveals_replaced = True
 
     def __init__(self, config: ParticleNetConfig, level: Level) -> None:
         super().__init__()

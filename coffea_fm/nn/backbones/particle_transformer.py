@@ -83,7 +83,7 @@ class ParticleTransformer(Backbone):
     """
 
     config: ParticleTransformerConfig
-    reads_pairs = True
+    reveals_replaced = True
 
     def __init__(self, config: ParticleTransformerConfig, level: Level) -> None:
         super().__init__()

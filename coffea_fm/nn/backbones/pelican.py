@@ -63,7 +63,7 @@ class Pelican(Backbone):
     """
 
     config: PelicanConfig
-    reads_pairs = False  # the products of a replaced particle are 0
+    reveals_replaced = True
 
     def __init__(self, config: PelicanConfig, level: Level) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class Pelican(Backbone):
         )
 
     def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
-        """Embed a batch of jets. Neither the momentum nor the scalars of a replaced token enter."""
+        """Embed a batch of jets. Of a replaced token, nothing enters but its part in the frame of the jet."""
         with torch.autocast(inputs.values.device.type, enabled=False):  # invariants of momenta cancel
             embedding, vectors = self.network(self.features(inputs), replace)
         return BackboneOutput(embedding + not_finite(inputs), vectors)

@@ -117,7 +117,7 @@ class PET2(Backbone):
     """
 
     config: PET2Config
-    reads_pairs = True
+    reveals_replaced = True
 
     def __init__(self, config: PET2Config, level: Level) -> None:
         super().__init__()

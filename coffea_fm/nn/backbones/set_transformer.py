@@ -115,7 +115,7 @@ class SetTransformer(Backbone):
 
     def __init__(self, config: SetTransformerConfig, level: Level) -> None:
         super().__init__()
-        self.config, self.level, self.dim, self.reads_pairs = config, level, config.dim, config.pair_bias
+        self.config, self.level, self.dim, self.reveals_replaced = config, level, config.dim, config.pair_bias
         self.ordered = config.causal or config.positions != "none"
         self.features = Features(level, config.features)
         (_, n_first), *others = self.features.n_features.items()

@@ -51,7 +51,7 @@ class Stored(Backbone):
         places = [index for index, name in enumerate(jets.names) if name not in JET_FIELDS]
         if not places or len(level.members) > 1:
             raise RecipeError("the backbone 'stored' reads stored columns alone: name them as inputs.stored")
-        self.config, self.level, self.dim, self.reads_pairs = config, level, len(places), False
+        self.config, self.level, self.dim, self.reveals_replaced = config, level, len(places), False
         self.register_buffer("places", torch.tensor(places), persistent=False)
         self.statistics = nn.BatchNorm1d(len(places), momentum=None, affine=False)
 

@@ -43,14 +43,15 @@ class ShardsWithConstants(ShardDataset):
     """
 
     def __init__(self, dataset: ShardDataset, constants: Constants, device: Device = "cpu") -> None:
-        super().__init__(dataset.folder, dataset.level, dataset.chosen)
+        self.__dict__.update(dataset.__dict__)
+        self._dataset = dataset
         self._constants, self._device = constants, device
         self._kept_numbers: dict[RowGroup, Mapping[str, Numbers]] = {}
         self._bytes = 0
 
     def read(self, row_groups: Sequence[RowGroup]) -> tuple[Packed, Columns]:
         """Read row groups, in this order, with the constants of their tokens."""
-        packed, columns = super().read(row_groups)
+        packed, columns = self._dataset.read(row_groups)
         if not row_groups:
             return packed, columns
         ends = np.cumsum([group.n_sets for group in row_groups])

@@ -46,7 +46,7 @@ class Sharing:
         if len(block) < FEWEST_GROUPS * self.world:
             return None
         parts = parts_of(block)
-        if parts is None or self.world > PARTS:
+        if parts is None or PARTS % self.world:  # or they would have unequal numbers of parts
             return _dealt([group.n_sets for group in block], _by_target(block), self.world)
         rows = [0] * PARTS
         for group, part in zip(block, parts, strict=True):

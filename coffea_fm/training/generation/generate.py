@@ -102,7 +102,7 @@ def generate(
         raise InputError(
             f"{checkpoint} generates the particles of jets of given momenta: give a folder of shards with such jets"
         )
-    real = None if data is None else RealJets.read(data, method, n_jets, seed)
+    real = None if data is None else RealJets.read(data, method, classes, n_jets, seed)
     packed, target = _generated(method, real, n_jets, config)
     labelled = bool(method.n_classes) or method.of_jets
     _write(folder, packed, target, method, classes if labelled else ("all",), labelled=labelled)

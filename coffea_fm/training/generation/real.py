@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,16 +42,25 @@ class RealJets:
     reference_target: IntArray
 
     @classmethod
-    def read(cls, folder: str | os.PathLike[str], method: JetGenerator, most: int, seed: int) -> RealJets:
+    def read(
+        cls, folder: str | os.PathLike[str], method: JetGenerator, classes: Sequence[str], most: int, seed: int
+    ) -> RealJets:
         """Draw at most `most` jets for each set from a folder of shards.
 
         Raises
         ------
         InputError
-            If there are fewer than two, or the shards do not have the inputs of the method.
+            If there are fewer than two, the shards do not have the inputs of the method, or their classes are not those
+            that it was trained on, where they matter.
         """
         level = method.model.backbone.level
-        number = ShardDataset(folder, level).n_sets
+        found = ShardDataset(folder, level)
+        if (method.n_classes or method.of_jets) and tuple(found.classes) != tuple(classes):
+            raise InputError(
+                f"{folder} has the classes {', '.join(found.classes)}, and the checkpoint was trained on {', '.join(classes)}: "
+                "give shards with the same classes in the same order"
+            )
+        number = found.n_sets
         if number < 2:
             raise InputError(f"{folder} has {number} jets: to compare with real jets, give two or more")
         drawn = np.random.default_rng(seed).permutation(number)[: 2 * most]

@@ -131,7 +131,8 @@ def add_over_processes(fabric: Fabric, module: nn.Module, numbers: Tensor) -> Te
     fabric : Fabric
         The processes.
     module : nn.Module
-        Its gradients are replaced by those of all examples of the step.
+        Its gradients are replaced by those of all examples of the step; a parameter without a gradient in all processes
+        has none afterwards, so that it stays as it is, as with one process.
     numbers : Tensor, float32 [n]
         Sums over the examples of this process.
 
@@ -142,18 +143,15 @@ def add_over_processes(fabric: Fabric, module: nn.Module, numbers: Tensor) -> Te
     """
     if fabric.world_size == 1:
         return numbers
-    gradients = []
-    for parameter in module.parameters():
-        if parameter.requires_grad:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-            gradients.append(parameter.grad)
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    used = torch.tensor([float(parameter.grad is not None) for parameter in parameters], device=numbers.device)
+    gradients = [torch.zeros_like(each) if each.grad is None else each.grad for each in parameters]
     buffers = [buffer for buffer in module.buffers() if buffer.is_floating_point()]
-    tensors = [*gradients, *buffers, numbers]
+    tensors = [*gradients, *buffers, used, numbers]
     message = added(fabric, torch.cat([tensor.flatten().float() for tensor in tensors]))
     parts = torch.split(message, [tensor.numel() for tensor in tensors])
-    for tensor, part in zip(gradients, parts[: len(gradients)], strict=True):
-        tensor.copy_(part.view_as(tensor))
-    for tensor, part in zip(buffers, parts[len(gradients) : -1], strict=True):
+    for parameter, gradient, part, n_used in zip(parameters, gradients, parts, parts[-2].tolist(), strict=False):
+        parameter.grad = gradient.copy_(part.view_as(gradient)) if n_used else None
+    for tensor, part in zip(buffers, parts[len(gradients) : -2], strict=True):
         tensor.copy_(part.view_as(tensor) / fabric.world_size)
     return parts[-1]

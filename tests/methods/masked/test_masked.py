@@ -209,7 +209,7 @@ def test_wrong_recipes_are_refused(make_recipe: MakeRecipe, change: dict[str, An
         make_recipe(method={"kind": KIND, "targets": {"id": {}}} | change)
 
 
-def test_a_backbone_that_reads_pairs_cannot_replace() -> None:
+def test_a_backbone_that_reveals_replaced_cannot_replace() -> None:
     with pytest.raises(RecipeError, match=r"set method\.exclude: true"):
         method_of(V1, pair_bias=True)
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from random_jets import LEVEL
 
+from coffea_fm.errors import InputError
 from coffea_fm.methods.masked.particles import MaskedConfig, MaskedParticleModelling
 from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
@@ -80,3 +81,12 @@ def test_augmented_jets_carry_no_codes_of_others(
     training = launch(lambda fabric: Training(recipe, tmp_path, fabric), 1, "fp32")
     assert isinstance(training.data, ShardsWithConstants) is not augmented
     assert isinstance(training.validation, ShardsWithConstants)
+
+
+def test_what_shards_have_besides_is_kept(train_data: ShardDataset, tokenizer: KMeansTokenizer) -> None:
+    numbers = np.arange(train_data.n_sets)
+    kept = ShardsWithConstants(train_data.with_columns({"answers": numbers}), {"code": tokenizer.codes})
+    _, columns = kept.read(kept.row_groups)
+    np.testing.assert_array_equal(columns["answers"], numbers)
+    with pytest.raises(InputError, match="the column 'answers' has 3 rows"):
+        train_data.with_columns({"answers": numbers[:3]})

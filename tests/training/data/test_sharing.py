@@ -135,6 +135,13 @@ def test_processes_have_as_many_rows_in_each_step(world: int) -> None:
         assert counts.std() < 0.5 * np.sqrt(100 * share[rank] * (1 - share[rank]))
 
 
+def test_processes_that_do_not_divide_the_parts_have_as_many_rows() -> None:
+    block = groups(*range(48))
+    owners = Sharing(0, 8).owners(block)
+    assert owners is not None
+    assert {owners.count(rank) for rank in range(8)} == {6}
+
+
 def test_the_order_is_random() -> None:
     first, second = (shuffled_rows(many_groups(), np.random.default_rng(seed)) for seed in (0, 1))
     assert np.corrcoef(first, second)[0, 1] < 0.1

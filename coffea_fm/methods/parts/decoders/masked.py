@@ -96,9 +96,9 @@ class ReplacedPredictor(nn.Module):
 
     def __init__(self, backbone: Backbone, position: Position, max_tokens: int) -> None:
         super().__init__()
-        if backbone.reads_pairs:
+        if backbone.reveals_replaced:
             raise RecipeError(
-                "this backbone uses features of pairs, which reveal the replaced particles: set method.exclude: true, or "
+                "this backbone reveals the replaced particles in its inputs for others: set method.exclude: true, or "
                 "use a set-transformer without pair_bias"
             )
         self.dim = backbone.dim

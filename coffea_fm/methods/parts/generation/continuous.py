@@ -62,7 +62,7 @@ class Continuous(Generator):
 
     def __init__(self, config: ContinuousConfig, model: Model) -> None:
         level = model.backbone.level
-        if not isinstance(model.backbone, SetTransformer) or model.backbone.reads_pairs:
+        if not isinstance(model.backbone, SetTransformer) or model.backbone.reveals_replaced:
             raise RecipeError(f"the method {config.kind} needs backbone.kind: set-transformer, without pair_bias")
         if config.tokenizer is None:
             tokenizer = KMeansTokenizer(KMeansConfig(codes=config.codes, fields=config.fields), level)

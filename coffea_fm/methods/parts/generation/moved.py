@@ -26,7 +26,7 @@ def moved_level(level: Level, *, types: bool) -> Level:
 def moved_jets(jets: Inputs, level: Level, kinematics: Tensor, moved: Level) -> Packed:
     """Jets with new momenta.
 
-    The mass of a particle is that of its type, if types are kept, and 0 otherwise. ln E is not used: with pT and Δη it
+    The mass of a particle is kept, if types are and the inputs have it, and 0 otherwise. ln E is not used: with pT and Δη it
     would tell the pseudorapidity of the jet, which is given.
 
     Parameters
