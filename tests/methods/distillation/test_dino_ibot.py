@@ -200,7 +200,7 @@ def test_what_the_views_are() -> None:
 
 def test_backbones_that_read_pairs_and_ranges_the_wrong_way_round_are_refused() -> None:
     model = NetworkConfig(level=LEVEL, backbone=ParticleTransformerConfig(dim=16, heads=2, layers=1)).build()
-    with pytest.raises(RecipeError, match="reveal the hidden particles"):
+    with pytest.raises(RecipeError, match="reveals the hidden particles"):
         StandIn(model.backbone)
     with pytest.raises(ValueError, match="larger share first"):
         HiddenByPtConfig(pt_share=(0.5, 0.1))

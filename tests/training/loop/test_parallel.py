@@ -117,14 +117,24 @@ def test_an_error_comes_through_as_it_is() -> None:
         launch(complain, 2, "fp32")
 
 
-def sums(fabric: Fabric) -> tuple[list[float], list[float], list[float]]:
-    module = nn.Linear(2, 1)
+def sums(fabric: Fabric) -> tuple[list[float], list[float], bool, list[float], list[float]]:
+    module = nn.Bilinear(1, 1, 2)  # a weight, and a bias that no process uses
+    module.register_parameter("scale", nn.Parameter(torch.ones(1)))  # and one that the first process uses
     module.register_buffer("mean", torch.tensor([float(fabric.global_rank)]))
-    module.weight.grad = torch.full((1, 2), 1.0 + fabric.global_rank)
+    module.weight.grad = torch.full((2, 1, 1), 1.0 + fabric.global_rank)
+    if fabric.global_rank == 0:
+        module.scale.grad = torch.tensor([5.0])
     total = add_over_processes(fabric, module, torch.tensor([3.0]))
-    assert module.bias.grad is not None
-    return module.weight.grad[0].tolist(), [*module.bias.grad.tolist(), *module.mean.tolist()], total.tolist()
+    unused = module.bias.grad is None
+    assert module.scale.grad is not None
+    return (
+        module.weight.grad.flatten().tolist(),
+        module.scale.grad.tolist(),
+        unused,
+        module.mean.tolist(),
+        total.tolist(),
+    )
 
 
 def test_gradients_are_added_and_buffers_averaged() -> None:
-    assert launch(sums, 2, "fp32") == ([3.0, 3.0], [0.0, 0.5], [6.0])
+    assert launch(sums, 2, "fp32") == ([3.0, 3.0], [5.0], True, [0.5], [6.0])
