@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from random_jets import FIELDS, write_random_shards
+from random_jets import CLASSES, FIELDS, write_random_shards
 
-from coffea_fm.nn.checkpoint import load_tensors
+from coffea_fm.nn.checkpoint import load_checkpoint, load_tensors, save_checkpoint
 from coffea_fm.shards import ShardDataset
 from coffea_fm.training.loop import loop
 from coffea_fm.training.recipe.recipe import Recipe, load_recipe
@@ -73,6 +73,16 @@ def make_recipe(content: dict[str, Any], tmp_path: Path) -> Callable[..., Recipe
     return make
 
 
+@pytest.fixture
+def pretrained(make_recipe: Callable[..., Recipe], tmp_path: Path) -> Path:
+    """A checkpoint of random weights, of the network of the small recipe."""
+    recipe = make_recipe()
+    torch.manual_seed(17)
+    model = recipe.network(CLASSES).build()
+    save_checkpoint(tmp_path / "pretrained", model.state_dict(), recipe.network(CLASSES), {})
+    return tmp_path / "pretrained"
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     """Sums over several threads may be split otherwise when the machine is busy; on one they are always the same."""
@@ -107,3 +117,7 @@ def stop_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
         return whole(*args)
 
     monkeypatch.setattr(loop, "augment", interrupted)
+
+
+def backbone(folder: Path) -> dict[str, torch.Tensor]:
+    return load_checkpoint(folder)[0].backbone.state_dict()

@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from trainings import content, make_recipe, one_thread, shards, train_data
+from trainings import content, make_recipe, one_thread, pretrained, shards, train_data
 
-__all__ = ["content", "make_recipe", "one_thread", "shards", "train_data"]
+__all__ = ["content", "make_recipe", "one_thread", "pretrained", "shards", "train_data"]

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from pydantic import PositiveFloat
-from torch import Tensor
 
-from coffea_fm.methods.method import Method
-from coffea_fm.methods.parts.losses.nt_xent import nt_xent
-from coffea_fm.methods.parts.projector import Projector
+from coffea_fm.methods.parts.pair_contrast import PairContrast
 from coffea_fm.methods.parts.two_views import TwoViewsConfig
-from coffea_fm.methods.parts.views.joint import Views, embed, padded_views
+from coffea_fm.methods.parts.views.joint import Views, padded_views
 from coffea_fm.nn.batches import Examples
 from coffea_fm.nn.model import Model
 from coffea_fm.tokens import Level
@@ -36,7 +33,7 @@ class JetCLRConfig(TwoViewsConfig):
         return JetCLR(self, model)
 
 
-class JetCLR(Method):
+class JetCLR(PairContrast):
     """Contrastive loss among all jets of a step (separately in each process).
 
     Parameters
@@ -46,23 +43,12 @@ class JetCLR(Method):
         Its backbone is trained.
     """
 
-    metrics: ClassVar = ("loss", "found")
-
     def __init__(self, config: JetCLRConfig, model: Model) -> None:
-        super().__init__(model)
+        super().__init__(model, config.projector, config.temperature)
         self.config = config
-        self.projector = Projector(config.projector, model.backbone.dim)
 
     def parts(  # noqa: D102
         self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
     ) -> Iterator[Views]:
         versions = self.config.views(examples.packed, level, random)
         yield padded_views(examples, [versions], level, micro_tokens, device)
-
-    def forward(self, part: Views) -> dict[str, Tensor]:
-        """Loss of each jet, and the fraction of its views whose nearest neighbour is the other view."""
-        (groups,) = part.views
-        first, second = self.projector(embed(self.model.backbone, groups, len(part.weight))).float()
-        with torch.autocast(first.device.type, enabled=False):
-            loss, found = nt_xent(first, second, self.config.temperature)
-        return {"loss": loss, "found": found}

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from pydantic import PositiveFloat
-from torch import Tensor
 
-from coffea_fm.methods.method import Method, MethodConfig
-from coffea_fm.methods.parts.losses.nt_xent import nt_xent
-from coffea_fm.methods.parts.projector import Projector, ProjectorConfig
+from coffea_fm.methods.method import MethodConfig
+from coffea_fm.methods.parts.pair_contrast import PairContrast
+from coffea_fm.methods.parts.projector import ProjectorConfig
 from coffea_fm.methods.parts.views import Changes, augment
-from coffea_fm.methods.parts.views.joint import Views, embed, padded_views
+from coffea_fm.methods.parts.views.joint import Views, padded_views
 from coffea_fm.methods.parts.views.resimulation import simulations_of, two_simulations
 from coffea_fm.nn.batches import Examples
 from coffea_fm.nn.model import Model
@@ -47,7 +46,7 @@ class RS3LConfig(MethodConfig):
         return RS3L(self, model)
 
 
-class RS3L(Method):
+class RS3L(PairContrast):
     """Contrastive loss among all jets of a step (separately in each process), as JetCLR.
 
     Each time that a jet is seen, two of its simulations are drawn: nominal ones and variations alike.
@@ -59,12 +58,9 @@ class RS3L(Method):
         Its backbone is trained.
     """
 
-    metrics: ClassVar = ("loss", "found")
-
     def __init__(self, config: RS3LConfig, model: Model) -> None:
-        super().__init__(model)
+        super().__init__(model, config.projector, config.temperature)
         self.config = config
-        self.projector = Projector(config.projector, model.backbone.dim)
 
     def parts(  # noqa: D102
         self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
@@ -73,11 +69,3 @@ class RS3L(Method):
         drawn = two_simulations(examples.packed, level, random)
         versions = [augment(view, jets, self.config.changes, random) for view in drawn]
         yield padded_views(examples, [versions], jets, micro_tokens, device)
-
-    def forward(self, part: Views) -> dict[str, Tensor]:
-        """Loss of each jet, and the fraction of its simulations whose nearest neighbour is the other one."""
-        (groups,) = part.views
-        first, second = self.projector(embed(self.model.backbone, groups, len(part.weight))).float()
-        with torch.autocast(first.device.type, enabled=False):
-            loss, found = nt_xent(first, second, self.config.temperature)
-        return {"loss": loss, "found": found}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from generators import CODES, KMEANS, SET
 from padded_jets import with_tokens
-from random_jets import CLASSES, FIELDS, LEVEL, random_jets, write_random_shards
+from random_jets import LEVEL, random_jets
 from torch.nn.functional import cross_entropy
 
-from coffea_fm.errors import RecipeError
 from coffea_fm.methods.generative.joint import JointConfig
 from coffea_fm.methods.generative.mpm_causal import MPMCausalConfig
 from coffea_fm.methods.generative.next_token import NextTokenConfig
@@ -23,8 +22,6 @@ from coffea_fm.methods.generative.omnijet import OmniJet, OmniJetConfig
 from coffea_fm.methods.parts.generation.continuous import Continuous
 from coffea_fm.methods.parts.generation.sampling import Codes, SamplingConfig
 from coffea_fm.methods.parts.masked_jets import MaskedJets, choose_hidden
-from coffea_fm.methods.parts.tokenizers.load import save_tokenizer
-from coffea_fm.methods.parts.tokenizers.vq import VQTokenizer, VQTokenizerConfig
 from coffea_fm.nn.backbones.code_transformer import CodeTransformerConfig
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
 from coffea_fm.nn.batches import Batch
@@ -32,35 +29,9 @@ from coffea_fm.nn.inputs import Inputs
 from coffea_fm.nn.model import Model
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import pad
-from coffea_fm.training import pretrain
 from coffea_fm.training.recipe.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
-ENCODER = {"kind": "set-transformer", "dim": 8, "layers": 1, "heads": 2, "registers": 1}
-CODES = {"kind": "code-transformer", "dim": 16, "layers": 2, "heads": 2, "encoder": ENCODER, "codes": 16, "latent": 2}
-SET = {"kind": "set-transformer", "dim": 16, "layers": 2, "heads": 2, "embedding": "mean"}
-KMEANS = {"codes": 8, "fields": ["pt", "eta", "phi", "d0", "d0_error", "dz", "dz_error"]}
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> ShardDataset:
-    return ShardDataset(write_random_shards(tmp_path_factory.mktemp("jets"), (60, 60)), LEVEL)
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory: pytest.TempPathFactory, data: ShardDataset) -> Path:
-    torch.manual_seed(0)
-    config = VQTokenizerConfig.model_validate(
-        {"codebook": {"codes": 16, "latent": 2}, "decoder": {"dim": 8, "layers": 1, "heads": 2}}
-    )
-    made = VQTokenizer(config, SetTransformerConfig.model_validate(ENCODER).build(LEVEL))
-    made.fields.fit(data)
-    inputs = Inputs.from_arrays(pad(random_jets(30)[0], LEVEL), LEVEL)
-    with torch.no_grad():
-        made.codebook.start(made.latents(inputs)[inputs.tokens.mask], 0)
-    folder = tmp_path_factory.mktemp("tokenizer")
-    save_tokenizer(made, folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -275,58 +246,3 @@ def test_masked_and_causal_sees_the_visible_particles_before(jets: Inputs) -> No
         assert torch.equal(before[same], after[same])
         if change is not jets:
             assert (before[place > 8] - after[place > 8]).abs().max() > 1e-3
-
-
-def losses_of(folder: Path) -> list[float]:
-    with (folder / "log.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [float(rows[0]["train_loss"]), *(float(row["validation_loss"]) for row in rows if row["validation_loss"])]
-
-
-CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "omnijet": (CODES, {"classes": 2}),
-    "next-token": (SET | {"causal": True}, KMEANS),
-    "mpm-causal": (SET | {"causal": True, "positions": "rotary"}, {"targets": {"kmeans": {"codes": 8}, "id": {}}}),
-    "joint": (SET, KMEANS | {"decoder": {"dim": 8, "heads": 2}}),
-}
-
-
-@pytest.mark.parametrize("kind", CASES)
-def test_each_learns(make_recipe: MakeRecipe, tokenizer: Path, tmp_path: Path, kind: str) -> None:
-    backbone, settings = CASES[kind]
-    method = {"kind": kind} | settings | ({"tokenizer": str(tokenizer)} if kind == "omnijet" else {})
-    recipe = make_recipe(
-        backbone={"layers": 1, "dropout": 0.0} | backbone | {"layers": 1},
-        method=method,
-        inputs={"fields": list(FIELDS), "jet": ["pt", "eta", "phi", "mass"]},
-        training={"seen": 600, "validate_every": 600, "augmentation": {}, "ema": 0.8},
-    )
-    result = pretrain(recipe, tmp_path, show_progress=False)
-    first, *others = losses_of(result.folder)
-    assert min(others) < 0.98 * first
-    assert result.metrics["embedding_rank"] > 1.5
-
-
-@pytest.mark.parametrize(
-    ("backbone", "method", "message"),
-    [
-        (SET, {"kind": "next-token"}, "set backbone.causal: true"),
-        (SET, {"kind": "mpm-causal", "targets": {"id": {}}}, "needs backbone: {kind: set-transformer, causal: true}"),
-        (CODES, {"kind": "joint"}, "the method joint needs backbone.kind: set-transformer"),
-        (SET, {"kind": "omnijet"}, "the method omnijet needs backbone.kind: code-transformer"),
-        (CODES | {"codes": 15}, {"kind": "omnijet"}, "backbone.codes is 15, but that of the tokenizer .* is 16"),
-        (CODES, {"kind": "omnijet", "classes": 3}, f"method.classes is 3, but .* has 2: {', '.join(CLASSES)}"),
-    ],
-)
-def test_wrong_recipes_are_refused(
-    make_recipe: MakeRecipe,
-    tokenizer: Path,
-    tmp_path: Path,
-    backbone: dict[str, Any],
-    method: dict[str, Any],
-    message: str,
-) -> None:
-    given = {"tokenizer": str(tokenizer)} if method["kind"] == "omnijet" else {}
-    recipe = make_recipe(backbone=backbone, method=method | given)
-    with pytest.raises(RecipeError, match=message):
-        pretrain(recipe, tmp_path, show_progress=False)
