@@ -21,7 +21,7 @@ from pathlib import Path
 
 # imported before anything is forked, so that workers and clients start at once
 import distributed.chaos
-import scenes
+import faults
 from coffea.processor import Runner
 from compare import Comparison
 from processes import WORKERS
@@ -51,26 +51,26 @@ class Fault:
 
 
 FAULTS = {
-    "none": Fault("none, on dask", partial(scenes.dying, mode="", life=0.0), 1),
-    "exit": Fault("workers die by `sys.exit`", partial(scenes.dying, mode="sys.exit", life=LIFE), 2),
-    "graceful": Fault("workers leave gracefully", partial(scenes.dying, mode="graceful", life=LIFE), 2),
-    "segfault": Fault("workers die by a segmentation fault", partial(scenes.dying, mode="segfault", life=LIFE), 2),
-    "kill": Fault("workers are killed (SIGKILL)", partial(scenes.signalled, how=signal.SIGKILL, life=LIFE), 3),
-    "terminate": Fault("workers are told to end (SIGTERM)", partial(scenes.signalled, how=signal.SIGTERM, life=LIFE), 2),
-    "stop": Fault("a worker stops and goes on (SIGSTOP, SIGCONT)", partial(scenes.stopping, pause=5.0, every=5.0), 2),
+    "none": Fault("none, on dask", partial(faults.dying, mode="", life=0.0), 1),
+    "exit": Fault("workers die by `sys.exit`", partial(faults.dying, mode="sys.exit", life=LIFE), 2),
+    "graceful": Fault("workers leave gracefully", partial(faults.dying, mode="graceful", life=LIFE), 2),
+    "segfault": Fault("workers die by a segmentation fault", partial(faults.dying, mode="segfault", life=LIFE), 2),
+    "kill": Fault("workers are killed (SIGKILL)", partial(faults.signalled, how=signal.SIGKILL, life=LIFE), 3),
+    "terminate": Fault("workers are told to end (SIGTERM)", partial(faults.signalled, how=signal.SIGTERM, life=LIFE), 2),
+    "stop": Fault("a worker stops and goes on (SIGSTOP, SIGCONT)", partial(faults.stopping, pause=5.0, every=5.0), 2),
     "silent": Fault(
         "a worker stops for so long that it is given up, and goes on",
-        partial(scenes.stopping, pause=40.0, every=10.0, ttl=15.0),
+        partial(faults.stopping, pause=40.0, every=10.0, ttl=15.0),
         2,
     ),
-    "memory": Fault("a chunk exceeds the memory limit of its worker", scenes.hungry, 2),
-    "scheduler": Fault("the scheduler is killed and restarts", partial(scenes.restarting, every=50), 2),
-    "truncated": Fault("an input file is cut in half while it is read", scenes.truncated, 2),
-    "server": Fault("a server drops 2% of its answers half-way", partial(scenes.dropping, share=0.02), 2),
-    "full": Fault("the disk is full", partial(scenes.full, megabytes=3), 2),
-    "read-only": Fault("the file system becomes read-only", scenes.read_only, 2),
-    "denied": Fault("the folder of the shards denies writing", scenes.denied, 2),
-    "client": Fault("the command is killed with all of its state (SIGKILL)", partial(scenes.killed_client, times=50, life=4.0), 1),
+    "memory": Fault("a chunk exceeds the memory limit of its worker", faults.hungry, 2),
+    "scheduler": Fault("the scheduler is killed and restarts", partial(faults.restarting, every=50), 2),
+    "truncated": Fault("an input file is cut in half while it is read", faults.truncated, 2),
+    "server": Fault("a server drops 2% of its answers half-way", partial(faults.dropping, share=0.02), 2),
+    "full": Fault("the disk is full", partial(faults.full, megabytes=3), 2),
+    "read-only": Fault("the file system becomes read-only", faults.read_only, 2),
+    "denied": Fault("the folder of the shards denies writing", faults.denied, 2),
+    "client": Fault("the command is killed with all of its state (SIGKILL)", partial(faults.killed_client, times=50, life=4.0), 1),
 }  # fmt: skip
 
 
@@ -144,7 +144,7 @@ def pace_on_dask(folder: Path, wanted: Path) -> float:
         return known
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
-    outcome = scenes.dying(Scene(place, wanted), "", 0.0)
+    outcome = faults.dying(Scene(place, wanted), "", 0.0)
     if outcome.comparison is None or outcome.starts != 1:
         raise SystemExit(f"the undisturbed run on dask failed: see {place / 'client.log'}")
     chunks: int = json.loads((wanted / "summary.json").read_text())["chunks"]

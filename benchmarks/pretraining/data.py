@@ -12,8 +12,8 @@ from quantised import STORED, quantise
 
 from coffea_fm.classes import JET_CLASSES
 from coffea_fm.shards import ShardDataset, Source, write_shard
+from coffea_fm.simulation.detector_settings import DetectorSettings
 from coffea_fm.simulation.production import SimulationSettings, produce
-from coffea_fm.simulation.settings import DetectorSettings
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "jets"
 VALIDATION_SHARE = 0.2

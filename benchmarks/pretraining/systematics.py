@@ -24,7 +24,7 @@ from data import SAMPLES, make
 from encoders import is_reference, pretrained
 from figures_of_merit import figures, shift, target_of
 from fine_tuning import train_on_labels
-from measured import fractions, make_data, make_pairs, make_test
+from pseudo_data import fractions, make_data, make_pairs, make_test
 from study import HERE, Study
 from subsets import subset
 from systematics_tables import write_systematics

@@ -19,8 +19,8 @@ from coffea.processor.executor import WorkItem
 from coffea_fm.errors import CoffeaFMError, InputError, OutputError
 from coffea_fm.files import remove_temporary, start_of
 from coffea_fm.remote import timeout_seconds
-from coffea_fm.running.account import account, unread
 from coffea_fm.running.checkpoints.store import Checkpoints, chunk_name, open_checkpoints
+from coffea_fm.running.chunk_account import account, unread
 from coffea_fm.running.chunks import AUTO, parse_chunksize
 from coffea_fm.running.chunksize import chunk_size
 from coffea_fm.running.executors import TaskExecutor, without_tracebacks

@@ -70,8 +70,8 @@ def jets(
         The new files.
     """
     from coffea_fm.classes import JET_CLASSES
+    from coffea_fm.simulation.detector_settings import DetectorSettings
     from coffea_fm.simulation.production import SimulationSettings, produce
-    from coffea_fm.simulation.settings import DetectorSettings
 
     changed = DetectorSettings.of(detector or {})
     settings = SimulationSettings(pt, seed, jets_per_file, layout, spectrum, tuple(pythia), tuple(resimulate), changed)

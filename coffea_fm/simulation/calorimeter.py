@@ -9,8 +9,8 @@ import numpy as np
 from coffea_fm.arrays import DoubleArray
 from coffea_fm.kinematics import wrap
 from coffea_fm.simulation.candidates import Candidates
+from coffea_fm.simulation.detector_settings import NOMINAL_DETECTOR, DetectorSettings
 from coffea_fm.simulation.final_state import FinalState
-from coffea_fm.simulation.settings import NOMINAL_DETECTOR, DetectorSettings
 
 CALORIMETER_ETA = 3.0
 _POSITION_ERROR = 0.15

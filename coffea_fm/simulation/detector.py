@@ -10,9 +10,9 @@ import numpy as np
 
 from coffea_fm.simulation.calorimeter import CALORIMETER_ETA, ECAL, HCAL, deposits
 from coffea_fm.simulation.candidates import Candidates
+from coffea_fm.simulation.detector_settings import NOMINAL_DETECTOR, DetectorSettings
 from coffea_fm.simulation.events import Events
 from coffea_fm.simulation.final_state import final_state
-from coffea_fm.simulation.settings import NOMINAL_DETECTOR, DetectorSettings
 from coffea_fm.simulation.tracker import efficiency, tracks
 
 _REACHES_CALORIMETER_PT = 0.75

@@ -12,8 +12,8 @@ import awkward as ak
 from coffea_fm.classes import JET_CLASSES
 from coffea_fm.errors import RecipeError
 from coffea_fm.files import atomic
+from coffea_fm.simulation.detector_settings import NOMINAL_DETECTOR, DetectorSettings
 from coffea_fm.simulation.sample_files import SETTINGS_FILE, Amount, Part, take_first, take_pairs, write_files
-from coffea_fm.simulation.settings import NOMINAL_DETECTOR, DetectorSettings
 from coffea_fm.simulation.variations import check_variations
 
 __all__ = ["SETTINGS_FILE", "SimulationSettings", "produce", "write_part"]

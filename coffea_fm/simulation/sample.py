@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from coffea_fm.classes import JET_CLASSES
 from coffea_fm.simulation.ancestry import ancestry
 from coffea_fm.simulation.detector import detect
+from coffea_fm.simulation.detector_settings import NOMINAL_DETECTOR, DetectorSettings
 from coffea_fm.simulation.events import Events
 from coffea_fm.simulation.generator import generate
 from coffea_fm.simulation.hard_events import HardEvent, hard_events_of
@@ -19,7 +20,6 @@ from coffea_fm.simulation.pairing import varied_jets
 from coffea_fm.simulation.processes import PROCESSES
 from coffea_fm.simulation.records import candidate_records, hard_records
 from coffea_fm.simulation.resimulation import Variation
-from coffea_fm.simulation.settings import NOMINAL_DETECTOR, DetectorSettings
 from coffea_fm.simulation.truth import hard_particles, match
 
 MAX_ETA = 2.0

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from coffea_fm.arrays import DoubleArray
 from coffea_fm.kinematics import wrap
 from coffea_fm.simulation.candidates import Candidates
+from coffea_fm.simulation.detector_settings import NOMINAL_DETECTOR, DetectorSettings
 from coffea_fm.simulation.final_state import FinalState
-from coffea_fm.simulation.settings import NOMINAL_DETECTOR, DetectorSettings
 
 TRACK_PT, TRACK_ETA = 1.0, 2.5
 TRACKER_RADIUS = 1290.0

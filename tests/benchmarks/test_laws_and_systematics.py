@@ -92,7 +92,7 @@ def test_both_domains_and_no_class_of_the_data(tmp_path):
 @pytest.mark.usefixtures("scripts")
 def test_fractions_of_the_data_are_drawn_and_known_to_the_seed():
     pytest.importorskip("pythia8mc")
-    from measured import fractions
+    from pseudo_data import fractions
 
     found = fractions(2.0, 12)
     assert found.sum() == pytest.approx(1)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.methods.parts.generation.cached import CachedSequence
-from coffea_fm.methods.parts.generation.generator import Generator, GeneratorConfig
+from coffea_fm.methods.parts.generation.code_generator import CodeGenerator, CodeGeneratorConfig
 from coffea_fm.methods.parts.generation.head import NOTHING, ParticleHead, next_codes
 from coffea_fm.methods.parts.generation.sampling import Kinds, Logits
 from coffea_fm.methods.parts.tokenizers.load import load_tokenizer
@@ -26,7 +26,7 @@ UNKNOWN = 0.1
 """Fraction of the jets whose class is hidden in training, so that the network also works without."""
 
 
-class OmniJetConfig(GeneratorConfig):
+class OmniJetConfig(CodeGeneratorConfig):
     """The method ``omnijet``, for the backbone ``code-transformer``.
 
     Parameters
@@ -45,7 +45,7 @@ class OmniJetConfig(GeneratorConfig):
         return OmniJet(self, model)
 
 
-class OmniJet(Generator):
+class OmniJet(CodeGenerator):
     """Cross-entropy of the next code or the end, averaged over each jet; the codes are those of the tokenizer."""
 
     of_jets = False

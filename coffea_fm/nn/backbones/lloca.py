@@ -8,17 +8,17 @@ import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
+from coffea_fm.nn.backbones.backbone import Replacement
+from coffea_fm.nn.backbones.minkowski import MinkowskiBackbone, MinkowskiConfig
 from coffea_fm.nn.blocks.attention import AttentionConfig, padding_bias
 from coffea_fm.nn.blocks.framed_attention import FramedBlock
 from coffea_fm.nn.blocks.local_frames import LocalFrames, inverse
-from coffea_fm.nn.features.minkowski import FourVectors, MinkowskiFeatures, Symmetry
-from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
+from coffea_fm.nn.features.minkowski import FourVectors
 from coffea_fm.nn.sizes import Count, Width
 from coffea_fm.tokens import Level
 
 
-class LLoCaConfig(AttentionConfig, BackboneConfig):
+class LLoCaConfig(AttentionConfig, MinkowskiConfig):
     """Architecture of a transformer with local frames.
 
     Parameters
@@ -30,13 +30,10 @@ class LLoCaConfig(AttentionConfig, BackboneConfig):
         Four-vectors per head in the messages between particles; the other channels are scalars.
     frames : int
         Hidden width of the network that predicts the frames.
-    symmetry : {"beam", "lorentz"}
-        The transformations of a jet that do not change the output: boosts along the beam and rotations about it, or all
-        boosts and rotations.
     feed_forward : int
         Hidden width of the feed-forward layers, in units of `dim`.
-    features : {"jetclass", "kinematic"}
-        Scalar inputs besides the four-momenta. ``jetclass``: charge, particle type and impact parameters.
+    symmetry, features : str
+        See `MinkowskiConfig`.
     """
 
     kind: Literal["lloca"] = "lloca"
@@ -45,9 +42,7 @@ class LLoCaConfig(AttentionConfig, BackboneConfig):
     heads: Count = 4
     vectors: Count = 2
     frames: Width = 16
-    symmetry: Symmetry = "beam"
     feed_forward: Count = 2
-    features: Literal["jetclass", "kinematic"] = "jetclass"
 
     @model_validator(mode="after")
     def _vectors_fit(self) -> LLoCaConfig:
@@ -62,7 +57,7 @@ class LLoCaConfig(AttentionConfig, BackboneConfig):
         return LLoCa(self, level)
 
 
-class LLoCa(Backbone):
+class LLoCa(MinkowskiBackbone):
     """Particles described in their frames, with attention that transforms messages from frame to frame.
 
     A particle starts as its scalars and, in its own frame, its momentum, that of the jet, and the references. The
@@ -76,12 +71,9 @@ class LLoCa(Backbone):
     """
 
     config: LLoCaConfig
-    reveals_replaced = True
 
     def __init__(self, config: LLoCaConfig, level: Level) -> None:
-        super().__init__()
-        self.config, self.level, self.dim = config, level, config.dim
-        self.features = MinkowskiFeatures(level, config.features, config.symmetry)
+        super().__init__(config, level)
         n_scalars, n_references = self.features.n_scalars, len(self.features.references)
         self.frames = LocalFrames(n_scalars, config.frames, n_references)
         self.embed = nn.Sequential(
@@ -92,12 +84,6 @@ class LLoCa(Backbone):
             for _ in range(config.layers)
         )
         self.norm = nn.LayerNorm(config.dim)
-
-    def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
-        """Embed a batch of jets. Of a replaced token, nothing enters but its part in the frame of the jet."""
-        with torch.autocast(inputs.values.device.type, enabled=False):  # invariants of momenta cancel
-            embedding, vectors = self.network(self.features(inputs), replace)
-        return BackboneOutput(embedding + not_finite(inputs), vectors)
 
     def network(self, vectors: FourVectors, replace: Replacement | None = None) -> tuple[Tensor, Tensor]:
         """Embedding [jets, dim] and token vectors [jets, tokens, dim]: the part that is invariant in any precision.

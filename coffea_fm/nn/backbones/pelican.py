@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from coffea_fm.nn.backbones.backbone import Backbone, BackboneConfig, Replacement
-from coffea_fm.nn.features.minkowski import FourVectors, MinkowskiFeatures, Symmetry, inner
-from coffea_fm.nn.inputs import BackboneOutput, Inputs, not_finite
+from coffea_fm.nn.backbones.backbone import Replacement
+from coffea_fm.nn.backbones.minkowski import MinkowskiBackbone, MinkowskiConfig
+from coffea_fm.nn.features.minkowski import FourVectors, inner
 from coffea_fm.nn.sizes import Count, Width
 from coffea_fm.tokens import Level
 
@@ -22,7 +22,7 @@ _TYPICAL = 40.0
 """Sums over particles are divided by this number, so that they keep the number of particles."""
 
 
-class PelicanConfig(BackboneConfig):
+class PelicanConfig(MinkowskiConfig):
     """Architecture of a PELICAN.
 
     Parameters
@@ -31,25 +31,20 @@ class PelicanConfig(BackboneConfig):
         Channels of each pair, and width of token vectors and embedding. Time and memory grow with the square of the
         number of particles times this.
     layers : int
-    symmetry : {"beam", "lorentz"}
-        The transformations of a jet that do not change the output: boosts along the beam and rotations about it, or all
-        boosts and rotations.
-    features : {"jetclass", "kinematic"}
-        Scalar inputs besides the products. ``jetclass``: charge, particle type and impact parameters.
+    symmetry, features : str
+        See `MinkowskiConfig`.
     """
 
     kind: Literal["pelican"] = "pelican"
     dim: Width = 32
     layers: Count = 4
-    symmetry: Symmetry = "beam"
-    features: Literal["jetclass", "kinematic"] = "jetclass"
 
     def build(self, level: Level) -> Pelican:
         """Build the network."""
         return Pelican(self, level)
 
 
-class Pelican(Backbone):
+class Pelican(MinkowskiBackbone):
     """Minkowski products of all pairs of particles, beams and time axis, and layers that are linear maps of pairs to pairs.
 
     The published network has batch norms and 15 aggregations; the products are symmetric, so 9 are left here, with layer
@@ -63,12 +58,9 @@ class Pelican(Backbone):
     """
 
     config: PelicanConfig
-    reveals_replaced = True
 
     def __init__(self, config: PelicanConfig, level: Level) -> None:
-        super().__init__()
-        self.config, self.level, self.dim = config, level, config.dim
-        self.features = MinkowskiFeatures(level, config.features, config.symmetry)
+        super().__init__(config, level)
         self.n_references = len(self.features.references)
         self.embed_products = nn.Linear(len(_SCALES), config.dim)
         self.embed = nn.Linear(self.features.n_scalars, config.dim)
@@ -79,12 +71,6 @@ class Pelican(Backbone):
         self.read_tokens, self.read_jet = (
             nn.Sequential(nn.LayerNorm(2 * config.dim), nn.Linear(2 * config.dim, config.dim)) for _ in range(2)
         )
-
-    def forward(self, inputs: Inputs, replace: Replacement | None = None) -> BackboneOutput:
-        """Embed a batch of jets. Of a replaced token, nothing enters but its part in the frame of the jet."""
-        with torch.autocast(inputs.values.device.type, enabled=False):  # invariants of momenta cancel
-            embedding, vectors = self.network(self.features(inputs), replace)
-        return BackboneOutput(embedding + not_finite(inputs), vectors)
 
     def network(self, vectors: FourVectors, replace: Replacement | None = None) -> tuple[Tensor, Tensor]:
         """Embedding [jets, dim] and token vectors [jets, tokens, dim]: the part that is invariant in any precision."""

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from coffea_fm.nn.blocks.attention import mix
+from coffea_fm.nn.blocks.local_frames import inverse
+from coffea_fm.nn.features.minkowski import METRIC
 
 
 class FramedAttention(nn.Module):
@@ -45,15 +47,14 @@ class FramedAttention(nn.Module):
         """
         jets, tokens, _ = x.shape
         width = self.dim // self.heads
-        metric = frames.new_tensor((1.0, -1.0, -1.0, -1.0))
         factor = frames[..., :1, :1]
         forth = (frames / factor).unsqueeze(1)
-        back = (metric.unsqueeze(-1) * frames.transpose(-1, -2) * metric / factor).unsqueeze(1)
+        back = (inverse(frames) / factor).unsqueeze(1)
         query, key, value = (
             self._turned(part.view(jets, tokens, self.heads, width).transpose(1, 2), back)
             for part in self.project_in(x).chunk(3, dim=-1)
         )
-        signs = torch.cat((metric.repeat(self.vectors), metric.new_ones(width - 4 * self.vectors)))
+        signs = torch.cat((frames.new_tensor(METRIC).repeat(self.vectors), frames.new_ones(width - 4 * self.vectors)))
         mixed = mix(query * signs * width**-0.5, key, value, bias.to(query.dtype), 0.0)
         updated: Tensor = self.project_out(self._turned(mixed, forth).transpose(1, 2).reshape(jets, tokens, self.dim))
         return updated

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from coffea_fm.nn.features.minkowski import FourVectors, inner
+from coffea_fm.nn.features.minkowski import METRIC, FourVectors, inner
 
 _SMALLEST = 1e-12
 """Smallest argument of a logarithm; invariants are in units of (20 GeV)²."""
@@ -113,7 +113,7 @@ def orthonormal_frames(vectors: Tensor) -> Tensor:
 
 def inverse(frames: Tensor) -> Tensor:
     """Inverse of Lorentz transformations, [..., 4, 4]."""
-    metric = frames.new_tensor((1.0, -1.0, -1.0, -1.0))
+    metric = frames.new_tensor(METRIC)
     return metric.unsqueeze(-1) * frames.transpose(-1, -2) * metric
 
 

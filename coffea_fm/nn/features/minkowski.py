@@ -19,6 +19,8 @@ UNIT = 20.0
 REFERENCES = ((1.0, 0.0, 0.0, 1.0), (1.0, 0.0, 0.0, -1.0), (1.0, 0.0, 0.0, 0.0))
 """Both beams and the time axis: they break the symmetry of the network to that of a collider."""
 
+METRIC = (1.0, -1.0, -1.0, -1.0)
+
 
 class FourVectors(NamedTuple):
     """Inputs of a Lorentz-equivariant network.
@@ -85,4 +87,4 @@ class MinkowskiFeatures(nn.Module):
 
 def inner(left: Tensor, right: Tensor) -> Tensor:
     """Minkowski products of all pairs: [..., n, 4] and [..., m, 4] to [..., n, m]."""
-    return left @ (right * right.new_tensor((1.0, -1.0, -1.0, -1.0))).transpose(-1, -2)
+    return left @ (right * right.new_tensor(METRIC)).transpose(-1, -2)

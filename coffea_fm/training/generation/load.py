@@ -7,7 +7,7 @@ import os
 from coffea_fm.bundle.find import find_checkpoint
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.methods.parts.generation.base import GENERATOR, JetGenerator, JetGeneratorConfig
-from coffea_fm.methods.parts.generation.generator import TOKENIZER, GeneratorConfig
+from coffea_fm.methods.parts.generation.code_generator import TOKENIZER, CodeGeneratorConfig
 from coffea_fm.methods.table import method_named
 from coffea_fm.nn.checkpoint import MOST_JSON, load_checkpoint, load_tensors
 from coffea_fm.untrusted.json_text import parse_json
@@ -40,7 +40,7 @@ def load_generator(checkpoint: str | os.PathLike[str]) -> tuple[JetGenerator, tu
         if kind is None or not issubclass(kind, JetGeneratorConfig):
             raise ValueError(f"its {GENERATOR}.json names no method that generates jets")
         config = kind.model_validate(content)
-        if isinstance(config, GeneratorConfig):
+        if isinstance(config, CodeGeneratorConfig):
             config = config.model_copy(update={"tokenizer": folder / TOKENIZER})
         method = config.build(model)
         if not isinstance(method, JetGenerator):

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from coffea_fm.errors import RecipeError
+from coffea_fm.methods.parts.generation.code_generator import CodeGenerator, CodeGeneratorConfig
 from coffea_fm.methods.parts.generation.decoding import as_inputs, particles, require
-from coffea_fm.methods.parts.generation.generator import Generator, GeneratorConfig
 from coffea_fm.methods.parts.generation.head import NOTHING, ParticleHead, next_codes
 from coffea_fm.methods.parts.generation.sampling import Codes, Kinds, Logits
 from coffea_fm.methods.parts.targets.identity import kinds_of
@@ -24,7 +24,7 @@ from coffea_fm.nn.model import Model
 from coffea_fm.shards import ShardDataset
 
 
-class ContinuousConfig(GeneratorConfig):
+class ContinuousConfig(CodeGeneratorConfig):
     """Settings of methods whose input is continuous and whose targets are codes and types.
 
     Parameters
@@ -44,7 +44,7 @@ class ContinuousConfig(GeneratorConfig):
     id: NonNegativeFloat = 0.3
 
 
-class Continuous(Generator):
+class Continuous(CodeGenerator):
     """Codes, and the prediction of the next one, of jets that the backbone reads as they are.
 
     Parameters

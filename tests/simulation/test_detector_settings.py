@@ -11,11 +11,11 @@ import pytest
 from coffea_fm.errors import RecipeError
 from coffea_fm.simulation.calorimeter import ECAL, deposits
 from coffea_fm.simulation.detector import detect
+from coffea_fm.simulation.detector_settings import NOMINAL_DETECTOR, DetectorSettings
 from coffea_fm.simulation.events import Events
 from coffea_fm.simulation.final_state import FinalState, final_state
 from coffea_fm.simulation.production import SETTINGS_FILE, SimulationSettings, produce
 from coffea_fm.simulation.sample import simulate
-from coffea_fm.simulation.settings import NOMINAL_DETECTOR, DetectorSettings
 from coffea_fm.simulation.tracker import d0_resolution, dz_resolution, efficiency, momentum_resolution, tracks
 
 

@@ -23,7 +23,7 @@ TOKENIZER = "tokenizer"
 """Folder with the tokenizer, next to a checkpoint."""
 
 
-class GeneratorConfig(JetGeneratorConfig):
+class CodeGeneratorConfig(JetGeneratorConfig):
     """Base class of configurations of methods that generate jets from codes.
 
     Parameters
@@ -35,12 +35,12 @@ class GeneratorConfig(JetGeneratorConfig):
     tokenizer: Path | None = None
 
 
-class Generator(JetGenerator):
+class CodeGenerator(JetGenerator):
     """A method that learns the probability of each particle given those before it.
 
     Parameters
     ----------
-    config : GeneratorConfig
+    config : CodeGeneratorConfig
     model : Model
     tokenizer : KMeansTokenizer or VQTokenizer
     types : bool
@@ -50,7 +50,7 @@ class Generator(JetGenerator):
     elsewhere: ClassVar = ("model.", "tokenizer.")
     head: ParticleHead
 
-    def __init__(self, config: GeneratorConfig, model: Model, tokenizer: Tokenizer, *, types: bool) -> None:
+    def __init__(self, config: CodeGeneratorConfig, model: Model, tokenizer: Tokenizer, *, types: bool) -> None:
         super().__init__(config, model)
         longest = only_member(model.backbone.level).maximum
         if longest is None:
@@ -58,7 +58,7 @@ class Generator(JetGenerator):
         self.longest, self.types = longest, types
         self.tokenizer = tokenizer.requires_grad_(False).eval()
 
-    def train(self, mode: bool = True) -> Generator:
+    def train(self, mode: bool = True) -> CodeGenerator:
         """Set the mode, but keep the tokenizer in evaluation mode."""
         super().train(mode)
         self.tokenizer.eval()

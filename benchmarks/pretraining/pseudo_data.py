@@ -16,8 +16,8 @@ from coffea_fm.classes import JET_CLASSES
 from coffea_fm.shards import ShardDataset
 from coffea_fm.simulation.production import SimulationSettings, produce
 
-MEASURED = SimulationSettings(seed=12, jets_per_file=500, pythia=OTHER_TUNE, detector=OTHER_DETECTOR)
-MEASURED_TEST = replace(MEASURED, seed=13)
+PSEUDO_DATA = SimulationSettings(seed=12, jets_per_file=500, pythia=OTHER_TUNE, detector=OTHER_DETECTOR)
+PSEUDO_DATA_TEST = replace(PSEUDO_DATA, seed=13)
 PAIRS = {"train": 14, "validation": 15}
 """Seeds."""
 
@@ -37,12 +37,12 @@ def make_data(work: Path, jets: dict[str, int], shares: NDArray[np.float64], wor
     raw, total = work / "raw" / "data", sum(jets.values())
     counts = np.ceil(total * shares).astype(int)
     for label, name in enumerate(JET_CLASSES):
-        produce(raw, MEASURED, (name,), int(counts[label]), workers)
+        produce(raw, PSEUDO_DATA, (name,), int(counts[label]), workers)
     collect(work / "shards" / "data-all", sorted(raw.glob("*.root")), "PFNanoAODSchema")
     data = ShardDataset(work / "shards" / "data-all")
     packed, columns = data.read(data.row_groups)
     of_class = [np.flatnonzero(columns["target"] == label)[: counts[label]] for label in range(len(JET_CLASSES))]
-    rows = np.random.default_rng(MEASURED.seed).permutation(np.concatenate(of_class))
+    rows = np.random.default_rng(PSEUDO_DATA.seed).permutation(np.concatenate(of_class))
     for name, part in zip(jets, np.split(rows[:total], np.cumsum(list(jets.values()))[:-1]), strict=True):
         folder = work / "shards" / f"data-{name}"
         write_jets(folder, data, packed.take(part), {column: columns[column][part] for column in STORED})
@@ -50,7 +50,7 @@ def make_data(work: Path, jets: dict[str, int], shares: NDArray[np.float64], wor
 
 def make_test(work: Path, jets_per_class: int, workers: int) -> None:
     """Shards ``data-test``: jets of the data with equal classes, whose truth judges."""
-    settings = replace(MEASURED_TEST, jets_per_file=min(1000, jets_per_class))
+    settings = replace(PSEUDO_DATA_TEST, jets_per_file=min(1000, jets_per_class))
     make(work, "data-test", Sample(jets_per_class, settings), workers)
 
 
