@@ -70,6 +70,10 @@ class OmniJet(CodeGenerator):
         """The backbone of the model."""
         return cast("CodeTransformer", self.model.backbone)
 
+    def start_from(self, folder: Path) -> None:
+        """Refuse a checkpoint that was made with another tokenizer: its codes mean something else."""
+        self.refuse_other_tokenizer(folder)
+
     def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002
         """Check the number of classes."""
         self.check_classes(data)

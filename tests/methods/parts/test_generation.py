@@ -138,6 +138,14 @@ def test_the_jet_is_the_sum_of_its_particles() -> None:
     np.testing.assert_array_equal(things.values[:, 0], [4, 3, 2])  # by pT
     np.testing.assert_array_equal(things.missing[:, 0], [True, False, False])  # neutral: no track
     np.testing.assert_allclose(things.values[:, -1], [0, 0.1, 0.1])
+    del columns["charge"]
+    uncharged = jet_level(
+        (token_level("constituents", ("pt", "eta", "phi", "mass", "pdgId", "d0"), maximum=4),), level.names
+    )
+    known = as_packed(
+        columns, mask, uncharged, torch.tensor([[False, True, False], [True, False, False]]).unsqueeze(-1)
+    )
+    np.testing.assert_array_equal(known.members["constituents"].things.missing[:, 0], [True, False, True])
 
 
 def test_what_the_codes_do_not_give_is_named() -> None:

@@ -152,6 +152,11 @@ def test_a_loaded_generator_is_the_trained_one(folder: Path) -> None:
         assert torch.equal(weights, method.model.state_dict()[name])
     table = method.tokenizer.codebook.table()
     torch.testing.assert_close(method.backbone.table, table)
+    method.start_from(best(folder, "omni"))
+    for parameter in method.tokenizer.parameters():
+        parameter.data += 0.1
+    with pytest.raises(RecipeError, match=r"method\.tokenizer is not the one of .*best: set it to"):
+        method.start_from(best(folder, "omni"))
 
 
 def test_a_network_that_reads_codes_is_fine_tuned_and_exported(folder: Path, tmp_path: Path) -> None:

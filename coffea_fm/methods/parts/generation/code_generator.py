@@ -14,7 +14,7 @@ from coffea_fm.methods.parts.generation.decoding import as_packed, generated_lev
 from coffea_fm.methods.parts.generation.head import ParticleHead
 from coffea_fm.methods.parts.generation.sampling import Codes, Kinds, Logits, SamplingConfig, sample
 from coffea_fm.methods.parts.targets.identity import kinds_of
-from coffea_fm.methods.parts.tokenizers.load import Tokenizer, save_tokenizer
+from coffea_fm.methods.parts.tokenizers.load import Tokenizer, load_tokenizer, save_tokenizer
 from coffea_fm.nn.inputs import Inputs, only_member
 from coffea_fm.nn.model import Model
 from coffea_fm.tokens import Level, Packed
@@ -96,6 +96,17 @@ class CodeGenerator(JetGenerator):
         """Pseudorapidity and azimuth of jets, [jets, 2]."""
         names = self.model.backbone.level.names
         return jets.values[:, [names.index("eta"), names.index("phi")]]
+
+    def refuse_other_tokenizer(self, folder: Path) -> None:
+        """Raise `RecipeError` if the checkpoint in this folder was made with other codes."""
+        if not (folder / TOKENIZER).is_dir():
+            return
+        ours = self.tokenizer.state_dict()
+        theirs = load_tokenizer(folder / TOKENIZER, self.model.backbone.level).state_dict()
+        if ours.keys() != theirs.keys() or not all(
+            torch.equal(part, theirs[name].to(part)) for name, part in ours.items()
+        ):
+            raise RecipeError(f"method.tokenizer is not the one of {folder}: set it to {folder / TOKENIZER}")
 
     def describe(self, folder: Path) -> None:
         """Write what generation needs: the method, its weights, and the tokenizer."""

@@ -99,18 +99,21 @@ def as_inputs(jets: Inputs, level: Level, columns: dict[str, Tensor], mask: Tens
     return jets._replace(members={group.name: PaddedMembers(values, mask, missing)})
 
 
-def as_packed(columns: dict[str, Tensor], mask: Tensor, level: Level) -> Packed:
-    """Jets of decoded particles, sorted by pT; the momentum of a jet is the sum of its constituents."""
+def as_packed(columns: dict[str, Tensor], mask: Tensor, level: Level, missing: Tensor | None = None) -> Packed:
+    """Jets of decoded particles, sorted by pT; the momentum of a jet is the sum of its constituents.
+
+    What is missing of each particle, bool [jets, tokens, names], is by default what neutral ones do not have.
+    """
     group = only_member(level)
     names = [name for name in group.names if name not in group.missing_names]
     rows = {name: columns[name][mask].double().numpy() for name in group.names}
     values = np.stack([rows[name] for name in group.names], axis=1).astype(np.float32)
-    missing = np.zeros((len(values), len(group.missing_names)), dtype=np.bool_)
+    absent = np.zeros((len(values), len(group.missing_names)), dtype=np.bool_)
     if group.missing_names:
-        missing[:] = (rows["charge"] == 0)[:, np.newaxis]
-        values[:, len(names) :][missing] = 0.0
+        absent[:] = (rows["charge"] == 0)[:, np.newaxis] if missing is None else missing[mask].numpy()
+        values[:, len(names) :][absent] = 0.0
     counts = mask.sum(dim=1).numpy()
-    tokens = sort_tokens(Members(counts, Packed(values, missing)), group)
+    tokens = sort_tokens(Members(counts, Packed(values, absent)), group)
     jet = _sums(rows, mask)
     return Packed(jet, np.zeros((len(jet), 0), dtype=np.bool_), {group.name: tokens})
 

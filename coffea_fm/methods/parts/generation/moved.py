@@ -49,4 +49,5 @@ def moved_jets(jets: Inputs, level: Level, kinematics: Tensor, moved: Level) -> 
     columns["pt"], columns["eta"] = torch.exp(log_pt.clamp(max=_HARDEST)), eta + delta_eta
     columns["phi"] = wrap(phi + delta_phi)
     columns["mass"] = given["mass"] if with_mass else torch.zeros_like(log_pt)
-    return as_packed(columns, jets.tokens.mask, moved)
+    missing = jets.tokens.missing if only_member(moved).missing_names else None
+    return as_packed(columns, jets.tokens.mask, moved, missing)
