@@ -20,8 +20,10 @@ def generate(
     data: Annotated[
         Path | None, typer.Option(help="Shards with real jets: to take classes and momenta from, and to compare with.")
     ] = None,
-    temperature: Annotated[float, typer.Option(min=0.01, help="Logits are divided by it.")] = 1.0,
-    top_k: Annotated[int | None, typer.Option(min=1, help="Sample among so many most probable codes.")] = None,
+    temperature: Annotated[
+        float, typer.Option(min=0.01, help="Divides the logits: below 1, jets are more alike.")
+    ] = 1.0,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Sample only from the N most probable codes.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Number of jets that are generated together.")] = 1000,
     as_json: Json = False,

@@ -47,6 +47,8 @@ def show_training(result: TrainingResult, again: str, *, as_json: bool) -> None:
         lines.append("the embeddings have collapsed: this checkpoint is useless")
     if result.finished:
         lines.append(f"wrote {result.best}; next: coffea-fm export {result.best}")
+        if (result.best / "generator.json").is_file():
+            lines.append(f"or, to generate jets: coffea-fm generate {result.best} --data SHARDS --output FOLDER")
     else:
         lines.append(f"interrupted; resume with: {again}")
     show(account, "\n".join(lines), as_json=as_json)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from coffea_fm.config import Config, read_config, read_yaml
-from coffea_fm.errors import RecipeError
+from coffea_fm.errors import RecipeError, warn
 from coffea_fm.files import atomic
 from coffea_fm.methods.parts.tokenizers import inspection
 from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
@@ -20,6 +20,9 @@ from coffea_fm.training.recipe.inputs import InputsConfig
 from coffea_fm.training.recipe.recipe import load_recipe
 from coffea_fm.training.recipe.sections import DataConfig
 from coffea_fm.training.train import pretrain
+
+COLLAPSED = 0.1
+"""Fraction of the codes that are used, below which there is a warning."""
 
 
 class KMeansRecipe(Config):
@@ -109,4 +112,9 @@ def _inspect(folder: Path, validation: Path) -> dict[str, Any]:
         temporary.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     with atomic(folder / "inspection.png") as temporary:
         inspection.figure(tokenizer, seen).savefig(temporary, format="png", dpi=100)
+    if numbers["occupancy"] < COLLAPSED:
+        warn(
+            f"only {numbers['occupancy']:.0%} of the {numbers['codes']} codes of {folder} are used: the tokenizer has "
+            "collapsed or is not trained long enough; see inspection.png"
+        )
     return numbers

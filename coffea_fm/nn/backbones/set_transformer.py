@@ -85,7 +85,7 @@ class SetTransformerConfig(AttentionConfig, BackboneConfig):
     def _switches_agree(self) -> SetTransformerConfig:
         if self.causal and self.embedding == "register":
             raise ValueError(
-                "embedding: the registers of a causal encoder see no token; choose mean, attention or layers"
+                "embedding: the registers of a causal encoder see no particle; choose mean, attention or layers"
             )
         if self.positions == "rotary" and self.dim // self.heads % 2:
             raise ValueError(f"positions: rotary ones need an even dim / heads, and it is {self.dim // self.heads}")

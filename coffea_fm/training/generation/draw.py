@@ -18,8 +18,11 @@ from coffea_fm.training.generation.substructure import OBSERVABLES
 _BINS = 30
 _COLUMNS = 3
 _LINES = {"reference": ("#717581", "-"), "decoded": (COLORS[1], "--"), "generated": (COLORS[0], "-")}
-_RATIO = (0.4, 1.6)
-_ROOM = 1.6
+_RATIO = (0.1, 10.0)
+"""Of the panels of ratios, which are logarithmic: a generator may be far off."""
+_NAMES = {"reference": "real", "decoded": "decoded", "generated": "generated"}
+_VISIBLE = 0.05
+_ROOM = 1.7
 """Height of a panel above its highest bin, for text."""
 
 
@@ -29,7 +32,8 @@ def draw_generated(
 ) -> Figure:
     """Draw all observables, each normalised to unit area, above the ratio to the reference.
 
-    Bands are statistical errors. The Wasserstein distances stand in the panels.
+    Bands are statistical errors. The Wasserstein distances to the reference stand in the panels, with the share of jets
+    that are outside the axis or have no value, if there are many.
 
     Parameters
     ----------
@@ -55,7 +59,8 @@ def draw_generated(
         _draw(main, below, shapes, comparison.jets)
         write_label(main, label)
         unit = " GeV" if "[GeV]" in OBSERVABLES[name] else ""
-        given = [f"$W_1$ {sample}: {value}{unit}" for sample, value in comparison.distances[name].items()]
+        given = [f"$W_1$ of {sample}: {value}{unit}" for sample, value in comparison.distances[name].items()]
+        given += _not_shown({key: jets[name] for key, jets in drawn.items()}, shapes["reference"])
         note(main, "\n".join(([text] if text and at == 0 else []) + given))
         if at == 0:
             main.legend(loc="upper right", fontsize="x-small")
@@ -79,6 +84,13 @@ def _shapes(name: str, values: Mapping[str, DoubleArray]) -> dict[str, Bins]:
     return shapes
 
 
+def _not_shown(values: Mapping[str, DoubleArray], shape: Bins) -> list[str]:
+    """Samples of which a visible share of the jets is outside of the axis, or has no value."""
+    low, high = shape.edges[0], shape.edges[-1]
+    shares = {sample: 1.0 - np.mean((jets >= low) & (jets < high)) for sample, jets in values.items()}
+    return [f"{share:.0%} of {_NAMES[sample]} not shown" for sample, share in shares.items() if share > _VISIBLE]
+
+
 def _round(width: float) -> float:
     """The nearest of 1, 2, 2.5, 5 and 10 times a power of ten."""
     power = 10 ** np.floor(np.log10(width))
@@ -90,11 +102,10 @@ def _draw(main: Axes, below: Axes, shapes: Mapping[str, Bins], numbers: Mapping[
     known = np.where(reference.values > 0, reference.values, np.nan)
     for sample, shape in shapes.items():
         color, line = _LINES[sample]
-        name = "real" if sample == "reference" else sample
-        shape.draw(main, color=color, label=f"{name} ({numbers[sample]:,})", linestyle=line)
+        shape.draw(main, color=color, label=f"{_NAMES[sample]} ({numbers[sample]:,})", linestyle=line)
         ratio = Bins(shape.edges, shape.values / known, shape.errors / known, shape.quantity, shape.entries)
         ratio.draw(below, color=color, linestyle=line)
     main.set_ylim(0, _ROOM * max(shape.values.max() for shape in shapes.values()))
     ends = (reference.edges[0], reference.edges[-1])
     main.set(ylabel=reference.per_bin, xlim=ends, xticklabels=[])
-    below.set(xlabel=reference.quantity, ylabel="Ratio to real", xlim=ends, ylim=_RATIO)
+    below.set(xlabel=reference.quantity, ylabel="Ratio to real", xlim=ends, yscale="log", ylim=_RATIO)

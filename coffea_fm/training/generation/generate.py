@@ -15,6 +15,7 @@ from coffea_fm.arrays import DoubleArray, IntArray
 from coffea_fm.errors import InputError, RecipeError
 from coffea_fm.files import atomic, prepare_folder
 from coffea_fm.methods.parts.generation.base import JetGenerator
+from coffea_fm.methods.parts.generation.code_generator import CodeGenerator
 from coffea_fm.methods.parts.generation.sampling import SamplingConfig
 from coffea_fm.nn.inputs import Inputs, only_member
 from coffea_fm.plots.style import SIMULATION, Label, save
@@ -39,16 +40,23 @@ class Generated:
     folder : Path
         Shards of them, and, if they were compared, ``comparison.json``, ``comparison.md`` and figures.
     jets : int
+    cut : int
+        How many of them have the largest number of particles, because they reached it before an end.
     comparisons : dict of str to Comparison
         ``all``, and each class that there are enough jets of, if the network knows classes.
     """
 
     folder: Path
     jets: int
+    cut: int = 0
     comparisons: dict[str, Comparison] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         parts = [f"{self.jets:,} generated jets in {self.folder}"]
+        if self.cut:
+            parts.append(
+                f"{self.cut:,} of them reached the largest number of particles (inputs.max_tokens) without an end"
+            )
         return "\n".join([*parts, *(f"\n{name} jets: {part}" for name, part in self.comparisons.items())])
 
 
@@ -94,8 +102,7 @@ def generate(
     """
     method, classes = load_generator(checkpoint)
     config = SamplingConfig(temperature=temperature, top_k=top_k, seed=seed, batch_size=batch_size)
-    folder = Path(output)
-    prepare_folder(folder)
+    level, folder = method.generated_level(), Path(output)
     if any(folder.glob("*.parquet")):
         raise RecipeError(f"{folder} already holds shards: choose another folder for the generated jets")
     if method.of_jets and data is None:
@@ -103,12 +110,15 @@ def generate(
             f"{checkpoint} generates the particles of jets of given momenta: give a folder of shards with such jets"
         )
     real = None if data is None else RealJets.read(data, method, classes, n_jets, seed)
+    prepare_folder(folder)
     packed, target = _generated(method, real, n_jets, config)
     labelled = bool(method.n_classes) or method.of_jets
     _write(folder, packed, target, method, classes if labelled else ("all",), labelled=labelled)
+    counts = packed.members[only_member(level).name].counts
+    cut = int((counts == method.longest).sum()) if isinstance(method, CodeGenerator) else 0
     if real is None:
-        return Generated(folder, n_jets)
-    return Generated(folder, n_jets, _compared(folder, method, real, packed, target, classes, label))
+        return Generated(folder, n_jets, cut)
+    return Generated(folder, n_jets, cut, _compared(folder, method, real, packed, target, classes, label))
 
 
 def _generated(

@@ -31,8 +31,8 @@ def load_generator(checkpoint: str | os.PathLike[str]) -> tuple[JetGenerator, tu
     model, described = load_checkpoint(folder)
     if not (folder / f"{GENERATOR}.json").is_file():
         raise InputError(
-            f"{folder} cannot generate jets, as it has no {GENERATOR}.json: train it with the method omnijet, next-token, "
-            "joint, omnilearn or jet-flow"
+            f"{folder} cannot generate jets, as its method is no generator: use omnijet, next-token, joint, omnilearn or "
+            "jet-flow"
         )
     try:
         content = parse_json(read_file(folder / f"{GENERATOR}.json", MOST_JSON))

@@ -85,7 +85,7 @@ def require(level: Level, known: Iterable[str]) -> None:
     absent = [name for name in only_member(level).names if name not in known]
     if absent:
         raise RecipeError(
-            f"this network reads {', '.join(absent)} of each particle, and its codes do not give that: to generate jets, "
+            f"this network reads {', '.join(absent)} of each particle, which its codes do not contain: to generate jets, "
             "train it with these names in method.fields, or without them in inputs.fields"
         )
 

@@ -118,13 +118,19 @@ def figure(tokenizer: Tokenizer, seen: Inspection) -> Figure:
         bins = np.geomspace(low, high, 41) if name == "pt" else np.linspace(low, high, 41)
         for values, label in zip(pair, ("true", "from codes"), strict=True):
             axes[index + 1].hist(values, bins, histtype="step", label=label)
-        unit = unit_of(name)
-        axes[index + 1].set(xlabel=name if unit == "1" else f"{name} [{unit}]", ylabel="Particles")
+        axes[index + 1].set(xlabel=_label(name), ylabel="Particles / bin", yscale="log")
         axes[index + 1].set(xscale="log" if name == "pt" else "linear")
-    axes[1].legend()
+        axes[index + 1].legend(fontsize="small")
     for unused in axes[len(names) + 1 :]:
         unused.remove()
     return drawing
+
+
+def _label(name: str) -> str:
+    """A field on an axis; directions are relative to the axis of the jet."""
+    symbols = {"pt": "$p_T$", "eta": r"$\Delta\eta$", "phi": r"$\Delta\phi$"}
+    symbol, unit = symbols.get(name, name.replace("_significance", " significance")), unit_of(name)
+    return symbol if unit == "1" else f"{symbol} [{unit}]"
 
 
 def _half_width(values: DoubleArray) -> float:
