@@ -117,7 +117,7 @@ def test_waves_have_the_published_frequencies():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"causal": True, "embedding": "register"}, "registers of a causal encoder see no token"),
+        ({"causal": True, "embedding": "register"}, "registers of a causal encoder see no particle"),
         ({"positions": "rotary", "dim": 6, "heads": 2}, "even dim / heads, and it is 3"),
         ({"positions": "sinusoidal", "dim": 9, "heads": 3}, "even dim, and it is 9"),
         ({"positions": "rotory"}, "rotary"),
