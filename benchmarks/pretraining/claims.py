@@ -91,19 +91,22 @@ def gains_over_scratch(results: pd.DataFrame, study: Study) -> tuple[str, str]:
     texts, verdicts = [], []
     for name in SELF_SUPERVISED:
         gains = [difference(results, name, "scratch", "full", labels) for labels in study.labels]
+        if np.isnan(gains[1].mean):
+            continue
         texts.append(f"{name} " + ", ".join(map(str, gains)))
         means = [gain.mean for gain in gains[1:] if not np.isnan(gain.mean)]
         shrinks = len(means) > 1 and all(more > fewer for more, fewer in pairwise(means))
         verdicts.append(f"{name}: {gains[1].verdict}" + (", shrinks" if shrinks else ", does not shrink"))
-    return "; ".join(texts), "; ".join(verdicts)
+    return "; ".join(texts), "; ".join(verdicts) or "not measured"
 
 
 def against_random(results: pd.DataFrame, _study: Study) -> tuple[str, str]:
     """Every self-supervised method against the untrained encoder, by linear probe."""
-    found = {name: difference(results, name, "random", "linear", 10_000) for name in SELF_SUPERVISED}
+    gains = {name: difference(results, name, "random", "linear", 10_000) for name in SELF_SUPERVISED}
+    found = {name: gain for name, gain in gains.items() if not np.isnan(gain.mean)}
     return (
         "; ".join(f"{name} {gain}" for name, gain in found.items()),
-        "; ".join(f"{name}: {gain.verdict}" for name, gain in found.items()),
+        "; ".join(f"{name}: {gain.verdict}" for name, gain in found.items()) or "not measured",
     )
 
 
@@ -191,9 +194,10 @@ CLAIMS = (
 
 
 def claims_table(results: pd.DataFrame, study: Study) -> str:
-    """Expected, found and verdict of each claim; differences are points of accuracy."""
+    """Expected, found and verdict of each claim that was tested; differences are points of accuracy."""
     lines = ["| claim | expected | found | verdict |", "|---|---|---|---|"]
     for claim in CLAIMS:
         found, verdict = claim.found(results, study)
-        lines.append(f"| {claim.text} | {claim.expected} | {found} | {verdict} |")
+        if not all(part.endswith("not measured") for part in verdict.split("; ")):
+            lines.append(f"| {claim.text} | {claim.expected} | {found} | {verdict} |")
     return "\n".join(lines) + "\n"

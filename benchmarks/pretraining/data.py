@@ -33,30 +33,38 @@ OTHER_TUNE = ("Tune:pp = 21",)
 OTHER_DETECTOR = DetectorSettings(track_efficiency=0.95, track_momentum=1.5, track_impact=1.3, calorimeter=1.3)
 SAMPLES = {
     "train": Sample(12_000, SimulationSettings(seed=1, jets_per_file=2000)),
-    "validation": Sample(1_000, SimulationSettings(seed=2, jets_per_file=1000)),
-    "test": Sample(6_000, SimulationSettings(seed=3, jets_per_file=2000)),
+    "validation": Sample(400, SimulationSettings(seed=2, jets_per_file=400)),
+    "test": Sample(2_000, SimulationSettings(seed=3, jets_per_file=1000)),
     "test-again": Sample(1_000, SimulationSettings(seed=4, jets_per_file=1000)),
     "above-1-tev": Sample(1_000, SimulationSettings((1000.0, 1500.0), seed=6, jets_per_file=1000)),
     "other-tune": Sample(1_000, SimulationSettings(seed=7, jets_per_file=1000, pythia=OTHER_TUNE)),
     "other-detector": Sample(1_000, SimulationSettings(seed=11, jets_per_file=1000, detector=OTHER_DETECTOR)),
+}
+"""Other jets than these were never seen by a network of the study; `SHARED` was made by other code altogether."""
+NO_LIFETIME_SAMPLES = {
     "train-no-lifetimes": Sample(3_000, SimulationSettings(seed=8, jets_per_file=1000, pythia=NO_LIFETIMES)),
     "validation-no-lifetimes": Sample(200, SimulationSettings(seed=9, jets_per_file=200, pythia=NO_LIFETIMES)),
     "test-no-lifetimes": Sample(1_000, SimulationSettings(seed=10, jets_per_file=1000, pythia=NO_LIFETIMES)),
 }
-"""Other jets than these were never seen by a network of the study; `SHARED` was made by other code altogether."""
 
 
 def prepare(work: Path, workers: int) -> None:
-    """Make what is not there yet."""
+    """Make what every row needs and is not there yet."""
     for name, sample in SAMPLES.items():
         make(work, name, sample, workers)
     for name in ("train", "validation"):
         files = sorted((work / "raw" / name).glob("*.root"))
         collect(work / "shards" / f"{name}-fine", files, "PFNanoAODSchema", "-O", "label=fineLabel")
+    prepare_other_simulation(work / "shards" / "other-simulation")
+
+
+def prepare_ladder(work: Path, workers: int) -> None:
+    """Make what only the rungs of the ladder need: jets without lifetimes, and quantised ones."""
+    for name, sample in NO_LIFETIME_SAMPLES.items():
+        make(work, name, sample, workers)
     for part in ("train", "validation", "test"):
         if not (work / "shards" / f"{part}-quantised").exists():
             quantise(work / "shards" / part, work / "shards" / f"{part}-quantised", work / "shards" / "train")
-    prepare_other_simulation(work / "shards" / "other-simulation")
 
 
 def make(work: Path, name: str, sample: Sample, workers: int) -> None:

@@ -14,7 +14,7 @@ from vocabularies import trained_vocabulary
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.nn.backbones import AnyBackboneConfig
-from coffea_fm.nn.checkpoint import load_checkpoint
+from coffea_fm.nn.checkpoint import load_checkpoint, save_checkpoint
 from coffea_fm.shards import ShardDataset
 from coffea_fm.training import pretrain
 from coffea_fm.training.recipe.recipe import Recipe
@@ -23,13 +23,15 @@ VALIDATIONS = 4
 
 
 def is_reference(study: Study, name: str) -> bool:
-    """Whether nothing has trained this encoder: it has no recipe."""
-    return "recipe" not in (study.encoders | study.ladder)[name]
+    """Whether nothing has trained this encoder: it has no recipe, and no weights of another."""
+    return not {"recipe", "of"} & set((study.encoders | study.ladder)[name])
 
 
 def backbone_of(study: Study, name: str) -> dict[str, Any]:
     """The network of an encoder: that of the study with changes, or another kind of network."""
     asked = (study.encoders | study.ladder)[name]
+    if "of" in asked:
+        return backbone_of(study, asked["of"])
     own: dict[str, Any] = asked.get("backbone", {})
     if own == "of the recipe":
         found: dict[str, Any] = yaml.safe_load((MODELS / asked["recipe"] / "recipe.yaml").read_text())["backbone"]
@@ -69,9 +71,25 @@ def jets_of(study: Study, name: str) -> str:
 
 def pretrained(study: Study, name: str) -> Path:
     """Folder of the checkpoint, trained now unless it was."""
+    asked = (study.encoders | study.ladder)[name]
+    if "of" in asked:
+        return lowest_blocks(study, name, asked["of"], asked["lowest"])
     study.result(f"costs/{name}", lambda: pretrain_now(study, name))
     learns_from_labels = bool(recipe_of(study, name).method.heads.get("jet"))
     return study.work / "encoders" / name / ("best" if learns_from_labels else "last")
+
+
+def lowest_blocks(study: Study, name: str, of: str, lowest: int) -> Path:
+    """Folder of the weights of an encoder of which only so many blocks, and what comes before them, are kept."""
+    folder = study.work / "encoders" / name
+    model, checkpoint = load_checkpoint(pretrained(study, of))
+    torch.manual_seed(0)
+    weights = checkpoint.network.build().state_dict()
+    trained = model.state_dict()
+    above = ("norm.", "readout.", *(f"blocks.{number}." for number in range(lowest, study.backbone["layers"])))
+    weights |= {key: trained[key] for key in weights if not key.removeprefix("backbone.").startswith(above)}
+    save_checkpoint(folder, weights, checkpoint.network, checkpoint.provenance)
+    return folder
 
 
 def pretrain_now(study: Study, name: str) -> dict[str, Any]:

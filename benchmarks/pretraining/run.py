@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from data import prepare
-from encoders import is_reference
+from data import prepare, prepare_ladder
 from fine_tuning import LABELS_OF_CHOICE, chosen_way, fine_tune
 from maps import draw_maps
 from probes import probe, vectors_of
@@ -26,6 +25,8 @@ from vocabularies import trained_vocabulary
 from weak_supervision import search
 
 Job = tuple[Any, ...]
+MAPPED = ("random", "mpm-v2", "next-token", "ssfm", "dino", "supervised")
+"""Encoders whose embeddings are drawn."""
 
 
 def main() -> None:
@@ -34,39 +35,59 @@ def main() -> None:
     parser.add_argument("--study", type=Path, default=HERE / "study.yaml")
     parser.add_argument("--output", type=Path, default=HERE, help="folder of tables and figures")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument(
+        "--only", nargs="*", help="encoders of the table; all by default, and then what the claims need"
+    )
     arguments = parser.parse_args()
     prepare(arguments.work, arguments.workers)
     study = Study.load(arguments.study, arguments.work)
-    trained = [name for name in study.encoders if name != "random"]
+    references = ["raw-features", *study.encoders]
     stages: list[list[Job]] = [
-        [(judge_frozen, study, name) for name in [*study.encoders, "raw-features"]],
-        [(judge_fine_tuned, study, name, LABELS_OF_CHOICE) for name in trained],
-        *(
-            [(judge_fine_tuned, study, name, labels) for name in trained]
-            for labels in study.labels
-            if labels != LABELS_OF_CHOICE
-        ),
+        [(judge, study, name) for name in arguments.only or references],
+        [(judge_search, study, name) for name in references],
         [(trained_vocabulary, study, name) for name in study.tokenizers],
         [(judge_frozen, study, name) for name in study.ladder],
-    ]
+    ][: 1 if arguments.only else None]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(arguments.workers, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         for stage in stages:
+            if stage[0][0] is judge_frozen:
+                prepare_ladder(arguments.work, arguments.workers)
             jobs = {pool.submit(*job): job[2:] for job in stage}
             for job in as_completed(jobs):
                 job.result()
                 print(*jobs[job], "done", flush=True)
             write_tables(study, arguments.output)
-    draw_maps(study, [name for name in study.encoders if name != "scratch"], arguments.output / "embedding_maps.png")
+    if not arguments.only:
+        draw_maps(study, MAPPED, arguments.output / "embedding_maps.png")
+
+
+def judge(study: Study, name: str) -> None:
+    """Everything about one encoder: pretraining, probes, and fine-tuning with each number of labels."""
+    if "of" in study.encoders.get(name, ()):
+        judge_fine_tuned(study, name, LABELS_OF_CHOICE)
+        return
+    judge_frozen(study, name)
+    if name in study.encoders and name != "random":
+        for labels in sorted(study.labels, key=lambda labels: labels != LABELS_OF_CHOICE):
+            judge_fine_tuned(study, name, labels)
 
 
 def judge_frozen(study: Study, name: str) -> None:
     """Probes of one encoder, which is pretrained first."""
-    if is_reference(study, name) and name != "random":
-        return
-    study.result(f"probes/{name}", lambda: probe(study, name))
-    if name not in study.ladder:
+    if is_frozen(study, name):
+        study.result(f"probes/{name}", lambda: probe(study, name))
+
+
+def judge_search(study: Study, name: str) -> None:
+    """The weakly supervised search on the embeddings of one encoder."""
+    if is_frozen(study, name):
         study.result(f"searches/{name}", lambda: search(study, vectors_of(study, name)))
+
+
+def is_frozen(study: Study, name: str) -> bool:
+    """Whether there is an embedding to judge: not that of a network which only starts from random weights."""
+    return name in ("random", "raw-features") or "recipe" in (study.encoders | study.ladder)[name]
 
 
 def judge_fine_tuned(study: Study, name: str, labels: int) -> None:

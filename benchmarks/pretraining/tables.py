@@ -6,12 +6,11 @@ import json
 from itertools import product
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from claims import claims_table
+from figures import draw_label_efficiency, draw_methods
 from fine_tuning import LABELS_OF_CHOICE, chosen_way, losses_of_ways
-from matplotlib import pyplot as plt
 from study import Study, fine_tuned
 
 
@@ -62,7 +61,8 @@ def write_tables(study: Study, output: Path) -> None:
         claims_table(results, study),
     ]
     (output / "results.md").write_text("\n".join(parts))
-    label_efficiency(test, study, output / "label_efficiency.png")
+    draw_label_efficiency(test, output / "label_efficiency.png")
+    draw_methods(test, study, output / "methods.png")
 
 
 def introduction(study: Study) -> str:
@@ -200,27 +200,3 @@ def pretraining_seeds(test: pd.DataFrame, study: Study) -> str:
             each = ", ".join(f"{100 * mean:.1f}" for mean in means)
             lines.append(f"| {base} | {way} | {labels:,} | {each} | {mean_and_error(means)} |")
     return "\n".join(lines) + "\n"
-
-
-def label_efficiency(test: pd.DataFrame, study: Study, path: Path) -> None:
-    """Accuracy against the number of labels."""
-    mpl.use("Agg")
-    references = {
-        "scratch": {"color": "black"},
-        "random": {"color": "grey", "ls": "--"},
-        "raw-features": {"color": "grey", "ls": ":"},
-        "supervised": {"color": "C8"},
-    }
-    figure, axes = plt.subplots(1, 2, figsize=(11, 5), sharey=True)
-    for axis, way, title in ((axes[0], "head", "frozen + head"), (axes[1], "full", "full fine-tuning")):
-        for number, name in enumerate([*study.encoders, "raw-features"]):
-            rows = test[(test["way"] == way) & (test["encoder"] == name)].groupby("labels")["accuracy"]
-            style = references.get(name, {"color": f"C{number}"})
-            axis.errorbar(rows.mean().index, rows.mean(), rows.sem(), marker="o", ms=4, label=name, **style)
-        axis.set(xscale="log", xlabel="labelled jets", title=title)
-        axis.grid(alpha=0.3)
-    axes[0].set_ylabel("accuracy, ten classes")
-    axes[0].legend(fontsize=8, ncols=2, loc="lower right")
-    figure.tight_layout()
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
