@@ -20,6 +20,8 @@ from coffea_fm.training import pretrain
 from coffea_fm.training.recipe.recipe import Recipe
 
 VALIDATIONS = 4
+RATE_EXPONENT = 0.5
+"""Of the learning rate in the size of a step, for Adam (arXiv:2205.10287)."""
 
 
 def is_reference(study: Study, name: str) -> bool:
@@ -57,7 +59,9 @@ def recipe_of(study: Study, name: str) -> Recipe:
         "backbone": backbone_of(study, name),
         "data": content["data"] | {part: str(shards / f"{part}{suffix}") for part in ("train", "validation")},
     }
-    content = merged(content, {"training": {"seen": study.seen, **study.training}})
+    larger = study.training["batch_tokens"] / content["training"]["batch_tokens"]
+    rate = content["training"]["lr"] * larger**RATE_EXPONENT
+    content = merged(content, {"training": {"seen": study.seen, "lr": rate, **study.training}})
     content = merged(content, asked)
     content["training"]["validate_every"] = -(-content["training"]["seen"] // VALIDATIONS)
     return Recipe.model_validate(content)
