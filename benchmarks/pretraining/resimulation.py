@@ -11,23 +11,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from data import collect
+from jobs import finished
 from score_shifts import at_equal_auc, mean_and_error, shifts
+from subsets import write_some
 
 from coffea_fm.config import read_yaml
 from coffea_fm.evaluation.probes import linear_probe
 from coffea_fm.nn.checkpoint import load_checkpoint, save_checkpoint
-from coffea_fm.shards import ShardDataset, Source, write_shard
+from coffea_fm.shards import ShardDataset
 from coffea_fm.simulation.production import SimulationSettings, produce
 from coffea_fm.simulation.variations import VARIATIONS
 from coffea_fm.training import pretrain
@@ -55,36 +53,13 @@ def prepare(work: Path, scale: float, workers: int) -> None:
         settings = SimulationSettings(seed=seed, jets_per_file=min(500, jets), resimulate=tuple(VARIATIONS))
         produce(raw, settings, CLASSES, jets, workers)
         files = sorted(raw.glob("*.root"))
-        collect(shards / f"{part}-all", files, "-O", 'columns=["pair","variation"]')
-        collect(shards / f"{part}-pairs", files, "--processor", "collect_resimulations")
+        collect(shards / f"{part}-all", files, "PFNanoAODSchema", "-O", 'columns=["pair","variation"]')
+        collect(shards / f"{part}-pairs", files, "PFNanoAODSchema", "--processor", "collect_resimulations")
         if not (shards / f"{part}-nominal").exists():
             data = ShardDataset(shards / f"{part}-all")
-            write_rows(shards / f"{part}-nominal", data, np.flatnonzero(data.scalars("variation")["variation"] == 0))
-
-
-def collect(folder: Path, files: list[Path], *options: str) -> None:
-    """Write shards, unless they are there."""
-    if not folder.exists():
-        command = [
-            sys.executable,
-            "-m",
-            "coffea_fm.cli",
-            "collect",
-            *map(str, files),
-            "--output",
-            str(folder),
-            *options,
-        ]
-        subprocess.run(command, check=True)
-
-
-def write_rows(folder: Path, data: ShardDataset, rows: np.ndarray) -> None:
-    """Write some rows of a data set as one shard."""
-    packed, columns = data.read(data.row_groups)
-    source = Source(dataset=folder.name, file=folder.name, start=0, stop=len(rows))
-    kept = {name: columns[name][rows] for name in COLUMNS}
-    path = folder / source.shard_name
-    write_shard(path, packed.take(rows), data.level, columns=kept, classes=data.classes, source=source)
+            write_some(
+                shards / f"{part}-nominal", data, np.flatnonzero(data.scalars("variation")["variation"] == 0), COLUMNS
+            )
 
 
 def recipe_of(shipped: str, **sections: Any) -> Recipe:
@@ -115,7 +90,6 @@ def judge(work: Path, name: str, seed: int, seen: int) -> dict[str, Any]:
     path = work / "results" / f"{name}-{seed}-{seen}.json"
     if path.exists():
         return dict(json.loads(path.read_text()))
-    torch.set_num_threads(1)
     started = time.process_time()
     checkpoint = encoder(work, name, seed, seen)
     found: dict[str, Any] = {"probe": [], "fine-tuned": [], "pretraining_seconds": time.process_time() - started}
@@ -139,7 +113,7 @@ def fine_tuned(work: Path, name: str, checkpoint: Path, rows: np.ndarray, seed: 
     labels = work / "labels" / f"{len(rows)}-{seed}"
     for part, chosen in zip(("train", "validation"), np.split(rows, [round(0.8 * len(rows))]), strict=True):
         if not (labels / f"{part}-{name}").exists():
-            write_rows(labels / f"{part}-{name}", ShardDataset(work / "shards" / "train-nominal"), chosen)
+            write_some(labels / f"{part}-{name}", ShardDataset(work / "shards" / "train-nominal"), chosen, COLUMNS)
     recipe = recipe_of(
         "jet-classifier-small",
         name=f"{name}-{len(rows)}-{seed}",
@@ -195,21 +169,16 @@ def main() -> None:
     workers = len(os.sched_getaffinity(0))
     prepare(chosen.work, chosen.scale, workers)
     jobs = [(name, seed) for seed in range(chosen.seeds) for name in (*METHODS, REFERENCE)]
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        found = list(pool.map(partial(judged, chosen.work, chosen.seen), jobs))
+    work, seen = chosen.work, chosen.seen
+    found = dict(finished({job: (judge, work, *job, seen) for job in jobs}, workers))
     results: dict[str, list[dict[str, Any]]] = {}
-    for (name, _), result in zip(jobs, found, strict=True):
-        results.setdefault(name, []).append(result)
+    for name, seed in jobs:
+        results.setdefault(name, []).append(found[name, seed])
     text = table(results)
     print(text)
     if chosen.table:
         head = f"# Scores of the same jets in different simulations\n\n{CLASSES[1]} against {CLASSES[0]}, {chosen.seen:,} jets "
         chosen.table.write_text(f"{head}seen in the pretraining, {chosen.seeds} seeds.\n{text}\n")
-
-
-def judged(work: Path, seen: int, job: tuple[str, int]) -> dict[str, Any]:
-    """Judge one encoder, in a process of its own."""
-    return judge(work, *job, seen)
 
 
 if __name__ == "__main__":

@@ -6,17 +6,16 @@ Run with ``make benchmark-pretraining``; ``--work`` holds everything that is not
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import torch
 from data import prepare, prepare_ladder
 from fine_tuning import LABELS_OF_CHOICE, chosen_way, fine_tune
+from jobs import finished
 from maps import draw_maps
 from probes import probe, vectors_of
 from study import HERE, Study, fine_tuned
@@ -24,7 +23,6 @@ from tables import write_tables
 from vocabularies import trained_vocabulary
 from weak_supervision import search
 
-Job = tuple[Any, ...]
 MAPPED = ("random", "mpm-v2", "next-token", "ssfm", "dino", "supervised")
 """Encoders whose embeddings are drawn."""
 
@@ -42,21 +40,16 @@ def main() -> None:
     prepare(arguments.work, arguments.workers)
     study = Study.load(arguments.study, arguments.work)
     references = ["raw-features", *study.encoders]
-    stages: list[list[Job]] = [
-        [(judge, study, name) for name in arguments.only or references],
-        [(judge_search, study, name) for name in references],
-        [(trained_vocabulary, study, name) for name in study.tokenizers],
-        [(judge_frozen, study, name) for name in study.ladder],
+    stages: list[tuple[Callable[[Study, str], Any], Iterable[str]]] = [
+        (judge, arguments.only or references),
+        (judge_search, references),
+        (trained_vocabulary, study.tokenizers),
+        (judge_frozen, study.ladder),
     ][: 1 if arguments.only else None]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(arguments.workers, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        for stage in stages:
-            if stage[0][0] is judge_frozen:
-                prepare_ladder(arguments.work, arguments.workers)
-            jobs = {pool.submit(*job): job[2:] for job in stage}
-            for job in as_completed(jobs):
-                job.result()
-                print(*jobs[job], "done", flush=True)
+    for function, names in stages:
+        if function is judge_frozen:
+            prepare_ladder(arguments.work, arguments.workers)
+        for _ in finished({name: (function, study, name) for name in names}, arguments.workers):
             write_tables(study, arguments.output)
     if not arguments.only:
         draw_maps(study, MAPPED, arguments.output / "embedding_maps.png")

@@ -6,21 +6,19 @@ Run with ``make benchmark-laws``. The jets are those of ``make benchmark-pretrai
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 import yaml
 from data import SAMPLES, make
 from encoders import recipe_of
 from figures_of_merit import figures, target_of
+from jobs import finished
 from scaling_tables import write_laws
 from study import HERE, MODELS, Study, merged
 from subsets import subset
@@ -150,13 +148,8 @@ def main() -> None:
     work = arguments.work.absolute()
     laws = Laws(**yaml.safe_load(arguments.laws.read_text()))
     study = laws.study(work, prepare(laws, work, arguments.workers))
-    context = multiprocessing.get_context("spawn")
-    found = []
-    with ProcessPoolExecutor(arguments.workers, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        jobs = {pool.submit(measured, laws, study, point): point for point in laws.points()}
-        for job in as_completed(jobs):
-            found.append(job.result())
-            print(jobs[job].name, "done", flush=True)
+    jobs = {point: (measured, laws, study, point) for point in laws.points()}
+    found = [result for _, result in finished(jobs, arguments.workers)]
     write_laws(found, laws.axes, arguments.output)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from quantised import STORED
 
+from coffea_fm.arrays import IntArray
 from coffea_fm.errors import InputError
 from coffea_fm.nn.batches import Columns
 from coffea_fm.shards import ShardDataset, Source, write_shard
@@ -18,12 +20,16 @@ def subset(work: Path, part: str, jets: int) -> Path:
     folder = work / "shards" / f"{part}-{jets}"
     if not folder.exists():
         data = ShardDataset(work / "shards" / part)
-        packed, columns = data.read(data.row_groups)
-        if len(packed) < jets:
-            raise InputError(f"{data.folder} has {len(packed):,} jets, and {jets:,} were asked for: make more of them")
-        rows = np.random.default_rng(23).permutation(len(packed))[:jets]
-        write_jets(folder, data, packed.take(rows), {name: columns[name][rows] for name in STORED})
+        if data.n_sets < jets:
+            raise InputError(f"{data.folder} has {data.n_sets:,} jets, and {jets:,} were asked for: make more of them")
+        write_some(folder, data, np.random.default_rng(23).permutation(data.n_sets)[:jets])
     return folder
+
+
+def write_some(folder: Path, data: ShardDataset, rows: IntArray, stored: Iterable[str] = STORED) -> None:
+    """Write some jets of a data set as one shard."""
+    packed, columns = data.read(data.row_groups)
+    write_jets(folder, data, packed.take(rows), {name: columns[name][rows] for name in stored})
 
 
 def write_jets(folder: Path, data: ShardDataset, packed: Packed, columns: Columns) -> None:

@@ -8,22 +8,20 @@ re-simulated pairs. Run with ``make benchmark-systematics``.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from adversarial import domain_accuracy, domains, train_adversarial
 from data import SAMPLES, make
 from encoders import is_reference, pretrained
 from figures_of_merit import figures, shift, target_of
 from fine_tuning import train_on_labels
+from jobs import finished
 from pseudo_data import fractions, make_data, make_pairs, make_test
 from study import HERE, Study
 from subsets import subset
@@ -147,15 +145,9 @@ def main() -> None:
     study = settings.study(work)
     for seed in range(settings.seeds):  # before the processes that share them
         domains(work, settings.labels, seed)
-    context = multiprocessing.get_context("spawn")
-    found = []
-    with ProcessPoolExecutor(arguments.workers, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        jobs = [
-            pool.submit(judged, settings, study, row, seed) for seed in range(settings.seeds) for row in settings.rows
-        ]
-        for job in as_completed(jobs):
-            found.append(job.result())
-            print(found[-1]["row"], found[-1]["seed"], "done", flush=True)
+    places = [(row, seed) for seed in range(settings.seeds) for row in settings.rows]
+    jobs = {place: (judged, settings, study, *place) for place in places}
+    found = [result for _, result in finished(jobs, arguments.workers)]
     shares = fractions(settings.data["dirichlet"], settings.data["seed"])
     write_systematics(
         found, list(settings.rows), dict(zip(JET_CLASSES, shares.tolist(), strict=True)), arguments.output
