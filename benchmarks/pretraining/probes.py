@@ -18,6 +18,8 @@ from vectors import embed, raw_features
 
 from coffea_fm.evaluation.probes import knn_probe, linear_probe
 
+LABEL_SETS = 3
+"""Sets of labels of each size; a probe costs less than the fine-tuning of a network, which may have fewer."""
 NEAREST_LABELS = 10_000
 LABELS_OF_LADDER = 10_000
 NEAREST_JETS = 20_000
@@ -47,7 +49,7 @@ def judge_vectors(study: Study, make: Callable[[str], Floats], jets: str, labels
     chosen = np.random.default_rng(0).permutation(len(targets["test"]))[:NEAREST_JETS]
     found: dict[str, Any] = {"linear": {}, "nearest": {}, "head": {}}
     for n_labels in labels:
-        for seed in range(study.seeds[n_labels]):
+        for seed in range(LABEL_SETS):
             order = np.random.default_rng([seed, 17]).permutation(len(targets["train"]))[:n_labels]
             cut = round(0.8 * n_labels)
             parts = [(vectors["train"][part], targets["train"][part]) for part in (order[:cut], order[cut:])]

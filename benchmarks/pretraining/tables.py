@@ -104,6 +104,8 @@ def accuracy_table(test: pd.DataFrame, study: Study) -> str:
     ]
     for name in ["raw-features", *study.encoders, *study.ladder]:
         rows = test[test["encoder"] == name]
+        if rows.empty:
+            continue
         cells = [
             mean_and_error(rows[(rows["way"] == way) & (rows["labels"] == labels)]["accuracy"])
             for way, labels in columns
