@@ -97,12 +97,13 @@ def lowest_blocks(study: Study, name: str, of: str, lowest: int) -> Path:
 
 
 def pretrain_now(study: Study, name: str) -> dict[str, Any]:
-    """Train an encoder; the ``core_minutes`` of this process, of the last start only if it was interrupted."""
+    """Train an encoder; the ``core_minutes`` of this process, none if the training began in another one."""
+    resumed = (study.work / "encoders" / name / "last").exists()
     began = time.process_time()
     result = pretrain(recipe_of(study, name), study.work / "encoders", show_progress=False)
     if not result.finished:
         raise RecipeError(f"the pretraining of {name} was interrupted: start the study again to go on")
-    return {"core_minutes": (time.process_time() - began) / 60, "seen": result.seen}
+    return {"core_minutes": None if resumed else (time.process_time() - began) / 60, "seen": result.seen}
 
 
 def encoder(study: Study, name: str) -> torch.nn.Module:

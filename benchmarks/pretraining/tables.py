@@ -185,8 +185,9 @@ def cost_table(study: Study) -> str:
         path = study.work / "results" / "costs" / f"{name}.json"
         if path.exists():
             cost = json.loads(path.read_text())
-            rate = cost["seen"] / (60 * cost["core_minutes"])
-            lines.append(f"| {name} | {cost['seen']:,} | {cost['core_minutes']:.1f} | {rate:,.0f} |")
+            minutes = cost["core_minutes"]
+            taken = f"{minutes:.1f} | {cost['seen'] / (60 * minutes):,.0f}" if minutes else "not measured: interrupted |"
+            lines.append(f"| {name} | {cost['seen']:,} | {taken} |")
     return "\n".join(lines) + "\n"
 
 
