@@ -10,6 +10,7 @@ from torch import Tensor
 
 from coffea_fm.arrays import FloatArray
 from coffea_fm.errors import RecipeError
+from coffea_fm.kinematics import four_momenta
 from coffea_fm.methods.parts.generation.sampling import Codes
 from coffea_fm.methods.parts.targets.identity import KINDS
 from coffea_fm.methods.parts.tokenizers.load import Tokenizer
@@ -121,10 +122,8 @@ def as_packed(columns: dict[str, Tensor], mask: Tensor, level: Level, missing: T
 def _sums(rows: dict[str, np.ndarray], mask: Tensor) -> FloatArray:
     """pT, eta, phi and mass of each jet, float32 [jets, 4]."""
     jet = mask.nonzero()[:, 0].numpy()
-    px, py = rows["pt"] * np.cos(rows["phi"]), rows["pt"] * np.sin(rows["phi"])
-    pz = rows["pt"] * np.sinh(rows["eta"])
-    energy = np.sqrt(px**2 + py**2 + pz**2 + rows["mass"] ** 2)
-    x, y, z, e = (np.bincount(jet, part, minlength=len(mask)) for part in (px, py, pz, energy))
+    momenta = four_momenta(rows["pt"], rows["eta"], rows["phi"], rows["mass"])
+    x, y, z, e = (np.bincount(jet, part, minlength=len(mask)) for part in momenta.T)
     pt = np.hypot(x, y)
     mass = np.sqrt(np.maximum(e**2 - z**2 - pt**2, 0.0))
     result: FloatArray = np.stack((pt, np.arcsinh(z / pt), np.arctan2(y, x), mass), axis=1).astype(np.float32)
