@@ -76,6 +76,11 @@ class MaskedJets(NamedTuple):
         return padded.sum(dim=1) / mask.sum(dim=1).clamp(min=1)
 
 
+def vectors_at(vectors: Tensor, place: Tensor) -> Tensor:
+    """Select the vectors of the particles at these places: [jets, tokens, dim] to [jets, places, dim]."""
+    return torch.take_along_dim(vectors, place.unsqueeze(-1), dim=1)
+
+
 def hidden_count(lengths: IntArray, fraction: float) -> IntArray:
     """``floor(fraction n)`` for a jet with n particles, but at least one, and always leaving one visible."""
     floor = np.floor(fraction * lengths + 1e-9).astype(np.int64)
@@ -117,9 +122,6 @@ def _taken(whole: Inputs, chosen: Tensor) -> Particles:
     length = int(padded_length(np.asarray(int(chosen.sum(dim=1).max()))))
     place = (~chosen).byte().argsort(dim=1, stable=True)[:, :length]
     ((name, tokens),) = whole.members.items()
-    values, missing = (
-        array.gather(1, place.unsqueeze(-1).expand(-1, -1, array.shape[-1]))
-        for array in (tokens.values, tokens.missing)
-    )
+    values, missing = vectors_at(tokens.values, place), vectors_at(tokens.missing, place)
     taken = Members(values, chosen.gather(1, place), missing, place=place)
     return Particles(whole._replace(members={name: taken}), place)
