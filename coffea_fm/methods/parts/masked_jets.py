@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from coffea_fm.arrays import BoolArray, IntArray
+from coffea_fm.methods.method import Method
 from coffea_fm.nn.batches import Examples, column_tensors
 from coffea_fm.nn.grouping import cheapest_groups
 from coffea_fm.nn.inputs import Inputs, Members, only_member
@@ -115,6 +116,24 @@ def masked_parts(
             torch.as_tensor(part.weight, device=device),
         )
         yield masked._replace(columns=column_tensors(part.columns, device))
+
+
+class MaskedMethod(Method):
+    """Base class of methods that hide particles of each jet at random.
+
+    Attributes
+    ----------
+    hidden : float
+        Fraction of the particles to hide.
+    """
+
+    hidden: float
+
+    def parts(
+        self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
+    ) -> Iterator[MaskedJets]:
+        """Hide particles, and group jets by the number of visible ones."""
+        return masked_parts(examples, level, self.hidden, micro_tokens, device, random)
 
 
 def _taken(whole: Inputs, chosen: Tensor) -> Particles:
