@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 
 from coffea_fm.arrays import FloatArray, IntArray
 from coffea_fm.config import Config
-from coffea_fm.methods.parts.patches.position import relative_positions
+from coffea_fm.methods.parts.patches.relative_eta_phi import relative_positions
 from coffea_fm.methods.parts.views.clustering import token_momenta
 from coffea_fm.methods.parts.views.exclusive_kt import exclusive_subjets
 from coffea_fm.nn.inputs import only_member

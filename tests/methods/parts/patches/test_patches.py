@@ -14,7 +14,7 @@ from coffea_fm.methods.parts.masked_jets import hidden_count
 from coffea_fm.methods.parts.patches.hiding import HiddenPatches
 from coffea_fm.methods.parts.patches.partition import NeighbourPatches, ParticlePatches, Partition, SubjetPatches
 from coffea_fm.methods.parts.patches.patched_jets import patched_steps
-from coffea_fm.methods.parts.patches.position import PositionVectors, relative_positions
+from coffea_fm.methods.parts.patches.relative_eta_phi import PositionVectors, relative_positions
 from coffea_fm.methods.parts.views.clustering import token_momenta
 from coffea_fm.nn.batches import Examples
 from coffea_fm.tokens import Members, Packed, jet_level, token_level
