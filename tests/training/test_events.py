@@ -122,7 +122,7 @@ def test_frozen_runs_the_backbone_once_for_each_jet_of_the_folder(
     kept = pretrain(recipe(start=start), tmp_path / "kept", show_progress=False)
     assert len(list((tmp_path / "kept" / "embeddings").glob("*.npy"))) == 1
     with monkeypatch.context() as patch:
-        patch.setattr("coffea_fm.training.data.embeddings._embed", None)
+        patch.setattr("coffea_fm.training.data.embeddings.in_order", None)
         for number, sections in enumerate(
             (
                 {"head": {"reads": ["scores"]}},
