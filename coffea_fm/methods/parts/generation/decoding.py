@@ -21,6 +21,7 @@ from coffea_fm.nn.kinematics import wrap
 from coffea_fm.tokens import Level, Members, Packed, jet_level, token_level
 
 JET = ("pt_raw", "eta", "phi", "mass_raw")
+TYPE = ("charge", "pdgId")
 TRACK = ("d0", "d0_error", "dz", "dz_error")
 _MASSES = {211: 0.13957, 13: 0.10566, 11: 0.000511, 22: 0.0, 130: 0.0}
 """Of the types of particles, in GeV; a neutral hadron is an energy in the calorimeter, and massless."""
@@ -38,7 +39,7 @@ def generated_level(tokenizer: Tokenizer, longest: int, *, types: bool) -> Level
     absent = [name for name in ("pt", "eta", "phi") if name not in coded]
     if absent:
         raise RecipeError(f"no jets can be generated from codes without {', '.join(absent)}: add them to its fields")
-    more = ("charge", "pdgId", *(name for name in TRACK if name in tokenizer.fields.names)) if types else ()
+    more = (*TYPE, *(name for name in TRACK if name in tokenizer.fields.names)) if types else ()
     group = token_level("constituents", ("pt", "eta", "phi", "mass", *more), minimum=1, maximum=longest)
     return jet_level((group,), JET)
 
@@ -81,14 +82,26 @@ def require(level: Level, known: Iterable[str]) -> None:
     Raises
     ------
     RecipeError
+        The message has the lines that the recipe needs.
     """
-    known = tuple(known)
-    absent = [name for name in only_member(level).names if name not in known]
-    if absent:
-        raise RecipeError(
-            f"this network reads {', '.join(absent)} of each particle, which its codes do not contain: to generate jets, "
-            "train it with these names in method.fields, or without them in inputs.fields"
-        )
+    known, names = tuple(known), only_member(level).names
+    absent = [name for name in names if name not in known]
+    if not absent:
+        return
+    reads = (
+        f"this network reads {', '.join(absent)} of each particle, which its codes do not contain: to generate jets,"
+    )
+    never = [name for name in absent if name not in (*TYPE, *TRACK)]
+    if never:
+        raise RecipeError(f"{reads} train it without {', '.join(never)} in inputs.fields")
+    lines = [] if set(TYPE) <= set(known) else ["'id: 0.3'"]
+    if not set(absent) <= set(TYPE):
+        coded = ("pt", "eta", "phi", *(name for name in TRACK if name in names))
+        lines.append(f"'fields: [{', '.join(coded)}]'")
+    raise RecipeError(
+        f"{reads} write {' and '.join(lines)} in the section method of its recipe (fields of a trained tokenizer in the "
+        "recipe of that) and train again, or leave them out of inputs.fields"
+    )
 
 
 def as_inputs(jets: Inputs, level: Level, columns: dict[str, Tensor], mask: Tensor) -> Inputs:
