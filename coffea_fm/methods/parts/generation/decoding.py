@@ -119,13 +119,13 @@ def as_packed(columns: dict[str, Tensor], mask: Tensor, level: Level, missing: T
     What is missing of each particle, bool [jets, tokens, names], is by default what neutral ones do not have.
     """
     group = only_member(level)
-    names = [name for name in group.names if name not in group.missing_names]
     rows = {name: columns[name][mask].double().numpy() for name in group.names}
     values = np.stack([rows[name] for name in group.names], axis=1).astype(np.float32)
     absent = np.zeros((len(values), len(group.missing_names)), dtype=np.bool_)
     if group.missing_names:
         absent[:] = (rows["charge"] == 0)[:, np.newaxis] if missing is None else missing[mask].numpy()
-        values[:, len(names) :][absent] = 0.0
+        places = [group.names.index(name) for name in group.missing_names]
+        values[:, places] = np.where(absent, 0.0, values[:, places])
     counts = mask.sum(dim=1).numpy()
     tokens = sort_tokens(Members(counts, Packed(values, absent)), group)
     jet = _sums(rows, mask)
