@@ -24,6 +24,13 @@ def pt_eta_phi(px: Floats, py: Floats, pz: Floats) -> tuple[DoubleArray, DoubleA
     return pt, np.arcsinh(pz / np.maximum(pt, _SMALLEST_PT)), np.arctan2(py.astype(np.float64), px)
 
 
+def four_momenta(pt: Floats, eta: Floats, phi: Floats, mass: Floats) -> DoubleArray:
+    """px, py, pz and E from transverse momentum, pseudorapidity, azimuth and mass, float64 [n, 4]."""
+    pt, eta, phi, mass = (values.astype(np.float64) for values in (pt, eta, phi, mass))
+    px, py, pz = pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)
+    return np.stack((px, py, pz, np.sqrt(px**2 + py**2 + pz**2 + mass**2)), axis=1)
+
+
 def invariant_mass(px: Floats, py: Floats, pz: Floats, energy: Floats) -> DoubleArray:
     """Mass of four-momenta; 0 if rounding makes its square negative."""
     e, x, y, z = (component.astype(np.float64) ** 2 for component in (energy, px, py, pz))

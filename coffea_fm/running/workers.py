@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -52,14 +53,31 @@ def dask_workers(client: Any) -> Workers:
     found = client.scheduler_info(n_workers=-1)["workers"]
     if not found:
         return Workers(1, 1, memory_limit())
-    sharing = max(Counter(worker["host"] for worker in found.values()).values())
-    limits = [
-        MemoryLimit(worker["memory_limit"], "the memory_limit of the dask worker")
-        for worker in found.values()
-        if worker["memory_limit"]
-    ]
+    sharing = _most_on_a_host(found)
+    limits = [limit for worker in found.values() for limit in _declared(worker)]
     # one worker tells what its machine allows: asking a thousand of them would take longer than it is worth
     with suppress(Exception):  # it went away: the chunks will find others
         limits.append(client.submit(memory_limit, sharing, pure=False).result(timeout=_SECONDS))
     limits = limits or [memory_limit(sharing)]
     return Workers(len(found), max(worker["nthreads"] for worker in found.values()), min(limits))
+
+
+def each_dask_worker(client: Any) -> dict[str, tuple[Workers, int]]:
+    """Each worker of a dask cluster by itself, by address: its own limit, and the bytes it uses."""
+    found = client.scheduler_info(n_workers=-1)["workers"]
+    sharing = _most_on_a_host(found)
+    asked = client.run(memory_limit, sharing, on_error="ignore")
+    workers = {}
+    for address, worker in found.items():
+        limits = [*_declared(worker), *([asked[address]] if address in asked else [])] or [memory_limit(sharing)]
+        workers[address] = Workers(1, worker["nthreads"], min(limits)), worker["metrics"]["memory"]
+    return workers
+
+
+def _most_on_a_host(found: Mapping[str, Any]) -> int:
+    return max(Counter(worker["host"] for worker in found.values()).values())
+
+
+def _declared(worker: Mapping[str, Any]) -> list[MemoryLimit]:
+    size = worker["memory_limit"]
+    return [MemoryLimit(size, "the memory_limit of the dask worker")] if size else []

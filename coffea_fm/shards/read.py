@@ -154,6 +154,11 @@ class ShardDataset:
         text = "\n".join(f"{group.path.name} {group.index} {group.n_sets} {group.targets}" for group in self.row_groups)
         return sha256(text.encode() + (b"" if self.chosen is None else self.chosen.tobytes())).hexdigest()
 
+    def content(self) -> bytes:
+        """SHA-256 of each shard that is read, one after the other: changes with any byte of them."""
+        paths = dict.fromkeys(group.path for group in self.row_groups)
+        return b"".join(sha256(path.read_bytes()).digest() for path in paths)
+
     def read(self, row_groups: Sequence[RowGroup]) -> tuple[Packed, Columns]:
         """Read the rows of these row groups, in this order.
 

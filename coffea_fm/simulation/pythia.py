@@ -13,6 +13,7 @@ from coffea_fm.errors import RecipeError
 from coffea_fm.simulation.events import Events
 
 BEAM_ENERGY = 13_000.0
+_LARGEST_SEED = 900_000_000
 _COMMON = (
     "Print:quiet = on",
     f"Beams:eCM = {BEAM_ENERGY}",
@@ -20,6 +21,25 @@ _COMMON = (
     "Random:setSeed = on",
     "MultipartonInteractions:processLevel = 1",
 )
+
+
+def seeded(*entropy: int) -> tuple[int, np.random.Generator]:
+    """Pythia's seed, and independent random numbers for the detector, which only depend on these numbers.
+
+    Parameters
+    ----------
+    *entropy : int
+        Such as the seed of a sample, the process and the file. Other numbers give other, independent results.
+
+    Returns
+    -------
+    seed : int
+        1 to 900,000,000.
+    random : numpy.random.Generator
+    """
+    source = np.random.SeedSequence(entropy)
+    seed = int(source.generate_state(1)[0] % _LARGEST_SEED) + 1
+    return seed, np.random.default_rng(source.spawn(1)[0])
 
 
 def start(

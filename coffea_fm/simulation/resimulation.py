@@ -11,7 +11,7 @@ from coffea_fm.arrays import IntArray
 from coffea_fm.errors import InputError
 from coffea_fm.simulation.events import Events
 from coffea_fm.simulation.hard_events import HardEvent, Replay
-from coffea_fm.simulation.pythia import BEAM_ENERGY, flat_events, start
+from coffea_fm.simulation.pythia import BEAM_ENERGY, flat_events, seeded, start
 from coffea_fm.simulation.variations import NUMBERS, VARIATIONS
 
 TRIES = 10
@@ -40,11 +40,9 @@ class Variation:
 
     def __init__(self, name: str, further: tuple[str, ...], entropy: Sequence[int]) -> None:
         self.number = NUMBERS[name]
-        source = np.random.SeedSequence([*entropy, self.number])
-        self.random = np.random.default_rng(source.spawn(1)[0])
+        seed, self.random = seeded(*entropy, self.number)
         self._replay = Replay(BEAM_ENERGY / 2)
         settings = ("Beams:frameType = 5", *_UNCHANGED, *further, *VARIATIONS[name])
-        seed = int(source.generate_state(1)[0] % 900_000_000) + 1
         self._pythia = start(settings, seed, None, f"the variation {name}", self._replay)
 
     def shower(self, hard_events: Sequence[HardEvent]) -> tuple[Events, IntArray]:

@@ -18,6 +18,7 @@ from coffea_fm.simulation.hard_events import HardEvent, hard_events_of
 from coffea_fm.simulation.jets import RADIUS, Jets, cluster
 from coffea_fm.simulation.pairing import varied_jets
 from coffea_fm.simulation.processes import PROCESSES
+from coffea_fm.simulation.pythia import seeded
 from coffea_fm.simulation.records import candidate_records, hard_records
 from coffea_fm.simulation.resimulation import Variation
 from coffea_fm.simulation.truth import hard_particles, match
@@ -68,9 +69,7 @@ def simulate(
         the nominal jets and is the same for all simulations of a jet; the jets of an event are adjacent, nominal ones first.
     """
     label = JET_CLASSES.index(name)
-    source = np.random.SeedSequence([seed, label, index])
-    random = np.random.default_rng(source.spawn(1)[0])
-    pythia_seed = int(source.generate_state(1)[0] % 900_000_000) + 1
+    pythia_seed, random = seeded(seed, label, index)
     n_events = n_jets = 0
     process = PROCESSES[name]
     again = [Variation(variation, pythia, (seed, label, index)) for variation in variations]

@@ -14,6 +14,7 @@ from coffea_fm.methods.parts.tokenizers import inspection
 from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
 from coffea_fm.methods.parts.tokenizers.load import Tokenizer, TokenizerDescription, load_tokenizer
 from coffea_fm.nn.checkpoint import WEIGHTS, save_tensors
+from coffea_fm.plots.style import style
 from coffea_fm.shards import ShardDataset
 from coffea_fm.training.loop.launchers import launcher
 from coffea_fm.training.recipe.inputs import InputsConfig
@@ -110,7 +111,7 @@ def _inspect(folder: Path, validation: Path) -> dict[str, Any]:
     numbers = inspection.summary(tokenizer, seen)
     with atomic(folder / "inspection.json") as temporary:
         temporary.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
-    with atomic(folder / "inspection.png") as temporary:
+    with atomic(folder / "inspection.png") as temporary, style():
         inspection.figure(tokenizer, seen).savefig(temporary, format="png", dpi=100)
     if numbers["occupancy"] < COLLAPSED:
         warn(

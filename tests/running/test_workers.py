@@ -7,7 +7,7 @@ import pytest
 from coffea.processor import DaskExecutor
 
 from coffea_fm.limits import MemoryLimit
-from coffea_fm.running.workers import workers_of
+from coffea_fm.running.workers import Workers, each_dask_worker, workers_of
 
 GIB = 2**30
 
@@ -32,9 +32,14 @@ class Client:
 
         return SimpleNamespace(result=result)
 
+    def run(self, function: Any, sharing: int, *, on_error: str) -> dict[int, MemoryLimit]:
+        """Every second worker answers."""
+        assert on_error == "ignore"
+        return {name: MemoryLimit(16 * GIB // sharing, function.__name__) for name in self.workers if name % 2 == 0}
+
 
 def worker(host: str, gib: float, nthreads: int = 1) -> dict[str, Any]:
-    return {"host": host, "memory_limit": int(gib * GIB), "nthreads": nthreads}
+    return {"host": host, "memory_limit": int(gib * GIB), "nthreads": nthreads, "metrics": {"memory": 1000 * nthreads}}
 
 
 @pytest.mark.parametrize("gone", [False, True])
@@ -55,3 +60,12 @@ def test_what_is_not_known_is_as_here(workers: list[dict[str, Any]]) -> None:
     found = workers_of(DaskExecutor(client=Client(workers, gone=True)))
     assert (found.number, found.threads) == (1, 1)
     assert found.limit.size > 0
+
+
+def test_each_worker_has_its_own_limit_and_use() -> None:
+    found = each_dask_worker(Client([worker("a", 9, 2), worker("a", 9), worker("b", 3)]))
+    assert found == {
+        0: (Workers(1, 2, MemoryLimit(8 * GIB, "memory_limit")), 2000),
+        1: (Workers(1, 1, MemoryLimit(9 * GIB, "the memory_limit of the dask worker")), 1000),
+        2: (Workers(1, 1, MemoryLimit(3 * GIB, "the memory_limit of the dask worker")), 1000),
+    }

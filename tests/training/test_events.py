@@ -16,7 +16,7 @@ from random_events import CLASSES, EVENTS, write_random_events
 from random_jets import CLASSES as JET_CLASSES
 from trainings import assert_same_state, run_state
 
-from coffea_fm.errors import InputError, RecipeError
+from coffea_fm.errors import InputError, InputWarning, RecipeError
 from coffea_fm.nn.batches import make_inputs
 from coffea_fm.nn.checkpoint import load_checkpoint, save_checkpoint
 from coffea_fm.shards import ShardDataset
@@ -122,7 +122,7 @@ def test_frozen_runs_the_backbone_once_for_each_jet_of_the_folder(
     kept = pretrain(recipe(start=start), tmp_path / "kept", show_progress=False)
     assert len(list((tmp_path / "kept" / "embeddings").glob("*.npy"))) == 1
     with monkeypatch.context() as patch:
-        patch.setattr("coffea_fm.training.data.embeddings._embed", None)
+        patch.setattr("coffea_fm.training.data.embeddings.in_order", None)
         for number, sections in enumerate(
             (
                 {"head": {"reads": ["scores"]}},
@@ -239,3 +239,18 @@ def test_scores_need_a_checkpoint_that_has_them(recipe: MakeRecipe, tmp_path: Pa
     made = recipe(name="next", start=start, training={"seen": 40})
     second = pretrain(made, tmp_path / "runs", show_progress=False)
     assert same(parts(second.folder / "best")[0], parts(first.folder / "best")[0])
+
+
+def test_scores_need_the_embedding_that_the_jet_head_was_trained_with(
+    recipe: MakeRecipe, pretrained: Path, tmp_path: Path
+) -> None:
+    start = {"mode": "frozen", "checkpoint": str(pretrained)}
+    other = {"backbone": {"embedding": "mean"}, "start": start, "training": {"seen": 40}}
+    message = r"is mean, but the jet head .* trained with register: set backbone.embedding: register, or head.reads: \["
+    for reads in (["scores"], ["embedding", "scores"]):
+        with pytest.raises(RecipeError, match=message):
+            pretrain(recipe(head={"reads": reads}, **other), tmp_path / "runs", show_progress=False)
+    assert not (tmp_path / "runs").exists()
+    with pytest.warns(InputWarning, match="embedding is mean, but the checkpoint was trained with register"):
+        made = pretrain(recipe(head={"reads": ["embedding"]}, **other), tmp_path / "runs", show_progress=False)
+    assert made.finished

@@ -8,6 +8,7 @@ import numpy as np
 
 from coffea_fm.arrays import FloatArray, IntArray
 from coffea_fm.importers.weaver_onnx.levels import JET
+from coffea_fm.kinematics import four_momenta
 from coffea_fm.tokens import Members, Packed
 from coffea_fm.tokens.fields import Field
 from coffea_fm.tokens.levels import Level
@@ -67,8 +68,7 @@ def _kinematics_about(n: int, rng: np.random.Generator, eta: Any, phi: Any) -> d
 
 
 def _momentum(pt: Any, eta: Any, phi: Any, mass: Any) -> dict[str, Any]:
-    px, py, pz = pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)
-    energy = np.sqrt(px**2 + py**2 + pz**2 + mass**2)
+    px, py, pz, energy = four_momenta(pt, eta, phi, mass).T
     return {"pt": pt, "eta": eta, "phi": phi, "mass": mass, "px": px, "py": py, "pz": pz, "energy": energy, "e": energy}
 
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import one_hot, pad
 
-from coffea_fm.methods.method import Method, MethodConfig
+from coffea_fm.methods.method import MethodConfig
 from coffea_fm.methods.parts.decoders.cross import CrossDecoder
 from coffea_fm.methods.parts.decoders.stack import DecoderConfig
 from coffea_fm.methods.parts.flow_matching import flow, logistic_normal_times
-from coffea_fm.methods.parts.masked_jets import MaskedJets, masked_parts
+from coffea_fm.methods.parts.masked_jets import MaskedJets, MaskedMethod
 from coffea_fm.methods.parts.targets.identity import KINDS, kind_column, kinds_of
 from coffea_fm.methods.parts.tokenizers.fields import DEFAULT_FIELDS, FieldName, ParticleFields
-from coffea_fm.nn.batches import Examples
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.nn.model import Model
 from coffea_fm.shards import ShardDataset
-from coffea_fm.tokens import Level
 
 
 class SSFMConfig(MethodConfig):
@@ -47,7 +43,7 @@ class SSFMConfig(MethodConfig):
         return SSFM(self, model)
 
 
-class SSFM(Method):
+class SSFM(MaskedMethod):
     """Mean squared error of the velocity of the hidden particles, with the momentum and mass of the jet as context.
 
     It follows the public code JetSSL-Lite, by authors of MPM v2 (arXiv:2409.12589). The encoder sees the visible particles
@@ -70,12 +66,6 @@ class SSFM(Method):
     def prepare(self, data: ShardDataset, seed: int) -> None:  # noqa: ARG002
         """Compute the quantiles of the fields."""
         self.fields.fit(data)
-
-    def parts(
-        self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
-    ) -> Iterator[MaskedJets]:
-        """Hide particles, and group jets by the number of visible ones."""
-        return masked_parts(examples, level, self.hidden, micro_tokens, device, random)
 
     def numbers(self, inputs: Inputs) -> Tensor:
         """What flows: the scaled fields of each particle and its one-hot type, float32 [jets, tokens, numbers]."""

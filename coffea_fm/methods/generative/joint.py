@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
-import numpy as np
-import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
@@ -14,10 +11,8 @@ from coffea_fm.methods.parts.decoders.masked import build_predictor
 from coffea_fm.methods.parts.decoders.stack import DecoderConfig
 from coffea_fm.methods.parts.generation.continuous import Continuous, ContinuousConfig
 from coffea_fm.methods.parts.generation.head import NOTHING, ParticleHead
-from coffea_fm.methods.parts.masked_jets import MaskedJets, masked_parts
-from coffea_fm.nn.batches import Examples
+from coffea_fm.methods.parts.masked_jets import MaskedJets, MaskedMethod
 from coffea_fm.nn.model import Model
-from coffea_fm.tokens import Level
 
 
 class JointConfig(ContinuousConfig):
@@ -48,7 +43,7 @@ class JointConfig(ContinuousConfig):
         return Joint(self, model)
 
 
-class Joint(Continuous):
+class Joint(MaskedMethod, Continuous):
     """Sum of the losses of both passes, each averaged over what it predicts in a jet.
 
     Parameters
@@ -64,12 +59,6 @@ class Joint(Continuous):
         self.hidden, self.masked = config.hidden, config.masked
         self.predictor = build_predictor(model.backbone, config.decoder, "subset")
         self.hidden_head = ParticleHead(self.predictor.dim, self.tokenizer.n_codes, types=self.types)
-
-    def parts(
-        self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
-    ) -> Iterator[MaskedJets]:
-        """Hide particles, and group jets by the number of visible ones."""
-        return masked_parts(examples, level, self.hidden, micro_tokens, device, random)
 
     def forward(self, part: MaskedJets) -> dict[str, Tensor]:
         """Loss of each jet, and that of each pass."""

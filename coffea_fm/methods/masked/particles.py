@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, ClassVar, Literal, cast
 
-import numpy as np
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from coffea_fm.methods.method import Method, MethodConfig
+from coffea_fm.methods.method import MethodConfig
 from coffea_fm.methods.parts.decoders.masked import Position, build_predictor
 from coffea_fm.methods.parts.decoders.stack import DecoderConfig
-from coffea_fm.methods.parts.masked_jets import MaskedJets, masked_parts
+from coffea_fm.methods.parts.masked_jets import MaskedJets, MaskedMethod
 from coffea_fm.methods.parts.targets.codes import CodeTarget
 from coffea_fm.methods.parts.targets.table import TargetsConfig
 from coffea_fm.methods.parts.targets.target import Target
-from coffea_fm.nn.batches import Examples
 from coffea_fm.nn.inputs import Inputs
 from coffea_fm.nn.model import Model
 from coffea_fm.shards import ShardDataset
-from coffea_fm.tokens import Level
 
 
 class MaskedConfig(MethodConfig):
@@ -60,7 +57,7 @@ class MaskedConfig(MethodConfig):
         return MaskedParticleModelling(self, model)
 
 
-class MaskedParticleModelling(Method):
+class MaskedParticleModelling(MaskedMethod):
     """Weighted sum of the losses of all targets, averaged over the hidden particles of each jet.
 
     Parameters
@@ -90,12 +87,6 @@ class MaskedParticleModelling(Method):
         return {
             target.known: target.tokenizer.codes for target in self.targets.values() if isinstance(target, CodeTarget)
         }
-
-    def parts(
-        self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
-    ) -> Iterator[MaskedJets]:
-        """Hide particles, and group jets by the number of visible ones."""
-        return masked_parts(examples, level, self.hidden, micro_tokens, device, random)
 
     def forward(self, part: MaskedJets) -> dict[str, Tensor]:
         """Loss of each jet, and its contributions from the particle type and from all other targets."""

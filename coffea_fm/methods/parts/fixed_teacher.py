@@ -9,20 +9,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from coffea_fm.arrays import FloatArray
 from coffea_fm.bundle.find import find_checkpoint, is_bundle
 from coffea_fm.errors import RecipeError
-from coffea_fm.files import atomic
 from coffea_fm.inference.loading import load
-from coffea_fm.nn.batches import Columns, Examples, padded_batches
+from coffea_fm.nn.batches import Columns
 from coffea_fm.nn.checkpoint import WEIGHTS, load_checkpoint
 from coffea_fm.nn.heads.classification import ClassificationHead
+from coffea_fm.nn.inputs import Inputs
+from coffea_fm.nn.outputs import in_order, kept
 from coffea_fm.shards import ShardDataset
 from coffea_fm.tokens import Level
 from coffea_fm.tokens.levels import without_ranges
 
-_MICRO_TOKENS = 4096
 _SMALLEST = 1e-30
 """Smallest probability of a bundle, so that its logarithm is finite."""
 
@@ -88,21 +89,14 @@ class FixedTeacher:
             ``teacher_logits`` float32 [n_jets, classes], and ``teacher_embedding`` float32 [n_jets, dim]. The logits of a
             bundle are the logarithms of its scores, which differ by a constant.
         """
-        path = cache / f"{self._key(data)}.npy"
-        if not path.exists():
-            jets = ShardDataset(data.folder, self.level, data.chosen)
-            together = np.concatenate(list(self._of_bundle(jets) if self.bundled else self._of_checkpoint(jets)))
-            with atomic(path) as temporary, temporary.open("wb") as file:
-                np.save(file, together)
-        together = np.load(path, allow_pickle=False)
+        key = sha256(f"{self.checksum} {data.fingerprint}".encode() + data.content()).hexdigest()
+        together = kept(cache / f"{key}.npy", lambda: self._compute(data))
         logits, embedding = np.split(together, [len(self.classes)], axis=1)
         return {"teacher_logits": logits, "teacher_embedding": embedding}
 
-    def _key(self, data: ShardDataset) -> str:
-        digest = sha256(f"{self.checksum} {data.fingerprint}".encode())
-        for path in dict.fromkeys(group.path for group in data.row_groups):
-            digest.update(sha256(path.read_bytes()).digest())
-        return digest.hexdigest()
+    def _compute(self, data: ShardDataset) -> FloatArray:
+        jets = ShardDataset(data.folder, self.level, data.chosen)
+        return np.concatenate(list(self._of_bundle(jets) if self.bundled else self._of_checkpoint(jets)))
 
     def _of_bundle(self, jets: ShardDataset) -> Iterator[FloatArray]:
         chain = load(self.source).chain
@@ -111,15 +105,13 @@ class FixedTeacher:
             logits = np.log(np.maximum(found["scores"], _SMALLEST))
             yield np.concatenate((logits, found["embedding"]), axis=1)
 
-    @torch.no_grad()
     def _of_checkpoint(self, jets: ShardDataset) -> Iterator[FloatArray]:
         model, _ = load_checkpoint(self.source)
-        assert model.head is not None
+
+        def answer(inputs: Inputs) -> Tensor:
+            assert model.head is not None
+            embedding = model.known(inputs)["embedding"]
+            return torch.cat((model.head(embedding), embedding), dim=1)
+
         for packed, _ in jets:
-            rows = Examples(packed, {"row": np.arange(len(packed))}, np.ones(len(packed), np.float32))
-            found = np.empty((len(packed), len(self.classes) + self.dim), np.float32)
-            for batch in padded_batches(rows, self.level, _MICRO_TOKENS):
-                embedding = model.known(batch.inputs)["embedding"]
-                together = torch.cat((model.head(embedding), embedding), dim=1)
-                found[batch.columns["row"].numpy()] = together.numpy()
-            yield found
+            yield in_order(answer, packed, self.level, len(self.classes) + self.dim)

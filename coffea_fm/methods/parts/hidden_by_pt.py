@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from coffea_fm.config import Config
 from coffea_fm.errors import RecipeError
-from coffea_fm.methods.parts.patches.position import PositionVectors, relative_positions
+from coffea_fm.methods.parts.patches.relative_eta_phi import PositionVectors, relative_positions
 from coffea_fm.methods.parts.views.joint import Groups
 from coffea_fm.nn.backbones import Backbone, Replacement
 from coffea_fm.nn.inputs import Members, only_member

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from coffea_fm.arrays import BoolArray, IntArray
+from coffea_fm.methods.method import Method
 from coffea_fm.nn.batches import Examples, column_tensors
 from coffea_fm.nn.grouping import cheapest_groups
 from coffea_fm.nn.inputs import Inputs, Members, only_member
@@ -76,6 +77,11 @@ class MaskedJets(NamedTuple):
         return padded.sum(dim=1) / mask.sum(dim=1).clamp(min=1)
 
 
+def vectors_at(vectors: Tensor, place: Tensor) -> Tensor:
+    """Select the vectors of the particles at these places: [jets, tokens, dim] to [jets, places, dim]."""
+    return torch.take_along_dim(vectors, place.unsqueeze(-1), dim=1)
+
+
 def hidden_count(lengths: IntArray, fraction: float) -> IntArray:
     """``floor(fraction n)`` for a jet with n particles, but at least one, and always leaving one visible."""
     floor = np.floor(fraction * lengths + 1e-9).astype(np.int64)
@@ -112,14 +118,29 @@ def masked_parts(
         yield masked._replace(columns=column_tensors(part.columns, device))
 
 
+class MaskedMethod(Method):
+    """Base class of methods that hide particles of each jet at random.
+
+    Attributes
+    ----------
+    hidden : float
+        Fraction of the particles to hide.
+    """
+
+    hidden: float
+
+    def parts(
+        self, examples: Examples, level: Level, micro_tokens: int, device: torch.device, random: np.random.Generator
+    ) -> Iterator[MaskedJets]:
+        """Hide particles, and group jets by the number of visible ones."""
+        return masked_parts(examples, level, self.hidden, micro_tokens, device, random)
+
+
 def _taken(whole: Inputs, chosen: Tensor) -> Particles:
     """The chosen particles of each jet, moved to the front of a shorter batch."""
     length = int(padded_length(np.asarray(int(chosen.sum(dim=1).max()))))
     place = (~chosen).byte().argsort(dim=1, stable=True)[:, :length]
     ((name, tokens),) = whole.members.items()
-    values, missing = (
-        array.gather(1, place.unsqueeze(-1).expand(-1, -1, array.shape[-1]))
-        for array in (tokens.values, tokens.missing)
-    )
+    values, missing = vectors_at(tokens.values, place), vectors_at(tokens.missing, place)
     taken = Members(values, chosen.gather(1, place), missing, place=place)
     return Particles(whole._replace(members={name: taken}), place)

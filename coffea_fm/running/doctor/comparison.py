@@ -113,26 +113,44 @@ def _threads(there: Seen) -> Finding:
     return Finding("threads", "", told, "note", advice)
 
 
-def memory(need: Need, workers: Workers, used: int) -> Finding:
-    """Compare what a run predicts that a worker needs with its limit, as the run will.
+def memories(need: Need, workers: Mapping[str, tuple[Workers, int]], examined: str, used: int) -> Iterator[Finding]:
+    """Compare what a run predicts that a worker needs with the limit of each, as the run will.
+
+    Of the workers that were not examined, only the one with the least room is told, and only if it is too little.
 
     Parameters
     ----------
     need : Need
         Of the bundle.
-    workers : Workers
-        The workers, with the limit of the one that has least.
+    workers : mapping of str to (Workers, int)
+        Each worker by itself, and the bytes that it uses, by address.
+    examined : str
+        Address of the worker on which the bundle has run.
     used : int
-        Bytes in memory after the bundle has run.
+        Bytes in its memory after that.
     """
-    told = f"{_mib(used)} used, {_mib(need.fixed)} predicted before the first chunk, of {workers.limit}"
+    yield _memory("memory", need, workers[examined][0], used)
+    others = {address: worker for address, worker in workers.items() if address != examined}
+    if others:
+        address = max(others, key=lambda address: _fullness(need, *others[address]))
+        tightest = _memory(f"memory of {address}", need, *others[address])
+        if tightest.verdict != "ok":
+            yield tightest
+
+
+def _memory(what: str, need: Need, worker: Workers, used: int) -> Finding:
+    told = f"{_mib(used)} used, {_mib(need.fixed)} predicted before the first chunk, of {worker.limit}"
     try:
-        check_models(need, workers)
+        check_models(need, worker)
     except InputError as error:
-        return Finding("memory", "", told, "bad", str(error))
-    if max(need.fixed, used) < _FULL * workers.limit.size:
-        return Finding("memory", "", told)
-    return Finding("memory", "", told, "note", "little is left for chunks: dask pauses a worker at 80% of its limit")
+        return Finding(what, "", told, "bad", str(error))
+    if _fullness(need, worker, used) < _FULL:
+        return Finding(what, "", told)
+    return Finding(what, "", told, "note", "little is left for chunks: dask pauses a worker at 80% of its limit")
+
+
+def _fullness(need: Need, worker: Workers, used: int) -> float:
+    return max(need.fixed, used) / worker.limit.size
 
 
 def _clock(skew: float, uncertainty: float) -> Finding:

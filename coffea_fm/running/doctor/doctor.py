@@ -14,13 +14,13 @@ import cloudpickle  # type: ignore[import-untyped]
 from coffea_fm.inference import load
 from coffea_fm.running.clusters.table import dask_client
 from coffea_fm.running.doctor import examination
-from coffea_fm.running.doctor.comparison import compare, memory, python
+from coffea_fm.running.doctor.comparison import compare, memories, python
 from coffea_fm.running.doctor.diagnosis import Diagnosis
 from coffea_fm.running.memory import need_of
 from coffea_fm.running.models import models_of
 from coffea_fm.running.options import ClusterSettings
 from coffea_fm.running.sources import as_fileset
-from coffea_fm.running.workers import dask_workers
+from coffea_fm.running.workers import each_dask_worker
 
 _TRIES = 5
 
@@ -72,10 +72,10 @@ def doctor(
             return Diagnosis(cluster, worker, findings)
         skew, uncertainty = _clock(client, worker)
         there = client.submit(examination.examine, source, trees, workers=[worker], pure=False).result()
-        workers = dask_workers(client)
+        workers = each_dask_worker(client)
     here = examination.examine(source, trees)
-    need = need_of(models_of(tagger), 0.0, workers.threads)
-    findings = [*compare(here, there, skew, uncertainty), memory(need, workers, there["memory"])]
+    need = need_of(models_of(tagger), 0.0, 1)
+    findings = [*compare(here, there, skew, uncertainty), *memories(need, workers, worker, there["memory"])]
     return Diagnosis(cluster, there["host"], findings)
 
 

@@ -23,6 +23,7 @@ from coffea_fm.simulation.hh4b.selection import (
     SMALL_STORED_PT,
 )
 from coffea_fm.simulation.jets import Jets, cluster
+from coffea_fm.simulation.pythia import seeded
 from coffea_fm.simulation.records import candidate_records, hard_records
 from coffea_fm.simulation.truth import hard_particles
 
@@ -56,9 +57,7 @@ def simulate_events(
         `constituents` index the `candidates`; and `hard`, the particles of the hard process, which the jets'
         `matched` indexes (-1 for none).
     """
-    source = np.random.SeedSequence([seed, list(EVENT_PROCESSES).index(name), index, _DOMAIN])
-    random = np.random.default_rng(source.spawn(1)[0])
-    pythia_seed = int(source.generate_state(1)[0] % 900_000_000) + 1
+    pythia_seed, random = seeded(seed, list(EVENT_PROCESSES).index(name), index, _DOMAIN)
     for generated in generate_events(name, pythia_seed, batch=batch, flat=flat, further=pythia):
         yield _selected(generated, random)
 

@@ -13,19 +13,15 @@ import torch
 
 from coffea_fm.arrays import FloatArray, IntArray
 from coffea_fm.errors import InputError
-from coffea_fm.files import atomic
-from coffea_fm.nn.batches import Examples, padded_batches
 from coffea_fm.nn.checkpoint import load_checkpoint
 from coffea_fm.nn.model import Model, embedded_level
+from coffea_fm.nn.outputs import in_order, kept
 from coffea_fm.shards import RowGroup, ShardDataset
 from coffea_fm.shards.read import Columns
-from coffea_fm.tokens import Level, Packed
+from coffea_fm.tokens import Packed
 from coffea_fm.tokens.jagged import offsets_of, ranges
 
-MICRO_TOKENS = 4096
 
-
-@torch.no_grad()
 def embed_shards(
     model: Model, dataset: ShardDataset, *, cache: Path | None = None, device: torch.device | str = "cpu"
 ) -> FloatArray:
@@ -53,23 +49,25 @@ def embed_shards(
     InputError
         If the first fields of the jets are not the inputs of the network.
     """
-    path = None if cache is None else cache / f"{content_hash(model, dataset)}.npy"
-    if path is not None and path.exists():
-        return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
-    training = model.training
-    model.eval()
+    if cache is None:
+        return _embedded(model, dataset, device)
+    return kept(cache / f"{content_hash(model, dataset)}.npy", lambda: _embedded(model, dataset, device))
+
+
+def _embedded(model: Model, dataset: ShardDataset, device: torch.device | str) -> FloatArray:
     jets, reads = embedded_level(dataset.level), model.backbone.level.names
     if jets.names[: len(reads)] != reads:
         raise InputError(
             f"the network needs the jet fields {', '.join(reads)}, but the data have {', '.join(jets.names)}"
         )
     way = dataset.level.path(jets.name)
-    vectors = np.concatenate([_embed(model, packed.at(way), jets, device) for packed, _ in dataset])
+    training, backbone = model.training, model.eval().backbone
+    parts = [
+        in_order(lambda inputs: backbone(inputs).embedding, packed.at(way), jets, backbone.dim, device)
+        for packed, _ in dataset
+    ]
     model.train(training)
-    if path is not None:
-        with atomic(path) as temporary, temporary.open("wb") as file:
-            np.save(file, vectors)
-    return vectors
+    return np.concatenate(parts)
 
 
 def embeddings_of(
@@ -109,8 +107,7 @@ def content_hash(model: Model, dataset: ShardDataset) -> str:
     digest = sha256(f"{model.backbone.config!r} {read!r}".encode())
     for name, tensor in model.backbone.state_dict().items():
         digest.update(name.encode() + tensor.numpy(force=True).tobytes())
-    for path in dict.fromkeys(group.path for group in dataset.row_groups):
-        digest.update(sha256(path.read_bytes()).digest())
+    digest.update(dataset.content())
     return digest.hexdigest()
 
 
@@ -167,12 +164,3 @@ def _with_embedding(packed: Packed, way: Sequence[str], vectors: FloatArray) -> 
     members = packed.members[way[0]]
     things = _with_embedding(members.things, way[1:], vectors)
     return replace(packed, members={**packed.members, way[0]: replace(members, things=things)})
-
-
-def _embed(model: Model, packed: Packed, level: Level, device: torch.device | str) -> FloatArray:
-    vectors = np.empty((len(packed), model.backbone.dim), dtype=np.float32)
-    examples = Examples(packed, {"row": np.arange(len(packed))}, np.ones(len(packed), dtype=np.float32))
-    for batch in padded_batches(examples, level, MICRO_TOKENS, device):
-        rows = batch.columns["row"].numpy(force=True)
-        vectors[rows] = model.backbone(batch.inputs).embedding.numpy(force=True)
-    return vectors

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from coffea_fm.arrays import DoubleArray, IntArray
+from coffea_fm.kinematics import four_momenta
 from coffea_fm.methods.parts.views.exclusive_kt import exclusive_subjets
 from coffea_fm.nn.inputs import only_member
 from coffea_fm.tokens import Level, Packed
@@ -45,12 +46,10 @@ class Constituents(NamedTuple):
         """Those of packed jets; massless if the level has no mass, or if it is not to be used."""
         group = only_member(level)
         tokens = packed.members[group.name]
-        columns = {name: tokens.things.values[:, at].astype(np.float64) for at, name in enumerate(group.names)}
+        columns = dict(zip(group.names, tokens.things.values.T, strict=True))
         pt, eta, phi = (columns[name] for name in ("pt", "eta", "phi"))
-        momentum = np.stack((pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)), axis=1)
-        mass = np.zeros(len(pt)) if massless or "mass" not in columns else columns["mass"]
-        energy = np.sqrt(np.square(momentum).sum(axis=1) + mass**2)
-        return cls(np.concatenate((momentum, energy[:, np.newaxis]), axis=1), tokens.offsets)
+        mass = np.zeros_like(pt) if massless or "mass" not in columns else columns["mass"]
+        return cls(four_momenta(pt, eta, phi, mass), tokens.offsets)
 
     @property
     def jets(self) -> IntArray:

@@ -10,7 +10,7 @@ from coffea_fm.errors import RecipeError
 from coffea_fm.nn.blocks.low_rank import add_low_rank
 from coffea_fm.nn.checkpoint import NetworkConfig, load_checkpoint
 from coffea_fm.nn.heads.classification import ClassificationHeadConfig
-from coffea_fm.nn.heads.event import EventHead, JetHeadConfig
+from coffea_fm.nn.heads.event import EventHead, EventHeadConfig, JetHeadConfig
 from coffea_fm.nn.model import Model, embedded_level
 from coffea_fm.training.recipe.recipe import Recipe
 from coffea_fm.training.recipe.start import FrozenStart, LowRankStart, StartConfig
@@ -61,7 +61,8 @@ def starting_point(recipe: Recipe) -> StartingPoint | None:
     InputError
         If the checkpoint cannot be read.
     RecipeError
-        If its inputs or architecture differ from those of the recipe, or if it is a bundle.
+        If its inputs or architecture differ from those of the recipe, if it is a bundle, or if the jet head that computes
+        scores would read another embedding than the one it was trained with.
     """
     if recipe.start is None or recipe.start.checkpoint is None:
         return None
@@ -74,11 +75,12 @@ def starting_point(recipe: Recipe) -> StartingPoint | None:
                 f"{section}.{key} of the recipe is {ours}, but the checkpoint {recipe.start.checkpoint} was trained with "
                 f"{theirs}: copy the section {section} of its recipe"
             )
-    change = _change_of_embedding(recipe, trained)
     head = trained.head
     if trained.level.name == "event" or not isinstance(head, ClassificationHeadConfig):
-        return StartingPoint(model, None, change)
-    return StartingPoint(model, JetHeadConfig(config=head, classes=trained.classes), change)
+        jet_head = None
+    else:
+        jet_head = JetHeadConfig(config=head, classes=trained.classes)
+    return StartingPoint(model, jet_head, _change_of_embedding(recipe, trained, jet_head))
 
 
 def start_from(model: Model, recipe: Recipe, start: StartingPoint | None) -> None:
@@ -163,10 +165,15 @@ def _compared(recipe: Recipe, trained: NetworkConfig) -> Iterator[tuple[str, str
         yield "backbone", key, mine.get(key), before.get(key)
 
 
-def _change_of_embedding(recipe: Recipe, trained: NetworkConfig) -> str:
+def _change_of_embedding(recipe: Recipe, trained: NetworkConfig, jet_head: JetHeadConfig | None) -> str:
     ours, theirs = (getattr(backbone, "embedding", None) for backbone in (recipe.backbone, trained.backbone))
     if ours == theirs:
         return ""
+    if jet_head is not None and isinstance(recipe.head, EventHeadConfig) and "scores" in recipe.head.reads:
+        raise RecipeError(
+            f"backbone.embedding is {ours}, but the jet head of the checkpoint was trained with {theirs}: set "
+            f"backbone.embedding: {theirs}, or head.reads: [embedding]"
+        )
     new = (
         "its weights are new, and are trained with the head" if ours in {"attention", "layers"} else "it has no weights"
     )

@@ -14,7 +14,7 @@ from coffea_fm.methods.method import Method
 from coffea_fm.nn.batches import Examples, padded_batches
 from coffea_fm.nn.model import Model
 from coffea_fm.shards import ShardDataset
-from coffea_fm.tokens import Level
+from coffea_fm.tokens import Level, Packed
 from coffea_fm.training.data.sampling import Stream, generator, split_by_tokens
 from coffea_fm.training.data.weights import Weights
 from coffea_fm.training.loop.collapse import embedding_rank, embedding_spread
@@ -68,7 +68,7 @@ def validation_metrics(
                     sums[:-1] += (metrics * part.weight).sum(dim=1)
                     sums[-1] += part.weight.sum()
         if mine:
-            first = examples.take(np.arange(min(watched, len(packed))))
+            first = packed.take(np.arange(min(watched, len(packed))))
             embeddings += _embeddings(method.model, first, data.level, config.micro_tokens, fabric.device)
     sums = added(fabric, sums)
     means = dict(zip(method.metrics, (sums[:-1] / sums[-1]).tolist(), strict=True))
@@ -77,15 +77,14 @@ def validation_metrics(
 
 
 def _embeddings(
-    model: Model, examples: Examples, level: Level, micro_tokens: int, device: torch.device
+    model: Model, packed: Packed, level: Level, micro_tokens: int, device: torch.device
 ) -> Iterator[Tensor]:
-    """Embeddings of jets, float32 [n, dim]."""
-    if level.name != model.level.name:  # the rows are several simulations of jets
+    """Embeddings of the jets that are the rows, or that the rows hold (events, or simulations of a jet), float32 [n, dim]."""
+    if level.name != model.backbone.level.name:
         (level,) = level.members
-        things = examples.packed.members[level.name].things
-        examples = Examples(things, {}, np.ones(len(things), np.float32))
-    for batch in padded_batches(examples, level, micro_tokens, device):
-        known, jets = model.known(batch.inputs), model.backbone.level.name
-        yield (
-            known["embedding"] if "embedding" in known else known[f"{jets}_embedding"][known[f"{jets}_mask"]]
-        ).float()
+        packed = packed.members[level.name].things
+    if "embedding" in packed.known:
+        yield torch.as_tensor(packed.known["embedding"], device=device)
+        return
+    for batch in padded_batches(Examples(packed, {}, np.ones(len(packed), np.float32)), level, micro_tokens, device):
+        yield model.backbone(batch.inputs).embedding.float()

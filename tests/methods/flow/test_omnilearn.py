@@ -23,7 +23,7 @@ from coffea_fm.nn.backbones.pet2 import PET2Config
 from coffea_fm.nn.backbones.set_transformer import SetTransformerConfig
 from coffea_fm.nn.batches import Batch
 from coffea_fm.nn.batches import make_inputs as padded
-from coffea_fm.nn.checkpoint import load_checkpoint
+from coffea_fm.nn.checkpoint import load_checkpoint, save_checkpoint
 from coffea_fm.nn.heads.classification import ClassificationHeadConfig
 from coffea_fm.nn.model import Model
 from coffea_fm.shards import ShardDataset
@@ -33,6 +33,7 @@ from coffea_fm.training.generation.load import load_generator
 from coffea_fm.training.generation.substructure import OBSERVABLES
 
 TINY: dict[str, Any] = {"dim": 16, "layers": 1, "heads": 2, "class_layers": 1, "neighbours": 3}
+TRACK = ["d0", "d0_error", "dz", "dz_error"]
 BACKBONE: dict[str, Any] = {"kind": "pet2", **TINY, "pair_bias": False, "features": "kinematic", "time": True}
 
 
@@ -273,3 +274,33 @@ def test_the_number_of_classes_must_be_that_of_the_data(trained: Path, tmp_path:
     wrong = recipe(trained, "jet-flow", method={"kind": "jet-flow", "classes": 3})
     with pytest.raises(RecipeError, match=r"method\.classes is 3, but .* has 2: narrow, wide"):
         pretrain(wrong, tmp_path, show_progress=False)
+
+
+@pytest.mark.parametrize("further", [["pdgId", *TRACK], [*TRACK, "pdgId"], [*TRACK, "pdgId", "charge"]])
+def test_types_and_impact_parameters_are_kept_with_and_without_charge(
+    trained: Path, tmp_path: Path, further: list[str]
+) -> None:
+    """What is missing of a particle is that of the real one, so no charge is needed to know it."""
+    fields = ["pt", "eta", "phi", "mass", *further]
+    made = recipe(
+        trained,
+        "jet-flow",
+        inputs={"fields": fields, "max_tokens": 40},
+        backbone=BACKBONE | {"features": "identified"},
+        method={"kind": "jet-flow", "steps": 1},
+    )
+    network = made.network(("narrow", "wide"))
+    method = made.method.build(network.build())
+    save_checkpoint(tmp_path / "best", method.model.state_dict(), network, {})
+    method.describe(tmp_path / "best")
+    coffea_fm.generate(tmp_path / "best", tmp_path / "made", 10, data=trained / "validation")
+    data = ShardDataset(tmp_path / "made")
+    assert data.level.members[0].names == tuple(fields)
+    tokens = data.read(data.row_groups)[0].members["constituents"].things
+    columns = dict(zip(fields, tokens.values.T, strict=True))
+    neutral = np.isin(columns["pdgId"], (22, 130))
+    assert 0 < neutral.mean() < 1
+    assert np.isin(columns["pdgId"], (22, 130, 11, -11, 13, -13, 211, -211)).all()
+    np.testing.assert_array_equal(tokens.missing, np.repeat(neutral[:, np.newaxis], 4, axis=1))
+    for name in TRACK:
+        np.testing.assert_array_equal(columns[name] == 0, neutral)

@@ -149,5 +149,15 @@ def test_the_jet_is_the_sum_of_its_particles() -> None:
 
 
 def test_what_the_codes_do_not_give_is_named() -> None:
-    with pytest.raises(RecipeError, match=r"reads d0, d0_error, dz, dz_error of each particle"):
-        require(LEVEL, ("pt", "eta", "phi", "mass", "charge", "pdgId"))
+    momentum = ("pt", "eta", "phi", "mass")
+    line = r"write 'fields: \[pt, eta, phi, d0, d0_error, dz, dz_error\]' in the section method"
+    with pytest.raises(RecipeError, match=f"reads d0, d0_error, dz, dz_error of each particle.*{line}"):
+        require(LEVEL, (*momentum, "charge", "pdgId"))
+    with pytest.raises(RecipeError, match=r"reads charge, pdgId, d0.* write 'id: 0.3' and 'fields: \[pt, eta, phi, d0"):
+        require(LEVEL, momentum)
+    typed = jet_level((token_level("constituents", (*momentum, "pdgId")),), LEVEL.names)
+    with pytest.raises(RecipeError, match=r"reads pdgId .* write 'id: 0.3' in the section method"):
+        require(typed, momentum)
+    weighted = jet_level((token_level("constituents", (*momentum, "d0", "weight")),), LEVEL.names)
+    with pytest.raises(RecipeError, match=r"reads d0, weight .* train it without weight in inputs.fields"):
+        require(weighted, (*momentum, "charge", "pdgId"))

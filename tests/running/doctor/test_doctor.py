@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from coffea_fm.cli import main
 from coffea_fm.errors import InputError
 from coffea_fm.limits import MemoryLimit
-from coffea_fm.running.doctor.comparison import compare, memory, python
+from coffea_fm.running.doctor.comparison import compare, memories, python
 from coffea_fm.running.doctor.diagnosis import Diagnosis, Finding
 from coffea_fm.running.doctor.examination import examine
 from coffea_fm.running.memory import MIB, check_models, need_of
@@ -91,7 +91,9 @@ def test_the_memory_is_that_which_a_run_predicts_and_the_limit_is_that_which_it_
     need = need_of([Model("a", 100 * MIB, 0.0)], 0.0, 1)
 
     def found(size: int) -> Finding:
-        return memory(need, Workers(1, 1, MemoryLimit(size, "the control group of the job or container")), 300 * MIB)
+        limit = MemoryLimit(size, "the control group of the job or container")
+        (finding,) = memories(need, {"a": (Workers(1, 1, limit), 0)}, "a", 300 * MIB)
+        return finding
 
     assert need.fixed == 615 * MIB
     assert found(4000 * MIB).verdict == "ok"
@@ -101,6 +103,23 @@ def test_the_memory_is_that_which_a_run_predicts_and_the_limit_is_that_which_it_
         check_models(need, Workers(1, 1, MemoryLimit(615 * MIB, "the control group of the job or container")))
     assert found(615 * MIB).advice == str(error.value)
     assert "0.60 GiB (the control group of the job or container)" in found(615 * MIB).there
+
+
+def test_each_worker_is_compared_with_its_own_limit() -> None:
+    need = need_of([Model("a", 100 * MIB, 0.0)], 0.0, 1)
+
+    def found(*workers: tuple[int, int]) -> list[tuple[str, str]]:
+        """Of workers with these limits and uses in MiB, of which the first is examined and uses 2,000 MiB then."""
+        each = {
+            f"tcp://{index}": (Workers(1, 1, MemoryLimit(limit * MIB, "dask")), used * MIB)
+            for index, (limit, used) in enumerate(workers)
+        }
+        return [(finding.what, finding.verdict) for finding in memories(need, each, "tcp://0", 2000 * MIB)]
+
+    assert found((4000, 0), (1500, 200)) == [("memory", "ok")]
+    assert found((2500, 0), (9000, 200)) == [("memory", "note")]
+    assert found((4000, 0), (9000, 0), (600, 0), (700, 0)) == [("memory", "ok"), ("memory of tcp://2", "bad")]
+    assert found((4000, 0), (1500, 1400)) == [("memory", "ok"), ("memory of tcp://1", "note")]
 
 
 def unchanged(there: dict[str, Any]) -> None:

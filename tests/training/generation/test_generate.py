@@ -181,8 +181,10 @@ def test_what_cannot_be_generated_says_why(folder: Path, tmp_path: Path) -> None
         coffea_fm.generate(tmp_path / "plain", tmp_path / "no")
     with pytest.raises(InputError, match="of given momenta: give a folder of shards"):
         coffea_fm.generate(best(folder, "next"), tmp_path / "no")
-    with pytest.raises(RecipeError, match=r"reads d0, d0_error, dz, dz_error of each particle.*method\.fields"):
+    line = r"write 'fields: \[pt, eta, phi, d0, d0_error, dz, dz_error\]' in the section method of its recipe .* train again"
+    with pytest.raises(RecipeError, match=rf"reads d0, d0_error, dz, dz_error of each particle.*{line}"):
         coffea_fm.generate(best(folder, "blind"), tmp_path / "no", 10, data=folder / "validation")
+    assert not (tmp_path / "no").exists()
     coffea_fm.generate(best(folder, "omni"), tmp_path / "twice", 5)
     with pytest.raises(RecipeError, match="already holds shards"):
         coffea_fm.generate(best(folder, "omni"), tmp_path / "twice", 5)

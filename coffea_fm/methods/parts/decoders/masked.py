@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from coffea_fm.errors import RecipeError
 from coffea_fm.methods.parts.decoders.stack import DecoderConfig, Stack
-from coffea_fm.methods.parts.masked_jets import MaskedJets
+from coffea_fm.methods.parts.masked_jets import MaskedJets, vectors_at
 from coffea_fm.nn.backbones import Backbone, Replacement
 from coffea_fm.nn.inputs import BackboneOutput, only_member
 
@@ -111,7 +111,7 @@ class ReplacedPredictor(nn.Module):
         place = part.hidden.place
         hidden = torch.zeros_like(part.whole.tokens.mask).scatter(1, place, part.hidden.mask)
         output: BackboneOutput = backbone(part.whole, Replacement(hidden, self.stand_in))
-        vectors = output.token_vectors.gather(1, place.unsqueeze(-1).expand(-1, -1, self.dim))
+        vectors = vectors_at(output.token_vectors, place)
         vectors = vectors + order_vectors(self.places, part, self.position)
         return Predicted(part.of_hidden(vectors), output.embedding)
 

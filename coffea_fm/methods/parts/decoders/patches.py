@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from coffea_fm.errors import RecipeError
 from coffea_fm.methods.parts.decoders.stack import DecoderConfig, Stack
 from coffea_fm.methods.parts.patches.patched_jets import PatchedJets
-from coffea_fm.methods.parts.patches.position import PositionVectors
+from coffea_fm.methods.parts.patches.relative_eta_phi import PositionVectors
 from coffea_fm.nn.backbones import Backbone
 from coffea_fm.nn.inputs import only_member
 

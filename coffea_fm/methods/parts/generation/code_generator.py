@@ -75,9 +75,10 @@ class CodeGenerator(JetGenerator):
     @torch.no_grad()
     def generate(self, jets: Inputs, classes: Tensor | None, config: SamplingConfig, random: torch.Generator) -> Packed:
         """Generate one jet for each of these."""
+        level = self.generated_level()
         logits, kinds = self.steps(jets, classes)
         codes = sample(len(jets.values), self.longest, logits, kinds, config, random)
-        return self._packed(codes, jets)
+        return self._packed(codes, jets, level)
 
     @torch.no_grad()
     def decoded(self, jets: Inputs) -> Packed:
@@ -85,10 +86,9 @@ class CodeGenerator(JetGenerator):
         mask = jets.tokens.mask
         names = only_member(self.model.backbone.level).names
         kinds = kinds_of(jets, names.index("pdgId")) if self.types else torch.zeros_like(mask, dtype=torch.int64)
-        return self._packed(Codes(self.tokenizer.codes(jets), kinds, mask), jets)
+        return self._packed(Codes(self.tokenizer.codes(jets), kinds, mask), jets, self.generated_level())
 
-    def _packed(self, codes: Codes, jets: Inputs) -> Packed:
-        level = self.generated_level()
+    def _packed(self, codes: Codes, jets: Inputs, level: Level) -> Packed:
         columns = particles(self.tokenizer, codes, self.axis(jets), types=self.types)
         return as_packed(columns, codes.mask, level)
 

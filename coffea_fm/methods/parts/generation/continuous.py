@@ -22,6 +22,7 @@ from coffea_fm.nn.backbones.set_transformer import SetTransformer
 from coffea_fm.nn.inputs import Inputs, only_member
 from coffea_fm.nn.model import Model
 from coffea_fm.shards import ShardDataset
+from coffea_fm.tokens import Level
 
 
 class ContinuousConfig(CodeGeneratorConfig):
@@ -104,10 +105,15 @@ class Continuous(CodeGenerator):
         of_codes, of_kinds = self.head.losses(self.vectors(inputs), targets, kinds)
         return of_codes, self.weight * of_kinds
 
+    def generated_level(self) -> Level:
+        """What is known of generated jets: all that the network reads of them."""
+        level = super().generated_level()
+        require(self.backbone.level, only_member(level).names)
+        return level
+
     def steps(self, jets: Inputs, classes: Tensor | None) -> tuple[Logits, Kinds | None]:  # noqa: ARG002
         """Functions for `sample`. The backbone reads all particles again for each next one."""
         level = self.model.backbone.level
-        require(level, only_member(self.generated_level()).names)
         latest = torch.empty(0)
 
         def logits(codes: Codes, alive: Tensor) -> Tensor:

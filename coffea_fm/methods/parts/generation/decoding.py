@@ -10,6 +10,7 @@ from torch import Tensor
 
 from coffea_fm.arrays import FloatArray
 from coffea_fm.errors import RecipeError
+from coffea_fm.kinematics import four_momenta
 from coffea_fm.methods.parts.generation.sampling import Codes
 from coffea_fm.methods.parts.targets.identity import KINDS
 from coffea_fm.methods.parts.tokenizers.load import Tokenizer
@@ -20,6 +21,7 @@ from coffea_fm.nn.kinematics import wrap
 from coffea_fm.tokens import Level, Members, Packed, jet_level, token_level
 
 JET = ("pt_raw", "eta", "phi", "mass_raw")
+TYPE = ("charge", "pdgId")
 TRACK = ("d0", "d0_error", "dz", "dz_error")
 _MASSES = {211: 0.13957, 13: 0.10566, 11: 0.000511, 22: 0.0, 130: 0.0}
 """Of the types of particles, in GeV; a neutral hadron is an energy in the calorimeter, and massless."""
@@ -37,7 +39,7 @@ def generated_level(tokenizer: Tokenizer, longest: int, *, types: bool) -> Level
     absent = [name for name in ("pt", "eta", "phi") if name not in coded]
     if absent:
         raise RecipeError(f"no jets can be generated from codes without {', '.join(absent)}: add them to its fields")
-    more = ("charge", "pdgId", *(name for name in TRACK if name in tokenizer.fields.names)) if types else ()
+    more = (*TYPE, *(name for name in TRACK if name in tokenizer.fields.names)) if types else ()
     group = token_level("constituents", ("pt", "eta", "phi", "mass", *more), minimum=1, maximum=longest)
     return jet_level((group,), JET)
 
@@ -80,14 +82,26 @@ def require(level: Level, known: Iterable[str]) -> None:
     Raises
     ------
     RecipeError
+        The message has the lines that the recipe needs.
     """
-    known = tuple(known)
-    absent = [name for name in only_member(level).names if name not in known]
-    if absent:
-        raise RecipeError(
-            f"this network reads {', '.join(absent)} of each particle, which its codes do not contain: to generate jets, "
-            "train it with these names in method.fields, or without them in inputs.fields"
-        )
+    known, names = tuple(known), only_member(level).names
+    absent = [name for name in names if name not in known]
+    if not absent:
+        return
+    reads = (
+        f"this network reads {', '.join(absent)} of each particle, which its codes do not contain: to generate jets,"
+    )
+    never = [name for name in absent if name not in (*TYPE, *TRACK)]
+    if never:
+        raise RecipeError(f"{reads} train it without {', '.join(never)} in inputs.fields")
+    lines = [] if set(TYPE) <= set(known) else ["'id: 0.3'"]
+    if not set(absent) <= set(TYPE):
+        coded = ("pt", "eta", "phi", *(name for name in TRACK if name in names))
+        lines.append(f"'fields: [{', '.join(coded)}]'")
+    raise RecipeError(
+        f"{reads} write {' and '.join(lines)} in the section method of its recipe (fields of a trained tokenizer in the "
+        "recipe of that) and train again, or leave them out of inputs.fields"
+    )
 
 
 def as_inputs(jets: Inputs, level: Level, columns: dict[str, Tensor], mask: Tensor) -> Inputs:
@@ -105,13 +119,13 @@ def as_packed(columns: dict[str, Tensor], mask: Tensor, level: Level, missing: T
     What is missing of each particle, bool [jets, tokens, names], is by default what neutral ones do not have.
     """
     group = only_member(level)
-    names = [name for name in group.names if name not in group.missing_names]
     rows = {name: columns[name][mask].double().numpy() for name in group.names}
     values = np.stack([rows[name] for name in group.names], axis=1).astype(np.float32)
     absent = np.zeros((len(values), len(group.missing_names)), dtype=np.bool_)
     if group.missing_names:
         absent[:] = (rows["charge"] == 0)[:, np.newaxis] if missing is None else missing[mask].numpy()
-        values[:, len(names) :][absent] = 0.0
+        places = [group.names.index(name) for name in group.missing_names]
+        values[:, places] = np.where(absent, 0.0, values[:, places])
     counts = mask.sum(dim=1).numpy()
     tokens = sort_tokens(Members(counts, Packed(values, absent)), group)
     jet = _sums(rows, mask)
@@ -121,10 +135,8 @@ def as_packed(columns: dict[str, Tensor], mask: Tensor, level: Level, missing: T
 def _sums(rows: dict[str, np.ndarray], mask: Tensor) -> FloatArray:
     """pT, eta, phi and mass of each jet, float32 [jets, 4]."""
     jet = mask.nonzero()[:, 0].numpy()
-    px, py = rows["pt"] * np.cos(rows["phi"]), rows["pt"] * np.sin(rows["phi"])
-    pz = rows["pt"] * np.sinh(rows["eta"])
-    energy = np.sqrt(px**2 + py**2 + pz**2 + rows["mass"] ** 2)
-    x, y, z, e = (np.bincount(jet, part, minlength=len(mask)) for part in (px, py, pz, energy))
+    momenta = four_momenta(rows["pt"], rows["eta"], rows["phi"], rows["mass"])
+    x, y, z, e = (np.bincount(jet, part, minlength=len(mask)) for part in momenta.T)
     pt = np.hypot(x, y)
     mass = np.sqrt(np.maximum(e**2 - z**2 - pt**2, 0.0))
     result: FloatArray = np.stack((pt, np.arcsinh(z / pt), np.arctan2(y, x), mass), axis=1).astype(np.float32)

@@ -11,7 +11,7 @@ from coffea_fm.arrays import DoubleArray, FloatArray, Floats, IntArray
 from coffea_fm.config import Config
 from coffea_fm.methods.parts.masked_jets import hidden_count
 from coffea_fm.methods.parts.patches.partition import ParticlePatches, Patches
-from coffea_fm.methods.parts.patches.position import relative_positions
+from coffea_fm.methods.parts.patches.relative_eta_phi import relative_positions
 from coffea_fm.nn.inputs import only_member
 from coffea_fm.tokens import Level, Packed
 from coffea_fm.tokens.jagged import offsets_of

@@ -10,8 +10,8 @@ from pydantic import Field, PositiveInt
 
 from coffea_fm.arrays import FloatArray, IntArray
 from coffea_fm.config import Config
-from coffea_fm.methods.parts.patches.position import relative_positions
-from coffea_fm.methods.parts.views.clustering import four_momenta
+from coffea_fm.methods.parts.patches.relative_eta_phi import relative_positions
+from coffea_fm.methods.parts.views.clustering import token_momenta
 from coffea_fm.methods.parts.views.exclusive_kt import exclusive_subjets
 from coffea_fm.nn.inputs import only_member
 from coffea_fm.tokens import Level, Packed
@@ -59,7 +59,7 @@ class SubjetPatches(Partition):
         tokens = packed.members[group.name]
         power = 1.0 if self.algorithm == "kt" else 0.0
         counts = np.array([self.subjets], dtype=np.int64)
-        labels: IntArray = exclusive_subjets(four_momenta(tokens, group), tokens.offsets, counts, power)[0]
+        labels: IntArray = exclusive_subjets(token_momenta(tokens, group), tokens.offsets, counts, power)[0]
         return labels
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coffea_fm.methods.parts.masked_jets import MaskedJets
+from coffea_fm.methods.parts.masked_jets import MaskedJets, vectors_at
 from coffea_fm.methods.parts.patches.hiding import NOT_HIDDEN, HiddenPatches
 from coffea_fm.nn.batches import Examples
 from coffea_fm.nn.grouping import cheapest_groups
@@ -48,16 +48,14 @@ class PatchedJets(NamedTuple):
         n_patches = int(number.max()) + 1 if number.numel() else 0
         patch = number.gather(1, jets.hidden.place).masked_fill(~jets.hidden.mask, n_patches)
         mask = torch.arange(n_patches, device=number.device) <= number.amax(dim=1, keepdim=True)
-        centre, position = (
-            known[name].gather(1, particles.place.unsqueeze(-1).expand(-1, -1, 2))
-            for name, particles in (("centre", jets.hidden), ("position", jets.visible))
-        )
+        centre = vectors_at(known["centre"], jets.hidden.place)
+        position = vectors_at(known["position"], jets.visible.place)
         patched = cls(jets, patch, mask, mask.new_empty(0), position)
         return patched._replace(centre=patched.mean_by_patch(centre))
 
     def of_hidden_particles(self, vectors: Tensor) -> Tensor:
         """Select the vectors of hidden particles among those of all particles: [jets, tokens, dim] to [jets, hidden, dim]."""
-        return vectors.gather(1, self.jets.hidden.place.unsqueeze(-1).expand(-1, -1, vectors.shape[-1]))
+        return vectors_at(vectors, self.jets.hidden.place)
 
     def mean_by_patch(self, vectors: Tensor) -> Tensor:
         """Mean over the particles of each hidden patch: [jets, hidden, dim] to [jets, patches, dim]."""

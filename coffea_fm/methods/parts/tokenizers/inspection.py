@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import hist
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from coffea_fm.arrays import DoubleArray, IntArray
@@ -13,6 +15,8 @@ from coffea_fm.methods.parts.tokenizers.fields import unit_of
 from coffea_fm.methods.parts.tokenizers.load import Tokenizer
 from coffea_fm.methods.parts.tokenizers.sample import sample_jets
 from coffea_fm.nn.batches import Examples, padded_batches
+from coffea_fm.plots.bins import Bins
+from coffea_fm.plots.style import COLORS, fit_range, style
 from coffea_fm.shards import ShardDataset
 
 
@@ -103,27 +107,48 @@ def summary(tokenizer: Tokenizer, seen: Inspection) -> dict[str, Any]:
     }
 
 
+@style()
 def figure(tokenizer: Tokenizer, seen: Inspection) -> Figure:
-    """Plot the frequency of the codes, and each field with its reconstruction."""
+    """Plot the frequency of the codes, and each field with its reconstruction.
+
+    Bands are statistical errors, as if the particles of a jet were independent.
+    """
     names = tokenizer.fields.names
     columns = 4
     rows = -(-(len(names) + 1) // columns)
-    drawing = Figure(figsize=(4 * columns, 3.2 * rows), layout="constrained")
+    drawing = Figure(figsize=(5 * columns, 4.2 * rows), layout="constrained")
     axes = drawing.subplots(rows, columns, squeeze=False).flatten()
-    axes[0].plot(np.sort(seen.counts)[::-1])
-    axes[0].set(xlabel="Codes, by frequency", ylabel="Particles", yscale="symlog")
+    _draw_codes(axes[0], seen.counts)
     for index, name in enumerate(names):
-        pair = [values[:, index][~np.isnan(values[:, index])] for values in (seen.truth, seen.restored)]
-        low, high = np.quantile(pair[0], [0.01, 0.99])
-        bins = np.geomspace(low, high, 41) if name == "pt" else np.linspace(low, high, 41)
-        for values, label in zip(pair, ("true", "from codes"), strict=True):
-            axes[index + 1].hist(values, bins, histtype="step", label=label)
-        axes[index + 1].set(xlabel=_label(name), ylabel="Particles / bin", yscale="log")
-        axes[index + 1].set(xscale="log" if name == "pt" else "linear")
-        axes[index + 1].legend(fontsize="small")
+        _draw_field(axes[index + 1], name, seen.truth[:, index], seen.restored[:, index])
     for unused in axes[len(names) + 1 :]:
         unused.remove()
     return drawing
+
+
+def _draw_codes(axes: Axes, counts: IntArray) -> None:
+    falling = np.sort(counts)[::-1].astype(np.float64)
+    edges = np.arange(len(falling) + 1.0)
+    Bins(edges, falling, np.sqrt(falling), "Codes, by frequency", "Particles").draw(axes, color=COLORS[0])
+    axes.set(xlabel="Codes, by frequency", ylabel="Particles / code", xlim=(0, len(falling)))
+    fit_range(axes, falling)
+
+
+def _draw_field(axes: Axes, name: str, truth: DoubleArray, restored: DoubleArray) -> None:
+    low, high = np.nanquantile(truth, [0.01, 0.99])
+    edges = np.geomspace(low, high, 41) if name == "pt" else np.linspace(low, high, 41)
+    before, after = (_counted(values[~np.isnan(values)], edges, _label(name)) for values in (truth, restored))
+    before.draw(axes, color=COLORS[8], label="true", gaps=True)
+    after.draw(axes, color=COLORS[0], label="from codes", linestyle="--", gaps=True)
+    per_bin, scale = (before.per_bin, "log") if name == "pt" else ("Particles / bin", "linear")
+    axes.set(xlabel=before.quantity, ylabel=per_bin, xlim=(low, high), xscale=scale)
+    fit_range(axes, np.concatenate((before.values, after.values)))
+    axes.legend(fontsize="small")
+
+
+def _counted(values: DoubleArray, edges: DoubleArray, label: str) -> Bins:
+    axis = hist.axis.Variable(edges, label=label)
+    return Bins.of(hist.Hist(axis, storage=hist.storage.Weight(), label="Particles").fill(values))
 
 
 def _label(name: str) -> str:

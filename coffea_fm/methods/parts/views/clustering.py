@@ -12,6 +12,7 @@ from pydantic import PositiveInt
 
 from coffea_fm.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from coffea_fm.errors import RecipeError
+from coffea_fm.kinematics import four_momenta
 from coffea_fm.methods.parts.views.base import BaseChange, sort_tokens
 from coffea_fm.methods.parts.views.exclusive_kt import exclusive_subjets
 from coffea_fm.nn.inputs import only_member
@@ -56,7 +57,7 @@ def coarse(packed: Packed, level: Level, counts: Sequence[int]) -> list[Packed]:
     """
     group = only_member(level)
     tokens = packed.members[group.name]
-    momenta = four_momenta(tokens, group)
+    momenta = token_momenta(tokens, group)
     falling = np.unique(np.asarray(counts, dtype=np.int64))[::-1].copy()
     labels = exclusive_subjets(momenta, tokens.offsets, falling)
     views = {
@@ -66,7 +67,7 @@ def coarse(packed: Packed, level: Level, counts: Sequence[int]) -> list[Packed]:
     return [views[count] for count in counts]
 
 
-def four_momenta(tokens: Members, group: Level) -> DoubleArray:
+def token_momenta(tokens: Members, group: Level) -> DoubleArray:
     """px, py, pz and E of tokens, float64 [n_tokens, 4].
 
     Raises
@@ -76,12 +77,7 @@ def four_momenta(tokens: Members, group: Level) -> DoubleArray:
     """
     if "mass" not in group.names:
         raise RecipeError(f"clustering needs the mass of the {group.name}: add mass to inputs.fields")
-    pt, eta, phi, mass = (
-        tokens.things.values[:, group.names.index(name)].astype(np.float64) for name in ("pt", "eta", "phi", "mass")
-    )
-    momentum = np.stack((pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)), axis=1)
-    energy = np.sqrt(np.square(momentum).sum(axis=1) + mass**2)
-    return np.concatenate((momentum, energy[:, np.newaxis]), axis=1)
+    return four_momenta(*(tokens.things.values[:, group.names.index(name)] for name in ("pt", "eta", "phi", "mass")))
 
 
 def _merged(tokens: Members, group: Level, momenta: DoubleArray, label: IntArray) -> Members:

@@ -14,8 +14,8 @@ from coffea_fm.methods.parts.masked_jets import hidden_count
 from coffea_fm.methods.parts.patches.hiding import HiddenPatches
 from coffea_fm.methods.parts.patches.partition import NeighbourPatches, ParticlePatches, Partition, SubjetPatches
 from coffea_fm.methods.parts.patches.patched_jets import patched_steps
-from coffea_fm.methods.parts.patches.position import PositionVectors, relative_positions
-from coffea_fm.methods.parts.views.clustering import four_momenta
+from coffea_fm.methods.parts.patches.relative_eta_phi import PositionVectors, relative_positions
+from coffea_fm.methods.parts.views.clustering import token_momenta
 from coffea_fm.nn.batches import Examples
 from coffea_fm.tokens import Members, Packed, jet_level, token_level
 
@@ -60,7 +60,7 @@ def test_every_particle_is_in_one_patch_of_its_own_jet(partition: Partition, pac
 def test_subjets_are_those_of_fastjet(algorithm: str, packed: Packed) -> None:
     tokens = tokens_of(packed)
     found = sets_of(SubjetPatches(algorithm=algorithm, subjets=4)(packed, LEVEL), tokens)
-    momenta = four_momenta(tokens, LEVEL.members[0])
+    momenta = token_momenta(tokens, LEVEL.members[0])
     which = {"cambridge-aachen": fastjet.cambridge_algorithm, "kt": fastjet.kt_algorithm}[algorithm]
     for jet in np.flatnonzero(tokens.counts >= 4)[:30]:
         particles = []

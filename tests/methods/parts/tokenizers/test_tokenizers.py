@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from coffea_fm.cli import main
 from coffea_fm.errors import RecipeError
-from coffea_fm.methods.parts.tokenizers.inspection import code_usage
+from coffea_fm.methods.parts.tokenizers.inspection import code_usage, figure, inspect
 from coffea_fm.methods.parts.tokenizers.kmeans import KMeansConfig, KMeansTokenizer
 from coffea_fm.methods.parts.tokenizers.load import load_tokenizer
 from coffea_fm.methods.parts.tokenizers.vq import VQTokenizer
@@ -75,6 +75,26 @@ def test_kmeans_is_deterministic_and_knows_only_the_particle(train_data: ShardDa
     changed = inputs.tokens.values.clone()
     changed[:, 1:] *= 2
     assert torch.equal(made[0].codes(with_tokens(inputs, values=changed))[:, 0], codes[:, 0])
+
+
+def test_the_figure_has_statistical_errors(train_data: ShardDataset) -> None:
+    tokenizer = KMeansTokenizer(KMeansConfig(codes=16), LEVEL)
+    tokenizer.fit(train_data, seed=0)
+    seen = inspect(tokenizer, train_data)
+    drawn = figure(tokenizer, seen)
+    assert len(drawn.axes) == 1 + len(tokenizer.fields.names)
+    codes, pt = (axes.patches for axes in drawn.axes[:2])  # pairs of a line and its band
+    line, band = (patch.get_data() for patch in codes)
+    np.testing.assert_array_equal(line.values, np.sort(seen.counts)[::-1])
+    np.testing.assert_allclose(band.values - line.values, np.sqrt(line.values))
+    np.testing.assert_allclose(line.values - band.baseline, np.sqrt(line.values))
+    assert len(pt) == 4
+    line, band = (patch.get_data() for patch in pt[:2])
+    filled, widths = line.values > 0, np.diff(line.edges)
+    number = np.histogram(seen.truth[:, 0], line.edges)[0]
+    assert number[:-1].sum() > 1000
+    np.testing.assert_allclose((line.values * widths)[:-1], np.where(number, number, np.nan)[:-1])
+    np.testing.assert_allclose(((band.values - line.values) * widths)[filled], np.sqrt(line.values * widths)[filled])
 
 
 def test_kmeans_command(kmeans_recipe: Path, tmp_path: Path, train_data: ShardDataset) -> None:

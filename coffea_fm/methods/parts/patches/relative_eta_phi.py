@@ -1,4 +1,4 @@
-"""Where particles are in their jet, and vectors that say so."""
+"""η and φ of particles relative to the axis of their jet, and vectors of both."""
 
 from __future__ import annotations
 
