@@ -65,7 +65,7 @@ benchmark-real-files: .venv/.test  ## the kinematic tagger on every real file wi
 benchmark-pretraining: .venv/.test  ## what each pretraining buys: hours; goes on where it was
 	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/run.py
 
-benchmark-readouts: .venv/.test  ## a line on each block and register of mpm-v2 and of a random encoder; ARGS="--data FOLDER --jets N"
+benchmark-readouts: .venv/.test  ## a line on each block and register of encoders and of a random one; ARGS="--checkpoints FOLDER ... --data FOLDER --jets N"
 	$(ONE_THREAD) $(BIN)/python benchmarks/pretraining/readouts.py $(ARGS)
 
 benchmark-resimulation: .venv/.test  ## does pretraining on re-simulated pairs make scores depend less on the simulation? 20 minutes

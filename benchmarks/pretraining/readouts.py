@@ -33,22 +33,28 @@ STEPS, RATE = 200, 0.05
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, default=MODELS / "mpm-v2" / "checkpoint")
+    parser.add_argument("--checkpoints", type=Path, nargs="+", default=[MODELS / "mpm-v2" / "checkpoint"])
     parser.add_argument(
         "--data", type=Path, default=HERE / "work" / "shards" / "test", help="folder of labelled shards"
     )
     parser.add_argument("--jets", type=int, default=25_000)
     parser.add_argument("--output", type=Path, default=HERE / "readouts.md")
     arguments = parser.parse_args()
-    trained = load_checkpoint(arguments.checkpoint)[0].backbone
+    networks = {name_of(path): load_checkpoint(path)[0].backbone for path in arguments.checkpoints}
+    first = next(iter(networks.values()))
     torch.manual_seed(0)
-    untrained = trained.config.build(trained.level).eval()
-    examples, target = some_jets(ShardDataset(arguments.data, trained.level), arguments.jets)
+    networks["random encoder"] = first.config.build(first.level).eval()
+    examples, target = some_jets(ShardDataset(arguments.data, first.level), arguments.jets)
     order = np.random.default_rng(0).permutation(len(target))
     parts: Parts = tuple(np.split(order, [round(0.4 * len(order)), round(0.5 * len(order))]))
-    columns = [judged(network, examples, target, parts) for network in (trained, untrained)]
-    arguments.output.write_text(table(columns, len(target), len(parts[2]), arguments.checkpoint))
+    columns = {name: judged(network, examples, target, parts) for name, network in networks.items()}
+    arguments.output.write_text(table(columns, len(target), len(parts[2])))
     print(arguments.output.read_text())
+
+
+def name_of(checkpoint: Path) -> str:
+    """Name of the model or run that a checkpoint is from."""
+    return checkpoint.parent.name if checkpoint.name in {"checkpoint", "last", "best"} else checkpoint.name
 
 
 def some_jets(data: ShardDataset, most: int) -> tuple[Examples, Targets]:
@@ -130,11 +136,10 @@ def mixed(found: Floats, target: Targets, parts: Parts) -> float:
     return accuracy(vectors, target, parts)
 
 
-def table(columns: list[dict[str, float]], n_jets: int, n_test: int, checkpoint: Path) -> str:
+def table(columns: dict[str, dict[str, float]], n_jets: int, n_test: int) -> str:
     """Markdown of all accuracies."""
-    name = checkpoint.parent.name if checkpoint.name in {"checkpoint", "last", "best"} else checkpoint.name
     error = float(np.sqrt(0.25 / n_test))
-    rows = [f"| {row} | " + " | ".join(f"{column[row]:.3f}" for column in columns) + " |" for row in columns[0]]
+    rows = next(iter(columns.values()))
     return "\n".join(
         [
             "# A line on every read-out",
@@ -142,9 +147,9 @@ def table(columns: list[dict[str, float]], n_jets: int, n_test: int, checkpoint:
             f"Accuracy of a linear probe among ten classes; {n_jets:,} jets, tested on {n_test:,} of them (± {error:.3f} each; the",
             "same jets in all rows, so differences are known better). Made by `make benchmark-readouts`.",
             "",
-            f"| read-out | {name} | random encoder |",
-            "|---|---|---|",
-            *rows,
+            f"| read-out | {' | '.join(columns)} |",
+            "|---|" + "---:|" * len(columns),
+            *(f"| {row} | " + " | ".join(f"{column[row]:.3f}" for column in columns.values()) + " |" for row in rows),
             "",
         ]
     )

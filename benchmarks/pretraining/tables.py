@@ -186,7 +186,9 @@ def cost_table(study: Study) -> str:
         if path.exists():
             cost = json.loads(path.read_text())
             minutes = cost["core_minutes"]
-            taken = f"{minutes:.1f} | {cost['seen'] / (60 * minutes):,.0f}" if minutes else "not measured: interrupted |"
+            taken = (
+                f"{minutes:.1f} | {cost['seen'] / (60 * minutes):,.0f}" if minutes else "not measured: interrupted |"
+            )
             lines.append(f"| {name} | {cost['seen']:,} | {taken} |")
     return "\n".join(lines) + "\n"
 
