@@ -18,6 +18,7 @@ from fine_tuning import LABELS_OF_CHOICE, chosen_way, fine_tune
 from jobs import finished
 from maps import draw_maps
 from probes import probe, vectors_of
+from pseudo_labels import learn_from_own_labels
 from study import HERE, Study, fine_tuned
 from tables import write_tables
 from vocabularies import trained_vocabulary
@@ -42,6 +43,7 @@ def main() -> None:
     references = ["raw-features", *study.encoders]
     stages: list[tuple[Callable[[Study, str], Any], Iterable[str]]] = [
         (judge, arguments.only or references),
+        (judge_pseudo_labels, ("scratch", "mpm-v2")),
         (judge_search, references),
         (trained_vocabulary, study.tokenizers),
         (judge_frozen, study.ladder),
@@ -70,6 +72,12 @@ def judge_frozen(study: Study, name: str) -> None:
     """Probes of one encoder, which is pretrained first."""
     if is_frozen(study, name):
         study.result(f"probes/{name}", lambda: probe(study, name))
+
+
+def judge_pseudo_labels(study: Study, name: str) -> None:
+    """Learning from its own labels of the unlabelled jets, for each set of 1000 labels."""
+    for seed in range(study.seeds[LABELS_OF_CHOICE]):
+        study.result(f"pseudo-labels/{name}-{seed}", partial(learn_from_own_labels, study, name, seed))
 
 
 def judge_search(study: Study, name: str) -> None:

@@ -13,6 +13,9 @@ from figures import draw_label_efficiency, draw_methods
 from fine_tuning import LABELS_OF_CHOICE, chosen_way, losses_of_ways
 from study import Study, fine_tuned
 
+EMPTY = 2
+"""Lines of a table without rows."""
+
 
 def collected(study: Study) -> pd.DataFrame:
     """One row a measurement: encoder, way, labels, seed, sample, accuracy and auc; the chosen way is ``full``, too."""
@@ -41,26 +44,21 @@ def write_tables(study: Study, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     results.to_csv(output / "results.csv", index=False, float_format="%.4f")
     test = results[results["sample"] == "test"]
-    parts = [
-        introduction(study),
-        "## Accuracy on ten classes\n",
-        accuracy_table(test, study),
-        "\n## Full fine-tuning: difference to scratch, jet sets paired by seed\n",
-        difference_table(test, study),
-        "\n## The two ways of full fine-tuning, 1,000 labels\n",
-        ways_table(test, study),
-        "\n## Labels that scratch needs for the accuracy at 1,000 labels\n",
-        efficiency_table(test),
-        "\n## Full fine-tuning on 1,000 jets of this simulation, tested on another\n",
-        domain_table(results[~results["encoder"].isin(list(study.ladder))]),
-        "\n## Cost of pretraining\n",
-        cost_table(study),
-        "\n## Other seeds of pretraining\n",
-        pretraining_seeds(test, study),
-        "\n## Claims of the field\n",
-        claims_table(results, study),
-    ]
-    (output / "results.md").write_text("\n".join(parts))
+    sections = {
+        "Accuracy on ten classes": accuracy_table(test, study),
+        "Full fine-tuning: difference to scratch, jet sets paired by seed": difference_table(test, study),
+        "The two ways of full fine-tuning, 1,000 labels": ways_table(test, study),
+        "Labels that scratch needs for the accuracy at 1,000 labels": efficiency_table(test),
+        "Full fine-tuning on 1,000 jets of this simulation, tested on another": domain_table(
+            results[~results["encoder"].isin(list(study.ladder))]
+        ),
+        "Cost of pretraining": cost_table(study),
+        "Other seeds of pretraining": pretraining_seeds(test, study),
+        "Labels that the network makes itself, after 1,000 true ones": own_labels_table(study),
+        "Claims of the field": claims_table(results, study),
+    }
+    measured = [f"## {title}\n\n{table}" for title, table in sections.items() if table.count("\n") > EMPTY]
+    (output / "results.md").write_text("\n".join([introduction(study), *measured]))
     draw_label_efficiency(test, output / "label_efficiency.png")
     draw_methods(test, study, output / "methods.png")
 
@@ -204,4 +202,19 @@ def pretraining_seeds(test: pd.DataFrame, study: Study) -> str:
             means = rows.groupby("encoder")["accuracy"].mean()
             each = ", ".join(f"{100 * mean:.1f}" for mean in means)
             lines.append(f"| {base} | {way} | {labels:,} | {each} | {mean_and_error(means)} |")
+    return "\n".join(lines) + "\n"
+
+
+def own_labels_table(study: Study) -> str:
+    """Accuracy before and after a network learns its own scores of the unlabelled jets."""
+    found: dict[str, list[dict[str, float]]] = {}
+    for path in sorted((study.work / "results" / "pseudo-labels").glob("*.json")):
+        accuracies = {part: figures["accuracy"] for part, figures in json.loads(path.read_text()).items()}
+        found.setdefault(path.stem.rpartition("-")[0], []).append(accuracies)
+    lines = ["| start | 1,000 labels | then its own labels | gain, paired |", "|---|---:|---:|---:|"]
+    for name, rows in found.items():
+        before, after = (pd.Series([row[part] for row in rows]) for part in ("teacher", "student"))
+        lines.append(
+            f"| {name} | {mean_and_error(before)} | {mean_and_error(after)} | {mean_and_error(after - before)} |"
+        )
     return "\n".join(lines) + "\n"
