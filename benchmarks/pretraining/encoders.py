@@ -32,9 +32,9 @@ def is_reference(study: Study, name: str) -> bool:
 def backbone_of(study: Study, name: str) -> dict[str, Any]:
     """The network of an encoder: that of the study with changes, or another kind of network."""
     asked = (study.encoders | study.ladder)[name]
-    if "of" in asked:
-        return backbone_of(study, asked["of"])
     own: dict[str, Any] = asked.get("backbone", {})
+    if "of" in asked:
+        return merged(backbone_of(study, asked["of"]), own)
     if own == "of the recipe":
         found: dict[str, Any] = yaml.safe_load((MODELS / asked["recipe"] / "recipe.yaml").read_text())["backbone"]
         return found
@@ -77,23 +77,30 @@ def pretrained(study: Study, name: str) -> Path:
     """Folder of the checkpoint, trained now unless it was."""
     asked = (study.encoders | study.ladder)[name]
     if "of" in asked:
-        return lowest_blocks(study, name, asked["of"], asked["lowest"])
+        return with_weights_of(study, name, asked["of"], asked.get("lowest", study.backbone["layers"]))
     study.result(f"costs/{name}", lambda: pretrain_now(study, name))
     learns_from_labels = bool(recipe_of(study, name).method.heads.get("jet"))
     return study.work / "encoders" / name / ("best" if learns_from_labels else "last")
 
 
-def lowest_blocks(study: Study, name: str, of: str, lowest: int) -> Path:
-    """Folder of the weights of an encoder of which only so many blocks, and what comes before them, are kept."""
+def with_weights_of(study: Study, name: str, of: str, lowest: int) -> Path:
+    """Folder of an encoder with the weights of another in so many blocks and in what comes before them."""
     folder = study.work / "encoders" / name
     model, checkpoint = load_checkpoint(pretrained(study, of))
+    network = checkpoint.network.model_copy(update={"backbone": backbone_config(study, name)})
     torch.manual_seed(0)
-    weights = checkpoint.network.build().state_dict()
-    trained = model.state_dict()
-    above = ("norm.", "readout.", *(f"blocks.{number}." for number in range(lowest, study.backbone["layers"])))
+    weights, trained = network.build().state_dict(), model.state_dict()
+    layers = study.backbone["layers"]
+    above = tuple(f"blocks.{number}." for number in range(lowest, layers))
+    above += ("norm.", "readout.") if lowest < layers else ()
     weights |= {key: trained[key] for key in weights if not key.removeprefix("backbone.").startswith(above)}
-    save_checkpoint(folder, weights, checkpoint.network, checkpoint.provenance)
+    save_checkpoint(folder, weights, network, checkpoint.provenance)
     return folder
+
+
+def backbone_config(study: Study, name: str) -> Any:
+    """The network of an encoder, to be built."""
+    return TypeAdapter(AnyBackboneConfig).validate_python(backbone_of(study, name))
 
 
 def pretrain_now(study: Study, name: str) -> dict[str, Any]:
@@ -110,7 +117,8 @@ def encoder(study: Study, name: str) -> torch.nn.Module:
     """The backbone, to embed jets with."""
     if is_reference(study, name):
         torch.manual_seed(0)
-        config: Any = TypeAdapter(AnyBackboneConfig).validate_python(backbone_of(study, name))
-        backbone: torch.nn.Module = config.build(ShardDataset(study.work / "shards" / "test").level)
+        backbone: torch.nn.Module = backbone_config(study, name).build(
+            ShardDataset(study.work / "shards" / "test").level
+        )
         return backbone
     return load_checkpoint(pretrained(study, name))[0].backbone
