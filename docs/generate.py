@@ -74,7 +74,17 @@ def commands() -> str:
     return SHORTENED.sub("", text.partition("\n")[2]).strip()
 
 
-PARTS: dict[str, Callable[[], str]] = {"models": models_table, "recipes": recipes_table, "commands": commands}
+def study() -> str:
+    """What `make benchmark-pretraining` measured."""
+    return (DOCS.parent / "benchmarks" / "pretraining" / "summary.md").read_text().strip()
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "models": models_table,
+    "recipes": recipes_table,
+    "commands": commands,
+    "study": study,
+}
 
 
 def generated(page: str) -> str:

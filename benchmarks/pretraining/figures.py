@@ -25,6 +25,7 @@ DRAWN = {
     "supervised": {"color": "C8"},
 }
 """Encoders whose accuracy is drawn against labels: one a family, and the references."""
+COLOURS = {"no pretraining": "black", "pretrained without labels": "C0", "labels in the pretraining": "C8"}
 
 
 def draw_label_efficiency(test: pd.DataFrame, path: Path) -> None:
@@ -62,20 +63,20 @@ def draw_methods(test: pd.DataFrame, study: Study, path: Path) -> None:
         for place, name in enumerate(names):
             if (way, labels, name) in accuracies.index:
                 mean, error = accuracies.loc[way, labels, name]
-                axis.errorbar(
-                    mean,
-                    place,
-                    xerr=error,
-                    marker="o",
-                    ms=5,
-                    color="C8" if name.startswith(("supervised", "omnilearn")) else "C0",
-                )
-        axis.axvline(
-            accuracies.loc[way, labels, reference]["mean"], color="black", lw=1, ls="--", label=f"{reference} weights"
-        )
+                axis.errorbar(mean, place, xerr=error, marker="o", ms=5, color=COLOURS[kind_of(study, name)])
+        mean = accuracies.loc[way, labels, reference]["mean"]
+        axis.axvline(mean, color=COLOURS["no pretraining"], lw=1, ls="--")
         axis.set(xlabel="accuracy among ten classes (%)", title=title, yticks=range(len(names)), yticklabels=names)
         axis.grid(alpha=0.3, axis="x")
-        axis.legend(fontsize=8, loc="lower right")
+    kinds = [plt.Line2D([], [], marker="o", ls="", color=colour, label=kind) for kind, colour in COLOURS.items()]
+    axes[1].legend(handles=kinds, fontsize=8, loc="lower right")
     figure.tight_layout()
     figure.savefig(path, dpi=120)
     plt.close(figure)
+
+
+def kind_of(study: Study, name: str) -> str:
+    """Whether labels were used to pretrain an encoder."""
+    if "recipe" not in study.encoders[name]:
+        return "no pretraining"
+    return "labels in the pretraining" if name.startswith(("supervised", "omnilearn")) else "pretrained without labels"

@@ -12,6 +12,7 @@ from claims import claims_table
 from figures import draw_label_efficiency, draw_methods
 from fine_tuning import LABELS_OF_CHOICE, chosen_way, losses_of_ways
 from study import Study, fine_tuned
+from summary import cost_of, gains_over_scratch, mean_and_error, summary_table
 
 EMPTY = 2
 """Lines of a table without rows."""
@@ -59,6 +60,7 @@ def write_tables(study: Study, output: Path) -> None:
     }
     measured = [f"## {title}\n\n{table}" for title, table in sections.items() if table.count("\n") > EMPTY]
     (output / "results.md").write_text("\n".join([introduction(study), *measured]))
+    (output / "summary.md").write_text(summary_table(test, study))
     draw_label_efficiency(test, output / "label_efficiency.png")
     draw_methods(test, study, output / "methods.png")
 
@@ -79,14 +81,6 @@ every encoder: {ways}. *linear*: logistic regression on
 the frozen embedding; *nearest*: nearest neighbours, 10,000 labels; *head*: a hidden layer on the frozen embedding;
 *full*: all weights.
 """
-
-
-def mean_and_error(values: pd.Series) -> str:
-    """In percent; without an error for one seed, nothing for none."""
-    if not len(values):
-        return ""
-    mean = 100 * values.mean()
-    return f"{mean:.1f} ± {100 * values.sem():.1f}" if len(values) > 1 else f"{mean:.1f}"
 
 
 def accuracy_table(test: pd.DataFrame, study: Study) -> str:
@@ -114,10 +108,7 @@ def accuracy_table(test: pd.DataFrame, study: Study) -> str:
 
 def difference_table(test: pd.DataFrame, study: Study) -> str:
     """Points of accuracy above scratch on the same labels."""
-    full = test[test["way"] == "full"].pivot_table(index=["labels", "seed"], columns="encoder", values="accuracy")
-    if "scratch" not in full:
-        return ""
-    gains = full.drop(columns="scratch").sub(full["scratch"], axis=0)
+    gains = gains_over_scratch(test)
     lines = [
         "| encoder | " + " | ".join(f"{labels:,}" for labels in study.labels) + " |",
         "|---|" + "---:|" * len(study.labels),
@@ -180,9 +171,8 @@ def cost_table(study: Study) -> str:
     """Minutes of one core that each pretraining took."""
     lines = ["| encoder | seen jets | core-minutes | jets/s of a core |", "|---|---:|---:|---:|"]
     for name in study.encoders:
-        path = study.work / "results" / "costs" / f"{name}.json"
-        if path.exists():
-            cost = json.loads(path.read_text())
+        cost = cost_of(study, name)
+        if cost:
             minutes = cost["core_minutes"]
             taken = (
                 f"{minutes:.1f} | {cost['seen'] / (60 * minutes):,.0f}" if minutes else "not measured: interrupted |"
