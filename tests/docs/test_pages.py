@@ -61,7 +61,7 @@ def test_generated_parts_are_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None
     import generate
 
     pages = list(generate.pages())
-    assert [path.name for path in pages] == ["command-line.md", "zoo.md"]
+    assert [path.name for path in pages] == ["pretraining.md", "command-line.md", "zoo.md"]
     for path in pages:
         assert path.read_text() == generate.generated(path.read_text()), f"{path.name}: run 'make docs'"
 
