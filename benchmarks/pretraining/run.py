@@ -38,9 +38,14 @@ def main() -> None:
         "--only", nargs="*", help="encoders of the table; all by default, and then what the claims need"
     )
     arguments = parser.parse_args()
-    prepare(arguments.work, arguments.workers)
     study = Study.load(arguments.study, arguments.work)
     references = ["raw-features", *study.encoders]
+    unknown = set(arguments.only or ()) - set(references)
+    if unknown:
+        parser.error(
+            f"--only: {', '.join(sorted(unknown))} is not in {arguments.study}; choose from {', '.join(references)}"
+        )
+    prepare(arguments.work, arguments.workers)
     stages: list[tuple[Callable[[Study, str], Any], Iterable[str]]] = [
         (judge, arguments.only or references),
         (judge_pseudo_labels, ("scratch", "mpm-v2")),

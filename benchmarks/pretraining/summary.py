@@ -19,7 +19,7 @@ def summary_table(test: pd.DataFrame, study: Study) -> str:
         + f" | gain over scratch, {LABELS_OF_CHOICE:,} labels |",
         "|---|" + "---:|" * (len(columns) + 2),
     ]
-    gains = gains_over_scratch(test)
+    gains = differences_to_scratch(test)
     for name in (name for name, asked in study.encoders.items() if "of" not in asked):
         rows = test[test["encoder"] == name]
         if rows.empty:
@@ -34,7 +34,7 @@ def summary_table(test: pd.DataFrame, study: Study) -> str:
     return "\n".join(lines) + "\n"
 
 
-def gains_over_scratch(test: pd.DataFrame) -> pd.DataFrame:
+def differences_to_scratch(test: pd.DataFrame) -> pd.DataFrame:
     """Differences of accuracy after full fine-tuning, by number and set of labels (rows) and encoder; none without scratch."""
     full = test[test["way"] == "full"].pivot_table(index=["labels", "seed"], columns="encoder", values="accuracy")
     return full.drop(columns="scratch").sub(full["scratch"], axis=0) if "scratch" in full else pd.DataFrame()

@@ -12,7 +12,7 @@ from claims import claims_table
 from figures import draw_label_efficiency, draw_methods
 from fine_tuning import LABELS_OF_CHOICE, chosen_way, losses_of_ways
 from study import Study, fine_tuned
-from summary import cost_of, gains_over_scratch, mean_and_error, summary_table
+from summary import cost_of, differences_to_scratch, mean_and_error, summary_table
 
 EMPTY = 2
 """Lines of a table without rows."""
@@ -108,7 +108,7 @@ def accuracy_table(test: pd.DataFrame, study: Study) -> str:
 
 def difference_table(test: pd.DataFrame, study: Study) -> str:
     """Points of accuracy above scratch on the same labels."""
-    gains = gains_over_scratch(test)
+    gains = differences_to_scratch(test)
     lines = [
         "| encoder | " + " | ".join(f"{labels:,}" for labels in study.labels) + " |",
         "|---|" + "---:|" * len(study.labels),
